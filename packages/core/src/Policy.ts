@@ -1,0 +1,368 @@
+/**
+ * The algebra: a policy is a function from effects to effects and from streams to streams that adds exactly its own
+ * errors.
+ *
+ * `compose(outermost, ..., innermost)` is mathematical composition; `call.pipe(innermost, ..., outermost)` is the same
+ * stack. `identity` is its neutral element, and composition is associative. The types check that each policy accepts what
+ * the policies inside it can add.
+ *
+ * **Gotchas**
+ *
+ * A policy around `restore(x)` inside an `uninterruptibleMask` ignores the mask, as `Effect.timeout` does: write
+ * `restore(policy(x))`.
+ *
+ * **Example** (One stack, written both ways)
+ *
+ * ```ts import.meta.vitest
+ * import { Policy, Retry, Timeout } from "@effect-resilience/core"
+ * import { Effect, Schedule } from "effect"
+ *
+ * const attempt = Timeout.attempt("2 seconds")
+ * const retry = Retry.make({ schedule: Schedule.max([Schedule.exponential("1 millis"), Schedule.recurs(3)]) })
+ * let calls = 0
+ * const call = Effect.suspend(() => ++calls < 3 ? Effect.fail("busy") : Effect.succeed(calls))
+ *
+ * await Effect.runPromise(call.pipe(Policy.compose(retry, attempt))) // => 3
+ * await Effect.runPromise(call.pipe(attempt, retry)) // => 4
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Stream from "effect/Stream"
+import { type AnyStream, establish } from "./internal/establish.ts"
+import * as internal from "./internal/policy.ts"
+import type { AnyEffect } from "./internal/primitive.ts"
+
+/**
+ * The brand of policies.
+ *
+ * @category type IDs
+ * @since 0.1.0
+ */
+export const TypeId: typeof internal.TypeId = internal.TypeId
+
+/** @since 0.1.0 */
+export interface Variance<in EIn, out EOut, out R> {
+  readonly _EIn: (_: EIn) => void
+  readonly _EOut: (_: never) => EOut
+  readonly _R: (_: never) => R
+}
+
+/**
+ * What a policy tells about itself: for printing it, and for finding settings that contradict each other.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PolicyInfo {
+  /** The field's term for it, for example `circuit-breaker`. */
+  readonly kind: string
+  readonly name?: string | undefined
+  readonly settings: Readonly<Record<string, unknown>>
+  /** The policies it is made of, outermost first. */
+  readonly children: ReadonlyArray<PolicyInfo>
+}
+
+/**
+ * A policy: wraps any effect, and by `stream` any stream, whose errors it accepts (`EIn`); adds its own errors (`EOut`) and
+ * the services that it needs (`R`), and changes nothing else about the type.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Policy<in EIn = unknown, out EOut = never, out R = never> {
+  readonly [TypeId]: Variance<EIn, EOut, R>
+  <A, E extends EIn, RX>(self: Effect.Effect<A, E, RX>): Effect.Effect<A, E | EOut, RX | R>
+  readonly stream: <A, E extends EIn, RX>(self: Stream.Stream<A, E, RX>) => Stream.Stream<A, E | EOut, RX | R>
+  readonly info: PolicyInfo
+}
+
+/**
+ * Any policy, whatever it accepts.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Any = Policy<never, unknown, unknown>
+
+type VarianceOf<P> = P extends { readonly [TypeId]: infer V } ? V : never
+
+/**
+ * The errors that a policy accepts.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type EIn<P> = P extends unknown ? VarianceOf<P> extends { readonly _EIn: (_: infer E) => void } ? E : never
+  : never
+
+/**
+ * The errors that a policy adds.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type EOut<P> = P extends unknown ? VarianceOf<P> extends { readonly _EOut: (_: never) => infer E } ? E : never
+  : never
+
+/**
+ * The services that a policy needs.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type Services<P> = P extends unknown ? VarianceOf<P> extends { readonly _R: (_: never) => infer R } ? R : never
+  : never
+
+/**
+ * Makes a policy. Without `stream`, the policy acts on the establishment of a stream: on everything up to and including the
+ * first element, in a scope per attempt that is closed when the attempt loses. After the first element is out, nothing is
+ * started again.
+ *
+ * **Example** (A policy that counts)
+ *
+ * ```ts import.meta.vitest
+ * import { Policy } from "@effect-resilience/core"
+ * import { Effect, Stream } from "effect"
+ *
+ * let calls = 0
+ * const counted = Policy.make({
+ *   info: { kind: "counted", settings: {}, children: [] },
+ *   effect: (self) => Effect.suspend(() => {
+ *     calls++
+ *     return self
+ *   })
+ * })
+ *
+ * await Effect.runPromise(counted(Effect.succeed("a"))) // => "a"
+ * await Effect.runPromise(Stream.runCollect(counted.stream(Stream.make("b", "c")))) // => ["b", "c"]
+ * calls // => 2
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <EIn = unknown, EOut = never, R = never>(options: {
+  readonly info: PolicyInfo
+  readonly effect: <A, E extends EIn, RX>(self: Effect.Effect<A, E, RX>) => Effect.Effect<A, E | EOut, RX | R>
+  readonly stream?:
+    | (<A, E extends EIn, RX>(self: Stream.Stream<A, E, RX>) => Stream.Stream<A, E | EOut, RX | R>)
+    | undefined
+}): Policy<EIn, EOut, R> =>
+  internal.make({
+    info: options.info,
+    effect: options.effect,
+    stream: options.stream ?? ((self: AnyStream) => establish(options.effect, self))
+  })
+
+/**
+ * The policy that does nothing: the neutral element of {@link compose}, and what a test provides where a program asks for a
+ * policy.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const identity: Policy = make({
+  info: { kind: "identity", settings: {}, children: [] },
+  effect: (self) => self,
+  stream: (self) => self
+})
+
+/**
+ * The policy that a service holds, looked up at every call. Programs name the policy, layers decide what it is, and tests
+ * provide {@link identity}.
+ *
+ * **Example** (A policy from a layer)
+ *
+ * ```ts import.meta.vitest
+ * import { Policy, Retry } from "@effect-resilience/core"
+ * import { Context, Effect, Layer, Schedule } from "effect"
+ *
+ * class CallPolicy extends Context.Service<CallPolicy, Policy.Policy>()("CallPolicy") {}
+ *
+ * const live = Layer.succeed(CallPolicy, Retry.make({ schedule: Schedule.recurs(3) }))
+ * const test = Layer.succeed(CallPolicy, Policy.identity)
+ *
+ * let calls = 0
+ * const program = Effect.suspend(() => Effect.fail(++calls)).pipe(Policy.fromService(CallPolicy), Effect.flip)
+ *
+ * await Effect.runPromise(Effect.provide(program, live)) // => 4
+ * await Effect.runPromise(Effect.provide(program, test)) // => 5
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromService = <Identifier, EIn, EOut, R>(
+  service: Context.Key<Identifier, Policy<EIn, EOut, R>>
+): Policy<EIn, EOut, R | Identifier> =>
+  make<EIn, EOut, R | Identifier>({
+    info: { kind: "service", name: service.key, settings: {}, children: [] },
+    effect: (self) => Effect.flatMap(service, (policy) => policy(self)),
+    stream: (self) => Stream.unwrap(Effect.map(service, (policy) => policy.stream(self)))
+  })
+
+/** What the policies to the right of position `K` can add to the error channel. */
+type AddedInside<Ps extends ReadonlyArray<unknown>, K, Position extends ReadonlyArray<unknown> = []> = number extends
+  Ps["length"] ? EOut<Ps[number]>
+  : Ps extends readonly [unknown, ...infer Inner extends ReadonlyArray<unknown>]
+    ? `${Position["length"]}` extends K ? EOut<Inner[number]> : AddedInside<Inner, K, [...Position, unknown]>
+  : never
+
+/** The policies of a stack, each of them accepting what is added inside it. */
+type Composable<Ps extends ReadonlyArray<Any>> = {
+  [K in keyof Ps]: Ps[K] & Policy<AddedInside<Ps, K>, unknown, unknown>
+}
+
+type AcceptedByAll<Ps extends ReadonlyArray<unknown>> = Ps extends
+  readonly [infer Outer, ...infer Inner extends ReadonlyArray<unknown>] ? EIn<Outer> & AcceptedByAll<Inner>
+  : unknown
+
+/**
+ * The policy that {@link compose} makes of a stack.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type Composed<Ps extends ReadonlyArray<unknown>> = Policy<
+  AcceptedByAll<Ps>,
+  EOut<Ps[number]>,
+  Services<Ps[number]>
+>
+
+/**
+ * Composes policies, the outermost first. A policy whose predicate does not accept the errors that are added inside it
+ * does not compile.
+ *
+ * **Example** (What an order means in numbers of calls)
+ *
+ * ```ts import.meta.vitest
+ * import { CircuitBreaker, Policy, Retry } from "@effect-resilience/core"
+ * import { Effect, Schedule } from "effect"
+ *
+ * const retry = Retry.make({ schedule: Schedule.recurs(3) })
+ * const breaker = () => CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(2) })
+ * let calls = 0
+ * const call = Effect.suspend(() => Effect.fail(`call ${++calls}`))
+ *
+ * // the breaker sees every attempt: it opens after the second, and the retry gives up on its rejection
+ * await Effect.runPromise(Effect.exit(call.pipe(Policy.compose(retry, breaker()))))
+ * calls // => 2
+ * // the breaker sees one outcome per logical call: four attempts, one failure
+ * await Effect.runPromise(Effect.exit(call.pipe(Policy.compose(breaker(), retry))))
+ * calls // => 6
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const compose = <const Ps extends ReadonlyArray<Any>>(...policies: Composable<Ps>): Composed<Ps> => {
+  const stack = (policies as ReadonlyArray<unknown> as ReadonlyArray<Policy<any, any, any>>).filter((policy) =>
+    policy !== identity
+  )
+  return stack.length === 0 ? identity : stack.length === 1 ? stack[0]! : internal.make<Composed<Ps>>({
+    info: {
+      kind: "compose",
+      settings: {},
+      children: stack.flatMap(({ info }) => info.kind === "compose" ? info.children : [info])
+    },
+    effect: (self: AnyEffect) => stack.reduceRight((inner, policy) => policy(inner), self),
+    stream: (self: AnyStream) => stack.reduceRight((inner, policy) => policy.stream(inner), self)
+  })
+}
+
+/**
+ * Puts an error of your own in the place of one that a policy adds.
+ *
+ * **Gotchas**
+ *
+ * The guard tells errors apart, not where they come from: an error of the same class that the wrapped call brings along is
+ * replaced as well.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const mapError: {
+  <E, E2>(
+    is: (error: unknown) => error is E,
+    f: (error: E) => E2
+  ): <EIn, EOut, R>(self: Policy<EIn, EOut, R>) => Policy<EIn, Exclude<EOut, E> | E2, R>
+  <EIn, EOut, R, E, E2>(
+    self: Policy<EIn, EOut, R>,
+    is: (error: unknown) => error is E,
+    f: (error: E) => E2
+  ): Policy<EIn, Exclude<EOut, E> | E2, R>
+} = dual(
+  3,
+  <EIn, EOut, R, E, E2>(
+    self: Policy<EIn, EOut, R>,
+    is: (error: unknown) => error is E,
+    f: (error: E) => E2
+  ): Policy<EIn, Exclude<EOut, E> | E2, R> => {
+    const replace = (error: unknown): unknown => is(error) ? f(error) : error
+    return internal.make({
+      info: self.info,
+      effect: (effect: AnyEffect) => Effect.mapError(self(effect), replace),
+      stream: (stream: AnyStream) => Stream.mapError(self.stream(stream), replace)
+    })
+  }
+)
+
+const showSetting = (value: unknown): string => {
+  if (Duration.isDuration(value)) return Duration.format(value)
+  return Array.isArray(value) ? value.map(showSetting).join(", ") : String(value)
+}
+
+const headline = ({ kind, name, settings }: PolicyInfo): string => {
+  const shown = Object.entries(settings)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}: ${showSetting(value)}`)
+  return [kind, ...name === undefined ? [] : [`"${name}"`], ...shown.length === 0 ? [] : [`(${shown.join(", ")})`]]
+    .join(" ")
+}
+
+interface Tree {
+  readonly line: string
+  readonly below: ReadonlyArray<Tree>
+}
+
+const treesOf = (info: PolicyInfo): ReadonlyArray<Tree> =>
+  info.kind === "compose"
+    ? info.children.reduceRight<ReadonlyArray<Tree>>((inner, outer) => [treeOf(outer, inner)], [])
+    : [treeOf(info, [])]
+
+const treeOf = (info: PolicyInfo, inner: ReadonlyArray<Tree>): Tree => ({
+  line: headline(info),
+  below: [...info.children.flatMap(treesOf), ...inner]
+})
+
+const print = ({ below, line }: Tree): ReadonlyArray<string> => [
+  line,
+  ...below.flatMap((tree, i) => {
+    const last = i === below.length - 1
+    const [first, ...rest] = print(tree)
+    return [`${last ? "└─" : "├─"} ${first}`, ...rest.map((line) => `${last ? "  " : "│ "} ${line}`)]
+  })
+]
+
+/**
+ * Prints a stack as a tree with its settings, outermost first.
+ *
+ * **Example** (A stack)
+ *
+ * ```ts import.meta.vitest
+ * import { Policy, Timeout } from "@effect-resilience/core"
+ *
+ * const stack = Policy.compose(Timeout.total("1 minute"), Timeout.attempt("10 seconds"))
+ *
+ * Policy.explain(stack) // => "timeout total (limit: 1m)\n└─ timeout attempt (limit: 10s)"
+ * ```
+ *
+ * @category destructors
+ * @since 0.1.0
+ */
+export const explain = (policy: Any): string => treesOf(policy.info).flatMap(print).join("\n")

@@ -1,0 +1,479 @@
+/**
+ * Tries again what failed, when the failure is one that may pass.
+ *
+ * **Details**
+ *
+ * What is retried is decided by the {@link Fault} of the failure: transient and throttled ones are, permanent ones,
+ * rejections by other policies, defects and interruptions are not. `while` and `tags` narrow that, `classify` replaces it.
+ * Delays come from any Effect `Schedule`. A pause that the callee asks for (`Retry-After`) is the least delay, with up to
+ * 10 % of it added at random, so that callers who were told the same pause do not return together. Nothing is begun that
+ * could not finish before the ambient `Deadline`. The error is the last attempt's, its type unchanged; the history goes to
+ * `Telemetry`. Attempts after the first see `Schedule.CurrentMetadata`.
+ *
+ * A stream is retried only while nothing has been emitted (`commit` narrows which elements count); what was started is
+ * closed before the wait. {@link resume} continues a stream that has emitted.
+ *
+ * **Gotchas**
+ *
+ * A `schedule` that never ends, without `times`, retries until the deadline, or forever. Only a cause with a typed failure
+ * is retried, whatever `classify` says.
+ *
+ * What this adds to `Effect.retry`: classification, `Retry-After`, the deadline, telemetry, streams; and no schedule is
+ * built before the first failure.
+ *
+ * **Example** (Exponential backoff, three retries)
+ *
+ * ```ts import.meta.vitest
+ * import { Retry } from "@effect-resilience/core"
+ * import { Effect, Schedule } from "effect"
+ *
+ * const retry = Retry.make({
+ *   schedule: Schedule.max([Schedule.exponential("1 millis"), Schedule.recurs(3)])
+ * })
+ * let calls = 0
+ * const call = Effect.suspend(() => Effect.fail(`failure ${++calls}`))
+ *
+ * await Effect.runPromise(Effect.flip(retry(call))) // => "failure 4"
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
+import * as Pull from "effect/Pull"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import * as Backoff from "./Backoff.ts"
+import * as Deadline from "./Deadline.ts"
+import * as Fault from "./Fault.ts"
+import { emit } from "./internal/emit.ts"
+import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establish.ts"
+import { integer, invalid, positiveMillis } from "./internal/options.ts"
+import * as internal from "./internal/policy.ts"
+import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
+import { now, wallNow } from "./internal/time.ts"
+import * as kernel from "./kernel/retry.ts"
+import type * as Policy from "./Policy.ts"
+import * as Telemetry from "./Telemetry.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<in E = unknown, out SE = never, out SR = never> {
+  /** For telemetry and {@link Policy.explain}. */
+  readonly name?: string | undefined
+  /**
+   * The delays, and when to give up. Its input is the error.
+   *
+   * @default exponential from 200 ms, factor 2, at most 30 s, full jitter; 3 retries
+   */
+  readonly schedule?: Schedule.Schedule<unknown, E, SE, SR> | undefined
+  /**
+   * The number of retries; the number of calls is one more. With a schedule, whichever ends first.
+   *
+   * @default 3 without a schedule, unlimited with one
+   */
+  readonly times?: number | undefined
+  /** Retries only these errors, of those that the classification allows. */
+  readonly while?: Predicate.Predicate<E> | undefined
+  /** Retries only errors with one of these tags, of those that the classification allows. */
+  readonly tags?: ReadonlyArray<string> | undefined
+  /**
+   * In the place of the default classification.
+   *
+   * @default Fault.of
+   */
+  readonly classify?: Fault.Classify<E> | undefined
+  /**
+   * Retries what another policy inside refused as well.
+   *
+   * @default false
+   */
+  readonly rejected?: boolean | undefined
+  readonly retryAfter?: {
+    /**
+     * The longest pause that the callee may ask for.
+     *
+     * @default "1 minute"
+     */
+    readonly cap?: Duration.Input | undefined
+    /**
+     * What a longer one means: the error at once, or a pause of `cap`.
+     *
+     * @default "fail"
+     */
+    readonly beyondCap?: "fail" | "clip" | undefined
+  } | undefined
+  /**
+   * The elements of a stream after which it is not started again. Elements before that may be seen twice.
+   *
+   * @default every element
+   */
+  readonly commit?: Predicate.Predicate<unknown> | undefined
+}
+
+interface Settings {
+  readonly name: string | undefined
+  readonly schedule: Schedule.Schedule<unknown, unknown, unknown, unknown>
+  readonly times: number
+  readonly retries: (fault: Fault.Fault, error: unknown) => boolean
+  readonly classify: Fault.Classify<never>
+  readonly hints: kernel.Hints
+  readonly commit: Predicate.Predicate<unknown>
+}
+
+type Step = (now: number, input: unknown) => Pull.Pull<[unknown, Duration.Duration], unknown, unknown, unknown>
+
+/** One logical call: counts the attempts and decides after each. */
+class Run {
+  attempt = 1
+  private readonly settings: Settings
+  private readonly listener: Telemetry.Listener | undefined
+  private step: Step | undefined = undefined
+  private metadata: Schedule.Metadata | undefined = undefined
+  private startedAt = 0
+
+  constructor(settings: Settings, listener: Telemetry.Listener | undefined) {
+    this.settings = settings
+    this.listener = listener
+  }
+
+  /** Tells of the attempt while it runs, and lets it see what the schedule said. */
+  observe(self: AnyEffect): AnyEffect {
+    const { listener, metadata } = this
+    const attempt = metadata === undefined ? self : Effect.provideService(self, Schedule.CurrentMetadata, metadata)
+    if (listener === undefined) return attempt
+    return Effect.withFiber((fiber) => {
+      this.started(fiber)
+      return Effect.onExitPrimitive(attempt, (exit) => {
+        this.ended(fiber, exit)
+        return undefined
+      })
+    })
+  }
+
+  started(fiber: AnyFiber): void {
+    if (this.listener === undefined) return
+    this.startedAt = now(fiber)
+    emit(this.listener, {
+      _tag: "AttemptStarted",
+      policy: "retry",
+      name: this.settings.name,
+      attempt: this.attempt
+    })
+  }
+
+  ended(fiber: AnyFiber, exit: Exit.Exit<unknown, unknown>): void {
+    if (this.listener === undefined) return
+    emit(this.listener, {
+      _tag: "AttemptEnded",
+      policy: "retry",
+      name: this.settings.name,
+      attempt: this.attempt,
+      duration: Duration.millis(now(fiber) - this.startedAt),
+      fault: this.settings.classify(exit as Exit.Exit<never>, wallNow(fiber)),
+      exit
+    })
+  }
+
+  /** Succeeds when the next attempt may begin; fails with the cause when there is none. */
+  next(cause: Cause.Cause<unknown>): AnyEffect {
+    return Effect.withFiber((fiber) => {
+      const { classify, retries, times } = this.settings
+      const wall = wallNow(fiber)
+      const fault = classify(Exit.failCause(cause as Cause.Cause<never>), wall)
+      const failure = cause.reasons.find(Cause.isFailReason)
+      if (fault === undefined || failure === undefined || !retries(fault, failure.error)) {
+        return this.stop(cause, fault, "not-retryable")
+      }
+      if (this.attempt > times) return this.stop(cause, fault, "exhausted")
+      return Effect.flatMap(this.driver, (step) =>
+        Pull.matchEffect(step(wall, failure.error), {
+          onSuccess: ([output, scheduled]) => {
+            const delay = kernel.wait({
+              scheduled: Duration.toMillis(scheduled),
+              hint: hintOf(fault),
+              now: now(fiber),
+              deadline: fiber.getRef(Deadline.Deadline),
+              random: fiber.getRef(Random.Random).nextDoubleUnsafe()
+            }, this.settings.hints)
+            return typeof delay === "string"
+              ? this.stop(cause, fault, delay)
+              : this.sleep(cause, fault, failure.error, output, delay, wall)
+          },
+          onFailure: (broken) => Effect.failCause(broken),
+          onDone: () => this.stop(cause, fault, "exhausted")
+        }))
+    })
+  }
+
+  /** The schedule is not even started before the first failure. */
+  private get driver(): Effect.Effect<Step, never, unknown> {
+    return this.step !== undefined ?
+      Effect.succeed(this.step) :
+      Effect.map(Schedule.toStep(this.settings.schedule), (step) => {
+        this.step = step
+        return step
+      })
+  }
+
+  private stop(
+    cause: Cause.Cause<unknown>,
+    fault: Fault.Fault | undefined,
+    reason: Telemetry.StopReason
+  ): AnyEffect {
+    if (this.listener !== undefined && fault !== undefined) {
+      emit(this.listener, {
+        _tag: "RetryStopped",
+        policy: "retry",
+        name: this.settings.name,
+        attempt: this.attempt,
+        fault,
+        cause,
+        reason
+      })
+    }
+    return Effect.failCause(cause)
+  }
+
+  private sleep(
+    cause: Cause.Cause<unknown>,
+    fault: Fault.Fault,
+    input: unknown,
+    output: unknown,
+    millis: number,
+    wall: number
+  ): AnyEffect {
+    const delay = Duration.millis(millis)
+    if (this.listener !== undefined) {
+      emit(this.listener, {
+        _tag: "RetryScheduled",
+        policy: "retry",
+        name: this.settings.name,
+        attempt: this.attempt,
+        fault,
+        cause,
+        delay
+      })
+    }
+    const start = this.metadata?.start ?? wall
+    this.metadata = {
+      input,
+      output,
+      duration: delay,
+      attempt: this.attempt++,
+      start,
+      now: wall,
+      elapsed: wall - start,
+      elapsedSincePrevious: wall - (this.metadata?.now ?? wall)
+    }
+    return millis <= 0 ? Effect.void : Effect.sleep(delay)
+  }
+}
+
+const hintOf = (fault: Fault.Fault): number | undefined => {
+  const hint = Fault.retryAfter(fault)
+  return hint === undefined ? undefined : Duration.toMillis(hint)
+}
+
+const attemptAndRetry = (run: Run, self: AnyEffect): AnyEffect =>
+  Effect.catchCause(run.observe(self), (cause) => Effect.andThen(run.next(cause), () => attemptAndRetry(run, self)))
+
+/** A success costs one frame: the run is made when something has failed, unless somebody listens. */
+class RetryEffect extends Primitive {
+  private readonly self: AnyEffect
+  private readonly settings: Settings
+  private readonly unobserved: AnyEffect
+
+  constructor(self: AnyEffect, settings: Settings) {
+    super()
+    this.self = self
+    this.settings = settings
+    this.unobserved = Effect.catchCause(self, (cause) => {
+      const run = new Run(settings, undefined)
+      return Effect.andThen(run.next(cause), () => attemptAndRetry(run, self))
+    })
+  }
+
+  run(fiber: AnyFiber): AnyEffect {
+    const listener = fiber.getRef(Telemetry.CurrentListener)
+    return listener === undefined ? this.unobserved : attemptAndRetry(new Run(this.settings, listener), this.self)
+  }
+}
+
+type Continue = (last: any, error: any) => AnyStream
+
+const retryStream = (self: AnyStream, settings: Settings, from: Continue | undefined): AnyStream =>
+  fromPull((streamScope) =>
+    Effect.withFiber((fiber) => {
+      const run = new Run(settings, fiber.getRef(Telemetry.CurrentListener))
+      let source = self
+      let scope = Scope.forkUnsafe(streamScope)
+      let pull: AnyPull | undefined
+      let last: unknown
+      let committed = false
+      /** an attempt is being told of: from its start to the element that commits it, or its failure */
+      let telling = false
+
+      const start = Effect.withFiber((fiber) => {
+        run.started(fiber)
+        telling = true
+        return Effect.flatMap(open(source, scope), (opened) => {
+          pull = opened
+          return opened
+        })
+      })
+
+      const attempt: AnyPull = Effect.onExitPrimitive(Effect.suspend(() => pull ?? start), (exit) => {
+        if (Exit.isSuccess(exit)) {
+          last = exit.value[exit.value.length - 1]
+          if (!committed && exit.value.some(settings.commit)) committed = true
+        }
+        const failed = Exit.isFailure(exit) && !Pull.isDoneCause(exit.cause)
+        if (telling && (committed || Exit.isFailure(exit))) {
+          telling = false
+          return Effect.withFiber((fiber) => {
+            run.ended(fiber, failed ? exit : Exit.void)
+            return failed ? Scope.close(scope, exit) : Effect.void
+          })
+        }
+        return failed ? Scope.close(scope, exit) : undefined
+      })
+
+      const again = (cause: Cause.Cause<unknown>): AnyPull =>
+        Effect.andThen(run.next(cause), () => {
+          if (committed) source = from!(last, cause.reasons.find(Cause.isFailReason)?.error)
+          scope = Scope.forkUnsafe(streamScope)
+          pull = undefined
+          return next
+        })
+
+      const next: AnyPull = Effect.catchCause(attempt, (cause) =>
+        Pull.isDoneCause(cause) || (committed && from === undefined) ? Effect.failCause(cause) : again(cause))
+
+      return Effect.succeed(Effect.suspend(() =>
+        committed && from === undefined ? pull! : next
+      ))
+    })
+  )
+
+const settingsOf = (options: Options<never, unknown, unknown>): Settings => {
+  const where = "Retry.make"
+  const { retryAfter, schedule, tags, times, while: predicate } = options
+  const beyondCap = retryAfter?.beyondCap ?? "fail"
+  if (beyondCap !== "fail" && beyondCap !== "clip") {
+    throw invalid(where, "retryAfter.beyondCap", beyondCap, "\"fail\" or \"clip\"")
+  }
+  const rejected = options.rejected ?? false
+  return {
+    name: options.name,
+    schedule: (schedule ?? Backoff.exponential({ base: "200 millis" })) as Settings["schedule"],
+    times: times === undefined ? schedule === undefined ? 3 : Infinity : integer(where, "times", times, 0),
+    classify: options.classify ?? Fault.of,
+    retries: (fault, error) =>
+      (fault._tag === "Transient" || fault._tag === "Throttled" || (rejected && fault._tag === "Rejected")) &&
+      (tags === undefined || tags.some((tag) => Predicate.isTagged(error, tag))) &&
+      (predicate === undefined || predicate(error as never)),
+    hints: {
+      cap: positiveMillis(where, "retryAfter.cap", retryAfter?.cap ?? "1 minute", { infinite: true }),
+      beyondCap
+    },
+    commit: options.commit ?? (() => true)
+  }
+}
+
+const infoOf = (options: Options<never, unknown, unknown>, settings: Settings): Policy.PolicyInfo => ({
+  kind: "retry",
+  name: options.name,
+  settings: {
+    times: settings.times === Infinity ? undefined : settings.times,
+    schedule: options.schedule === undefined ? "exponential from 200ms" : "custom",
+    tags: options.tags,
+    rejected: options.rejected,
+    retryAfter: Duration.millis(settings.hints.cap)
+  },
+  children: []
+})
+
+/**
+ * Makes a retry policy.
+ *
+ * **Example** (Only one's own error, at most twice)
+ *
+ * ```ts import.meta.vitest
+ * import { Retry } from "@effect-resilience/core"
+ * import { Data, Effect, Schedule } from "effect"
+ *
+ * class Conflict extends Data.TaggedError("Conflict")<{ readonly calls: number }> {}
+ *
+ * let calls = 0
+ * const call = Effect.suspend(() => new Conflict({ calls: ++calls }))
+ * const retry = Retry.make({ schedule: Schedule.recurs(2), while: (error: Conflict) => error.calls < 10 })
+ *
+ * const error = await Effect.runPromise(call.pipe(retry, Effect.flip))
+ * error.calls // => 3
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: {
+  <E = unknown>(options?: Options<E>): Policy.Policy<NoInfer<E>>
+  <E, SE, SR>(options: Options<E, SE, SR>): Policy.Policy<NoInfer<E>, NoInfer<SE>, NoInfer<SR>>
+} = (options: Options<any, any, any> = {}) => {
+  const settings = settingsOf(options)
+  return internal.make<Policy.Policy<any>>({
+    info: infoOf(options, settings),
+    effect: (self) => new RetryEffect(self, settings),
+    stream: (self) => retryStream(self, settings, undefined)
+  })
+}
+
+/**
+ * A retry that continues a stream where it broke.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Resume<in out A, in out E, out SE = never, out R = never> {
+  <A1, E1 extends E, RX>(self: Effect.Effect<A1, E1, RX>): Effect.Effect<A1, E1 | SE, RX | R>
+  readonly stream: <RX>(self: Stream.Stream<A, E, RX>) => Stream.Stream<A, E | SE, RX | R>
+  readonly info: Policy.PolicyInfo
+}
+
+/**
+ * Like {@link make}, and a stream that fails after it has emitted goes on with `from(last, error)`, where `last` is the last
+ * element that came out. `from` must not emit again what was emitted. Schedule and `times` count over the whole stream.
+ *
+ * **Example** (A list that breaks after every second element)
+ *
+ * ```ts import.meta.vitest
+ * import { Retry } from "@effect-resilience/core"
+ * import { Effect, Schedule, Stream } from "effect"
+ *
+ * const from = (n: number): Stream.Stream<number, string> =>
+ *   n > 5 ? Stream.empty : Stream.concat(Stream.make(n, n + 1), n === 5 ? Stream.empty : Stream.fail("reset"))
+ * const retry = Retry.resume({ schedule: Schedule.recurs(3), from: (last: number, _: string) => from(last + 1) })
+ *
+ * await Effect.runPromise(Stream.runCollect(retry.stream(from(1)))) // => [1, 2, 3, 4, 5, 6]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const resume = <A, E, SE = never, SR = never, R = never>(
+  options: Options<E, SE, SR> & { readonly from: (last: A, error: E) => Stream.Stream<A, E, R> }
+): Resume<A, E, SE, SR | R> => {
+  const settings = settingsOf(options)
+  const info = { ...infoOf(options, settings), kind: "retry resume" }
+  return Object.assign((self: AnyEffect) => new RetryEffect(self, settings), {
+    stream: (self: AnyStream) => retryStream(self, settings, options.from),
+    info
+  })
+}

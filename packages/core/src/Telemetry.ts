@@ -1,0 +1,212 @@
+/**
+ * What policies tell about themselves.
+ *
+ * A listener is a plain function in a `Context.Reference`. There is none by default, and then a policy builds no event at
+ * all. Logical calls and attempts are told apart: `AttemptEnded` comes once per attempt, the other events once per
+ * decision of a policy.
+ *
+ * **Example** (Listening to a retry)
+ *
+ * ```ts import.meta.vitest
+ * import { Retry, Telemetry } from "@effect-resilience/core"
+ * import { Effect, Schedule } from "effect"
+ *
+ * const seen: Array<string> = []
+ * const flaky = Effect.suspend(() => seen.length < 4 ? Effect.fail("busy") : Effect.succeed("done"))
+ *
+ * const program = flaky.pipe(
+ *   Retry.make({ schedule: Schedule.recurs(3) }),
+ *   Telemetry.listen((event) => {
+ *     seen.push(event._tag)
+ *   })
+ * )
+ *
+ * await Effect.runPromise(program) // => "done"
+ * seen.slice(0, 4) // => ["AttemptStarted", "AttemptEnded", "RetryScheduled", "AttemptStarted"]
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
+import type * as Fault from "./Fault.ts"
+import { emit } from "./internal/emit.ts"
+import * as Policy from "./Policy.ts"
+
+interface Source<Kind extends string> {
+  /** The kind of policy that speaks. */
+  readonly policy: Kind
+  /** The name that the policy was given. */
+  readonly name: string | undefined
+}
+
+/**
+ * A retry begins an attempt. `attempt` is 1 for the first call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AttemptStarted extends Source<"retry"> {
+  readonly _tag: "AttemptStarted"
+  readonly attempt: number
+}
+
+/**
+ * An attempt has ended, well or not. `duration` is the time of this attempt alone; for a stream it ends with the first
+ * element that commits.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AttemptEnded extends Source<"retry"> {
+  readonly _tag: "AttemptEnded"
+  readonly attempt: number
+  readonly duration: Duration.Duration
+  /** `undefined` for a success. */
+  readonly fault: Fault.Fault | undefined
+  readonly exit: Exit.Exit<unknown, unknown>
+}
+
+/**
+ * A failed attempt will be followed by another one after `delay`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RetryScheduled extends Source<"retry"> {
+  readonly _tag: "RetryScheduled"
+  /** The attempt that failed. */
+  readonly attempt: number
+  readonly fault: Fault.Fault
+  readonly cause: Cause.Cause<unknown>
+  readonly delay: Duration.Duration
+}
+
+/**
+ * Why a failed attempt is not followed by another one: the fault is not one to retry, the schedule or `times` is used up,
+ * the callee asked for a longer pause than `retryAfter.cap`, or the wait would end after the deadline.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type StopReason = "not-retryable" | "exhausted" | "retry-after-beyond-cap" | "deadline"
+
+/**
+ * A failed attempt was the last one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RetryStopped extends Source<"retry"> {
+  readonly _tag: "RetryStopped"
+  readonly attempt: number
+  readonly fault: Fault.Fault
+  readonly cause: Cause.Cause<unknown>
+  readonly reason: StopReason
+}
+
+/**
+ * A time limit has ended a call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TimedOut extends Source<"timeout"> {
+  readonly _tag: "TimedOut"
+  readonly phase: "attempt" | "total" | "first" | "idle"
+  readonly limit: Duration.Duration
+  readonly elapsed: Duration.Duration
+}
+
+/**
+ * The clean-up of a call that timed out has died. The caller gets the timeout; this is the only place where the defect
+ * shows.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CleanupDied extends Source<"timeout"> {
+  readonly _tag: "CleanupDied"
+  readonly cause: Cause.Cause<never>
+}
+
+/**
+ * A circuit breaker has changed its state.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CircuitChanged extends Source<"circuit-breaker"> {
+  readonly _tag: "CircuitChanged"
+  readonly from: "Closed" | "Open" | "HalfOpen" | "Isolated"
+  readonly to: "Closed" | "Open" | "HalfOpen" | "Isolated"
+}
+
+/**
+ * A policy has refused a call; the callee never saw it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Rejected extends Source<"circuit-breaker"> {
+  readonly _tag: "Rejected"
+  readonly retryAfter: Duration.Duration
+}
+
+/**
+ * Everything that policies tell.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Event =
+  | AttemptStarted
+  | AttemptEnded
+  | RetryScheduled
+  | RetryStopped
+  | TimedOut
+  | CleanupDied
+  | CircuitChanged
+  | Rejected
+
+/**
+ * Receives events, synchronously and in order. It must be quick and must not throw: what it throws is dropped, so that
+ * watching a call cannot change its outcome.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Listener = (event: Event) => void
+
+/**
+ * The listener of the fiber, none by default.
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const CurrentListener = Context.Reference<Listener | undefined>(
+  "@effect-resilience/core/Telemetry/CurrentListener",
+  { defaultValue: () => undefined }
+)
+
+/**
+ * A policy that adds a listener for everything inside it. Listeners further out still hear everything.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const listen = (listener: Listener): Policy.Policy => {
+  const join = (outer: Listener | undefined): Listener => (event) => {
+    emit(listener, event)
+    if (outer !== undefined) emit(outer, event)
+  }
+  return Policy.make({
+    info: { kind: "telemetry", settings: {}, children: [] },
+    effect: Effect.updateService(CurrentListener, join),
+    stream: Stream.updateService(CurrentListener, join)
+  })
+}

@@ -1,0 +1,494 @@
+/**
+ * Ends what takes too long, with an error that tells which limit it was.
+ *
+ * - {@link attempt} limits one attempt: put it inside a retry. For a stream it ends with the first element.
+ * - {@link total} limits everything: put it outside. It publishes the {@link Deadline}, so what is inside does not begin
+ *   what could not finish. For a stream it ends with the last element.
+ * - {@link phases} watches a stream: the time to the first element, the silence between two, the whole.
+ *
+ * **Details**
+ *
+ * When time is up the call is interrupted, and the caller gets {@link TimeoutExceeded} after the call's clean-up. A
+ * result that comes while the call is being interrupted is dropped. On a tie between call and timer, whichever wakes first
+ * wins. A timeout whose limit does not end before the ambient deadline leaves the matter to whoever published the
+ * deadline: that one's phase is reported. A defect in the clean-up of a call that timed out goes to `Telemetry`; a defect in
+ * the clean-up of a call whose caller went away joins the caller's cause.
+ *
+ * A stream never ends silently: every phase is an error. The silence between two elements does not include the time that
+ * the consumer takes, the total does; a total that passes while the consumer is busy is delivered at the next pull.
+ *
+ * **Gotchas**
+ *
+ * Fibers that the call forks with `Effect.forkChild` end with the call, as with `Effect.timeout`. In a mask, write
+ * `restore(timeout(x))`, not `timeout(restore(x))`.
+ *
+ * What this adds to `Effect.timeout`: the phase, limit and elapsed time in the error, deadlines, telemetry, streams that
+ * fail where `Stream.timeout` ends them as if they were complete; and it costs a third where the call is asynchronous.
+ *
+ * **Example** (A call and a stream that hang)
+ *
+ * ```ts import.meta.vitest
+ * import { Timeout } from "@effect-resilience/core"
+ * import { Effect, Stream } from "effect"
+ *
+ * const call = Effect.never.pipe(Timeout.attempt("10 millis"), Effect.flip)
+ * const error = await Effect.runPromise(call)
+ * error.phase // => "attempt"
+ *
+ * const stream = Stream.concat(Stream.make(1), Stream.never).pipe(Timeout.phases({ idle: "10 millis" }).stream)
+ * const late = await Effect.runPromise(Effect.flip(Stream.runDrain(stream)))
+ * late.message // => "Timed out: idle for 10ms"
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Deadline from "./Deadline.ts"
+import * as Fault from "./Fault.ts"
+import { emit } from "./internal/emit.ts"
+import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establish.ts"
+import { invalid, positiveMillis } from "./internal/options.ts"
+import * as internal from "./internal/policy.ts"
+import { type AnyEffect, type AnyFiber, fork, Primitive } from "./internal/primitive.ts"
+import { Rejection } from "./internal/rejection.ts"
+import { now, timerResolution } from "./internal/time.ts"
+import { Timer, TimerQueue } from "./internal/timers.ts"
+import * as kernel from "./kernel/phases.ts"
+import type * as Policy from "./Policy.ts"
+import * as Telemetry from "./Telemetry.ts"
+
+/**
+ * Which limit was exceeded.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Phase = "attempt" | "total" | "first" | "idle"
+
+const sentences: { readonly [P in Phase]: (limit: string) => string } = {
+  attempt: (limit) => `attempt took longer than ${limit}`,
+  total: (limit) => `the whole took longer than ${limit}`,
+  first: (limit) => `no first element within ${limit}`,
+  idle: (limit) => `idle for ${limit}`
+}
+
+const transient = Fault.transient()
+
+/**
+ * A time limit was exceeded. Its fault is `Transient`: whether there is time for another attempt is for the deadline to say.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TimeoutExceeded extends Rejection {
+  readonly _tag = "TimeoutExceeded"
+  readonly phase: Phase
+  readonly limit: Duration.Duration
+  readonly elapsed: Duration.Duration
+
+  constructor(options: {
+    readonly phase: Phase
+    readonly limit: Duration.Duration
+    readonly elapsed: Duration.Duration
+  }) {
+    super()
+    this.phase = options.phase
+    this.limit = options.limit
+    this.elapsed = options.elapsed
+  }
+
+  override get message(): string {
+    return `Timed out: ${sentences[this.phase](Duration.format(this.limit))}`
+  }
+
+  get [Fault.TypeId](): Fault.Fault {
+    return transient
+  }
+}
+
+/**
+ * @category guards
+ * @since 0.1.0
+ */
+export const isTimeoutExceeded = (u: unknown): u is TimeoutExceeded => u instanceof TimeoutExceeded
+
+const exceeded = (fiber: AnyFiber, phase: Phase, limit: number, elapsed: number): TimeoutExceeded => {
+  const error = new TimeoutExceeded({
+    phase,
+    limit: Duration.millis(limit),
+    elapsed: Duration.millis(Math.round(elapsed))
+  })
+  const listener = fiber.getRef(Telemetry.CurrentListener)
+  if (listener !== undefined) {
+    emit(listener, {
+      _tag: "TimedOut",
+      policy: "timeout",
+      name: undefined,
+      phase,
+      limit: error.limit,
+      elapsed: error.elapsed
+    })
+  }
+  return error
+}
+
+const diesOf = (exit: Exit.Exit<unknown, unknown>): Cause.Cause<never> | undefined =>
+  Exit.isFailure(exit) && Cause.hasDies(exit.cause)
+    ? Cause.fromReasons(exit.cause.reasons.filter(Cause.isDieReason))
+    : undefined
+
+/** The caller gets the timeout, so a defect of the clean-up has nowhere else to go. */
+const reportCleanup = (fiber: AnyFiber, exit: Exit.Exit<unknown, unknown>): void => {
+  const listener = fiber.getRef(Telemetry.CurrentListener)
+  const cause = diesOf(exit)
+  if (listener !== undefined && cause !== undefined) {
+    emit(listener, { _tag: "CleanupDied", policy: "timeout", name: undefined, cause })
+  }
+}
+
+/** The caller is being interrupted: wait for the call's clean-up and keep its defects. */
+const interruptAndKeepDefects = (fiber: AnyFiber, child: AnyFiber): Effect.Effect<void> => {
+  child.interruptUnsafe(fiber.id)
+  return Effect.flatMap(Fiber.await(child), (exit) => {
+    const cause = diesOf(exit)
+    return cause === undefined ? Effect.void : Effect.failCause(cause)
+  })
+}
+
+interface Settings {
+  readonly phase: Phase
+  readonly limit: () => number
+  /** for a limit that does not vary */
+  readonly queue: TimerQueue | undefined
+}
+
+class TimeoutEffect extends Primitive {
+  private readonly self: AnyEffect
+  private readonly settings: Settings
+
+  constructor(self: AnyEffect, settings: Settings) {
+    super()
+    this.self = self
+    this.settings = settings
+  }
+
+  run(fiber: AnyFiber): AnyEffect {
+    const { self, settings } = this
+    const limit = settings.limit()
+    const startedAt = now(fiber)
+    const end = startedAt + limit
+    // whoever published an earlier deadline enforces it: no second timer, no second fiber
+    if (fiber.getRef(Deadline.Deadline) <= end) return self
+    const run = new TimeoutRun(fiber, settings, limit, startedAt)
+    const context: Context.Context<never> = settings.phase === "total"
+      ? Context.add(fiber.context, Deadline.Deadline, end)
+      : fiber.context
+    return Effect.callback((resume) => run.start(self, context, resume))
+  }
+}
+
+/** A call in flight: timer, state and clean-up in one object. */
+class TimeoutRun extends Timer {
+  private readonly parent: AnyFiber
+  private readonly settings: Settings
+  private readonly limit: number
+  private readonly startedAt: number
+  private child: AnyFiber | undefined = undefined
+  private resume: ((effect: AnyEffect) => void) | undefined = undefined
+  private expired = false
+
+  constructor(parent: AnyFiber, settings: Settings, limit: number, startedAt: number) {
+    super()
+    this.parent = parent
+    this.settings = settings
+    this.limit = limit
+    this.startedAt = startedAt
+  }
+
+  /**
+   * The call is started inside the callback's register. Started before it, it would be orphaned by an interruption of the
+   * caller at a scheduler yield between the fork and the callback.
+   */
+  start(
+    self: AnyEffect,
+    context: Context.Context<never>,
+    resume: (effect: AnyEffect) => void
+  ): Effect.Effect<void> | void {
+    const child = fork(context, self)
+    const exit = child.pollUnsafe()
+    if (exit !== undefined) return resume(exit)
+    this.child = child
+    this.resume = resume
+    this.arm(this.parent, this.limit, this.settings.queue)
+    child.addObserver((exit) => this.settle(exit))
+    return this.cleanup
+  }
+
+  expire(): void {
+    this.expired = true
+    this.child!.interruptUnsafe(this.parent.id)
+  }
+
+  private settle(exit: Exit.Exit<unknown, unknown>): void {
+    if (!this.expired) {
+      this.disarm()
+      return this.resume!(exit)
+    }
+    reportCleanup(this.parent, exit)
+    this.resume!(exceeded(this.parent, this.settings.phase, this.limit, now(this.parent) - this.startedAt))
+  }
+
+  run(fiber: AnyFiber): Effect.Effect<void> {
+    this.disarm()
+    return interruptAndKeepDefects(fiber, this.child!)
+  }
+}
+
+interface StreamSettings {
+  readonly limits: () => kernel.Limits
+  /** what the error calls the first phase */
+  readonly first: "first" | "attempt"
+  readonly progress: ((element: unknown) => boolean) | undefined
+}
+
+/** The only timer of a stream. It is set again only when the phase that it stands for turns out to end later. */
+class StreamTimer extends Timer {
+  private readonly phases: kernel.Phases
+  private readonly settings: StreamSettings
+  private readonly scope: Scope.Closeable
+  private readonly begin: AnyPull
+  private upstream: AnyPull | undefined = undefined
+  /** the pull under way */
+  private fiber: AnyFiber | undefined = undefined
+  private child: AnyFiber | undefined = undefined
+  private armedFor = Infinity
+  private expired: kernel.Phase | undefined = undefined
+  private context: Context.Context<never> | undefined = undefined
+  private contextWithDeadline: Context.Context<never> | undefined = undefined
+
+  constructor(self: AnyStream, settings: StreamSettings, fiber: AnyFiber, streamScope: Scope.Scope) {
+    super()
+    this.settings = settings
+    this.scope = Scope.forkUnsafe(streamScope)
+    this.begin = Effect.flatMap(open(self, this.scope), (pull) => {
+      this.upstream = pull
+      return pull
+    })
+    const startedAt = now(fiber)
+    const left = fiber.getRef(Deadline.Deadline) - startedAt
+    const limits = settings.limits()
+    // as for an effect: what does not end before the ambient deadline is left to whoever published that
+    this.phases = new kernel.Phases({
+      first: limits.first < left ? limits.first : Infinity,
+      idle: limits.idle,
+      total: limits.total < left ? limits.total : Infinity
+    }, startedAt)
+  }
+
+  readonly pull: AnyPull = Effect.withFiber((fiber) => {
+    if (this.phases.unlimited) return this.upstream ?? this.begin
+    const start = now(fiber)
+    this.phases.pulled(start)
+    return this.phases.due <= start
+      ? this.fail(fiber, this.phases.phase, Exit.void)
+      : Effect.callback((resume) => this.start(fiber, start, resume))
+  })
+
+  private start(fiber: AnyFiber, at: number, resume: (effect: AnyEffect) => void): Effect.Effect<void> | void {
+    const child = fork(this.contextOf(fiber), this.upstream ?? this.begin)
+    const exit = child.pollUnsafe()
+    if (exit !== undefined) return resume(this.produced(fiber, exit))
+    this.fiber = fiber
+    this.child = child
+    this.armUntilDue(fiber, at)
+    child.addObserver((exit) => resume(this.produced(fiber, exit)))
+    return this.cleanup
+  }
+
+  private produced(fiber: AnyFiber, exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): AnyEffect {
+    this.child = undefined
+    if (this.expired !== undefined) {
+      reportCleanup(fiber, exit)
+      return this.fail(fiber, this.expired, exit)
+    }
+    if (Exit.isFailure(exit)) {
+      this.disarm()
+      return exit
+    }
+    const { progress } = this.settings
+    this.phases.produced(now(fiber), progress === undefined || exit.value.some(progress))
+    return exit
+  }
+
+  private fail(fiber: AnyFiber, phase: kernel.Phase, exit: Exit.Exit<unknown, unknown>): AnyEffect {
+    this.disarm()
+    const elapsed = this.phases.elapsed(phase, now(fiber))
+    return Effect.andThen(
+      Scope.close(this.scope, exit),
+      exceeded(fiber, phase === "first" ? this.settings.first : phase, this.phases.limits[phase], elapsed)
+    )
+  }
+
+  private contextOf(fiber: AnyFiber): Context.Context<never> {
+    const { limits: { total }, startedAt } = this.phases
+    if (total === Infinity) return fiber.context
+    if (fiber.context !== this.context) {
+      this.context = fiber.context
+      this.contextWithDeadline = Context.add(fiber.context, Deadline.Deadline, startedAt + total)
+    }
+    return this.contextWithDeadline!
+  }
+
+  private armUntilDue(fiber: AnyFiber, at: number): void {
+    const { due } = this.phases
+    if (due >= this.armedFor) return // an earlier timer is set, and will look again
+    this.disarm()
+    this.armedFor = due
+    this.arm(fiber, due - at)
+  }
+
+  override disarm(): void {
+    this.armedFor = Infinity
+    super.disarm()
+  }
+
+  expire(): void {
+    this.armedFor = Infinity
+    if (this.child === undefined) return // the consumer's time: the next pull sets it again
+    const at = now(this.fiber!)
+    if (this.phases.due - at >= timerResolution) return this.armUntilDue(this.fiber!, at)
+    this.expired = this.phases.phase
+    this.child.interruptUnsafe(this.fiber!.id)
+  }
+
+  run(fiber: AnyFiber): Effect.Effect<void> {
+    this.disarm()
+    const child = this.child!
+    this.child = undefined
+    return interruptAndKeepDefects(fiber, child)
+  }
+}
+
+const timeoutStream = (self: AnyStream, settings: StreamSettings): AnyStream =>
+  fromPull((scope) =>
+    Effect.withFiber((fiber) => {
+      const timer = new StreamTimer(self, settings, fiber, scope)
+      return Effect.as(Scope.addFinalizer(scope, Effect.sync(() => timer.disarm())), timer.pull)
+    })
+  )
+
+/**
+ * A time limit: a duration, or a function that is asked at every call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Limit = Duration.Input | (() => Duration.Input)
+
+const limitOf = (phase: "attempt" | "total", limit: Limit): Settings => {
+  const where = `Timeout.${phase}`
+  if (typeof limit === "function") {
+    return { phase, limit: () => positiveMillis(where, "limit", limit()), queue: undefined }
+  }
+  const millis = positiveMillis(where, "limit", limit)
+  return { phase, limit: () => millis, queue: new TimerQueue(millis) }
+}
+
+const make = (
+  settings: Settings,
+  limit: Limit,
+  limits: StreamSettings["limits"]
+): Policy.Policy<unknown, TimeoutExceeded> => {
+  const streamSettings: StreamSettings = { limits, first: "attempt", progress: undefined }
+  return internal.make({
+    info: {
+      kind: `timeout ${settings.phase}`,
+      settings: { limit: typeof limit === "function" ? "dynamic" : Duration.fromInputUnsafe(limit) },
+      children: []
+    },
+    effect: (self) => new TimeoutEffect(self, settings),
+    stream: (self) => timeoutStream(self, streamSettings)
+  })
+}
+
+/**
+ * Limits one attempt; a stream, to the first element.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const attempt = (limit: Limit): Policy.Policy<unknown, TimeoutExceeded> => {
+  const settings = limitOf("attempt", limit)
+  return make(settings, limit, () => ({ first: settings.limit(), idle: Infinity, total: Infinity }))
+}
+
+/**
+ * Limits the whole, retries and waits included; a stream, to the last element. Everything inside sees the {@link Deadline}.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const total = (limit: Limit): Policy.Policy<unknown, TimeoutExceeded> => {
+  const settings = limitOf("total", limit)
+  return make(settings, limit, () => ({ first: Infinity, idle: Infinity, total: settings.limit() }))
+}
+
+/**
+ * Watches a stream. An effect is a stream of one element: `first` and `total` limit it, `idle` has nothing to say.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const phases = (options: {
+  /** From the start to the first element that is progress. */
+  readonly first?: Duration.Input | undefined
+  /** The silence between two elements that are progress, without the consumer's time. */
+  readonly idle?: Duration.Input | undefined
+  /** From the start to the end, the consumer's time included. */
+  readonly total?: Duration.Input | undefined
+  /**
+   * The elements that count for `first` and `idle`, for example not a keep-alive.
+   *
+   * @default every element
+   */
+  readonly progress?: ((element: unknown) => boolean) | undefined
+}): Policy.Policy<unknown, TimeoutExceeded> => {
+  const where = "Timeout.phases"
+  const { first, idle, progress, total } = options
+  if (first === undefined && idle === undefined && total === undefined) {
+    throw invalid(where, "options", "none of them", "at least one of first, idle and total")
+  }
+  const millis = (option: "first" | "idle" | "total", value: Duration.Input | undefined): number =>
+    value === undefined ? Infinity : positiveMillis(where, option, value)
+  const limits: kernel.Limits = {
+    first: millis("first", first),
+    idle: millis("idle", idle),
+    total: millis("total", total)
+  }
+  const limit = Math.min(limits.first, limits.total)
+  const settings: Settings = {
+    phase: limits.total <= limits.first ? "total" : "first",
+    limit: () => limit,
+    queue: new TimerQueue(limit)
+  }
+  const streamSettings: StreamSettings = { limits: () => limits, first: "first", progress }
+  return internal.make({
+    info: {
+      kind: "timeout phases",
+      settings: Object.fromEntries(
+        Object.entries({ first, idle, total }).flatMap(([phase, value]) =>
+          value === undefined ? [] : [[phase, Duration.fromInputUnsafe(value)]]
+        )
+      ),
+      children: []
+    },
+    effect: (self) => limit === Infinity ? self : new TimeoutEffect(self, settings),
+    stream: (self) => timeoutStream(self, streamSettings)
+  })
+}

@@ -1,0 +1,8 @@
+export * as Backoff from "./Backoff.ts"
+export * as CircuitBreaker from "./CircuitBreaker.ts"
+export * as Deadline from "./Deadline.ts"
+export * as Fault from "./Fault.ts"
+export * as Policy from "./Policy.ts"
+export * as Retry from "./Retry.ts"
+export * as Telemetry from "./Telemetry.ts"
+export * as Timeout from "./Timeout.ts"

@@ -1,0 +1,32 @@
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+
+/** A bad option is a bug in the program, found when the policy is made: names the option, the value and what is allowed. */
+export const invalid = (where: string, option: string, value: unknown, allowed: string): RangeError =>
+  new RangeError(
+    `${where}: ${option} must be ${allowed}, got ${typeof value === "string" ? `"${value}"` : String(value)}`
+  )
+
+/** A duration option in milliseconds: longer than zero, `Infinity` allowed only where it is said to mean something. */
+export const positiveMillis = (
+  where: string,
+  option: string,
+  value: Duration.Input,
+  { infinite = false }: { readonly infinite?: boolean } = {}
+): number => {
+  const millis = Option.match(Duration.fromInput(value), { onNone: () => Number.NaN, onSome: Duration.toMillis })
+  if (millis > 0 && (infinite || millis < Infinity)) return millis
+  const shown = Duration.isDuration(value) ? Duration.format(value) : value
+  throw invalid(where, option, shown, infinite ? "a duration > 0" : "a finite duration > 0")
+}
+
+export const integer = (where: string, option: string, value: number, min: number, max = Infinity): number => {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value
+  throw invalid(where, option, value, max === Infinity ? `an integer >= ${min}` : `an integer from ${min} to ${max}`)
+}
+
+/** A share of a whole: more than 0, at most 1. */
+export const ratio = (where: string, option: string, value: number): number => {
+  if (value > 0 && value <= 1) return value
+  throw invalid(where, option, value, "a number > 0 and <= 1")
+}

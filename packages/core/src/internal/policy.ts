@@ -1,0 +1,57 @@
+import { constVoid, identity } from "effect/Function"
+import type { Policy, PolicyInfo } from "../Policy.ts"
+import type { AnyStream } from "./establish.ts"
+import type { AnyEffect } from "./primitive.ts"
+
+export const TypeId = "~effect-resilience/core/Policy"
+
+/** What a policy is made of. The function that users call holds one of these. */
+export interface Implementation {
+  readonly info: PolicyInfo
+  effect(self: AnyEffect): AnyEffect
+  stream(self: AnyStream): AnyStream
+}
+
+const implementation = Symbol("effect-resilience/implementation")
+
+interface Holder {
+  readonly [implementation]: Implementation
+}
+
+const variance = { _EIn: constVoid, _EOut: identity, _R: identity }
+
+/**
+ * The prototype of policies. A function with a shared prototype costs a fraction of one with its own properties, which
+ * is what a process with a circuit breaker per key pays for.
+ */
+export const PolicyProto: object = Object.create(Function.prototype, {
+  [TypeId]: { value: variance },
+  info: {
+    get(this: Holder) {
+      return this[implementation].info
+    }
+  },
+  stream: {
+    get(this: Holder) {
+      const stream = (self: AnyStream) => this[implementation].stream(self)
+      Object.defineProperty(this, "stream", { value: stream })
+      return stream
+    }
+  },
+  toString: {
+    value(this: Holder) {
+      return `Policy(${this[implementation].info.kind})`
+    }
+  }
+})
+
+/** Makes the function that users call; `proto` adds the members of a stateful policy. */
+export const make = <P extends Policy<any, any, any>>(impl: Implementation, proto: object = PolicyProto): P => {
+  const policy = (self: AnyEffect) => impl.effect(self)
+  Object.defineProperty(policy, implementation, { value: impl })
+  return Object.setPrototypeOf(policy, proto) // the members come from the prototype, which a type cannot follow
+}
+
+/** What {@link make} was given, for the members that a stateful policy's prototype adds. */
+export const implementationOf = <I extends Implementation>(policy: unknown): I =>
+  (policy as Holder)[implementation] as I

@@ -1,0 +1,146 @@
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import { type AnyEffect, type AnyFiber, fork, Primitive } from "./primitive.ts"
+import { liveClock } from "./time.ts"
+
+/** `setTimeout` fires at once for a longer delay. */
+const longestTimer = 2 ** 31 - 1
+
+type Timeout = ReturnType<typeof setTimeout>
+type Cancel = () => void
+
+/**
+ * A one-shot timer that is its own list node and, as an effect, its own clean-up: what a call in flight needs is then one
+ * object. It runs on the fiber's clock.
+ */
+export abstract class Timer extends Primitive {
+  previous: Timer | undefined = undefined
+  next: Timer | undefined = undefined
+  /** when it is due; kept by the queue */
+  due = 0
+  private armed: TimerQueue | Timeout | Cancel | undefined = undefined
+
+  /** Time is up. */
+  abstract expire(): void
+
+  /** What {@link cleanup} does. */
+  abstract run(fiber: AnyFiber): Effect.Effect<void>
+
+  /** For when the fiber that waits is interrupted. */
+  get cleanup(): Effect.Effect<void> {
+    return this as AnyEffect as Effect.Effect<void> // what `run` says, which the type of a primitive does not
+  }
+
+  /** `queue` serves timers of its own fixed delay more cheaply. */
+  arm(fiber: AnyFiber, millis: number, queue?: TimerQueue): void {
+    if (millis === Infinity) return
+    const clock = fiber.getRef(Clock.Clock)
+    if (clock !== liveClock || millis > longestTimer) {
+      const sleeper = fork(fiber.context, clock.sleep(Duration.millis(millis)))
+      sleeper.addObserver((exit) => {
+        if (exit._tag === "Success") this.fire()
+      })
+      this.armed = () => sleeper.interruptUnsafe()
+    } else if (queue === undefined) {
+      this.armed = setTimeout(fire, Math.max(0, millis), this)
+    } else {
+      this.armed = queue
+      queue.add(this)
+    }
+  }
+
+  disarm(): void {
+    const armed = this.armed
+    if (armed === undefined) return
+    this.armed = undefined
+    if (armed instanceof TimerQueue) armed.remove(this)
+    else if (typeof armed === "function") armed()
+    else clearTimeout(armed)
+  }
+
+  fire(): void {
+    this.armed = undefined
+    this.expire()
+  }
+}
+
+const fire = (timer: Timer): void => timer.fire()
+
+// a browser's timer is a number, and keeps nothing alive
+const hold = (timer: Timeout): void => {
+  if (typeof timer === "object") timer.ref()
+}
+const release = (timer: Timeout | undefined): void => {
+  if (typeof timer === "object") timer.unref()
+}
+
+/**
+ * Timers that all have the same delay fall due in the order in which they were armed, so one list and one real timer serve
+ * them all, in constant time. The real timer keeps the process alive only while something waits.
+ */
+export class TimerQueue {
+  private first: Timer | undefined = undefined
+  private last: Timer | undefined = undefined
+  private handle: Timeout | undefined = undefined
+  private holdsProcess = false
+  readonly delay: number
+
+  constructor(delay: number) {
+    this.delay = delay
+  }
+
+  add(timer: Timer): void {
+    timer.due = performance.now() + this.delay
+    const last = this.last
+    this.last = timer
+    if (last !== undefined) {
+      last.next = timer
+      timer.previous = last
+      return
+    }
+    this.first = timer
+    if (this.handle === undefined) this.start(this.delay)
+    else if (!this.holdsProcess) {
+      hold(this.handle)
+      this.holdsProcess = true
+    }
+  }
+
+  remove(timer: Timer): void {
+    this.unlink(timer)
+    if (this.first === undefined && this.holdsProcess) {
+      release(this.handle)
+      this.holdsProcess = false
+    }
+  }
+
+  private start(millis: number): void {
+    this.handle = setTimeout(this.onTimer, Math.min(Math.ceil(millis), longestTimer))
+    this.holdsProcess = true
+  }
+
+  private readonly onTimer = (): void => {
+    this.handle = undefined
+    this.holdsProcess = false
+    const now = performance.now()
+    for (let timer = this.first; timer !== undefined; timer = this.first) {
+      if (timer.due > now) {
+        // an expiry above may have armed a timer of this queue, and with it the handle
+        if (this.handle === undefined) this.start(timer.due - now)
+        return
+      }
+      this.unlink(timer)
+      timer.fire()
+    }
+  }
+
+  private unlink(timer: Timer): void {
+    const { next, previous } = timer
+    if (previous === undefined) this.first = next
+    else previous.next = next
+    if (next === undefined) this.last = previous
+    else next.previous = previous
+    timer.previous = timer.next = undefined
+  }
+}

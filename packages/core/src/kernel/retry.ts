@@ -1,0 +1,33 @@
+/** When the next attempt may begin. Times in milliseconds. */
+
+export interface Hints {
+  /** the longest pause that a callee may ask for */
+  readonly cap: number
+  /** what a longer one means: no further attempt, or the cap in its place */
+  readonly beyondCap: "fail" | "clip"
+}
+
+export interface Failure {
+  /** what the schedule says */
+  readonly scheduled: number
+  /** what the callee asks for */
+  readonly hint: number | undefined
+  readonly now: number
+  readonly deadline: number
+  /** in [0, 1) */
+  readonly random: number
+}
+
+/** Callers that were told the same pause return spread over this share of it. */
+const spread = 0.1
+
+/** The wait before the next attempt, or why there is none. */
+export const wait = (
+  { deadline, hint, now, random, scheduled }: Failure,
+  hints: Hints
+): number | "retry-after-beyond-cap" | "deadline" => {
+  if (hint !== undefined && hint > hints.cap && hints.beyondCap === "fail") return "retry-after-beyond-cap"
+  const asked = hint === undefined ? 0 : Math.min(hint, hints.cap) * (1 + spread * random)
+  const delay = Math.max(scheduled, asked)
+  return now + delay < deadline ? delay : "deadline"
+}

@@ -1,0 +1,370 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { TestClock } from "effect/testing"
+import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Fault from "../src/Fault.ts"
+import * as Policy from "../src/Policy.ts"
+import * as Retry from "../src/Retry.ts"
+import * as Timeout from "../src/Timeout.ts"
+import { Bad, Boom, Busy, during, fork, outcome, recorder } from "./support/harness.ts"
+
+const fragile = (options: CircuitBreaker.Options = {}): CircuitBreaker.CircuitBreaker =>
+  CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(1), open: "1 second", ...options })
+
+const boom = Effect.fail(new Boom({}))
+const stateOf = (breaker: CircuitBreaker.CircuitBreaker): Effect.Effect<string> =>
+  Effect.map(breaker.state, ({ _tag }) => _tag)
+
+describe("CircuitBreaker", () => {
+  it("names the bad option, the value and what is allowed", () => {
+    assert.throws(
+      () => CircuitBreaker.consecutive(0),
+      "CircuitBreaker.consecutive: failures must be an integer >= 1, got 0"
+    )
+    assert.throws(
+      () => CircuitBreaker.failureRate({ ratio: 2, calls: 10 }),
+      "CircuitBreaker.failureRate: ratio must be a number > 0 and <= 1, got 2"
+    )
+    assert.throws(
+      () => CircuitBreaker.failureRate({ minimumThroughput: 11, calls: 10 }),
+      "CircuitBreaker.failureRate: minimumThroughput must be an integer from 1 to 10, got 11"
+    )
+    assert.throws(
+      () => CircuitBreaker.failureRate({} as { calls: number }),
+      "CircuitBreaker.failureRate: the window must be either calls or within, got \"none\""
+    )
+    assert.throws(
+      () => CircuitBreaker.failureRate({ within: 0 }),
+      "CircuitBreaker.failureRate: within must be a finite duration > 0, got 0"
+    )
+    assert.throws(() => fragile({ probes: 0 }), "CircuitBreaker.make: probes must be an integer >= 1, got 0")
+    assert.throws(() => fragile({ ratio: 0 }), "CircuitBreaker.make: ratio must be a number > 0 and <= 1, got 0")
+    assert.throws(
+      () => fragile({ open: "Infinity" }),
+      "CircuitBreaker.make: open must be a finite duration > 0, got \"Infinity\""
+    )
+    assert.throws(() => fragile({ lease: -1 }), "CircuitBreaker.make: lease must be a duration > 0, got -1")
+  })
+
+  it.effect("by default half of at least 20 calls in 30 s open it, for 10 s, 20 s, ... 5 minutes", () =>
+    Effect.gen(function*() {
+      const breaker = yield* CircuitBreaker.make()
+      for (let i = 0; i < 19; i++) yield* Effect.exit(breaker(boom))
+      assert.deepStrictEqual(yield* breaker.state, { _tag: "Closed", calls: 19, failures: 19, consecutiveFailures: 19 })
+      yield* TestClock.adjust("30 seconds")
+      assert.deepInclude(yield* breaker.state, { _tag: "Closed", calls: 0, failures: 0 })
+      for (let i = 0; i < 20; i++) yield* Effect.exit(breaker(i % 2 === 0 ? boom : Effect.void))
+      const lengths: Array<string> = []
+      for (let i = 0; i < 8; i++) {
+        const state = yield* breaker.state
+        if (state._tag !== "Open") return assert.fail(state._tag)
+        lengths.push(Duration.format(state.retryAfter))
+        yield* TestClock.adjust(state.retryAfter)
+        yield* Effect.exit(breaker(boom))
+      }
+      assert.deepStrictEqual(lengths, ["10s", "20s", "40s", "1m 20s", "2m 40s", "5m", "5m", "5m"])
+    }))
+
+  it.effect("open, it rejects without calling, and says for how long", () =>
+    Effect.gen(function*() {
+      const breaker = fragile({ name: "payments" })
+      yield* Effect.exit(breaker(boom))
+      yield* TestClock.adjust("400 millis")
+      const error = yield* Effect.flip(breaker(Effect.die("called")))
+      assert.deepInclude(error, { _tag: "CircuitOpen", circuit: "payments", retryAfter: Duration.millis(600) })
+      assert.strictEqual(error.message, "circuit \"payments\" is open, try again in 600ms")
+      assert.isTrue(CircuitBreaker.isCircuitOpen(error))
+      assert.strictEqual(Fault.ofError(error)._tag, "Rejected")
+    }))
+
+  describe("what counts", () => {
+    const table: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown>, string]> = [
+      ["a transient failure", boom, "Open"],
+      ["a defect", Effect.die("bug"), "Open"],
+      ["not a permanent failure: the callee answered", Effect.fail(new Bad()), "Closed"],
+      ["not throttling", Effect.fail(new Busy({ retryAfter: 1 })), "Closed"],
+      [
+        "not a rejection by another circuit",
+        Effect.fail(new CircuitBreaker.CircuitOpen({ circuit: "inner", retryAfter: Duration.zero })),
+        "Closed"
+      ],
+      ["not a callee that interrupts itself", Effect.interrupt, "Closed"],
+      ["not a success", Effect.void, "Closed"]
+    ]
+    for (const [name, call, expected] of table) {
+      it.effect(name, () =>
+        Effect.gen(function*() {
+          const breaker = fragile()
+          yield* Effect.exit(breaker(call))
+          assert.strictEqual(yield* stateOf(breaker), expected)
+        }))
+    }
+
+    it.effect("an inner circuit's rejections never open an outer one (effect's own breaker: it does)", () =>
+      Effect.gen(function*() {
+        const inner = fragile()
+        const outer = fragile()
+        yield* inner.isolate
+        for (let i = 0; i < 10; i++) yield* Effect.exit(boom.pipe(inner, outer))
+        assert.strictEqual(yield* stateOf(outer), "Closed")
+      }))
+
+    it.effect("`classify` replaces all of it", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ classify: (exit) => exit._tag === "Success" ? Fault.transient() : undefined })
+        yield* Effect.exit(breaker(boom))
+        assert.strictEqual(yield* stateOf(breaker), "Closed")
+        yield* breaker(Effect.void)
+        assert.strictEqual(yield* stateOf(breaker), "Open")
+      }))
+
+    it.effect("a caller that goes away counts for nothing", () =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        const fiber = yield* fork(breaker(Effect.never))
+        yield* Fiber.interrupt(fiber)
+        assert.strictEqual(yield* stateOf(breaker), "Closed")
+      }))
+
+    it.effect("a hung callee trips it, whichever timer does the interrupting", () =>
+      Effect.gen(function*() {
+        for (
+          const stack of [
+            (breaker: CircuitBreaker.CircuitBreaker) =>
+              Policy.compose(Timeout.total("10 millis"), breaker, Timeout.attempt("20 millis")),
+            (breaker: CircuitBreaker.CircuitBreaker) =>
+              Policy.compose(Timeout.total("20 millis"), breaker, Timeout.attempt("10 millis")),
+            (breaker: CircuitBreaker.CircuitBreaker) => Policy.compose(breaker, Timeout.total("10 millis"))
+          ]
+        ) {
+          const effect = fragile()
+          yield* during("100 millis", Effect.exit(Effect.never.pipe(stack(effect))))
+          assert.strictEqual(yield* stateOf(effect), "Open")
+          const stream = fragile()
+          yield* during("100 millis", Effect.exit(Stream.runDrain(Stream.never.pipe(stack(stream).stream))))
+          assert.strictEqual(yield* stateOf(stream), "Open")
+        }
+      }))
+  })
+
+  describe("half-open", () => {
+    const halfOpen = (options: CircuitBreaker.Options = {}): Effect.Effect<CircuitBreaker.CircuitBreaker> =>
+      Effect.gen(function*() {
+        const breaker = fragile(options)
+        yield* Effect.exit(breaker(boom))
+        yield* TestClock.adjust("1 second")
+        return breaker
+      })
+
+    for (const probes of [1, 3]) {
+      it.effect(`of a thousand callers at that instant exactly ${probes} run (resilience4j #1432)`, () =>
+        Effect.gen(function*() {
+          const breaker = yield* halfOpen({ probes })
+          let ran = 0
+          const call = Effect.andThen(Effect.sync(() => ran++), Effect.sleep("100 millis"))
+          const fibers = yield* Effect.forEach(Array.from({ length: 1000 }), () => fork(Effect.exit(breaker(call))))
+          assert.strictEqual(ran, probes)
+          yield* TestClock.adjust("100 millis")
+          const outcomes = (yield* Fiber.joinAll(fibers)).map(outcome)
+          assert.strictEqual(outcomes.filter((outcome) => outcome === "CircuitOpen").length, 1000 - probes)
+          assert.strictEqual(yield* stateOf(breaker), "Closed")
+        }))
+    }
+
+    it.effect("an interrupted probe frees its slot (resilience4j #903, Polly #1979)", () =>
+      Effect.gen(function*() {
+        const breaker = yield* halfOpen()
+        const probe = yield* fork(breaker(Effect.never))
+        assert.strictEqual(outcome(yield* Effect.exit(breaker(Effect.void))), "CircuitOpen")
+        yield* Fiber.interrupt(probe)
+        assert.strictEqual(outcome(yield* Effect.exit(breaker(Effect.succeed(1)))), "ok:1")
+        assert.strictEqual(yield* stateOf(breaker), "Closed")
+      }))
+
+    it.effect("a lost probe gives its slot back after the lease", () =>
+      Effect.gen(function*() {
+        const breaker = yield* halfOpen({ lease: "5 seconds" })
+        yield* fork(breaker(Effect.never))
+        yield* TestClock.adjust("4999 millis")
+        const error = yield* Effect.flip(breaker(Effect.void))
+        assert.deepStrictEqual(error.retryAfter, Duration.millis(1))
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual(outcome(yield* Effect.exit(breaker(Effect.succeed(1)))), "ok:1")
+      }))
+
+    it.effect("a result from before the trip changes nothing (cockatiel reopens, opossum closes)", () =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        const late = yield* fork(Effect.exit(breaker(Effect.andThen(Effect.sleep("1500 millis"), boom))))
+        yield* Effect.exit(breaker(boom))
+        yield* TestClock.adjust("1 second")
+        yield* fork(breaker(Effect.never))
+        yield* TestClock.adjust("500 millis")
+        yield* Fiber.join(late)
+        assert.strictEqual(yield* stateOf(breaker), "HalfOpen")
+      }))
+
+    it.effect("a failed probe opens it again; the schedule's next delay is for the next opening", () =>
+      Effect.gen(function*() {
+        const breaker = yield* halfOpen({
+          open: Schedule.max([Schedule.exponential("1 second", 3), Schedule.recurs(2)])
+        })
+        const lengths: Array<number> = []
+        for (let i = 0; i < 3; i++) {
+          yield* Effect.exit(breaker(boom))
+          const state = yield* breaker.state
+          if (state._tag !== "Open") return assert.fail(state._tag)
+          lengths.push(Duration.toMillis(state.retryAfter))
+          yield* TestClock.adjust(state.retryAfter)
+        }
+        assert.deepStrictEqual(
+          lengths,
+          [3000, 3000, 3000],
+          "the last delay of a schedule that ends is for all after it"
+        )
+        yield* breaker(Effect.void)
+        yield* Effect.exit(breaker(boom))
+        assert.deepInclude(yield* breaker.state, { _tag: "Open", retryAfter: Duration.seconds(1), openings: 1 })
+      }))
+  })
+
+  describe("by hand", () => {
+    it.effect("isolate rejects until close; reset makes it new", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ name: "c" })
+        yield* breaker.isolate
+        yield* TestClock.adjust("1 day")
+        const error = yield* Effect.flip(breaker(Effect.void))
+        assert.strictEqual(error.message, "circuit \"c\" is isolated")
+        assert.deepStrictEqual(yield* breaker.state, { _tag: "Isolated" })
+        yield* breaker.close
+        assert.strictEqual(outcome(yield* Effect.exit(breaker(Effect.succeed(1)))), "ok:1")
+        yield* Effect.exit(breaker(boom))
+        yield* breaker.reset
+        assert.deepStrictEqual(yield* breaker.state, { _tag: "Closed", calls: 0, failures: 0, consecutiveFailures: 0 })
+      }))
+  })
+
+  describe("observation", () => {
+    it.effect("changes are streamed and told, once each", () =>
+      Effect.gen(function*() {
+        const { events, policy } = recorder()
+        const breaker = fragile({ name: "c" })
+        const changes = yield* fork(Stream.runCollect(Stream.take(breaker.changes, 5)))
+        yield* Effect.yieldNow
+        const call = Effect.exit(boom.pipe(breaker, policy))
+        yield* call
+        yield* call
+        yield* TestClock.adjust("1 second")
+        yield* Effect.succeed(1).pipe(breaker, policy)
+        yield* policy(breaker.isolate)
+        yield* policy(breaker.close)
+        yield* policy(breaker.close)
+        const expected = [["Closed", "Open"], ["Open", "HalfOpen"], ["HalfOpen", "Closed"], ["Closed", "Isolated"], [
+          "Isolated",
+          "Closed"
+        ]]
+        assert.deepStrictEqual((yield* Fiber.join(changes)).map(({ from, to }) => [from, to]), expected)
+        assert.deepStrictEqual(
+          events.flatMap((event) => event._tag === "CircuitChanged" ? [[event.from, event.to]] : []),
+          expected
+        )
+        assert.deepInclude(events.find((event) => event._tag === "Rejected")!, {
+          policy: "circuit-breaker",
+          name: "c",
+          retryAfter: Duration.seconds(1)
+        })
+      }))
+
+    it.effect("a subscriber that stops is forgotten", () =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        const first = yield* fork(Stream.runHead(breaker.changes))
+        yield* Effect.yieldNow
+        yield* breaker.isolate
+        yield* Fiber.join(first)
+        yield* breaker.close
+        assert.strictEqual(yield* stateOf(breaker), "Closed")
+      }))
+  })
+
+  describe("stream", () => {
+    it.effect("the outcome is that of the whole stream", () =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        yield* Stream.runDrain(Stream.make(1, 2).pipe(breaker.stream))
+        assert.strictEqual(yield* stateOf(breaker), "Closed")
+        yield* Effect.exit(
+          Stream.runDrain(Stream.concat(Stream.make(1), Stream.fail(new Boom({}))).pipe(breaker.stream))
+        )
+        assert.strictEqual(yield* stateOf(breaker), "Open")
+        assert.strictEqual(
+          outcome(yield* Effect.exit(Stream.runDrain(Stream.die("opened").pipe(breaker.stream)))),
+          "CircuitOpen"
+        )
+      }))
+
+    it.effect("a consumer that stops early is no failure, and frees the probe", () =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        const endless = Stream.concat(Stream.make(1), Stream.never).pipe(breaker.stream)
+        assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(endless, 1)), [1])
+        assert.strictEqual(yield* stateOf(breaker), "Closed")
+        yield* Effect.exit(breaker(boom))
+        yield* TestClock.adjust("1 second")
+        const silent = yield* fork(Stream.runDrain(Stream.never.pipe(breaker.stream)))
+        assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", probing: 1 })
+        yield* Fiber.interrupt(silent)
+        assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", probing: 0 })
+      }))
+
+    it.effect("a probe succeeds with the first element; what happens later still counts", () =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        yield* Effect.exit(breaker(boom))
+        yield* TestClock.adjust("1 second")
+        const source = Stream.concat(Stream.make(1), Stream.fromEffect(Effect.delay(boom, "1 second")))
+        const fiber = yield* fork(Effect.exit(Stream.runDrain(source.pipe(breaker.stream))))
+        assert.strictEqual(yield* stateOf(breaker), "Closed")
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(fiber)
+        assert.strictEqual(yield* stateOf(breaker), "Open")
+      }))
+
+    it.effect("an empty stream is a success", () =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        yield* Effect.exit(breaker(boom))
+        yield* TestClock.adjust("1 second")
+        yield* Stream.runDrain(Stream.empty.pipe(breaker.stream))
+        assert.strictEqual(yield* stateOf(breaker), "Closed")
+      }))
+  })
+
+  it.effect("inside a retry it sees every attempt, and its rejection ends the retry (cockatiel #107)", () =>
+    Effect.gen(function*() {
+      const breaker = fragile({ trip: CircuitBreaker.consecutive(2) })
+      let calls = 0
+      const call = Effect.andThen(Effect.sync(() => calls++), boom)
+      const exit = yield* during(
+        "1 minute",
+        Effect.exit(call.pipe(Policy.compose(Retry.make({ schedule: Schedule.recurs(9) }), breaker)))
+      )
+      assert.deepStrictEqual([calls, outcome(exit)], [2, "CircuitOpen"])
+    }))
+
+  it("tells its settings", () => {
+    const { settings } = fragile({ name: "c" }).info
+    assert.deepStrictEqual(settings, {
+      trip: "1 failures in a row",
+      open: Duration.seconds(1),
+      probes: undefined,
+      ratio: undefined,
+      lease: undefined
+    })
+  })
+})

@@ -1,0 +1,226 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { TestClock } from "effect/testing"
+import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Policy from "../src/Policy.ts"
+import * as Retry from "../src/Retry.ts"
+import * as Telemetry from "../src/Telemetry.ts"
+import * as Timeout from "../src/Timeout.ts"
+import { Boom, during, fork, logged, outcome, recorder } from "./support/harness.ts"
+
+/** Writes its name around what it wraps. */
+const around = (name: string, log: Array<string>): Policy.Policy =>
+  Policy.make({
+    info: { kind: name, settings: {}, children: [] },
+    effect: (self) =>
+      Effect.andThen(
+        Effect.sync(() => log.push(`${name}(`)),
+        Effect.ensuring(self, Effect.sync(() => log.push(`)${name}`)))
+      )
+  })
+
+describe("Policy", () => {
+  describe("compose", () => {
+    it.effect("puts the first outermost; pipe puts the last outermost", () =>
+      Effect.gen(function*() {
+        const log: Array<string> = []
+        const [a, b, c] = [around("a", log), around("b", log), around("c", log)]
+        yield* Effect.void.pipe(Policy.compose(a, b, c))
+        yield* Effect.void.pipe(c, b, a)
+        assert.deepStrictEqual(log.join(" "), "a( b( c( )c )b )a a( b( c( )c )b )a")
+      }))
+
+    it("nothing composed is identity, one is itself, identity disappears", () => {
+      const attempt = Timeout.attempt("1 second")
+      assert.strictEqual(Policy.compose(), Policy.identity)
+      assert.strictEqual(Policy.compose(attempt), attempt)
+      assert.strictEqual(Policy.compose(Policy.identity, attempt, Policy.identity), attempt)
+    })
+  })
+
+  describe("make", () => {
+    it.effect("its stream face is by default the establishment", () =>
+      Effect.gen(function*() {
+        const log: Array<string> = []
+        const source = Stream.concat(Stream.make(1), Stream.sync(() => log.push("second")))
+        assert.strictEqual((yield* Stream.runCollect(source.pipe(around("p", log).stream))).length, 2)
+        assert.deepStrictEqual(log, ["p(", ")p", "second"])
+      }))
+
+    it.effect("an attempt that the policy drops is closed, the one that it keeps lives as long as the stream", () =>
+      Effect.gen(function*() {
+        const { log, stream } = logged()
+        const twice = Policy.make({
+          info: { kind: "twice", settings: {}, children: [] },
+          effect: (self) => Effect.andThen(self, self)
+        })
+        const source = stream((n) => Stream.make(n, n))
+        const seen = Stream.runForEach((n: number) => Effect.sync(() => log.push(`saw${n}`)))
+        yield* seen(source.pipe(twice.stream))
+        assert.deepStrictEqual(log, ["open1", "open2", "close1", "saw2", "saw2", "close2"])
+      }))
+
+    it.effect("an attempt that fails is closed before the policy sees the failure", () =>
+      Effect.gen(function*() {
+        const { log, stream } = logged()
+        const watching = Policy.make({
+          info: { kind: "watching", settings: {}, children: [] },
+          effect: (self) => Effect.onError(self, () => Effect.sync(() => log.push("policy saw it")))
+        })
+        const exit = yield* Effect.exit(Stream.runDrain(stream(() => Stream.fail(new Boom({}))).pipe(watching.stream)))
+        assert.strictEqual(outcome(exit), "Boom")
+        assert.deepStrictEqual(log, ["open1", "close1", "policy saw it"])
+      }))
+  })
+
+  describe("fromService", () => {
+    class CallPolicy
+      extends Context.Service<CallPolicy, Policy.Policy<unknown, Timeout.TimeoutExceeded>>()("test/CallPolicy")
+    {}
+
+    it.effect("is what the layer says, for both faces", () =>
+      Effect.gen(function*() {
+        const policy = Policy.fromService(CallPolicy)
+        const both = Effect.gen(function*() {
+          const effect = yield* Effect.exit(Effect.never.pipe(policy))
+          const stream = yield* Effect.exit(Stream.runDrain(Stream.never.pipe(policy.stream)))
+          return [outcome(effect), outcome(stream)]
+        })
+        const live = Layer.succeed(CallPolicy, Timeout.attempt("1 second"))
+        assert.deepStrictEqual(yield* during("1 minute", Effect.provide(both, live)), [
+          "TimeoutExceeded:attempt",
+          "TimeoutExceeded:attempt"
+        ])
+        const test = Layer.succeed(CallPolicy, Policy.identity)
+        assert.strictEqual(yield* Effect.succeed(1).pipe(policy, Effect.provide(test)), 1)
+      }))
+  })
+
+  describe("mapError", () => {
+    class TooSlow extends Data.TaggedError("TooSlow")<{ readonly limit: Duration.Duration }> {}
+
+    it.effect("replaces what the policy adds and leaves the rest", () =>
+      Effect.gen(function*() {
+        const policy = Policy.mapError(Timeout.attempt("1 second"), Timeout.isTimeoutExceeded, ({ limit }) =>
+          new TooSlow({ limit }))
+        const error = yield* during("1 minute", Effect.flip(Effect.never.pipe(policy)))
+        assert.deepStrictEqual(error, new TooSlow({ limit: Duration.seconds(1) }))
+        const late = yield* during("1 minute", Effect.flip(Stream.runDrain(Stream.never.pipe(policy.stream))))
+        assert.strictEqual(late._tag, "TooSlow")
+        assert.strictEqual((yield* Effect.flip(Effect.fail(new Boom({})).pipe(policy)))._tag, "Boom")
+        assert.strictEqual(policy.info.kind, "timeout attempt")
+      }))
+  })
+
+  describe("explain", () => {
+    it("prints a stack with its settings, outermost first, however it was nested", () => {
+      const breaker = CircuitBreaker.makeUnsafe({
+        name: "payments",
+        trip: CircuitBreaker.consecutive(5),
+        open: "30 seconds"
+      })
+      const retry = Retry.make({ name: "r", schedule: Schedule.recurs(3), tags: ["Boom", "Busy"] })
+      const stack = Policy.compose(
+        Timeout.total("15 minutes"),
+        Policy.compose(retry, Policy.compose(breaker, Timeout.attempt("1 minute")))
+      )
+      assert.strictEqual(
+        Policy.explain(stack),
+        [
+          "timeout total (limit: 15m)",
+          "└─ retry \"r\" (schedule: custom, tags: Boom, Busy, retryAfter: 1m)",
+          "   └─ circuit-breaker \"payments\" (trip: 5 failures in a row, open: 30s)",
+          "      └─ timeout attempt (limit: 1m)"
+        ].join("\n")
+      )
+    })
+
+    it("prints every policy of the package", () => {
+      assert.deepStrictEqual([
+        Policy.explain(Policy.identity),
+        Policy.explain(Retry.make()),
+        Policy.explain(Timeout.phases({ first: "1 second", idle: "2 seconds" })),
+        Policy.explain(Timeout.attempt(() => 1)),
+        Policy.explain(CircuitBreaker.makeUnsafe()),
+        Policy.explain(
+          CircuitBreaker.makeUnsafe({
+            trip: CircuitBreaker.failureRate({ calls: 100 }),
+            open: Schedule.spaced("1 second"),
+            probes: 3,
+            ratio: 0.5
+          })
+        ),
+        Policy.explain(Telemetry.listen(() => {}))
+      ], [
+        "identity",
+        "retry (times: 3, schedule: exponential from 200ms, retryAfter: 1m)",
+        "timeout phases (first: 1s, idle: 2s)",
+        "timeout attempt (limit: dynamic)",
+        "circuit-breaker (trip: 50% of at least 20 calls within 30s, open: 10s doubling to 5m)",
+        "circuit-breaker (trip: 50% of at least 20 calls of the last 100, open: custom, probes: 3, ratio: 0.5)",
+        "telemetry"
+      ])
+    })
+
+    it("prints the parts of a policy of one's own below it", () => {
+      const own = Policy.make({
+        info: {
+          kind: "own",
+          settings: {},
+          children: [Timeout.total("1 second").info, Timeout.attempt("1 second").info]
+        },
+        effect: (self) => self
+      })
+      assert.strictEqual(
+        Policy.explain(Policy.compose(own, Timeout.attempt("1 minute"))),
+        "own\n├─ timeout total (limit: 1s)\n├─ timeout attempt (limit: 1s)\n└─ timeout attempt (limit: 1m)"
+      )
+    })
+  })
+
+  it("a policy prints as one", () => {
+    assert.strictEqual(String(Timeout.attempt("1 second")), "Policy(timeout attempt)")
+  })
+})
+
+describe("Telemetry", () => {
+  it.effect("every listener on the way hears, inside first, and one that throws changes nothing", () =>
+    Effect.gen(function*() {
+      const heard: Array<string> = []
+      const listener = (name: string) => Telemetry.listen((event) => void heard.push(`${name} ${event._tag}`))
+      const broken = Telemetry.listen(() => {
+        throw new Error("listener")
+      })
+      const stack = Policy.compose(listener("outer"), broken, listener("inner"), Timeout.attempt("1 second"))
+      const exit = yield* during("1 minute", Effect.exit(Effect.never.pipe(stack)))
+      assert.strictEqual(outcome(exit), "TimeoutExceeded:attempt")
+      assert.deepStrictEqual(heard, ["inner TimedOut", "outer TimedOut"])
+    }))
+
+  it.effect("hears streams as well", () =>
+    Effect.gen(function*() {
+      const { events, policy } = recorder()
+      const fiber = yield* fork(
+        Effect.exit(
+          Stream.runDrain(Stream.never.pipe(Policy.compose(policy, Timeout.phases({ first: "1 second" })).stream))
+        )
+      )
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(events, [{
+        _tag: "TimedOut",
+        policy: "timeout",
+        name: undefined,
+        phase: "first",
+        limit: Duration.seconds(1),
+        elapsed: Duration.seconds(1)
+      }])
+    }))
+})

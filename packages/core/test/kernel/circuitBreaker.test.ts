@@ -1,0 +1,290 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
+import { Circuit, type Outcome, type Permit, type Rules, type Trip } from "../../src/kernel/circuitBreaker.ts"
+
+const rules = (overrides: Partial<Rules>): Rules => ({
+  trip: { kind: "consecutive", failures: 3 },
+  openFor: () => 1000,
+  probes: 1,
+  required: 1,
+  lease: 30_000,
+  ...overrides
+})
+
+const rate = (ratio: number, minimumThroughput: number, calls: number): Trip => ({
+  kind: "failure-rate",
+  ratio,
+  minimumThroughput,
+  over: { calls }
+})
+
+const F: Outcome = "failure"
+const S: Outcome = "success"
+const I: Outcome = "ignored"
+
+/** One call after the other, each admitted and recorded at once. */
+const run = (circuit: Circuit, outcomes: ReadonlyArray<Outcome>, now = 0): Circuit => {
+  for (const outcome of outcomes) {
+    const permit = circuit.admit(now)
+    if (permit !== undefined) circuit.record(permit, outcome, now)
+  }
+  return circuit
+}
+
+const opened = (overrides: Partial<Rules>): Circuit =>
+  run(new Circuit(rules({ trip: { kind: "consecutive", failures: 1 }, ...overrides })), [F])
+
+const admitted = (circuit: Circuit, now: number): Permit => {
+  const permit = circuit.admit(now)
+  assert.isDefined(permit)
+  return permit
+}
+
+describe("kernel/circuitBreaker", () => {
+  describe("closed", () => {
+    const table: ReadonlyArray<readonly [string, Trip, ReadonlyArray<Outcome>, "Closed" | "Open"]> = [
+      ["consecutive 3: a success in between starts again (failsafe-go B3b)", { kind: "consecutive", failures: 3 }, [
+        F,
+        S,
+        F,
+        F
+      ], "Closed"],
+      ["consecutive 3: the third in a row opens (B3b)", { kind: "consecutive", failures: 3 }, [F, S, F, F, F], "Open"],
+      [
+        "consecutive 2: alternating never opens (B3e)",
+        { kind: "consecutive", failures: 2 },
+        Array.from({ length: 20 }, () => [S, F]).flat(),
+        "Closed"
+      ],
+      [
+        "ignored outcomes neither count nor interrupt a row",
+        { kind: "consecutive", failures: 2 },
+        [F, I, I, F],
+        "Open"
+      ],
+      ["2 of 3 (B3c): not yet", rate(2 / 3, 3, 3), [F, S], "Closed"],
+      ["2 of 3 (B3c)", rate(2 / 3, 3, 3), [F, S, F], "Open"],
+      [
+        "3 of 4: alternating never opens (B3d)",
+        rate(0.75, 4, 4),
+        Array.from({ length: 20 }, () => [S, F]).flat(),
+        "Closed"
+      ],
+      ["5 failures of 10 at 50 % open: >= (B8)", rate(0.5, 10, 10), [S, S, S, S, S, F, F, F, F, F], "Open"],
+      [
+        "below the minimum throughput nothing opens (Polly B1)",
+        rate(0.1, 10, 10),
+        [F, F, F, F, F, F, F, F, F],
+        "Closed"
+      ],
+      ["at the minimum throughput it opens (Polly B1)", rate(0.1, 10, 10), [F, S, S, S, S, S, S, S, S, S], "Open"],
+      ["no failure never opens, whatever the ratio", rate(0.001, 1, 10), [S, S, S], "Closed"],
+      [
+        "a success that completes the throughput can open (resilience4j B6a)",
+        rate(0.5, 5, 10),
+        [F, F, F, S, S],
+        "Open"
+      ],
+      ["a first failure alone never opens (opossum #288)", rate(0.5, 20, 100), [F], "Closed"]
+    ]
+    for (const [name, trip, outcomes, expected] of table) {
+      it(name, () => {
+        assert.strictEqual(run(new Circuit(rules({ trip })), outcomes).state, expected)
+      })
+    }
+
+    it("a rate over time forgets: resilience4j B6d, cockatiel #64", () => {
+      const trip: Trip = { kind: "failure-rate", ratio: 0.5, minimumThroughput: 5, over: { millis: 20_000 } }
+      const circuit = new Circuit(rules({ trip }))
+      ;[S, S, S, F, F].forEach((outcome, i) => run(circuit, [outcome], i * 1000))
+      assert.strictEqual(circuit.state, "Closed")
+      run(circuit, [F], 6000)
+      assert.strictEqual(circuit.state, "Open")
+
+      const quiet = new Circuit(rules({ trip }))
+      run(quiet, [F, F, F, F], 0)
+      run(quiet, [F], 3_600_000)
+      assert.strictEqual(quiet.state, "Closed")
+    })
+  })
+
+  describe("open", () => {
+    it("rejects until its time and is half-open at it, without a timer: failsafe-go B5, resilience4j B6e", () => {
+      const circuit = opened({})
+      assert.strictEqual(circuit.admit(999), undefined)
+      assert.strictEqual(circuit.retryAfter(999), 1)
+      assert.strictEqual(circuit.state, "Open")
+      assert.isDefined(circuit.admit(1000))
+      assert.strictEqual(circuit.state, "HalfOpen")
+    })
+
+    it("opens longer each time in a row, and starts again once it has closed: Polly B2, resilience4j B6h", () => {
+      const openings: Array<number> = []
+      const circuit = opened({ openFor: (opening) => openings.push(opening) && opening * 1000 })
+      run(circuit, [F], 1000)
+      assert.strictEqual(circuit.retryAfter(1000), 2000)
+      run(circuit, [F], 3000)
+      assert.strictEqual(circuit.retryAfter(3000), 3000)
+      run(circuit, [S, F], 6000)
+      assert.strictEqual(circuit.retryAfter(6000), 1000)
+      assert.deepStrictEqual(openings, [1, 2, 3, 1])
+    })
+
+    it("a suspended process finds it half-open, never with a negative wait: B9h", () => {
+      const circuit = opened({})
+      assert.strictEqual(circuit.retryAfter(3_600_000), 0)
+      assert.strictEqual(circuit.look(3_600_000), "HalfOpen")
+    })
+  })
+
+  describe("half-open", () => {
+    it("lets exactly the probes through: resilience4j B6l", () => {
+      const circuit = opened({ probes: 4, required: 4 })
+      const permits = Array.from({ length: 4 }, () => admitted(circuit, 1000))
+      assert.strictEqual(circuit.admit(1000), undefined)
+      circuit.record(permits[0]!, I, 1000)
+      assert.isDefined(circuit.admit(1000))
+      assert.strictEqual(circuit.admit(1000), undefined)
+    })
+
+    it("closes when the required probes have succeeded, and forgets: resilience4j B6k, B6n", () => {
+      const circuit = opened({ probes: 4, required: 2 })
+      run(circuit, [I, I, I, I, F, S], 1000)
+      assert.strictEqual(circuit.state, "HalfOpen")
+      run(circuit, [S], 1000)
+      assert.strictEqual(circuit.state, "Closed")
+      assert.strictEqual(circuit.snapshot(1000).consecutiveFailures, 0)
+    })
+
+    it("opens as soon as the required number cannot be reached: resilience4j B6i", () => {
+      const circuit = opened({ probes: 4, required: 2 })
+      run(circuit, [F, F, S], 1000)
+      assert.strictEqual(circuit.state, "HalfOpen")
+      run(circuit, [F], 1000)
+      assert.strictEqual(circuit.state, "Open")
+    })
+
+    it("an ignored probe frees its slot and decides nothing: Polly #1979, resilience4j B6m", () => {
+      const circuit = opened({})
+      circuit.record(admitted(circuit, 1000), I, 1000)
+      assert.strictEqual(circuit.state, "HalfOpen")
+      run(circuit, [S], 1000)
+      assert.strictEqual(circuit.state, "Closed")
+    })
+
+    it("a probe that never answers gives its slot back after the lease: B9c", () => {
+      const circuit = opened({ lease: 5000 })
+      const lost = admitted(circuit, 1000)
+      assert.strictEqual(circuit.admit(5999), undefined)
+      assert.strictEqual(circuit.retryAfter(5999), 1)
+      assert.isDefined(circuit.admit(6000))
+      circuit.record(lost, S, 9000)
+      assert.strictEqual(circuit.state, "Closed", "an answer after the lease still counts")
+    })
+
+    it("outcomes of calls from before the trip change nothing: Polly #217, cockatiel B9a", () => {
+      const circuit = new Circuit(rules({ trip: { kind: "consecutive", failures: 1 } }))
+      const slow = admitted(circuit, 0)
+      const alsoSlow = admitted(circuit, 0)
+      run(circuit, [F], 0)
+      admitted(circuit, 1000)
+      circuit.record(slow, F, 1500)
+      assert.strictEqual(circuit.state, "HalfOpen")
+      circuit.record(alsoSlow, S, 1500)
+      assert.strictEqual(circuit.state, "HalfOpen")
+    })
+
+    it("a probe that goes on after it has passed counts once, and its failure still counts", () => {
+      const circuit = opened({ probes: 3, required: 3 })
+      const held = circuit.pass(admitted(circuit, 1000), 1000)
+      assert.deepInclude(circuit.snapshot(1000), { probing: 0, succeeded: 1 })
+      circuit.record(held, S, 1500)
+      assert.deepInclude(circuit.snapshot(1500), { state: "HalfOpen", succeeded: 1 })
+      circuit.record(circuit.pass(admitted(circuit, 1500), 1500), F, 1600)
+      assert.strictEqual(circuit.state, "Open")
+    })
+
+    it("the last probe that passes closes; the end of its call is recorded as any other", () => {
+      const circuit = opened({})
+      const held = circuit.pass(admitted(circuit, 1000), 1000)
+      assert.strictEqual(circuit.state, "Closed")
+      circuit.record(held, F, 1500)
+      assert.strictEqual(circuit.state, "Open")
+    })
+  })
+
+  describe("by hand", () => {
+    it("isolated, it rejects until it is closed: Polly B2, resilience4j B6p", () => {
+      const circuit = new Circuit(rules({}))
+      const underway = admitted(circuit, 0)
+      circuit.isolate()
+      assert.strictEqual(circuit.admit(1_000_000), undefined)
+      assert.strictEqual(circuit.retryAfter(0), Infinity)
+      circuit.record(underway, F, 0)
+      assert.strictEqual(circuit.state, "Isolated")
+      circuit.close()
+      assert.isDefined(circuit.admit(0))
+    })
+
+    it("close keeps the length of the next opening, reset does not: resilience4j B6u", () => {
+      for (const [operation, length] of [["close", 2000], ["reset", 1000]] as const) {
+        const circuit = opened({ openFor: (opening) => opening * 1000 })
+        circuit[operation]()
+        run(circuit, [F], 0)
+        assert.strictEqual(circuit.retryAfter(0), length)
+      }
+    })
+  })
+
+  it.prop(
+    "agrees with a naive model over random histories",
+    [Schema.Array(Schema.Struct({
+      gap: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 900 })),
+      outcome: Schema.Literals(["success", "failure", "ignored"]),
+      late: Schema.Boolean
+    }))],
+    ([history]) => {
+      const circuit = new Circuit(rules({ trip: { kind: "consecutive", failures: 2 }, lease: 2000 }))
+      const model = { state: "Closed", row: 0, openUntil: 0, epoch: 0, probeUntil: -1 }
+      const pending: Array<
+        { readonly permit: Permit; readonly epoch: number; readonly outcome: Outcome; readonly probe: boolean }
+      > = []
+      const settle = (now: number, { epoch, outcome, permit, probe }: (typeof pending)[number]): void => {
+        circuit.record(permit, outcome, now)
+        if (epoch !== model.epoch) return
+        const to = (state: string): void =>
+          void Object.assign(model, { state, row: 0, epoch: model.epoch + 1, probeUntil: -1 })
+        if (probe) {
+          model.probeUntil = -1
+          if (outcome === F) {
+            to("Open")
+            model.openUntil = now + 1000
+          } else if (outcome === S) to("Closed")
+        } else if (outcome === S) model.row = 0
+        else if (outcome === F && ++model.row >= 2) {
+          to("Open")
+          model.openUntil = now + 1000
+        }
+      }
+      let now = 0
+      for (const { gap, late, outcome } of history) {
+        now += gap
+        if (model.state === "Open" && now >= model.openUntil) {
+          Object.assign(model, { state: "HalfOpen", epoch: model.epoch + 1 })
+        }
+        const probe = model.state === "HalfOpen"
+        const expected = model.state === "Closed" || (probe && model.probeUntil <= now)
+        const permit = circuit.admit(now)
+        assert.strictEqual(permit !== undefined, expected)
+        if (permit !== undefined) {
+          if (probe) model.probeUntil = now + 2000
+          const call = { permit, epoch: model.epoch, outcome, probe }
+          if (late && !probe) pending.push(call)
+          else settle(now, call)
+        }
+        if (!late) pending.splice(0).forEach((call) => settle(now, call))
+        assert.strictEqual(circuit.state, model.state)
+      }
+    }
+  )
+})

@@ -1,0 +1,113 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
+import { CountWindow, TimeWindow } from "../../src/kernel/window.ts"
+
+const S = false
+const F = true
+
+describe("kernel/window", () => {
+  describe("CountWindow", () => {
+    it("forgets the oldest call: resilience4j FixedSizeSlidingWindowMetricsTest W2a", () => {
+      const window = new CountWindow(4)
+      const rates = [F, S, S, S, S].map((failed) => {
+        window.record(0, failed)
+        return [window.calls, window.failures]
+      })
+      assert.deepStrictEqual(rates, [[1, 1], [2, 1], [3, 1], [4, 1], [4, 0]])
+    })
+
+    it("keeps a ring of the last ones: cockatiel CountBreaker W6", () => {
+      const window = new CountWindow(5)
+      for (let i = 0; i < 9; i++) window.record(0, i % 3 === 0)
+      assert.deepStrictEqual([window.calls, window.failures], [5, 1])
+    })
+
+    it("counts successes from before the first failure, and from before the ring was full", () => {
+      const window = new CountWindow(3)
+      for (let i = 0; i < 7; i++) window.record(0, S)
+      window.record(0, F)
+      assert.deepStrictEqual([window.calls, window.failures], [3, 1])
+      window.record(0, S)
+      window.record(0, S)
+      assert.deepStrictEqual([window.calls, window.failures], [3, 1])
+      window.record(0, S)
+      assert.deepStrictEqual([window.calls, window.failures], [3, 0])
+    })
+
+    it.prop("is the naive window", [
+      Schema.Array(Schema.Boolean),
+      Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 9 }))
+    ], ([outcomes, size]) => {
+      const window = new CountWindow(size)
+      outcomes.forEach((failed, i) => {
+        window.record(0, failed)
+        const last = outcomes.slice(Math.max(0, i + 1 - size), i + 1)
+        assert.deepStrictEqual([window.calls, window.failures], [last.length, last.filter((f) => f).length])
+      })
+    })
+  })
+
+  describe("TimeWindow", () => {
+    const read = (window: TimeWindow, now: number): readonly [number, number] => {
+      window.age(now)
+      return [window.calls, window.failures]
+    }
+
+    it("is empty at first: Polly RollingHealthMetricsTests W1a", () => {
+      assert.deepStrictEqual(read(new TimeWindow(10_000), 5000), [0, 0])
+    })
+
+    it("counts what came within the span: W1b, W1c", () => {
+      const window = new TimeWindow(10_000)
+      const seen: Array<readonly [number, number]> = []
+      for (let i = 0; i < 5; i++) {
+        window.record(i * 2000, i < 2)
+        window.record(i * 2000, S)
+        seen.push(read(window, i * 2000 + 1999))
+      }
+      assert.deepStrictEqual(seen, [[2, 1], [4, 2], [6, 2], [8, 2], [10, 2]])
+      assert.deepStrictEqual(read(window, 10_000), [8, 1])
+      assert.deepStrictEqual(read(window, 12_000), [6, 0])
+    })
+
+    it("forgets everything after the span, when it is read: W1e", () => {
+      const window = new TimeWindow(10_000)
+      window.record(0, S)
+      window.record(0, F)
+      assert.deepStrictEqual(read(window, 9999), [2, 1])
+      assert.deepStrictEqual(read(window, 10_000), [0, 0])
+    })
+
+    it("an hour of silence empties it: cockatiel #64 counts four old failures with one new", () => {
+      const window = new TimeWindow(30_000)
+      for (let i = 0; i < 4; i++) window.record(i, F)
+      window.record(3_600_000, F)
+      assert.deepStrictEqual(read(window, 3_600_000), [1, 1])
+    })
+
+    it("a time that does not advance, or goes back, loses nothing", () => {
+      const window = new TimeWindow(1000)
+      window.record(5000, F)
+      window.record(4000, F)
+      assert.deepStrictEqual(read(window, 4000), [2, 2])
+    })
+
+    it.prop(
+      "is never further from the naive window than a bucket",
+      [Schema.Array(Schema.Tuple([Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 400 })), Schema.Boolean]))],
+      ([steps]) => {
+        const window = new TimeWindow(1000)
+        const log: Array<readonly [number, boolean]> = []
+        let now = 0
+        for (const [gap, failed] of steps) {
+          now += gap
+          window.record(now, failed)
+          log.push([now, failed])
+          const within = (span: number): number => log.filter(([at]) => now - at < span).length
+          assert.isTrue(window.calls <= within(1000) && window.calls >= within(900), `at ${now}`)
+          assert.isTrue(window.failures <= log.filter(([at, failed]) => failed && now - at < 1000).length)
+        }
+      }
+    )
+  })
+})

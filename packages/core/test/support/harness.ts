@@ -1,0 +1,90 @@
+import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import { TestClock } from "effect/testing"
+import * as Fault from "../../src/Fault.ts"
+import * as Telemetry from "../../src/Telemetry.ts"
+
+/** A failure of the callee that may pass. */
+export class Boom extends Data.TaggedError("Boom")<{ readonly n?: number }> {}
+
+/** A failure of the callee that stays. */
+export class Bad extends Data.TaggedError("Bad")<{}> {
+  readonly [Fault.TypeId] = Fault.permanent
+}
+
+/** A callee that asks for a pause. */
+export class Busy extends Data.TaggedError("Busy")<{ readonly retryAfter: Duration.Input }> {
+  get [Fault.TypeId](): Fault.Fault {
+    return Fault.throttled(this)
+  }
+}
+
+export const fork = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Fiber.Fiber<A, E>, never, R> =>
+  Effect.forkChild(effect, { startImmediately: true })
+
+export const now: Effect.Effect<number> = Clock.currentTimeMillis
+
+/** An exit in one word: `ok:1`, `Boom`, `TimeoutExceeded:idle`, `Interrupt`, `Die`. */
+export const outcome = (exit: Exit.Exit<unknown, unknown>): string =>
+  Exit.isSuccess(exit) ? `ok:${String(exit.value)}` : exit.cause.reasons.map((reason) => {
+    if (reason._tag !== "Fail") return reason._tag
+    const phase = Predicate.hasProperty(reason.error, "phase") ? `:${String(reason.error.phase)}` : ""
+    return Predicate.hasProperty(reason.error, "_tag") ? `${String(reason.error._tag)}${phase}` : String(reason.error)
+  }).join("+")
+
+/** How the effect ends, and when. */
+export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [string, number], never, R> =>
+  Effect.flatMap(Effect.exit(effect), (exit) => Effect.map(now, (at) => [outcome(exit), at] as const))
+
+/** Runs an effect while the test clock advances by `duration`, and gives its result. */
+export const during = <A, E, R>(duration: Duration.Input, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.gen(function*() {
+    const fiber = yield* fork(effect)
+    yield* TestClock.adjust(duration)
+    return yield* Effect.flatten(Effect.sync(() => fiber.pollUnsafe() ?? Exit.die("still running")))
+  })
+
+/** A callee that keeps its log: `open1`, `close1`, ... */
+export const logged = () => {
+  const log: Array<string> = []
+  let opened = 0
+  return {
+    log,
+    effect: <A, E>(f: (n: number) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => {
+          log.push(`open${++opened}`)
+          return opened
+        }),
+        f,
+        (n) => Effect.sync(() => void log.push(`close${n}`))
+      ),
+    stream: <A, E>(f: (n: number) => Stream.Stream<A, E>): Stream.Stream<A, E> =>
+      Stream.unwrap(Effect.map(
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            log.push(`open${++opened}`)
+            return opened
+          }),
+          (n) => Effect.sync(() => void log.push(`close${n}`))
+        ),
+        f
+      ))
+  }
+}
+
+/** One element after a while. */
+export const after = <A>(duration: Duration.Input, a: A): Stream.Stream<A> =>
+  Stream.fromEffect(Effect.as(Effect.sleep(duration), a))
+
+/** Collects events. */
+export const recorder = () => {
+  const events: Array<Telemetry.Event> = []
+  return { events, policy: Telemetry.listen((event) => void events.push(event)) }
+}
