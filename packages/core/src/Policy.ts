@@ -213,7 +213,10 @@ type AddedInside<Ps extends ReadonlyArray<unknown>, K, Position extends Readonly
     ? `${Position["length"]}` extends K ? EOut<Inner[number]> : AddedInside<Inner, K, [...Position, unknown]>
   : never
 
-/** The policies of a stack, each of them accepting what is added inside it. */
+/**
+ * The policies of a stack, each of them accepting what is added inside it. It serves any number of policies, but an argument
+ * that is itself a call of a generic function fixes the inference too early; that is what the overloads are for.
+ */
 type Composable<Ps extends ReadonlyArray<Any>> = {
   [K in keyof Ps]: Ps[K] & Policy<AddedInside<Ps, K>, unknown, unknown>
 }
@@ -260,11 +263,31 @@ export type Composed<Ps extends ReadonlyArray<unknown>> = Policy<
  * @category combinators
  * @since 0.1.0
  */
-export const compose = <const Ps extends ReadonlyArray<Any>>(...policies: Composable<Ps>): Composed<Ps> => {
-  const stack = (policies as ReadonlyArray<unknown> as ReadonlyArray<Policy<any, any, any>>).filter((policy) =>
-    policy !== identity
-  )
-  return stack.length === 0 ? identity : stack.length === 1 ? stack[0]! : internal.make<Composed<Ps>>({
+export const compose: {
+  // dprint-ignore
+  <I1, O1, R1, I2, O2 extends I1, R2>(
+    p1: Policy<I1, O1, R1>, p2: Policy<I2, O2, R2>
+  ): Policy<I1 & I2, O1 | O2, R1 | R2>
+  // dprint-ignore
+  <I1, O1, R1, I2, O2 extends I1, R2, I3, O3 extends I1 & I2, R3>(
+    p1: Policy<I1, O1, R1>, p2: Policy<I2, O2, R2>, p3: Policy<I3, O3, R3>
+  ): Policy<I1 & I2 & I3, O1 | O2 | O3, R1 | R2 | R3>
+  // dprint-ignore
+  <I1, O1, R1, I2, O2 extends I1, R2, I3, O3 extends I1 & I2, R3, I4, O4 extends I1 & I2 & I3, R4>(
+    p1: Policy<I1, O1, R1>, p2: Policy<I2, O2, R2>, p3: Policy<I3, O3, R3>, p4: Policy<I4, O4, R4>
+  ): Policy<I1 & I2 & I3 & I4, O1 | O2 | O3 | O4, R1 | R2 | R3 | R4>
+  // dprint-ignore
+  <I1, O1, R1, I2, O2 extends I1, R2, I3, O3 extends I1 & I2, R3, I4, O4 extends I1 & I2 & I3, R4, I5, O5 extends I1 & I2 & I3 & I4, R5>(
+    p1: Policy<I1, O1, R1>, p2: Policy<I2, O2, R2>, p3: Policy<I3, O3, R3>, p4: Policy<I4, O4, R4>, p5: Policy<I5, O5, R5>
+  ): Policy<I1 & I2 & I3 & I4 & I5, O1 | O2 | O3 | O4 | O5, R1 | R2 | R3 | R4 | R5>
+  // dprint-ignore
+  <I1, O1, R1, I2, O2 extends I1, R2, I3, O3 extends I1 & I2, R3, I4, O4 extends I1 & I2 & I3, R4, I5, O5 extends I1 & I2 & I3 & I4, R5, I6, O6 extends I1 & I2 & I3 & I4 & I5, R6>(
+    p1: Policy<I1, O1, R1>, p2: Policy<I2, O2, R2>, p3: Policy<I3, O3, R3>, p4: Policy<I4, O4, R4>, p5: Policy<I5, O5, R5>, p6: Policy<I6, O6, R6>
+  ): Policy<I1 & I2 & I3 & I4 & I5 & I6, O1 | O2 | O3 | O4 | O5 | O6, R1 | R2 | R3 | R4 | R5 | R6>
+  <const Ps extends ReadonlyArray<Any>>(...policies: Composable<Ps>): Composed<Ps>
+} = (...policies: ReadonlyArray<Policy<any, any, any>>): any => {
+  const stack = policies.filter((policy) => policy !== identity)
+  return stack.length === 0 ? identity : stack.length === 1 ? stack[0]! : internal.make({
     info: {
       kind: "compose",
       settings: {},

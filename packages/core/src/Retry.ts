@@ -424,8 +424,8 @@ const infoOf = (options: Options<never, unknown, unknown>, settings: Settings): 
  * @since 0.1.0
  */
 export const make: {
-  <E = unknown>(options?: Options<E>): Policy.Policy<NoInfer<E>>
-  <E, SE, SR>(options: Options<E, SE, SR>): Policy.Policy<NoInfer<E>, NoInfer<SE>, NoInfer<SR>>
+  <E = unknown>(options?: Options<E>): Policy.Policy<E>
+  <E, SE, SR>(options: Options<E, SE, SR>): Policy.Policy<E, SE, SR>
 } = (options: Options<any, any, any> = {}) => {
   const settings = settingsOf(options)
   return internal.make<Policy.Policy<any>>({

@@ -162,9 +162,13 @@ const interruptAndKeepDefects = (fiber: AnyFiber, child: AnyFiber): Effect.Effec
 }
 
 interface Settings {
-  readonly phase: Phase
-  readonly limit: () => number
-  /** for a limit that does not vary */
+  /** what the error calls the first phase */
+  readonly firstPhase: "attempt" | "first"
+  readonly first: () => number
+  readonly idle: () => number
+  readonly total: () => number
+  readonly progress: ((element: unknown) => boolean) | undefined
+  /** for an effect whose limit does not vary */
   readonly queue: TimerQueue | undefined
 }
 
@@ -180,33 +184,36 @@ class TimeoutEffect extends Primitive {
 
   run(fiber: AnyFiber): AnyEffect {
     const { self, settings } = this
-    const limit = settings.limit()
+    const first = settings.first()
+    const total = settings.total()
+    const limit = Math.min(first, total)
     const startedAt = now(fiber)
     const end = startedAt + limit
     // whoever published an earlier deadline enforces it: no second timer, no second fiber
     if (fiber.getRef(Deadline.Deadline) <= end) return self
-    const run = new TimeoutRun(fiber, settings, limit, startedAt)
-    const context: Context.Context<never> = settings.phase === "total"
+    const phase = total <= first ? "total" : settings.firstPhase
+    const run = new TimeoutRun(fiber, phase, limit, startedAt)
+    const context: Context.Context<never> = phase === "total"
       ? Context.add(fiber.context, Deadline.Deadline, end)
       : fiber.context
-    return Effect.callback((resume) => run.start(self, context, resume))
+    return Effect.callback((resume) => run.start(self, context, settings.queue, resume))
   }
 }
 
 /** A call in flight: timer, state and clean-up in one object. */
 class TimeoutRun extends Timer {
   private readonly parent: AnyFiber
-  private readonly settings: Settings
+  private readonly phase: Phase
   private readonly limit: number
   private readonly startedAt: number
   private child: AnyFiber | undefined = undefined
   private resume: ((effect: AnyEffect) => void) | undefined = undefined
   private expired = false
 
-  constructor(parent: AnyFiber, settings: Settings, limit: number, startedAt: number) {
+  constructor(parent: AnyFiber, phase: Phase, limit: number, startedAt: number) {
     super()
     this.parent = parent
-    this.settings = settings
+    this.phase = phase
     this.limit = limit
     this.startedAt = startedAt
   }
@@ -218,6 +225,7 @@ class TimeoutRun extends Timer {
   start(
     self: AnyEffect,
     context: Context.Context<never>,
+    queue: TimerQueue | undefined,
     resume: (effect: AnyEffect) => void
   ): Effect.Effect<void> | void {
     const child = fork(context, self)
@@ -225,7 +233,7 @@ class TimeoutRun extends Timer {
     if (exit !== undefined) return resume(exit)
     this.child = child
     this.resume = resume
-    this.arm(this.parent, this.limit, this.settings.queue)
+    this.arm(this.parent, this.limit, queue)
     child.addObserver((exit) => this.settle(exit))
     return this.cleanup
   }
@@ -241,7 +249,7 @@ class TimeoutRun extends Timer {
       return this.resume!(exit)
     }
     reportCleanup(this.parent, exit)
-    this.resume!(exceeded(this.parent, this.settings.phase, this.limit, now(this.parent) - this.startedAt))
+    this.resume!(exceeded(this.parent, this.phase, this.limit, now(this.parent) - this.startedAt))
   }
 
   run(fiber: AnyFiber): Effect.Effect<void> {
@@ -250,17 +258,10 @@ class TimeoutRun extends Timer {
   }
 }
 
-interface StreamSettings {
-  readonly limits: () => kernel.Limits
-  /** what the error calls the first phase */
-  readonly first: "first" | "attempt"
-  readonly progress: ((element: unknown) => boolean) | undefined
-}
-
 /** The only timer of a stream. It is set again only when the phase that it stands for turns out to end later. */
 class StreamTimer extends Timer {
   private readonly phases: kernel.Phases
-  private readonly settings: StreamSettings
+  private readonly settings: Settings
   private readonly scope: Scope.Closeable
   private readonly begin: AnyPull
   private upstream: AnyPull | undefined = undefined
@@ -272,7 +273,7 @@ class StreamTimer extends Timer {
   private context: Context.Context<never> | undefined = undefined
   private contextWithDeadline: Context.Context<never> | undefined = undefined
 
-  constructor(self: AnyStream, settings: StreamSettings, fiber: AnyFiber, streamScope: Scope.Scope) {
+  constructor(self: AnyStream, settings: Settings, fiber: AnyFiber, streamScope: Scope.Scope) {
     super()
     this.settings = settings
     this.scope = Scope.forkUnsafe(streamScope)
@@ -282,12 +283,12 @@ class StreamTimer extends Timer {
     })
     const startedAt = now(fiber)
     const left = fiber.getRef(Deadline.Deadline) - startedAt
-    const limits = settings.limits()
     // as for an effect: what does not end before the ambient deadline is left to whoever published that
+    const earlier = (limit: number): number => limit < left ? limit : Infinity
     this.phases = new kernel.Phases({
-      first: limits.first < left ? limits.first : Infinity,
-      idle: limits.idle,
-      total: limits.total < left ? limits.total : Infinity
+      first: earlier(settings.first()),
+      idle: settings.idle(),
+      total: earlier(settings.total())
     }, startedAt)
   }
 
@@ -331,7 +332,7 @@ class StreamTimer extends Timer {
     const elapsed = this.phases.elapsed(phase, now(fiber))
     return Effect.andThen(
       Scope.close(this.scope, exit),
-      exceeded(fiber, phase === "first" ? this.settings.first : phase, this.phases.limits[phase], elapsed)
+      exceeded(fiber, phase === "first" ? this.settings.firstPhase : phase, this.phases.limits[phase], elapsed)
     )
   }
 
@@ -375,7 +376,7 @@ class StreamTimer extends Timer {
   }
 }
 
-const timeoutStream = (self: AnyStream, settings: StreamSettings): AnyStream =>
+const timeoutStream = (self: AnyStream, settings: Settings): AnyStream =>
   fromPull((scope) =>
     Effect.withFiber((fiber) => {
       const timer = new StreamTimer(self, settings, fiber, scope)
@@ -391,29 +392,31 @@ const timeoutStream = (self: AnyStream, settings: StreamSettings): AnyStream =>
  */
 export type Limit = Duration.Input | (() => Duration.Input)
 
-const limitOf = (phase: "attempt" | "total", limit: Limit): Settings => {
-  const where = `Timeout.${phase}`
-  if (typeof limit === "function") {
-    return { phase, limit: () => positiveMillis(where, "limit", limit()), queue: undefined }
-  }
-  const millis = positiveMillis(where, "limit", limit)
-  return { phase, limit: () => millis, queue: new TimerQueue(millis) }
+const unlimited = (): number => Infinity
+
+const millisOf = (where: string, option: string, limit: Limit | undefined): () => number => {
+  if (limit === undefined) return unlimited
+  if (typeof limit === "function") return () => positiveMillis(where, option, limit())
+  const millis = positiveMillis(where, option, limit)
+  return () => millis
 }
 
+const showLimit = (limit: Limit | undefined): unknown =>
+  limit === undefined ? undefined : typeof limit === "function" ? "dynamic" : Duration.fromInputUnsafe(limit)
+
 const make = (
-  settings: Settings,
-  limit: Limit,
-  limits: StreamSettings["limits"]
+  settings: Omit<Settings, "queue">,
+  info: Omit<Policy.PolicyInfo, "children">,
+  fixed: boolean
 ): Policy.Policy<unknown, TimeoutExceeded> => {
-  const streamSettings: StreamSettings = { limits, first: "attempt", progress: undefined }
+  const all: Settings = {
+    ...settings,
+    queue: fixed ? new TimerQueue(Math.min(settings.first(), settings.total())) : undefined
+  }
   return internal.make({
-    info: {
-      kind: `timeout ${settings.phase}`,
-      settings: { limit: typeof limit === "function" ? "dynamic" : Duration.fromInputUnsafe(limit) },
-      children: []
-    },
-    effect: (self) => new TimeoutEffect(self, settings),
-    stream: (self) => timeoutStream(self, streamSettings)
+    info: { ...info, children: [] },
+    effect: (self) => new TimeoutEffect(self, all),
+    stream: (self) => timeoutStream(self, all)
   })
 }
 
@@ -423,10 +426,18 @@ const make = (
  * @category constructors
  * @since 0.1.0
  */
-export const attempt = (limit: Limit): Policy.Policy<unknown, TimeoutExceeded> => {
-  const settings = limitOf("attempt", limit)
-  return make(settings, limit, () => ({ first: settings.limit(), idle: Infinity, total: Infinity }))
-}
+export const attempt = (limit: Limit): Policy.Policy<unknown, TimeoutExceeded> =>
+  make(
+    {
+      firstPhase: "attempt",
+      first: millisOf("Timeout.attempt", "limit", limit),
+      idle: unlimited,
+      total: unlimited,
+      progress: undefined
+    },
+    { kind: "timeout attempt", settings: { limit: showLimit(limit) } },
+    typeof limit !== "function"
+  )
 
 /**
  * Limits the whole, retries and waits included; a stream, to the last element. Everything inside sees the {@link Deadline}.
@@ -434,10 +445,18 @@ export const attempt = (limit: Limit): Policy.Policy<unknown, TimeoutExceeded> =
  * @category constructors
  * @since 0.1.0
  */
-export const total = (limit: Limit): Policy.Policy<unknown, TimeoutExceeded> => {
-  const settings = limitOf("total", limit)
-  return make(settings, limit, () => ({ first: Infinity, idle: Infinity, total: settings.limit() }))
-}
+export const total = (limit: Limit): Policy.Policy<unknown, TimeoutExceeded> =>
+  make(
+    {
+      firstPhase: "attempt",
+      first: unlimited,
+      idle: unlimited,
+      total: millisOf("Timeout.total", "limit", limit),
+      progress: undefined
+    },
+    { kind: "timeout total", settings: { limit: showLimit(limit) } },
+    typeof limit !== "function"
+  )
 
 /**
  * Watches a stream. An effect is a stream of one element: `first` and `total` limit it, `idle` has nothing to say.
@@ -447,11 +466,11 @@ export const total = (limit: Limit): Policy.Policy<unknown, TimeoutExceeded> => 
  */
 export const phases = (options: {
   /** From the start to the first element that is progress. */
-  readonly first?: Duration.Input | undefined
+  readonly first?: Limit | undefined
   /** The silence between two elements that are progress, without the consumer's time. */
-  readonly idle?: Duration.Input | undefined
+  readonly idle?: Limit | undefined
   /** From the start to the end, the consumer's time included. */
-  readonly total?: Duration.Input | undefined
+  readonly total?: Limit | undefined
   /**
    * The elements that count for `first` and `idle`, for example not a keep-alive.
    *
@@ -464,31 +483,18 @@ export const phases = (options: {
   if (first === undefined && idle === undefined && total === undefined) {
     throw invalid(where, "options", "none of them", "at least one of first, idle and total")
   }
-  const millis = (option: "first" | "idle" | "total", value: Duration.Input | undefined): number =>
-    value === undefined ? Infinity : positiveMillis(where, option, value)
-  const limits: kernel.Limits = {
-    first: millis("first", first),
-    idle: millis("idle", idle),
-    total: millis("total", total)
-  }
-  const limit = Math.min(limits.first, limits.total)
-  const settings: Settings = {
-    phase: limits.total <= limits.first ? "total" : "first",
-    limit: () => limit,
-    queue: new TimerQueue(limit)
-  }
-  const streamSettings: StreamSettings = { limits: () => limits, first: "first", progress }
-  return internal.make({
-    info: {
-      kind: "timeout phases",
-      settings: Object.fromEntries(
-        Object.entries({ first, idle, total }).flatMap(([phase, value]) =>
-          value === undefined ? [] : [[phase, Duration.fromInputUnsafe(value)]]
-        )
-      ),
-      children: []
+  return make(
+    {
+      firstPhase: "first",
+      first: millisOf(where, "first", first),
+      idle: millisOf(where, "idle", idle),
+      total: millisOf(where, "total", total),
+      progress
     },
-    effect: (self) => limit === Infinity ? self : new TimeoutEffect(self, settings),
-    stream: (self) => timeoutStream(self, streamSettings)
-  })
+    {
+      kind: "timeout phases",
+      settings: { first: showLimit(first), idle: showLimit(idle), total: showLimit(total) }
+    },
+    typeof first !== "function" && typeof total !== "function"
+  )
 }

@@ -1,0 +1,584 @@
+/**
+ * What can go wrong, one class each, and in each a `kind`.
+ *
+ * Every error carries what support asks for (`requestId`, `region`), the history of the attempts, the text that had arrived,
+ * and a message that says what to do next. `Fault.TypeId` tells policies what it means to them.
+ *
+ * **Example** (Telling timeout, rate limit and server error apart)
+ *
+ * ```ts import.meta.vitest
+ * import { type O1Error, O1RateLimitError } from "@effect-resilience/azure-o1"
+ * import { Duration, Effect } from "effect"
+ *
+ * const call: Effect.Effect<string, O1Error> = Effect.fail(
+ *   new O1RateLimitError({ kind: "tokens", retryAfter: Duration.seconds(20) })
+ * )
+ * const handled = call.pipe(
+ *   Effect.catchTags({
+ *     O1TimeoutError: (error) => Effect.succeed(`too slow: ${error.kind}`),
+ *     O1RateLimitError: (error) => Effect.succeed(`too much: ${error.kind}`),
+ *     O1ServerError: (error) => Effect.succeed(`down: ${error.kind}`)
+ *   })
+ * )
+ *
+ * await Effect.runPromise(handled) // => "too much: tokens"
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { Fault } from "@effect-resilience/core"
+import type * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Predicate from "effect/Predicate"
+import type { Usage } from "./O1Event.ts"
+
+/**
+ * One attempt of a call that failed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Attempt {
+  /** From 1. */
+  readonly attempt: number
+  readonly duration: Duration.Duration
+  /** How it ended, for example `O1ServerError/unavailable` or `interrupted`. */
+  readonly outcome: string
+  /** The wait before the next attempt, if there was one. */
+  readonly delay: Duration.Duration | undefined
+}
+
+/**
+ * What every error can carry.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Details {
+  /** For Azure's support. */
+  readonly requestId?: string | undefined
+  /** The Azure region that answered. */
+  readonly region?: string | undefined
+  readonly deployment?: string | undefined
+  /** The HTTP status, where there was one. */
+  readonly status?: number | undefined
+  /** What the service said. */
+  readonly detail?: string | undefined
+  /** `x-should-retry`: the service's own word on whether to try again. */
+  readonly shouldRetry?: boolean | undefined
+  /** The text that had arrived before the failure. */
+  readonly partialText?: string | undefined
+  /** The history of the call, this failure included. */
+  readonly attempts?: ReadonlyArray<Attempt> | undefined
+}
+
+type Complete<Fields> =
+  & Readonly<Fields>
+  & { readonly [K in keyof Details]-?: Details[K] }
+  & { readonly partialText: string; readonly attempts: ReadonlyArray<Attempt> }
+
+/** A tagged error whose details all have a value, so that nobody has to ask whether the history is there. */
+const O1ErrorBase = <Tag extends string>(tag: Tag): new<Fields extends object>(
+  fields: Fields & Details
+) => Cause.YieldableError & { readonly _tag: Tag } & Complete<Fields> => {
+  class Base extends Data.TaggedError(tag)<Details> {
+    constructor(fields: Details) {
+      super({ partialText: "", attempts: [], ...fields })
+    }
+  }
+  return Base as any // the fields are those of the class that extends it, which TypeScript cannot express here
+}
+
+const faultOf = (error: Details, fault: Fault.Fault): Fault.Fault => {
+  switch (error.shouldRetry) {
+    case undefined:
+      return fault
+    case true:
+      return fault._tag === "Throttled" || fault._tag === "Transient" ? fault : Fault.transient()
+    case false:
+      return Fault.permanent
+  }
+}
+
+/** What happened, what the service said of it, what to do, and how to tell support. */
+const messageOf = (error: Details, happened: string, next: string): string =>
+  [
+    `${happened}.`,
+    ...error.detail === undefined || error.detail === "" ? [] : [`The service said: ${error.detail}`],
+    ...next === "" ? [] : [next],
+    ...error.requestId === undefined ? [] : [`(request ${error.requestId})`]
+  ].join(" ")
+
+const format = (duration: Duration.Duration | undefined): string =>
+  duration === undefined ? "the limit" : Duration.format(duration)
+
+/**
+ * `connect`, `headers`, `first`, `idle`, `attempt` and `total` are this client's own limits; `service` (408) and `gateway`
+ * (504) are Azure's.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class O1TimeoutError extends O1ErrorBase("O1TimeoutError")<{
+  readonly kind: "connect" | "headers" | "first" | "idle" | "attempt" | "total" | "service" | "gateway"
+  readonly limit?: Duration.Duration | undefined
+  readonly retryAfter?: Duration.Duration | undefined
+}> {
+  /** One attempt took longer than `limit`. */
+  static attempt(limit: Duration.Input): O1TimeoutError {
+    return new O1TimeoutError({ kind: "attempt", limit: Duration.fromInputUnsafe(limit) })
+  }
+
+  get [Fault.TypeId](): Fault.Fault {
+    return faultOf(this, this.kind === "total" ? Fault.permanent : Fault.transient(this))
+  }
+
+  override get message(): string {
+    const limit = format(this.limit)
+    switch (this.kind) {
+      case "connect":
+        return messageOf(
+          this,
+          "No connection to the endpoint in time",
+          "Check the endpoint and the network in between."
+        )
+      case "headers":
+        return messageOf(this, `The service did not begin to answer within ${limit}`, "Raise the timeout of the call.")
+      case "first":
+        return messageOf(
+          this,
+          `No output within ${limit}`,
+          "Raise the timeout of the call, or lower the reasoning effort."
+        )
+      case "idle":
+        return messageOf(this, `The answer stopped for ${limit}`, "The text so far is in partialText.")
+      case "attempt":
+        return messageOf(
+          this,
+          `No answer within ${limit}`,
+          "Reasoning can take minutes: raise the timeout of the call, or lower the reasoning effort."
+        )
+      case "total":
+        return messageOf(
+          this,
+          `The call took longer than ${limit}, retries included`,
+          "Raise the total of the call, or lower the reasoning effort."
+        )
+      case "service":
+        return messageOf(
+          this,
+          "The service gave up on the call (408)",
+          "Lower the reasoning effort or shorten the prompt."
+        )
+      case "gateway":
+        return messageOf(this, "A gateway gave up waiting for the service (504)", "Raise the gateway's own timeout.")
+    }
+  }
+}
+
+/**
+ * 429 in its kinds. `requests`, `tokens` and `capacity` pass; `request-exceeds-limit` (this one request is larger than the
+ * minute's budget) and `quota` do not.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class O1RateLimitError extends O1ErrorBase("O1RateLimitError")<{
+  readonly kind: "requests" | "tokens" | "capacity" | "request-exceeds-limit" | "quota"
+  readonly retryAfter?: Duration.Duration | undefined
+}> {
+  get [Fault.TypeId](): Fault.Fault {
+    const passes = this.kind === "requests" || this.kind === "tokens" || this.kind === "capacity"
+    return faultOf(this, passes ? Fault.throttled(this) : Fault.permanent)
+  }
+
+  override get message(): string {
+    const wait = this.retryAfter === undefined ? "" : ` Try again in ${Duration.format(this.retryAfter)}.`
+    switch (this.kind) {
+      case "requests":
+        return messageOf(this, "Too many requests for the deployment", `Spread the calls, or raise its limit.${wait}`)
+      case "tokens":
+        return messageOf(
+          this,
+          "Too many tokens per minute for the deployment",
+          `Azure counts prompt and maxCompletionTokens when it admits a call: lower them, or raise the limit.${wait}`
+        )
+      case "capacity":
+        return messageOf(this, "The service has no capacity at the moment", `Try another region or later.${wait}`)
+      case "request-exceeds-limit":
+        return messageOf(
+          this,
+          "This request alone is larger than the deployment's limit per minute",
+          "Lower maxCompletionTokens or the prompt, or raise the limit: waiting does not help."
+        )
+      case "quota":
+        return messageOf(this, "The quota is used up", "Raise the quota or the spending limit: waiting does not help.")
+    }
+  }
+}
+
+/**
+ * The service failed. `upstream` is 424, `conflict` 409, `not-implemented` 501 and 505.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class O1ServerError extends O1ErrorBase("O1ServerError")<{
+  readonly kind: "internal" | "unavailable" | "upstream" | "conflict" | "not-implemented"
+  readonly retryAfter?: Duration.Duration | undefined
+}> {
+  get [Fault.TypeId](): Fault.Fault {
+    return faultOf(this, this.kind === "not-implemented" ? Fault.permanent : Fault.transient(this))
+  }
+
+  override get message(): string {
+    const later = "Try again later; if it stays, give the request id to Azure's support."
+    switch (this.kind) {
+      case "internal":
+        return messageOf(this, "The service failed", later)
+      case "unavailable":
+        return messageOf(this, "The service is not available", later)
+      case "upstream":
+        return messageOf(this, "Something that the service depends on failed", later)
+      case "conflict":
+        return messageOf(this, "The request collided with another one", "Try again.")
+      case "not-implemented":
+        return messageOf(this, "The service cannot do this", "Check the API version and the model of the deployment.")
+    }
+  }
+}
+
+/**
+ * The connection failed. `closed` is an end that nobody announced, `client-closed` (499) a gateway that believes that we
+ * left.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class O1ConnectionError extends O1ErrorBase("O1ConnectionError")<{
+  readonly kind: "refused" | "reset" | "dns" | "tls" | "closed" | "client-closed"
+  /** The code of the platform, for example `ECONNRESET`. */
+  readonly code?: string | undefined
+}> {
+  get [Fault.TypeId](): Fault.Fault {
+    return faultOf(this, this.kind === "tls" || this.kind === "client-closed" ? Fault.permanent : Fault.transient())
+  }
+
+  override get message(): string {
+    switch (this.kind) {
+      case "refused":
+        return messageOf(
+          this,
+          "The endpoint refused the connection",
+          "Check the endpoint and that something listens there."
+        )
+      case "reset":
+        return messageOf(this, "The connection was reset", this.afterContent)
+      case "dns":
+        return messageOf(
+          this,
+          "The host of the endpoint is not known",
+          "Check the endpoint for a misspelt resource name."
+        )
+      case "tls":
+        return messageOf(
+          this,
+          "No secure connection to the endpoint",
+          "Check its certificate, and any proxy in between."
+        )
+      case "closed":
+        return messageOf(this, "The connection was closed before the answer was complete", this.afterContent)
+      case "client-closed":
+        return messageOf(this, "A gateway closed the request (499)", "Check the timeouts of what is in between.")
+    }
+  }
+
+  private get afterContent(): string {
+    return this.partialText === "" ? "" : "The text so far is in partialText."
+  }
+}
+
+/**
+ * The request is not one that the service accepts. The same request will fail again.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class O1RequestError extends O1ErrorBase("O1RequestError")<{
+  readonly kind:
+    | "invalid"
+    | "unsupported-parameter"
+    | "streaming-unsupported"
+    | "context-length"
+    | "too-large"
+    | "operation-not-supported"
+    | "response-not-found"
+  /** The parameter at fault, where it is known. */
+  readonly param?: string | undefined
+  /** The most tokens that the model takes, where the service told. */
+  readonly limit?: number | undefined
+  /** The tokens that were asked for, where the service told. */
+  readonly requested?: number | undefined
+}> {
+  get [Fault.TypeId](): Fault.Fault {
+    return faultOf(this, Fault.permanent)
+  }
+
+  override get message(): string {
+    const parameter = this.param === undefined ? "a parameter" : `"${this.param}"`
+    switch (this.kind) {
+      case "invalid":
+        return messageOf(
+          this,
+          this.param === undefined ? "The request is invalid" : `The request is invalid at ${parameter}`,
+          ""
+        )
+      case "unsupported-parameter":
+        return messageOf(
+          this,
+          `The model does not support ${parameter}`,
+          "Leave it out, or use another model or API version."
+        )
+      case "streaming-unsupported":
+        return messageOf(this, "The model does not stream", "")
+      case "context-length":
+        return messageOf(this, "The prompt is longer than the model's context", "Shorten it.")
+      case "too-large":
+        return messageOf(this, "The request is too large", "Shorten it.")
+      case "operation-not-supported":
+        return messageOf(this, "The model does not support this operation", "Check the model of the deployment.")
+      case "response-not-found":
+        return messageOf(this, "The stored response does not exist", "It may have expired.")
+    }
+  }
+}
+
+/**
+ * Not let in.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class O1AuthError extends O1ErrorBase("O1AuthError")<{
+  readonly kind: "unauthorized" | "forbidden" | "token-expired"
+}> {
+  get [Fault.TypeId](): Fault.Fault {
+    return faultOf(this, Fault.permanent)
+  }
+
+  override get message(): string {
+    switch (this.kind) {
+      case "unauthorized":
+        return messageOf(
+          this,
+          "The key or role was not accepted",
+          "Check that the key belongs to this endpoint, or that the role Cognitive Services OpenAI User is assigned."
+        )
+      case "forbidden":
+        return messageOf(this, "Access is forbidden", "Check the resource's network rules and whether it allows keys.")
+      case "token-expired":
+        return messageOf(this, "The token has expired", "")
+    }
+  }
+}
+
+/**
+ * There is no such deployment, or no such path, or its model is gone.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class O1DeploymentError extends O1ErrorBase("O1DeploymentError")<{
+  readonly kind: "deployment-not-found" | "endpoint-not-found" | "model-retired"
+}> {
+  get [Fault.TypeId](): Fault.Fault {
+    return faultOf(this, Fault.permanent)
+  }
+
+  override get message(): string {
+    const name = this.deployment === undefined ? "The deployment" : `The deployment "${this.deployment}"`
+    switch (this.kind) {
+      case "deployment-not-found":
+        return messageOf(
+          this,
+          `${name} does not exist`,
+          "Check its name, which need not be the model's; one made in the last five minutes may need a moment."
+        )
+      case "endpoint-not-found":
+        return messageOf(this, "The endpoint has no such path", "Check the endpoint and the API version.")
+      case "model-retired":
+        return messageOf(this, `${name} has a model that is retired`, "Deploy a current model.")
+    }
+  }
+}
+
+/**
+ * The content filter refused the prompt, or cut off the completion.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class O1ContentFilterError extends O1ErrorBase("O1ContentFilterError")<{
+  readonly kind: "prompt" | "completion"
+  /** The categories that were filtered, for example `violence`. */
+  readonly categories: ReadonlyArray<string>
+}> {
+  get [Fault.TypeId](): Fault.Fault {
+    return faultOf(this, Fault.permanent)
+  }
+
+  override get message(): string {
+    const categories = this.categories.length === 0 ? "" : ` (${this.categories.join(", ")})`
+    return messageOf(this, `The content filter stopped the ${this.kind}${categories}`, "Change the prompt.")
+  }
+}
+
+/**
+ * What came was not an answer. `truncated`: it ended without saying that it was the end.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class O1ProtocolError extends O1ErrorBase("O1ProtocolError")<{
+  readonly kind: "truncated" | "malformed" | "unexpected-content-type"
+}> {
+  get [Fault.TypeId](): Fault.Fault {
+    return faultOf(this, this.partialText === "" ? Fault.transient() : Fault.permanent)
+  }
+
+  override get message(): string {
+    switch (this.kind) {
+      case "truncated":
+        return messageOf(
+          this,
+          "The answer ended before it was complete",
+          this.partialText === "" ? "" : "The text so far is in partialText."
+        )
+      case "malformed":
+        return messageOf(this, "The answer was not in the expected form", "Check what is between here and the service.")
+      case "unexpected-content-type":
+        return messageOf(this, "The answer was of another kind", "Check the endpoint: this may be the page of a proxy.")
+    }
+  }
+}
+
+/**
+ * Reasoning used up the whole budget of output tokens, so that there is no answer.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class O1OutputLimitError extends O1ErrorBase("O1OutputLimitError")<{
+  readonly kind: "reasoning-exhausted"
+  readonly usage?: Usage | undefined
+}> {
+  get [Fault.TypeId](): Fault.Fault {
+    return faultOf(this, Fault.permanent)
+  }
+
+  override get message(): string {
+    const spent = this.usage === undefined ? "" : ` (${this.usage.reasoning} tokens)`
+    return messageOf(
+      this,
+      `Reasoning used up all output tokens${spent}`,
+      "Raise maxCompletionTokens, 25,000 to begin with, or lower the reasoning effort."
+    )
+  }
+}
+
+/**
+ * A policy of this process refused the call; the service never saw it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class O1RejectedError extends O1ErrorBase("O1RejectedError")<{
+  readonly kind: "circuit-open" | "bulkhead" | "limiter" | "budget"
+  readonly retryAfter?: Duration.Duration | undefined
+}> {
+  get [Fault.TypeId](): Fault.Fault {
+    return faultOf(this, Fault.rejected(this))
+  }
+
+  override get message(): string {
+    const wait = this.retryAfter === undefined || !Duration.isFinite(this.retryAfter)
+      ? ""
+      : `Try again in ${Duration.format(this.retryAfter)}.`
+    switch (this.kind) {
+      case "circuit-open":
+        return messageOf(this, "The service has failed too often, so that it is not being called", wait)
+      case "bulkhead":
+        return messageOf(this, "Too many calls are under way", wait)
+      case "limiter":
+        return messageOf(this, "The rate limit of this process is used up", wait)
+      case "budget":
+        return messageOf(this, "The retry budget is used up", wait)
+    }
+  }
+}
+
+/**
+ * Everything that can go wrong.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type O1Error =
+  | O1TimeoutError
+  | O1RateLimitError
+  | O1ServerError
+  | O1ConnectionError
+  | O1RequestError
+  | O1AuthError
+  | O1DeploymentError
+  | O1ContentFilterError
+  | O1ProtocolError
+  | O1OutputLimitError
+  | O1RejectedError
+
+const classes: ReadonlyArray<abstract new(fields: never) => O1Error> = [
+  O1TimeoutError,
+  O1RateLimitError,
+  O1ServerError,
+  O1ConnectionError,
+  O1RequestError,
+  O1AuthError,
+  O1DeploymentError,
+  O1ContentFilterError,
+  O1ProtocolError,
+  O1OutputLimitError,
+  O1RejectedError
+]
+
+/**
+ * What is common to all of them.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const O1Error = {
+  /** Whether it is one of them. */
+  is: (u: unknown): u is O1Error => classes.some((constructor) => u instanceof constructor),
+
+  /** Whether another attempt may go better: transient failures, and throttling that passes. */
+  isTransient: (error: O1Error): boolean => {
+    const { _tag } = error[Fault.TypeId]
+    return _tag === "Transient" || _tag === "Throttled"
+  },
+
+  /** The same error with more details; the original is left as it is. */
+  with: <E extends O1Error>(error: E, details: Details): E => {
+    const fields = Object.fromEntries(Object.entries(error).filter(([key]) => key !== "_tag"))
+    const copy = new (error.constructor as new(fields: object) => E)({ ...fields, ...details })
+    return Object.defineProperty(copy, "stack", { value: error.stack, configurable: true, writable: true })
+  },
+
+  /** Class and kind in one word, for example `O1ServerError/unavailable`. */
+  label: (error: unknown): string =>
+    O1Error.is(error)
+      ? `${error._tag}/${error.kind}`
+      : Predicate.hasProperty(error, "_tag")
+      ? String(error._tag)
+      : String(error)
+} as const

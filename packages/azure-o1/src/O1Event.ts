@@ -1,0 +1,187 @@
+/**
+ * What a streamed call tells: the content as it arrives, the progress meanwhile, and the whole at the end.
+ *
+ * Content and `Finished` come from the service. Progress comes from this client: it is there to be shown, and says nothing
+ * about the answer.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import type { O1Error } from "./O1Error.ts"
+
+/**
+ * What a call has cost, in tokens.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Usage {
+  /** Of the prompt. */
+  readonly input: number
+  /** Of the prompt, read from the cache at a lower price. */
+  readonly cachedInput: number
+  /** Of the completion, reasoning included. */
+  readonly output: number
+  /** Of the completion, never shown. */
+  readonly reasoning: number
+}
+
+/**
+ * A call of one of the caller's functions that the model asks for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ToolCall {
+  readonly id: string
+  readonly name: string
+  /** JSON, as the model wrote it. */
+  readonly arguments: string
+}
+
+/**
+ * Why the model stopped. `length` means that the answer is cut off; the service may name further reasons.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FinishReason = "stop" | "length" | "tool_calls" | (string & {})
+
+/**
+ * A complete answer: the service has said that it is the end.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface O1Completion {
+  readonly id: string
+  /** The model that really answered; a deployment can be upgraded under the same name. */
+  readonly model: string
+  readonly text: string
+  /** What the model said in the place of an answer, if it refused. */
+  readonly refusal: string | undefined
+  readonly finishReason: FinishReason
+  readonly toolCalls: ReadonlyArray<ToolCall>
+  /** Absent where the service does not tell. */
+  readonly usage: Usage | undefined
+  /** For Azure's support. */
+  readonly requestId: string | undefined
+  /** The Azure region that answered. */
+  readonly region: string | undefined
+}
+
+/**
+ * How an attempt is carried: tokens as they come, or the whole answer at the end.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Transport = "stream" | "plain"
+
+/** @since 0.1.0 */
+export interface TextDelta {
+  readonly _tag: "TextDelta"
+  readonly text: string
+}
+
+/** @since 0.1.0 */
+export interface ReasoningDelta {
+  readonly _tag: "ReasoningDelta"
+  readonly text: string
+}
+
+/** @since 0.1.0 */
+export interface RefusalDelta {
+  readonly _tag: "RefusalDelta"
+  readonly text: string
+}
+
+/**
+ * A piece of a tool call. The pieces with the same `index` make one call.
+ *
+ * @since 0.1.0
+ */
+export interface ToolCallDelta {
+  readonly _tag: "ToolCallDelta"
+  readonly index: number
+  readonly id: string | undefined
+  readonly name: string | undefined
+  readonly arguments: string
+}
+
+/**
+ * The end, with the whole answer.
+ *
+ * @since 0.1.0
+ */
+export interface Finished {
+  readonly _tag: "Finished"
+  readonly completion: O1Completion
+}
+
+/**
+ * An attempt has been sent.
+ *
+ * @since 0.1.0
+ */
+export interface Started {
+  readonly _tag: "Started"
+  readonly transport: Transport
+}
+
+/**
+ * There is nothing to show yet: an attempt is under way, or the next one is being waited for. `elapsed` is the time since
+ * the call began.
+ *
+ * @since 0.1.0
+ */
+export interface Waiting {
+  readonly _tag: "Waiting"
+  readonly phase: "attempt" | "backoff"
+  readonly elapsed: Duration.Duration
+}
+
+/**
+ * An attempt has failed, and another one follows after `delay`.
+ *
+ * @since 0.1.0
+ */
+export interface Retrying {
+  readonly _tag: "Retrying"
+  /** The attempt that failed, from 1. */
+  readonly attempt: number
+  readonly error: O1Error
+  readonly delay: Duration.Duration
+}
+
+/**
+ * A piece of the answer. The first one commits the call: after it, nothing is started again.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ContentEvent = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta
+
+/**
+ * Something to show meanwhile.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ProgressEvent = Started | Waiting | Retrying
+
+/**
+ * What the service sends in one attempt.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AttemptEvent = ContentEvent | Finished
+
+/**
+ * Everything that a streamed call tells.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type O1Event = AttemptEvent | ProgressEvent

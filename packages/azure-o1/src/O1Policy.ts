@@ -1,0 +1,302 @@
+/**
+ * What surrounds a call: total deadline > retry > circuit breaker > attempt timeout.
+ *
+ * It starts from the sentence in `O1Call` and adds what real days need: limits that follow the reasoning effort and grow
+ * after a timeout, jitter, the pauses that the service asks for, a circuit breaker per deployment, a deadline over all of it.
+ *
+ * **Details**
+ *
+ * An attempt that timed out is followed by one with twice the time (60, 120, 240, 480 seconds): repeating the same limit only
+ * pays again. The circuit opens after five server, connection or idle failures in a row; attempt and total timeouts count for
+ * nothing, for five hard prompts must not open it. A stream is retried only before its first content; after that a silence
+ * longer than `idle` ends it.
+ *
+ * @since 0.1.0
+ */
+import { Backoff, CircuitBreaker, Fault, Policy, Retry, Timeout } from "@effect-resilience/core"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import * as O1Call from "./O1Call.ts"
+import { O1Error, O1RejectedError, O1RequestError, O1TimeoutError } from "./O1Error.ts"
+import { type O1Request, ReasoningEffort } from "./O1Request.ts"
+
+/**
+ * What one call can have otherwise.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CallOptions {
+  /** The limit of the first attempt; of a stream, to its first content. */
+  readonly timeout?: Duration.Input | undefined
+  /** The limit of the whole call, retries and waits included. At least `timeout`, if only that is given. */
+  readonly total?: Duration.Input | undefined
+  /** How many times a failed attempt is followed by another one. */
+  readonly retries?: number | undefined
+  /** What follows an attempt that timed out: one with twice the limit, one with the same, or none. */
+  readonly onTimeout?: "escalate" | "same" | "never" | undefined
+}
+
+/**
+ * The settings of the production policy.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface O1PolicySettings {
+  /**
+   * The limit of the first attempt by reasoning effort; `medium` where a request does not say.
+   *
+   * @default low and medium "60 seconds", high "120 seconds"
+   */
+  readonly timeout?: { readonly [E in ReasoningEffort]?: Duration.Input | undefined } | undefined
+  /**
+   * What follows an attempt that timed out.
+   *
+   * @default "escalate"
+   */
+  readonly onTimeout?: "escalate" | "same" | "never" | undefined
+  /** @default 3 */
+  readonly retries?: number | undefined
+  /**
+   * The first delay between attempts; it doubles, with full jitter.
+   *
+   * @default "1 second"
+   */
+  readonly backoff?: Duration.Input | undefined
+  /**
+   * The least wait after a 429 that does not say how long: Azure's request windows last up to 10 seconds.
+   *
+   * @default "10 seconds"
+   */
+  readonly throttledWait?: Duration.Input | undefined
+  /**
+   * The longest pause that the service may ask for. A longer one, and Azure asks for a whole day at times, fails at once.
+   *
+   * @default "2 minutes"
+   */
+  readonly retryAfterCap?: Duration.Input | undefined
+  /**
+   * The limit of the whole call.
+   *
+   * @default "15 minutes"
+   */
+  readonly total?: Duration.Input | undefined
+  /**
+   * The longest silence within an answer.
+   *
+   * @default "2 minutes"
+   */
+  readonly idle?: Duration.Input | undefined
+  readonly breaker?: {
+    /**
+     * Failures in a row that open the circuit.
+     *
+     * @default 5
+     */
+    readonly failures?: number | undefined
+    /** @default "30 seconds" */
+    readonly open?: Duration.Input | undefined
+    /** @default 3 */
+    readonly probes?: number | undefined
+  } | undefined
+}
+
+const defaults = {
+  timeout: { low: "60 seconds", medium: "60 seconds", high: "120 seconds" },
+  onTimeout: "escalate",
+  retries: 3,
+  backoff: "1 second",
+  throttledWait: "10 seconds",
+  retryAfterCap: "2 minutes",
+  total: "15 minutes",
+  idle: "2 minutes",
+  breaker: { failures: 5, open: "30 seconds", probes: 3 }
+} as const
+
+interface Limits {
+  readonly timeout: Duration.Duration
+  readonly total: Duration.Duration
+  readonly retries: number
+  readonly onTimeout: "escalate" | "same" | "never"
+}
+
+const validDuration = (input: Duration.Input): Option.Option<Duration.Duration> =>
+  Option.filter(Duration.fromInput(input), (duration) => Duration.isPositive(duration) && Duration.isFinite(duration))
+
+/** How a call's limits come from its options, its effort and the settings; or what is wrong with them. */
+const limitsOf = (
+  settings: O1PolicySettings,
+  effort: ReasoningEffort,
+  options: CallOptions
+): Limits | O1RequestError => {
+  const bad = (option: string, value: unknown, allowed: string): O1RequestError =>
+    new O1RequestError({ kind: "invalid", param: option, detail: `${option} must be ${allowed}, got ${String(value)}` })
+
+  const asked = options.timeout ?? settings.timeout?.[effort] ?? defaults.timeout[effort]
+  const timeout = validDuration(asked)
+  if (Option.isNone(timeout)) return bad("timeout", asked, "a finite duration > 0")
+  const whole = options.total ?? settings.total ?? defaults.total
+  const total = validDuration(whole)
+  if (Option.isNone(total)) return bad("total", whole, "a finite duration > 0")
+  const tooShort = Duration.isLessThan(total.value, timeout.value)
+  if (tooShort && options.total !== undefined) {
+    return bad("total", Duration.format(total.value), `at least the timeout, ${Duration.format(timeout.value)}`)
+  }
+  const retries = options.retries ?? settings.retries ?? defaults.retries
+  if (!Number.isSafeInteger(retries) || retries < 0) return bad("retries", retries, "an integer >= 0")
+  const onTimeout = options.onTimeout ?? settings.onTimeout ?? defaults.onTimeout
+  if (onTimeout !== "escalate" && onTimeout !== "same" && onTimeout !== "never") {
+    return bad("onTimeout", onTimeout, "\"escalate\", \"same\" or \"never\"")
+  }
+  return { timeout: timeout.value, total: tooShort ? timeout.value : total.value, retries, onTimeout }
+}
+
+const isAttemptTimeout = (error: O1Error): boolean => error._tag === "O1TimeoutError" && error.kind === "attempt"
+
+const timeoutKinds = { attempt: "attempt", first: "attempt", idle: "idle", total: "total" } as const
+
+const toTimeoutError = ({ limit, phase }: Timeout.TimeoutExceeded): O1TimeoutError =>
+  new O1TimeoutError({ kind: timeoutKinds[phase], limit })
+
+const toRejectedError = ({ retryAfter }: CircuitBreaker.CircuitOpen): O1RejectedError =>
+  new O1RejectedError({ kind: "circuit-open", retryAfter })
+
+/** Timeouts that tell of a hard prompt, or of an impatient caller, and nothing of the service. */
+const ownTimeouts: ReadonlySet<O1TimeoutError["kind"]> = new Set(["attempt", "first", "headers", "total", "service"])
+
+const breakerFault: Fault.Classify<O1Error> = (exit, now) => {
+  const error = Exit.findErrorOption(exit)
+  return Option.isSome(error) && error.value._tag === "O1TimeoutError" && ownTimeouts.has(error.value.kind)
+    ? Fault.interrupted
+    : Fault.of(exit, now)
+}
+
+const refuse = (error: O1Error): Policy.Policy<O1Error, O1Error> =>
+  Policy.make({
+    info: { kind: "refused", settings: {}, children: [] },
+    effect: () => Effect.fail(error),
+    stream: () => Stream.fail(error)
+  })
+
+const make = (settings: O1PolicySettings): O1Policy["Service"] => {
+  const throttledWait = Duration.fromInputUnsafe(settings.throttledWait ?? defaults.throttledWait)
+  const breakers = new Map<string, CircuitBreaker.CircuitBreaker>()
+
+  const makeBreaker = (deployment: string): CircuitBreaker.CircuitBreaker =>
+    CircuitBreaker.makeUnsafe({
+      name: deployment,
+      trip: CircuitBreaker.consecutive(settings.breaker?.failures ?? defaults.breaker.failures),
+      open: settings.breaker?.open ?? defaults.breaker.open,
+      probes: settings.breaker?.probes ?? defaults.breaker.probes,
+      // a probe is a call that may take minutes
+      lease: "2 minutes",
+      classify: breakerFault
+    })
+
+  const breakerOf = (deployment: string): CircuitBreaker.CircuitBreaker => {
+    const known = breakers.get(deployment)
+    if (known !== undefined) return known
+    const breaker = makeBreaker(deployment)
+    breakers.set(deployment, breaker)
+    return breaker
+  }
+
+  const retryFault: Fault.Classify<O1Error> = (exit, now) => {
+    const fault = Fault.of(exit, now)
+    return fault?._tag === "Throttled" && fault.retryAfter === undefined
+      ? Fault.throttled({ retryAfter: throttledWait })
+      : fault
+  }
+
+  /** The stack of one run of a call: how often an attempt timed out is its own. */
+  const stackOf = (limits: Limits, breaker: CircuitBreaker.CircuitBreaker): Policy.Policy<O1Error, O1Error> => {
+    let timeouts = 0
+    const limit = () => limits.onTimeout === "escalate" ? Duration.times(limits.timeout, 2 ** timeouts) : limits.timeout
+    const attempt = Policy.mapError(
+      Timeout.phases({ first: limit, idle: settings.idle ?? defaults.idle }),
+      Timeout.isTimeoutExceeded,
+      (error) => {
+        if (error.phase === "first") timeouts++
+        return toTimeoutError(error)
+      }
+    )
+    const retry = Retry.make({
+      schedule: Schedule.max([
+        Backoff.exponential({ base: settings.backoff ?? defaults.backoff, cap: "Infinity" }),
+        Schedule.recurs(limits.retries)
+      ]),
+      classify: retryFault,
+      while: (error: O1Error) => limits.onTimeout !== "never" || !isAttemptTimeout(error),
+      retryAfter: { cap: settings.retryAfterCap ?? defaults.retryAfterCap }
+    })
+    return Policy.compose(
+      Policy.mapError(Timeout.total(limits.total), Timeout.isTimeoutExceeded, toTimeoutError),
+      retry,
+      Policy.mapError(breaker, CircuitBreaker.isCircuitOpen, toRejectedError),
+      attempt
+    )
+  }
+
+  // a bad setting shows when the layer is built, not at the first call
+  for (const effort of ReasoningEffort.literals) {
+    const limits = limitsOf(settings, effort, {})
+    if (O1Error.is(limits)) throw new RangeError(`O1Policy: ${limits.detail}`)
+    stackOf(limits, makeBreaker("settings"))
+  }
+
+  return {
+    forRequest: (request, { deployment, ...options }) => {
+      const limits = limitsOf(settings, request.reasoningEffort ?? "medium", options)
+      if (O1Error.is(limits)) return refuse(limits)
+      const breaker = breakerOf(deployment)
+      return Policy.make<O1Error, O1Error>({
+        info: stackOf(limits, breaker).info,
+        effect: (self) => Effect.suspend(() => stackOf(limits, breaker)(self)),
+        stream: (self) => Stream.suspend(() => stackOf(limits, breaker).stream(self))
+      })
+    },
+    breakerState: (deployment) => Effect.suspend(() => breakerOf(deployment).state)
+  }
+}
+
+const plain: Policy.Policy<O1Error, O1Error> = Policy.make({
+  info: { kind: "O1Call", settings: {}, children: [] },
+  effect: O1Call.call
+})
+
+/**
+ * @category services
+ * @since 0.1.0
+ */
+export class O1Policy extends Context.Service<O1Policy, {
+  /** The policy of one call. Bad options make it fail with an `O1RequestError` that names the option, before anything is sent. */
+  readonly forRequest: (
+    request: O1Request,
+    options: CallOptions & { readonly deployment: string }
+  ) => Policy.Policy<O1Error, O1Error>
+  /** What the circuit breaker of a deployment is doing. */
+  readonly breakerState: (deployment: string) => Effect.Effect<CircuitBreaker.State>
+}>()("@effect-resilience/azure-o1/O1Policy") {
+  /** The production policy with settings of one's own. A bad setting is a defect that names it when the layer is built. */
+  static readonly layerWith = (settings: O1PolicySettings): Layer.Layer<O1Policy> =>
+    Layer.sync(O1Policy, () => make(settings))
+
+  /** The production policy. */
+  static readonly layer: Layer.Layer<O1Policy> = O1Policy.layerWith({})
+
+  /**
+   * The call as `O1Call` has it: 60 seconds, three retries, nothing else. The options of a call change nothing, and there is
+   * no circuit breaker, so that it is always closed.
+   */
+  static readonly layerPlain: Layer.Layer<O1Policy> = Layer.succeed(O1Policy, {
+    forRequest: () => plain,
+    breakerState: () => Effect.succeed({ _tag: "Closed", calls: 0, failures: 0, consecutiveFailures: 0 })
+  })
+}

@@ -1,0 +1,8 @@
+export * from "./AzureO1.ts"
+export * as AzureO1Config from "./AzureO1Config.ts"
+export * as O1Call from "./O1Call.ts"
+export * from "./O1Error.ts"
+export * from "./O1Event.ts"
+export * from "./O1Policy.ts"
+export * from "./O1Request.ts"
+export * from "./O1Transport.ts"

@@ -1,0 +1,125 @@
+import { Telemetry } from "@effect-resilience/core"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { constVoid } from "effect/Function"
+import * as Option from "effect/Option"
+import type * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { O1Error } from "../O1Error.ts"
+import type { AttemptEvent, O1Event, ProgressEvent, Waiting } from "../O1Event.ts"
+import { CurrentProgress } from "./progress.ts"
+
+/** How often a caller who sees nothing else is told that the call is still alive. */
+const interval = "5 seconds"
+
+type Content = NonEmptyReadonlyArray<AttemptEvent>
+type ContentFiber = Fiber.Fiber<Content, O1Error | Cause.Done>
+
+/** The progress of one call, in the order in which it happened, and whoever waits for it. */
+class Progress {
+  private readonly startedAt: number
+  private phase: Waiting["phase"] = "attempt"
+  private events: Array<ProgressEvent> = []
+  wake: () => void = constVoid
+
+  constructor(startedAt: number) {
+    this.startedAt = startedAt
+  }
+
+  readonly report = (event: ProgressEvent): void => {
+    this.events.push(event)
+    this.wake()
+  }
+
+  readonly listener: Telemetry.Listener = (event) => {
+    if (event._tag === "AttemptStarted") this.phase = "attempt"
+    if (event._tag !== "RetryScheduled") return
+    this.phase = "backoff"
+    const error = Cause.findErrorOption(event.cause)
+    if (Option.isSome(error) && O1Error.is(error.value)) {
+      this.report({ _tag: "Retrying", attempt: event.attempt, error: error.value, delay: event.delay })
+    }
+  }
+
+  readonly tick = Effect.map(
+    Clock.currentTimeMillis,
+    (now) => this.report({ _tag: "Waiting", phase: this.phase, elapsed: Duration.millis(now - this.startedAt) })
+  )
+
+  get waiting(): boolean {
+    return this.events.length > 0
+  }
+
+  taken(): ReadonlyArray<ProgressEvent> {
+    const { events } = this
+    this.events = []
+    return events
+  }
+}
+
+/** Resumes when the fiber has ended, with its exit, or when there is progress, without. */
+const awaitEither = (
+  fiber: ContentFiber,
+  progress: Progress
+): Effect.Effect<Exit.Exit<Content, O1Error | Cause.Done> | undefined> =>
+  Effect.callback((resume) => {
+    let unobserve: () => void = constVoid
+    const stop = (): void => {
+      progress.wake = constVoid
+      unobserve()
+    }
+    const settle = (): void => {
+      stop()
+      resume(Effect.succeed(fiber.pollUnsafe()))
+    }
+    if (progress.waiting) return settle()
+    progress.wake = settle
+    unobserve = fiber.addObserver(settle)
+    return Effect.sync(stop)
+  })
+
+/**
+ * Adds the progress of a call to its content. Until the first content the two are waited for together; from then on nothing
+ * is started again, so that content is pulled without any detour.
+ */
+export const withProgress = (content: Stream.Stream<AttemptEvent, O1Error>): Stream.Stream<O1Event, O1Error> =>
+  Stream.fromChannel(Channel.fromTransform((_: unknown, scope) =>
+    Effect.gen(function*() {
+      const progress = new Progress(yield* Clock.currentTimeMillis)
+      // made first, so closed last: a pull under way is interrupted before what it pulls from is closed
+      const contentScope = Scope.forkUnsafe(scope)
+      const upstream = yield* Channel.toPullScoped(
+        Stream.toChannel(content.pipe(
+          Telemetry.listen(progress.listener).stream,
+          Stream.provideService(CurrentProgress, progress.report)
+        )),
+        contentScope
+      )
+      const ticker = yield* Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(interval), progress.tick)), scope)
+      let pulling: ContentFiber | undefined
+      let begun = false
+
+      const next: Pull.Pull<NonEmptyReadonlyArray<O1Event>, O1Error> = Effect.suspend(() => {
+        const events = progress.taken()
+        if (Arr.isReadonlyArrayNonEmpty(events)) return Effect.succeed(events)
+        return begun ? upstream : beforeContent
+      })
+      const beforeContent: typeof next = Effect.gen(function*() {
+        pulling ??= yield* Effect.forkIn(upstream, scope, { startImmediately: true })
+        const exit = pulling.pollUnsafe() ?? (yield* awaitEither(pulling, progress))
+        if (exit === undefined || progress.waiting) return yield* next
+        begun = true
+        ticker.interruptUnsafe()
+        return yield* exit
+      })
+      return next
+    })
+  ))

@@ -1,0 +1,2 @@
+export * from "./AzureO1Test.ts"
+export * from "./FakeAzure.ts"

@@ -1,0 +1,33 @@
+/**
+ * Reading what a service sent without asking that it be as documented: Azure leaves fields out, sends them empty and adds
+ * new ones at any time, and none of that may be fatal.
+ */
+
+/** The value at a path, `undefined` where the path ends early. */
+export const at = (value: unknown, ...path: ReadonlyArray<string | number>): unknown => {
+  let current = value
+  for (const key of path) {
+    if (typeof current !== "object" || current === null) return undefined
+    current = (current as Record<string | number, unknown>)[key]
+  }
+  return current
+}
+
+export const string = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
+
+export const number = (value: unknown): number | undefined =>
+  typeof value === "number" && Number.isFinite(value) ? value : undefined
+
+export const array = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : []
+
+export const entries = (value: unknown): ReadonlyArray<[string, unknown]> =>
+  typeof value === "object" && value !== null ? Object.entries(value) : []
+
+/** The parsed text, `undefined` if it is not JSON. */
+export const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,222 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Headers } from "effect/http"
+import * as Schema from "effect/Schema"
+import { O1ConnectionError, O1Error } from "../../src/O1Error.ts"
+import type { AttemptEvent, Finished } from "../../src/O1Event.ts"
+import { decode, emulate, type Origin } from "../../src/wire/chat.ts"
+import { ChatStream } from "../../src/wire/chatStream.ts"
+import cases from "../fixtures/azure-wire-cases.json" with { type: "json" }
+
+interface Case {
+  readonly name: string
+  readonly api: string
+  readonly wire: string
+  readonly expect: {
+    readonly text?: string
+    readonly finish?: string
+    readonly usage?: { readonly input: number; readonly output: number; readonly reasoning: number } | null
+    readonly toolCalls?: ReadonlyArray<unknown>
+    readonly categories?: ReadonlyArray<string>
+    readonly outcome: string
+    readonly retryable?: boolean
+  }
+}
+
+const origin: Origin = {
+  headers: Headers.fromInput({ "x-request-id": "r" }),
+  status: 200,
+  deployment: "my-o1",
+  now: 0,
+  redact: (text) => text
+}
+
+const play = (pieces: ReadonlyArray<Uint8Array>) => {
+  const answer = new ChatStream(origin)
+  const events: Array<AttemptEvent> = []
+  for (const piece of pieces) {
+    answer.feed(piece)
+    events.push(...answer.taken())
+  }
+  if (answer.outcome === undefined) answer.end()
+  events.push(...answer.taken())
+  return { events, outcome: answer.outcome! }
+}
+
+const cut = (wire: string, size: number): ReadonlyArray<Uint8Array> => {
+  const bytes = Buffer.from(wire)
+  return Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
+}
+
+const textOf = (events: ReadonlyArray<AttemptEvent>): string =>
+  events.map((event) => event._tag === "TextDelta" ? event.text : "").join("")
+
+const labels: Record<string, string> = {
+  ContentFiltered: "O1ContentFilterError/completion",
+  ServerError: "O1ServerError/internal",
+  StreamTruncated: "O1ProtocolError/truncated",
+  MalformedStream: "O1ProtocolError/malformed"
+}
+
+const chunk = (choice: object): string => `data: ${JSON.stringify({ id: "c", model: "o1", choices: [choice] })}\n\n`
+const delta = (content: string): string => chunk({ delta: { content } })
+const stop = chunk({ delta: {}, finish_reason: "stop" })
+
+const finished = (outcome: Finished | O1Error): Finished["completion"] =>
+  O1Error.is(outcome) ? assert.fail(outcome.message) : outcome.completion
+
+describe("wire/chatStream", () => {
+  const chat = (cases.cases as ReadonlyArray<Case>).filter(({ api }) => api === "chat")
+
+  it("there are cases", () => {
+    assert.isAtLeast(chat.length, 11)
+  })
+
+  for (const { expect, name, wire } of chat) {
+    it(name, () => {
+      for (const size of [1, 7, 64, 1 << 20]) {
+        const { events, outcome } = play(cut(wire, size))
+        assert.strictEqual(textOf(events), expect.text)
+        if (expect.outcome.startsWith("error:")) {
+          assert.isTrue(O1Error.is(outcome))
+          const error = outcome as O1Error
+          assert.strictEqual(O1Error.label(error), labels[expect.outcome.slice("error:".length)])
+          assert.strictEqual(O1Error.isTransient(error), expect.retryable)
+          assert.strictEqual(error.partialText, expect.text)
+          assert.strictEqual(error.requestId, "r")
+          if (expect.categories !== undefined) assert.deepInclude(error, { categories: expect.categories })
+          continue
+        }
+        const completion = finished(outcome)
+        assert.strictEqual(completion.text, expect.text)
+        assert.strictEqual(completion.finishReason, expect.finish)
+        assert.deepStrictEqual(events.at(-1), outcome as Finished, "Finished is the last event")
+        if (expect.toolCalls !== undefined) assert.deepStrictEqual(completion.toolCalls, expect.toolCalls)
+        if (expect.usage !== undefined) {
+          assert.deepEqual(completion.usage, expect.usage === null ? undefined : { ...expect.usage, cachedInput: 0 })
+        }
+      }
+    })
+  }
+
+  it("deltas come out as they come in", () => {
+    const answer = new ChatStream(origin)
+    const seen = ["Hel", "lo"].map((text) => {
+      answer.feed(Buffer.from(delta(text)))
+      return textOf(answer.taken())
+    })
+    assert.deepStrictEqual(seen, ["Hel", "lo"])
+    assert.isUndefined(answer.outcome)
+  })
+
+  it("[DONE] ends it; what comes after is left alone", () => {
+    const answer = new ChatStream(origin)
+    answer.feed(Buffer.from(`${delta("a")}${stop}data: [DONE]\n\n${delta("b")}`))
+    assert.strictEqual(finished(answer.outcome!).text, "a")
+    assert.strictEqual(textOf(answer.taken()), "a")
+  })
+
+  it("[DONE] without a reason to stop is no proof", () => {
+    const { outcome } = play([Buffer.from(`${delta("a")}data: [DONE]\n\n`)])
+    assert.strictEqual(O1Error.label(outcome), "O1ProtocolError/truncated")
+  })
+
+  it("a connection that breaks after the reason to stop has brought the whole answer", () => {
+    const answer = new ChatStream(origin)
+    answer.feed(Buffer.from(`${delta("a")}${stop}`))
+    assert.isTrue(answer.complete)
+    answer.fail(new O1ConnectionError({ kind: "reset" }))
+    assert.strictEqual(finished(answer.outcome!).text, "a")
+  })
+
+  it("a connection that breaks before keeps the text so far", () => {
+    const answer = new ChatStream(origin)
+    answer.feed(Buffer.from(delta("a")))
+    answer.fail(new O1ConnectionError({ kind: "reset" }))
+    assert.deepInclude(answer.outcome, { kind: "reset", partialText: "a", requestId: "r", deployment: "my-o1" })
+  })
+
+  it("an answer that reasoning ate is no answer", () => {
+    const usage = { prompt_tokens: 5, completion_tokens: 1000, completion_tokens_details: { reasoning_tokens: 1000 } }
+    const wire = `${chunk({ delta: {}, finish_reason: "length" })}data: ${
+      JSON.stringify({ choices: [], usage })
+    }\n\ndata: [DONE]\n\n`
+    const { outcome } = play([Buffer.from(wire)])
+    assert.strictEqual(O1Error.label(outcome), "O1OutputLimitError/reasoning-exhausted")
+    assert.deepInclude(outcome, { usage: { input: 5, cachedInput: 0, output: 1000, reasoning: 1000 } })
+  })
+
+  it("a refusal is an answer", () => {
+    const wire = `${chunk({ delta: { refusal: "I can" } })}${
+      chunk({ delta: { refusal: "not" } })
+    }${stop}data: [DONE]\n\n`
+    const { events, outcome } = play([Buffer.from(wire)])
+    assert.strictEqual(finished(outcome).refusal, "I cannot")
+    assert.strictEqual(events.filter(({ _tag }) => _tag === "RefusalDelta").length, 2)
+  })
+
+  it("what is not JSON is malformed, with the text so far", () => {
+    const { outcome } = play([Buffer.from(`${delta("a")}data: {oops\n\n`)])
+    assert.deepInclude(outcome, { _tag: "O1ProtocolError", kind: "malformed", partialText: "a" })
+  })
+
+  it("a body without any event may be an error, or a plain answer, after all", () => {
+    const busy = play([Buffer.from("{\"error\":{\"code\":\"429\",\"message\":\"Try again in 2 seconds.\"}}")])
+    assert.strictEqual(O1Error.label(busy.outcome), "O1RateLimitError/requests")
+    const body = { id: "c", model: "o1", choices: [{ message: { content: "whole" }, finish_reason: "stop" }] }
+    const whole = play([Buffer.from(JSON.stringify(body, undefined, 2))])
+    assert.strictEqual(finished(whole.outcome).text, "whole")
+    assert.deepStrictEqual(whole.events.map(({ _tag }) => _tag), ["TextDelta", "Finished"])
+    const page = play([Buffer.from("<html>proxy</html>")])
+    assert.strictEqual(O1Error.label(page.outcome), "O1ProtocolError/unexpected-content-type")
+  })
+
+  describe("decode", () => {
+    const table: ReadonlyArray<readonly [string, string, string]> = [
+      ["nothing", "", "O1ProtocolError/truncated"],
+      ["a page", "<!doctype html><html>", "O1ProtocolError/unexpected-content-type"],
+      ["words", "OK", "O1ProtocolError/malformed"],
+      ["half of JSON", "{\"choices\":", "O1ProtocolError/malformed"],
+      ["an empty object", "{}", "O1ProtocolError/truncated"],
+      ["no reason to stop", "{\"choices\":[{\"message\":{\"content\":\"x\"}}]}", "O1ProtocolError/truncated"],
+      ["an error of API Management", "{\"statusCode\":503,\"message\":\"down\"}", "O1ServerError/unavailable"],
+      [
+        "a filtered answer",
+        "{\"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":\"content_filter\"}]}",
+        "O1ContentFilterError/completion"
+      ]
+    ]
+    for (const [name, body, label] of table) {
+      it(`${name} is ${label}`, () => {
+        assert.strictEqual(O1Error.label(decode(body, origin)), label)
+      })
+    }
+  })
+
+  it.prop("a plain answer and the stream that emulates it say the same", [
+    Schema.String,
+    Schema.Literals(["stop", "length"])
+  ], ([text, finish]) => {
+    const decoded = decode(
+      JSON.stringify({ id: "c", model: "o1", choices: [{ message: { content: text }, finish_reason: finish }] }),
+      origin
+    )
+    if (text === "" && finish === "length") return assert.isTrue(O1Error.is(decoded))
+    if (O1Error.is(decoded)) return assert.fail(decoded.message)
+    assert.strictEqual(textOf(emulate(decoded)), text)
+    assert.strictEqual(decoded.text, text)
+  })
+
+  it.prop("however a stream is cut, it says the same", [
+    Schema.Array(Schema.String),
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 50 }))
+  ], ([texts, size]) => {
+    const wire = `${texts.map(delta).join("")}${stop}data: [DONE]\n\n`
+    const { events, outcome } = play(cut(wire, size))
+    assert.strictEqual(textOf(events), texts.join(""))
+    assert.strictEqual(finished(outcome).text, texts.join(""))
+  })
+
+  it.prop("whatever bytes come, there is an outcome and no defect", [Schema.Array(Schema.Uint8Array)], ([pieces]) => {
+    assert.isDefined(play(pieces).outcome)
+  })
+})

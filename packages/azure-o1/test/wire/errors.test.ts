@@ -1,0 +1,264 @@
+import { Fault } from "@effect-resilience/core"
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import { Headers } from "effect/http"
+import { O1Error, O1ServerError } from "../../src/O1Error.ts"
+import { fromCause, fromResponse } from "../../src/wire/errors.ts"
+import cases from "../fixtures/azure-errors.json" with { type: "json" }
+
+interface Case {
+  readonly id: string
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body?: unknown
+  readonly expect: {
+    readonly kind: string
+    readonly retryable: boolean
+    readonly scope?: string
+    readonly retryAfterMs?: number
+    readonly retryAfterDate?: string
+    readonly categories?: ReadonlyArray<string>
+    readonly param?: string
+    readonly limit?: number
+    readonly requested?: number
+  }
+}
+
+/** The neutral names of the cases. */
+const labels: Record<string, string> = {
+  Overloaded: "O1RateLimitError/capacity",
+  QuotaExceeded: "O1RateLimitError/quota",
+  RequestExceedsRateLimit: "O1RateLimitError/request-exceeds-limit",
+  ServerError: "O1ServerError/internal",
+  Unavailable: "O1ServerError/unavailable",
+  UpstreamFailure: "O1ServerError/upstream",
+  Conflict: "O1ServerError/conflict",
+  ServiceTimeout: "O1TimeoutError/service",
+  GatewayTimeout: "O1TimeoutError/gateway",
+  Unauthorized: "O1AuthError/unauthorized",
+  Forbidden: "O1AuthError/forbidden",
+  DeploymentNotFound: "O1DeploymentError/deployment-not-found",
+  EndpointNotFound: "O1DeploymentError/endpoint-not-found",
+  ContentFiltered: "O1ContentFilterError/prompt",
+  InvalidRequest: "O1RequestError/invalid",
+  UnsupportedParameter: "O1RequestError/unsupported-parameter",
+  StreamingUnsupported: "O1RequestError/streaming-unsupported",
+  ContextLengthExceeded: "O1RequestError/context-length",
+  RequestTooLarge: "O1RequestError/too-large",
+  OperationNotSupported: "O1RequestError/operation-not-supported",
+  ResponseNotFound: "O1RequestError/response-not-found",
+  ClientClosedRequest: "O1ConnectionError/client-closed"
+}
+
+const labelOf = ({ expect: { kind, scope }, status }: Case): string => {
+  if (kind === "RateLimited") return `O1RateLimitError/${scope ?? "requests"}`
+  return kind === "ServerError" && status === 501 ? "O1ServerError/not-implemented" : labels[kind]!
+}
+
+const now = Date.UTC(2026, 10, 22, 16)
+
+const errorOf = (status: number, body: unknown, headers: Record<string, string> = {}): O1Error =>
+  fromResponse({
+    status,
+    headers: Headers.fromInput(headers),
+    body: typeof body === "string" ? body : body === undefined || body === null ? "" : JSON.stringify(body),
+    now,
+    deployment: "my-o1",
+    redact: (text) => text.replaceAll("SECRET", "<redacted>")
+  })
+
+const millis = (error: O1Error): number | undefined => {
+  const hint = Fault.retryAfter(error[Fault.TypeId])
+  return hint === undefined ? undefined : Duration.toMillis(hint)
+}
+
+const told = (message: string, code = "429"): unknown => ({ error: { code, message } })
+
+describe("wire/errors", () => {
+  describe("every recorded answer", () => {
+    it("there are some", () => {
+      assert.isAtLeast(cases.cases.length, 35)
+    })
+    for (const recorded of cases.cases as ReadonlyArray<Case>) {
+      it(recorded.id, () => {
+        const error = errorOf(recorded.status, recorded.body, recorded.headers)
+        const { categories, limit, param, requested, retryAfterDate, retryAfterMs, retryable } = recorded.expect
+        assert.strictEqual(O1Error.label(error), labelOf(recorded))
+        assert.strictEqual(O1Error.isTransient(error), retryable)
+        if (retryAfterMs !== undefined) assert.strictEqual(millis(error), retryAfterMs)
+        if (retryAfterDate !== undefined) assert.strictEqual(millis(error), Date.parse(retryAfterDate) - now)
+        if (categories !== undefined) assert.deepInclude(error, { categories })
+        if (param !== undefined) assert.deepInclude(error, { param })
+        if (limit !== undefined) assert.deepInclude(error, { limit, requested })
+        assert.deepInclude(error, { deployment: "my-o1", status: recorded.status })
+      })
+    }
+  })
+
+  describe("statuses", () => {
+    const table: ReadonlyArray<readonly [number, string]> = [
+      [301, "O1DeploymentError/endpoint-not-found"],
+      [400, "O1RequestError/invalid"],
+      [401, "O1AuthError/unauthorized"],
+      [403, "O1AuthError/forbidden"],
+      [404, "O1DeploymentError/endpoint-not-found"],
+      [408, "O1TimeoutError/service"],
+      [409, "O1ServerError/conflict"],
+      [413, "O1RequestError/too-large"],
+      [418, "O1RequestError/invalid"],
+      [424, "O1ServerError/upstream"],
+      [429, "O1RateLimitError/requests"],
+      [499, "O1ConnectionError/client-closed"],
+      [500, "O1ServerError/internal"],
+      [501, "O1ServerError/not-implemented"],
+      [502, "O1ServerError/unavailable"],
+      [503, "O1ServerError/unavailable"],
+      [504, "O1TimeoutError/gateway"],
+      [505, "O1ServerError/not-implemented"],
+      [529, "O1ServerError/internal"]
+    ]
+    for (const [status, label] of table) {
+      it(`${status} is ${label}, with whatever body`, () => {
+        for (
+          const body of [
+            "",
+            "<html><h1>Oops</h1></html>",
+            "plain words",
+            "{}",
+            "[]",
+            "null",
+            "{\"error\":null}",
+            "{\"error\":"
+          ]
+        ) {
+          assert.strictEqual(O1Error.label(errorOf(status, body)), label, body)
+        }
+      })
+    }
+  })
+
+  describe("kinds of 429", () => {
+    const table: ReadonlyArray<readonly [string, unknown, Record<string, string>, string]> = [
+      ["tokens by words", told("exceeded token rate limit of your tier"), {}, "tokens"],
+      ["requests by words", told("have exceeded call rate limit of your tier"), {}, "requests"],
+      ["OpenAI's type", { error: { code: "rate_limit_exceeded", type: "requests", message: "" } }, {}, "requests"],
+      ["what is used up, by the headers", told("Too Many Requests"), {
+        "x-ratelimit-limit-tokens": "1000",
+        "x-ratelimit-remaining-tokens": "0",
+        "x-ratelimit-limit-requests": "10",
+        "x-ratelimit-remaining-requests": "5"
+      }, "tokens"],
+      ["headers that know nothing", told("Too Many Requests"), {
+        "x-ratelimit-limit-tokens": "-1",
+        "x-ratelimit-remaining-tokens": "-1"
+      }, "requests"],
+      ["no capacity", told("The system is currently experiencing high demand"), {}, "capacity"],
+      ["quota by code", told("You exceeded your current quota", "insufficient_quota"), {}, "quota"],
+      [
+        "larger than the minute",
+        told("Rate limit reached: Limit 30000, Requested 45000."),
+        {},
+        "request-exceeds-limit"
+      ],
+      ["a whole day", told("Please retry after 86400 seconds."), {}, "request-exceeds-limit"]
+    ]
+    for (const [name, body, headers, kind] of table) {
+      it(name, () => {
+        assert.strictEqual(O1Error.label(errorOf(429, body, headers)), `O1RateLimitError/${kind}`)
+      })
+    }
+  })
+
+  describe("retry hints", () => {
+    const table: ReadonlyArray<readonly [string, Record<string, string>, string, number | undefined]> = [
+      [
+        "milliseconds first",
+        { "retry-after-ms": "1500", "x-ms-retry-after-ms": "1", "retry-after": "9" },
+        "Retry after 8 seconds",
+        1500
+      ],
+      ["then Azure's own header", { "x-ms-retry-after-ms": "2500", "retry-after": "9" }, "Retry after 8 seconds", 2500],
+      ["then seconds", { "retry-after": "9" }, "Retry after 8 seconds", 9000],
+      ["a date", { "retry-after": "Sun, 22 Nov 2026 16:00:07 GMT" }, "", 7000],
+      ["a date that has passed", { "retry-after": "Sun, 22 Nov 2026 15:00:00 GMT" }, "", 0],
+      ["the words last", {}, "Please retry after 8 seconds.", 8000],
+      ["fractions in words", {}, "Please try again in 6.596s.", 6596],
+      ["milliseconds in words", {}, "Please try again in 634ms.", 634],
+      ["minutes in words", {}, "Try again in 2 minutes", 120_000],
+      ["zero", { "retry-after-ms": "0" }, "", 0],
+      ["nonsense is passed over", { "retry-after-ms": "soon", "retry-after": "tomorrow" }, "", undefined],
+      ["a negative number is passed over", { "retry-after-ms": "-5", "retry-after": "3" }, "", 3000],
+      ["nothing said", {}, "Too many", undefined]
+    ]
+    for (const [name, headers, message, expected] of table) {
+      it(name, () => {
+        assert.strictEqual(millis(errorOf(503, told(message), headers)), expected)
+      })
+    }
+  })
+
+  it("x-should-retry overrides the fault, either way", () => {
+    assert.isFalse(O1Error.isTransient(errorOf(503, "", { "x-should-retry": "false" })))
+    assert.isTrue(O1Error.isTransient(errorOf(400, "", { "x-should-retry": "true" })))
+    assert.isTrue(O1Error.isTransient(errorOf(503, "", { "x-should-retry": "perhaps" })))
+  })
+
+  it("keeps what support asks for", () => {
+    const headers = { "apim-request-id": "a", "x-request-id": "b", "x-ms-region": "Sweden Central" }
+    assert.deepInclude(errorOf(500, "", headers), { requestId: "a", region: "Sweden Central" })
+    assert.deepInclude(errorOf(500, "", { "x-request-id": "b" }), { requestId: "b", region: undefined })
+  })
+
+  it("keeps the words of the service, cut to a readable length, without the key and without HTML", () => {
+    assert.strictEqual(errorOf(401, told("bad key SECRET")).detail, "bad key <redacted>")
+    assert.strictEqual(errorOf(500, "x".repeat(495) + "SECRET").detail, "x".repeat(495) + "<reda")
+    assert.strictEqual(errorOf(502, "<html>proxy</html>").detail, undefined)
+  })
+
+  describe("connections", () => {
+    const table: ReadonlyArray<readonly [string, unknown, string]> = [
+      ["refused", { code: "ECONNREFUSED" }, "O1ConnectionError/refused"],
+      ["reset", { code: "ECONNRESET" }, "O1ConnectionError/reset"],
+      ["unknown host", { code: "ENOTFOUND" }, "O1ConnectionError/dns"],
+      ["certificate", { code: "DEPTH_ZERO_SELF_SIGNED_CERT" }, "O1ConnectionError/tls"],
+      ["certificate of another host", { code: "ERR_TLS_CERT_ALTNAME_INVALID" }, "O1ConnectionError/tls"],
+      ["undici's socket error", { code: "UND_ERR_SOCKET" }, "O1ConnectionError/closed"],
+      [
+        "what is behind undici's socket error",
+        { code: "UND_ERR_SOCKET", cause: { code: "ECONNRESET" } },
+        "O1ConnectionError/reset"
+      ],
+      ["what is behind fetch's error", { cause: { code: "ECONNREFUSED" } }, "O1ConnectionError/refused"],
+      [
+        "the first of several addresses",
+        { cause: { errors: [{ code: "ECONNREFUSED" }] } },
+        "O1ConnectionError/refused"
+      ],
+      ["no connection in time", { code: "UND_ERR_CONNECT_TIMEOUT" }, "O1TimeoutError/connect"],
+      ["no headers in time", { code: "UND_ERR_HEADERS_TIMEOUT" }, "O1TimeoutError/headers"],
+      ["anything else", new Error("?"), "O1ConnectionError/closed"],
+      ["nothing at all", undefined, "O1ConnectionError/closed"]
+    ]
+    for (const [name, cause, label] of table) {
+      it(name, () => {
+        assert.strictEqual(O1Error.label(fromCause(cause, {})), label)
+      })
+    }
+
+    it("keep nothing of the cause but its code", () => {
+      const cause = Object.assign(new Error("SECRET"), {
+        code: "ECONNRESET",
+        request: { headers: { "api-key": "SECRET" } }
+      })
+      assert.notInclude(JSON.stringify(fromCause(cause, {})), "SECRET")
+    })
+  })
+
+  it("an error can be given more details without being changed", () => {
+    const error = new O1ServerError({ kind: "internal", requestId: "r" })
+    const more = O1Error.with(error, { partialText: "so far" })
+    assert.deepInclude(more, { _tag: "O1ServerError", kind: "internal", requestId: "r", partialText: "so far" })
+    assert.deepInclude(error, { partialText: "", attempts: [] })
+    assert.strictEqual(more.stack, error.stack)
+  })
+})
