@@ -283,7 +283,7 @@ class Breaker implements internal.Implementation {
   readonly name: string | undefined
   private readonly options: Options
   private readonly classify: Fault.Classify<any>
-  private readonly subscribers = new Set<(change: Change) => void>()
+  private subscribers: Set<(change: Change) => void> | undefined = undefined
   private handler:
     | { readonly permit: kernel.Permit; readonly record: (exit: Exit.Exit<any, any>) => undefined }
     | undefined
@@ -323,24 +323,29 @@ class Breaker implements internal.Implementation {
     return breakerStream(self, this)
   }
 
-  /** Does something to the circuit and tells of the change that it made, if any. */
+  /** Tells of a change of state, if there was one. */
+  settle(fiber: AnyFiber, from: kernel.State): void {
+    const to = this.circuit.state
+    if (from === to) return
+    this.subscribers?.forEach((subscriber) => subscriber({ from, to }))
+    const listener = fiber.getRef(Telemetry.CurrentListener)
+    if (listener !== undefined) {
+      emit(listener, { _tag: "CircuitChanged", policy: "circuit-breaker", name: this.name, from, to })
+    }
+  }
+
+  /** Does something to the circuit, and tells of the change that it made. */
   change<A>(fiber: AnyFiber, f: (circuit: kernel.Circuit) => A): A {
     const from = this.circuit.state
     const result = f(this.circuit)
-    const to = this.circuit.state
-    if (from !== to) {
-      for (const subscriber of this.subscribers) subscriber({ from, to })
-      const listener = fiber.getRef(Telemetry.CurrentListener)
-      if (listener !== undefined) {
-        emit(listener, { _tag: "CircuitChanged", policy: "circuit-breaker", name: this.name, from, to })
-      }
-    }
+    this.settle(fiber, from)
     return result
   }
 
   subscribe(subscriber: (change: Change) => void): () => void {
-    this.subscribers.add(subscriber)
-    return () => this.subscribers.delete(subscriber)
+    const subscribers = this.subscribers ??= new Set()
+    subscribers.add(subscriber)
+    return () => subscribers.delete(subscriber)
   }
 
   /** All calls of one closed generation share their permit, and so their exit handler. */
@@ -353,8 +358,13 @@ class Breaker implements internal.Implementation {
   }
 
   record(fiber: AnyFiber, permit: kernel.Permit, exit: Exit.Exit<any, any>): undefined {
-    const outcome = this.outcomeOf(fiber, exit)
-    this.change(fiber, (circuit) => circuit.record(permit, outcome, now(fiber)))
+    const { circuit } = this
+    const from = circuit.state
+    const succeeded = Exit.isSuccess(exit) && this.classify === classifyDefault
+    // what succeeds needs the time only where the window is one of time, and it is what happens most
+    if (succeeded) circuit.record(permit, "success", circuit.timed ? now(fiber) : 0)
+    else circuit.record(permit, this.outcomeOf(fiber, exit), now(fiber))
+    this.settle(fiber, from)
   }
 
   private outcomeOf(fiber: AnyFiber, exit: Exit.Exit<any, any>): kernel.Outcome {
@@ -374,10 +384,10 @@ class Breaker implements internal.Implementation {
     }
   }
 
-  reject(fiber: AnyFiber): CircuitOpen {
+  reject(fiber: AnyFiber, at: number): CircuitOpen {
     const error = new CircuitOpen({
       circuit: this.name,
-      retryAfter: Duration.millis(Math.ceil(this.circuit.retryAfter(now(fiber))))
+      retryAfter: Duration.millis(Math.ceil(this.circuit.retryAfter(at)))
     })
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener !== undefined) {
@@ -403,21 +413,21 @@ class BreakerEffect extends Primitive {
 
   run(fiber: AnyFiber): AnyEffect {
     const { breaker, self } = this
-    switch (breaker.change(fiber, (circuit) => circuit.look(now(fiber)))) {
-      case "Closed": {
-        const handler = breaker.closedHandler
-        if (this.handler !== handler) {
-          this.handler = handler
-          this.guarded = Effect.onExitPrimitive(self, handler)
-        }
-        return this.guarded!
-      }
-      case "Open":
-      case "Isolated":
-        return breaker.reject(fiber)
-      case "HalfOpen":
-        return probe(self, breaker)
+    const { circuit } = breaker
+    if (circuit.state !== "Closed") {
+      const at = now(fiber)
+      const from = circuit.state
+      const state = circuit.look(at)
+      breaker.settle(fiber, from)
+      return state === "HalfOpen" ? probe(self, breaker) : breaker.reject(fiber, at)
     }
+    // a closed circuit holds nothing for a call, so that nothing is lost before the frame is on the stack
+    const handler = breaker.closedHandler
+    if (this.handler !== handler) {
+      this.handler = handler
+      this.guarded = Effect.onExitPrimitive(self, handler)
+    }
+    return this.guarded!
   }
 }
 
@@ -426,8 +436,9 @@ const probe = (self: AnyEffect, breaker: Breaker): AnyEffect => {
   let permit: kernel.Permit | undefined
   return Effect.onExitPrimitive(
     Effect.withFiber((fiber) => {
-      permit = breaker.change(fiber, (circuit) => circuit.admit(now(fiber)))
-      return permit === undefined ? breaker.reject(fiber) : self
+      const at = now(fiber)
+      permit = breaker.change(fiber, (circuit) => circuit.admit(at))
+      return permit === undefined ? breaker.reject(fiber, at) : self
     }),
     (exit) => permit === undefined ? undefined : breaker.record(Fiber.getCurrent()!, permit, exit)
   )
@@ -453,8 +464,9 @@ const breakerStream = (self: AnyStream, breaker: Breaker): AnyStream =>
         return Effect.void
       })
       const admitted = Effect.withFiber((fiber) => {
-        permit = breaker.change(fiber, (circuit) => circuit.admit(now(fiber)))
-        if (permit === undefined) return breaker.reject(fiber)
+        const at = now(fiber)
+        permit = breaker.change(fiber, (circuit) => circuit.admit(at))
+        if (permit === undefined) return breaker.reject(fiber, at)
         return Effect.map(Effect.onExitPrimitive(open(self, scope), onFailure), (pull) =>
           Effect.onExitPrimitive(pull, (exit) => {
             if (Exit.isFailure(exit)) return onFailure(exit)

@@ -233,7 +233,7 @@ class TimeoutRun extends Timer {
     if (exit !== undefined) return resume(exit)
     this.child = child
     this.resume = resume
-    this.arm(this.parent, this.limit, queue)
+    this.arm(this.parent, this.startedAt, this.limit, queue)
     child.addObserver((exit) => this.settle(exit))
     return this.cleanup
   }
@@ -351,7 +351,7 @@ class StreamTimer extends Timer {
     if (due >= this.armedFor) return // an earlier timer is set, and will look again
     this.disarm()
     this.armedFor = due
-    this.arm(fiber, due - at)
+    this.arm(fiber, at, due - at)
   }
 
   override disarm(): void {

@@ -17,7 +17,7 @@ type Cancel = () => void
 export abstract class Timer extends Primitive {
   previous: Timer | undefined = undefined
   next: Timer | undefined = undefined
-  /** when it is due; kept by the queue */
+  /** for the queue */
   due = 0
   private armed: TimerQueue | Timeout | Cancel | undefined = undefined
 
@@ -32,8 +32,8 @@ export abstract class Timer extends Primitive {
     return this as AnyEffect as Effect.Effect<void> // what `run` says, which the type of a primitive does not
   }
 
-  /** `queue` serves timers of its own fixed delay more cheaply. */
-  arm(fiber: AnyFiber, millis: number, queue?: TimerQueue): void {
+  /** Falls due `millis` after `at`, which is now. `queue` serves timers of its own fixed delay more cheaply. */
+  arm(fiber: AnyFiber, at: number, millis: number, queue?: TimerQueue): void {
     if (millis === Infinity) return
     const clock = fiber.getRef(Clock.Clock)
     if (clock !== liveClock || millis > longestTimer) {
@@ -46,6 +46,7 @@ export abstract class Timer extends Primitive {
       this.armed = setTimeout(fire, Math.max(0, millis), this)
     } else {
       this.armed = queue
+      this.due = at + millis
       queue.add(this)
     }
   }
@@ -91,7 +92,6 @@ export class TimerQueue {
   }
 
   add(timer: Timer): void {
-    timer.due = performance.now() + this.delay
     const last = this.last
     this.last = timer
     if (last !== undefined) {

@@ -44,6 +44,9 @@ export interface Snapshot {
   readonly succeeded: number
 }
 
+/** shared: a process may hold thousands of circuits, and few of them probe */
+const none: ReadonlyArray<Permit> = []
+
 /**
  * The state machine, without timers: an open circuit becomes half-open when somebody looks after its time. Times in
  * milliseconds on a monotonic clock.
@@ -58,7 +61,7 @@ export class Circuit {
   private openUntil = 0
   /** openings since the circuit last closed */
   private openings = 0
-  private probing: ReadonlyArray<Permit> = []
+  private probing: ReadonlyArray<Permit> = none
   private succeeded = 0
   private failed = 0
 
@@ -73,6 +76,11 @@ export class Circuit {
 
   get state(): State {
     return this.current
+  }
+
+  /** Whether a success has to be recorded with its time. */
+  get timed(): boolean {
+    return this.window instanceof TimeWindow
   }
 
   /** The state now: an open circuit whose time is up is half-open. */
@@ -191,7 +199,7 @@ export class Circuit {
     this.permit = { generation: this.permit.generation + 1, leasedUntil: undefined }
     this.consecutiveFailures = 0
     this.window?.clear()
-    this.probing = []
+    this.probing = none
     this.succeeded = this.failed = 0
   }
 }

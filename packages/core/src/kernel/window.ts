@@ -58,7 +58,7 @@ export class TimeWindow implements Window {
   failures = 0
   private readonly bucketSpan: number
   private callsOf: Array<number> | undefined = undefined
-  private failuresOf: Array<number> = []
+  private failuresOf: Array<number> | undefined = undefined
   /** the number of the latest bucket since time 0 */
   private latest = 0
 
@@ -73,7 +73,7 @@ export class TimeWindow implements Window {
     this.callsOf[bucket]!++
     this.calls++
     if (!failed) return
-    if (this.failuresOf.length === 0) this.failuresOf = Array.from({ length: buckets }, () => 0)
+    this.failuresOf ??= Array.from({ length: buckets }, () => 0)
     this.failuresOf[bucket]!++
     this.failures++
   }
@@ -88,14 +88,14 @@ export class TimeWindow implements Window {
 
   clear(): void {
     this.callsOf = undefined
-    this.failuresOf = []
+    this.failuresOf = undefined
     this.calls = this.failures = 0
   }
 
   private drop(bucket: number): void {
     this.calls -= this.callsOf![bucket]!
     this.callsOf![bucket] = 0
-    if (this.failuresOf.length === 0) return
+    if (this.failuresOf === undefined) return
     this.failures -= this.failuresOf[bucket]!
     this.failuresOf[bucket] = 0
   }
