@@ -1,5 +1,5 @@
-// Runs one script of package.json on a machine that may have only an old Node and npm. What is missing or too old is put
-// into .runtime, once; after that no network is needed.
+// Runs a command of this workspace on a machine that may have only an old Node and npm. What is missing or too old goes into
+// .runtime, once; after that no network is needed.
 import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import { delimiter, dirname, join } from "node:path"
@@ -22,11 +22,11 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..")
 const runtime = join(root, ".runtime")
 const env = {
   ...process.env,
-  PATH: [join(runtime, "node_modules", ".bin"), process.env.PATH].join(delimiter),
+  PATH: [join(runtime, "node_modules", ".bin"), join(root, "node_modules", ".bin"), process.env.PATH].join(delimiter),
   npm_config_update_notifier: "false"
 }
 
-// on Windows npm and pnpm are batch files, which only a shell runs, and a shell wants its arguments quoted
+// on Windows most commands are batch files, which only a shell runs, and a shell wants its arguments quoted
 const spawn = (command, args, options) =>
   spawnSync(command, windows ? args.map((arg) => JSON.stringify(arg)) : args, { cwd: root, env, shell: windows, ...options })
 const run = (command, ...args) => spawn(command, args, { stdio: "inherit" }).status ?? 1
@@ -42,9 +42,13 @@ if (major < 22 || (major === 22 && minor < 19)) {
 }
 if (versionOf("pnpm")[0] < 12) missing.push(`pnpm@${pnpmVersion}`)
 
+const installed = existsSync(join(root, "node_modules", ".modules.yaml"))
+const [command, ...args] = process.argv.slice(2)
+
 process.exit(
   (missing.length > 0 &&
     run("npm", "install", "--prefix", runtime, "--no-audit", "--no-fund", "--loglevel=error", ...missing)) ||
-    (!existsSync(join(root, "node_modules", ".modules.yaml")) && run("pnpm", "install", "--frozen-lockfile")) ||
-    run("pnpm", "--silent", "run", ...process.argv.slice(2))
+    // quick and offline where everything is up to date
+    run("pnpm", "install", "--frozen-lockfile", ...installed ? ["--silent"] : []) ||
+    run(command, ...args)
 )

@@ -1,0 +1,83 @@
+import * as Effect from "effect/Effect"
+
+/** Makes `unitsPerRun` of something, one after the other. */
+export type Run = () => Promise<unknown>
+
+/** Enough to hide the cost of starting a fiber, few enough that most runs see no disturbance from outside. */
+export const unitsPerRun = 1000
+
+/** The same callee twice: for what wraps effects and for what wraps functions. */
+export interface Callee {
+  readonly effect: Effect.Effect<number, unknown>
+  readonly promise: (context?: { readonly signal: AbortSignal }) => number | Promise<number>
+}
+
+/** One library's way to do what a row of the table says. */
+export interface Contender {
+  readonly call: (callee: Callee) => Promise<unknown>
+  /** Starts a call and gives what keeps it alive. */
+  readonly start: (callee: Callee) => unknown
+  readonly loop: (callee: Callee) => Run
+  /** The same for calls that fail. */
+  readonly failingLoop: (callee: Callee) => Run
+}
+
+/** Ours and the rivals. `bare` and `promise` call without any policy, in a fiber and with `await`. */
+export type By = "bare" | "promise" | "ours" | "effect" | "cockatiel" | "opossum"
+
+export type PerContender<A> = { readonly [K in By]?: A }
+
+export type Contenders = PerContender<Contender>
+
+export const mapContenders = <A, B>(contenders: PerContender<A>, f: (a: A) => B): PerContender<B> =>
+  Object.fromEntries(Object.entries(contenders).map(([by, a]) => [by, f(a)]))
+
+/** A breaker of its own for a key: what a program keeps, and how it calls through it. */
+export interface Kept {
+  readonly kept: unknown
+  readonly contender: Contender
+}
+
+export const oneFiber = (unit: () => Effect.Effect<unknown, unknown>, units = unitsPerRun): Run => {
+  const program = Effect.forEach(Array.from({ length: units }), unit, { discard: true })
+  return () => Effect.runPromise(program)
+}
+
+/** Wraps anew at each call, as `call(request).pipe(policy)` does. */
+export const inFiber = (
+  wrap: (self: Effect.Effect<number, unknown>) => Effect.Effect<number, unknown>
+): Contender => ({
+  call: ({ effect }) => Effect.runPromise(wrap(effect)),
+  start: ({ effect }) => Effect.runFork(wrap(effect)),
+  loop: ({ effect }) => oneFiber(() => wrap(effect)),
+  failingLoop: ({ effect }) => oneFiber(() => Effect.exit(wrap(effect)))
+})
+
+/* oxlint-disable no-await-in-loop -- one call after the other is what is measured */
+export const awaited = (execute: (f: Callee["promise"]) => number | Promise<number>): Contender => ({
+  call: ({ promise }) => Promise.resolve(execute(promise)),
+  start: ({ promise }) => execute(promise),
+  loop: ({ promise }) => async () => {
+    for (let i = 0; i < unitsPerRun; i++) await execute(promise)
+  },
+  failingLoop: ({ promise }) => async () => {
+    for (let i = 0; i < unitsPerRun; i++) {
+      try {
+        await execute(promise)
+      } catch {
+        // what a failure costs is the question
+      }
+    }
+  }
+})
+
+/** Each call on its own, as a program makes it that is not written with Effect. */
+export const eachAwaited = ({ call }: Contender, callee: Callee): Run => async () => {
+  for (let i = 0; i < unitsPerRun; i++) await call(callee)
+}
+/* oxlint-enable no-await-in-loop */
+
+export const bare = {
+  bare: inFiber((self) => self),
+  promise: awaited((f) => f())
+} satisfies Contenders
