@@ -18,7 +18,7 @@ import type { O1Request } from "../src/O1Request.ts"
 import { AzureO1Test, type Step } from "../src/testing/index.ts"
 import { during, request, timed, value } from "./support/harness.ts"
 
-/** What differs between the call as `O1Call` has it and the production policy, and why. This list is in docs/policy.md. */
+/** What differs between the call as `O1Call` has it and the production policy, and why. This list is in docs/o1-policy.md. */
 const documented = [
   "a timed-out attempt is followed by one with twice the limit",
   "high effort begins with 120 s",

@@ -253,10 +253,10 @@ export type Composed<Ps extends ReadonlyArray<unknown>> = Policy<
  * const call = Effect.suspend(() => Effect.fail(`call ${++calls}`))
  *
  * // the breaker sees every attempt: it opens after the second, and the retry gives up on its rejection
- * await Effect.runPromise(Effect.exit(call.pipe(Policy.compose(retry, breaker()))))
+ * await Effect.runPromiseExit(call.pipe(Policy.compose(retry, breaker())))
  * calls // => 2
  * // the breaker sees one outcome per logical call: four attempts, one failure
- * await Effect.runPromise(Effect.exit(call.pipe(Policy.compose(breaker(), retry))))
+ * await Effect.runPromiseExit(call.pipe(Policy.compose(breaker(), retry)))
  * calls // => 6
  * ```
  *

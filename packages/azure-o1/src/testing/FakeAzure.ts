@@ -21,7 +21,7 @@
  *   return [answer.text, (yield* azure.requests).length]
  * })
  *
- * const live = program.pipe(Effect.provide(FakeAzure.layer()), Effect.provide(AzureO1Node.layerHttpClient))
+ * const live = Effect.provide(program, [FakeAzure.layer(), AzureO1Node.layerHttpClient])
  * await Effect.runPromise(live) // => ["hello", 2]
  * ```
  *

@@ -1,0 +1,58 @@
+// Checks what would be published: the manifests, the types, and that a program that has installed the packages can import
+// every entry, run it and compile against it. Needs `pnpm build` before.
+import { spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import process from "node:process"
+import { fileURLToPath } from "node:url"
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..")
+const packages = ["core", "azure-o1"].map((name) => join(root, "packages", name))
+const consumer = mkdtempSync(join(tmpdir(), "effect-resilience-"))
+
+const run = (cwd, command, ...args) => {
+  const { status, stderr, stdout } = spawnSync(command, args, { cwd, encoding: "utf8", shell: process.platform === "win32" })
+  if (status === 0) return stdout
+  console.error(`${command} ${args.join(" ")} failed in ${cwd}\n${stdout}${stderr}`)
+  process.exit(1)
+}
+
+/** The manifest of a package, and the names under which it can be imported. */
+const read = (directory) => {
+  const manifest = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"))
+  const entries = Object.keys(manifest.publishConfig.exports).filter((entry) => entry !== "./package.json")
+  return { name: manifest.name, entries: entries.map((entry) => manifest.name + entry.slice(1)) }
+}
+
+try {
+  const modules = join(consumer, "node_modules")
+  const imports = []
+  for (const directory of packages) {
+    const { entries, name } = read(directory)
+    run(directory, "pnpm", "exec", "publint", "--strict")
+    run(directory, "pnpm", "exec", "attw", "--pack", ".", "--profile", "esm-only", "--no-emoji")
+    const installed = join(modules, ...name.split("/"))
+    mkdirSync(installed, { recursive: true })
+    const packed = run(directory, "pnpm", "pack", "--pack-destination", consumer).trim().split("\n").at(-1)
+    run(consumer, "tar", "-xzf", packed, "-C", installed, "--strip-components", "1")
+    imports.push(...entries)
+    console.log(`${name}: ${entries.length} entries`)
+  }
+  mkdirSync(join(modules, "@effect"))
+  mkdirSync(join(modules, "@types"))
+  const dependencies = join(packages[1], "node_modules")
+  symlinkSync(join(dependencies, "effect"), join(modules, "effect"))
+  symlinkSync(join(dependencies, "@effect", "platform-node"), join(modules, "@effect", "platform-node"))
+  symlinkSync(join(root, "node_modules", "@types", "node"), join(modules, "@types", "node"))
+
+  const lines = imports.map((entry, i) => `import * as m${i} from ${JSON.stringify(entry)}`)
+  const used = imports.map((_, i) => `Object.keys(m${i}).length`).join(" && ")
+  writeFileSync(join(consumer, "package.json"), JSON.stringify({ type: "module" }))
+  writeFileSync(join(consumer, "program.ts"), `${lines.join("\n")}\nif (!(${used})) throw new Error("an empty module")\n`)
+  run(consumer, process.execPath, "program.ts")
+  const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--types", "node", "program.ts"]
+  run(consumer, join(root, "node_modules", ".bin", "tsc"), ...options)
+} finally {
+  rmSync(consumer, { recursive: true, force: true })
+}
