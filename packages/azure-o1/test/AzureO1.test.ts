@@ -235,6 +235,25 @@ describe("AzureO1", () => {
         value(yield* during("1 hour", Effect.provide(program, AzureO1Test.layerTransport(steps))))
         assert.strictEqual(seen.slice(-51, -1).join(""), tokens.join(""))
       }))
+
+    it.effect("a consumer that was away is told the newest wait, not each of them", () =>
+      Effect.gen(function*() {
+        const seen: Array<string> = []
+        const program = Effect.gen(function*() {
+          const o1 = yield* AzureO1
+          yield* Stream.runForEach(o1.stream(request), (event) =>
+            Effect.suspend(() => seen.push(show(event)) === 1 ? Effect.sleep("27 seconds") : Effect.void))
+        })
+        const steps = [AzureO1Test.tokens(["a"], { first: "37 seconds" })]
+        value(yield* during("1 minute", Effect.provide(program, AzureO1Test.layerTransport(steps))))
+        assert.deepStrictEqual(seen, [
+          "waiting for attempt 5",
+          "waiting for attempt 30",
+          "waiting for attempt 35",
+          "a",
+          "finished a"
+        ])
+      }))
   })
 
   describe("tokens", () => {

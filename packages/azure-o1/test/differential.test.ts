@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import { TestClock } from "effect/testing"
+import { readFileSync } from "node:fs"
 import { AzureO1 } from "../src/AzureO1.ts"
 import {
   O1ConnectionError,
@@ -162,6 +163,12 @@ describe("the plain and the production policy", () => {
         assert.isTrue(seconds >= productionLast[1] && seconds <= productionLast[1] * 1.1 + 7, String(seconds))
       }))
   }
+
+  it("the page lists these differences, and no others", () => {
+    const page = readFileSync(new URL("../../../docs/o1-policy.md", import.meta.url), "utf8")
+    const [, table] = /\n\| the production policy .*\n\|[-| ]+\n((?:\|.*\n)+)/.exec(page)!
+    assert.deepStrictEqual(table!.trim().split("\n").map((row) => row.split("|")[1]!.trim()), [...documented])
+  })
 
   it("every documented difference is shown by a script", () => {
     assert.sameMembers([...new Set(scripts.flatMap(({ differs }) => differs ?? []))], [...documented])

@@ -25,7 +25,7 @@
  * callers of one callee: it is a value, made once.
  *
  * What this adds to `effect/persistence`'s `CircuitBreaker`: time windows, several probes with a ratio and a lease, manual
- * states, streams, a rejection that costs a hundredth; what that one has and this one has not is state shared through Redis.
+ * states, streams, a rejection that costs a thirtieth; what that one has and this one has not is state shared through Redis.
  *
  * **Example** (Five failures in a row)
  *

@@ -2,7 +2,7 @@
  * Ends what takes too long, with an error that tells which limit it was.
  *
  * - {@link attempt} limits one attempt: put it inside a retry. For a stream it ends with the first element.
- * - {@link total} limits everything: put it outside. It publishes the {@link Deadline}, so what is inside does not begin
+ * - {@link total} limits everything: put it outside. It publishes the `Deadline`, so what is inside does not begin
  *   what could not finish. For a stream it ends with the last element.
  * - {@link phases} watches a stream: the time to the first element, the silence between two, the whole.
  *
@@ -440,7 +440,7 @@ export const attempt = (limit: Limit): Policy.Policy<unknown, TimeoutExceeded> =
   )
 
 /**
- * Limits the whole, retries and waits included; a stream, to the last element. Everything inside sees the {@link Deadline}.
+ * Limits the whole, retries and waits included; a stream, to the last element. Everything inside sees the `Deadline`.
  *
  * @category constructors
  * @since 0.1.0

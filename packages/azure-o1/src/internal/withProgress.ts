@@ -25,16 +25,18 @@ type ContentFiber = Fiber.Fiber<Content, O1Error | Cause.Done>
 
 /** The progress of one call, in the order in which it happened, and whoever waits for it. */
 class Progress {
-  private readonly startedAt: number
+  private readonly startedAt: bigint
   private phase: Waiting["phase"] = "attempt"
   private events: Array<ProgressEvent> = []
   wake: () => void = constVoid
 
-  constructor(startedAt: number) {
+  constructor(startedAt: bigint) {
     this.startedAt = startedAt
   }
 
   readonly report = (event: ProgressEvent): void => {
+    // whoever has not taken the last tick gets the newest one
+    if (event._tag === "Waiting" && this.events.at(-1)?._tag === "Waiting") this.events.pop()
     this.events.push(event)
     this.wake()
   }
@@ -50,8 +52,8 @@ class Progress {
   }
 
   readonly tick = Effect.map(
-    Clock.currentTimeMillis,
-    (now) => this.report({ _tag: "Waiting", phase: this.phase, elapsed: Duration.millis(now - this.startedAt) })
+    Clock.monotonicTimeNanos,
+    (now) => this.report({ _tag: "Waiting", phase: this.phase, elapsed: Duration.nanos(now - this.startedAt) })
   )
 
   get waiting(): boolean {
@@ -93,7 +95,7 @@ const awaitEither = (
 export const withProgress = (content: Stream.Stream<AttemptEvent, O1Error>): Stream.Stream<O1Event, O1Error> =>
   Stream.fromChannel(Channel.fromTransform((_: unknown, scope) =>
     Effect.gen(function*() {
-      const progress = new Progress(yield* Clock.currentTimeMillis)
+      const progress = new Progress(yield* Clock.monotonicTimeNanos)
       // made first, so closed last: a pull under way is interrupted before what it pulls from is closed
       const contentScope = Scope.forkUnsafe(scope)
       const upstream = yield* Channel.toPullScoped(

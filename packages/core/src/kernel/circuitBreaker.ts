@@ -127,7 +127,7 @@ export class Circuit {
    * is recorded: its failure still counts.
    */
   pass(permit: Permit, now: number): Permit {
-    if (permit.generation !== this.permit.generation || this.current !== "HalfOpen") return permit
+    if (permit.generation !== this.permit.generation) return permit
     this.record(permit, "success", now)
     return this.permit
   }
@@ -144,7 +144,6 @@ export class Circuit {
   }
 
   private recordCall(failed: boolean, now: number): void {
-    if (this.current !== "Closed") return
     this.consecutiveFailures = failed ? this.consecutiveFailures + 1 : 0
     this.window?.record(now, failed)
     if (this.trips()) this.open(now)
@@ -154,7 +153,7 @@ export class Circuit {
     const { trip } = this.rules
     if (trip.kind === "consecutive") return this.consecutiveFailures >= trip.failures
     const { calls, failures } = this.window!
-    return calls >= trip.minimumThroughput && failures > 0 && failures >= trip.ratio * calls
+    return calls >= trip.minimumThroughput && failures >= trip.ratio * calls
   }
 
   private open(now: number): void {

@@ -28,17 +28,13 @@ export class Phases {
 
   /** The consumer asks for more. */
   pulled(now: number): void {
-    if (this.begun) this.pullingSince = now
+    this.pullingSince = now
   }
 
   /** The producer has answered; `progress` tells whether that counts. */
   produced(now: number, progress: boolean): void {
-    if (progress) {
-      this.begun = true
-      this.waited = 0
-    } else if (this.begun) {
-      this.waited += now - this.pullingSince
-    }
+    this.begun ||= progress
+    this.waited = progress ? 0 : this.waited + now - this.pullingSince
   }
 
   /** Whether no pull from now on can time out. */

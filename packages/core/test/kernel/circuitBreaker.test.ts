@@ -85,6 +85,7 @@ describe("kernel/circuitBreaker", () => {
         [F, F, F, S, S],
         "Open"
       ],
+      ["only the last 4 count", rate(0.75, 4, 4), [S, S, S, S, S, S, S, S, F, F, F], "Open"],
       ["a first failure alone never opens (opossum #288)", rate(0.5, 20, 100), [F], "Closed"]
     ]
     for (const [name, trip, outcomes, expected] of table) {
@@ -107,6 +108,16 @@ describe("kernel/circuitBreaker", () => {
       assert.strictEqual(quiet.state, "Closed")
     })
   })
+
+  for (const over of [{ calls: 4 }, { millis: 60_000 }] as const) {
+    it(`a circuit that has closed again begins with an empty window: ${Object.keys(over)[0]}`, () => {
+      const circuit = new Circuit(rules({ trip: { kind: "failure-rate", ratio: 0.5, minimumThroughput: 4, over } }))
+      run(circuit, [F, F, F, F])
+      assert.strictEqual(circuit.state, "Open")
+      run(circuit, [S, F], 1000)
+      assert.deepInclude(circuit.snapshot(1000), { state: "Closed", calls: 1, failures: 1, retryAfter: 0 })
+    })
+  }
 
   describe("open", () => {
     it("rejects until its time and is half-open at it, without a timer: failsafe-go B5, resilience4j B6e", () => {
@@ -162,6 +173,24 @@ describe("kernel/circuitBreaker", () => {
       assert.strictEqual(circuit.state, "HalfOpen")
       run(circuit, [F], 1000)
       assert.strictEqual(circuit.state, "Open")
+    })
+
+    it("what probes have answered takes up their slots, well or not", () => {
+      const circuit = opened({ probes: 4, required: 3 })
+      run(circuit, [F, S], 1000)
+      admitted(circuit, 1000)
+      admitted(circuit, 1000)
+      assert.strictEqual(circuit.admit(1000), undefined)
+    })
+
+    it("outcomes of probes from before the last opening change nothing", () => {
+      const circuit = opened({ probes: 3, required: 3 })
+      const [failing, late, passing] = [admitted(circuit, 1000), admitted(circuit, 1000), admitted(circuit, 1000)]
+      circuit.record(failing, F, 1000)
+      admitted(circuit, 2000)
+      circuit.record(late, F, 2000)
+      circuit.record(circuit.pass(passing, 2000), F, 2000)
+      assert.deepInclude(circuit.snapshot(2000), { state: "HalfOpen", probing: 1, succeeded: 0 })
     })
 
     it("an ignored probe frees its slot and decides nothing: Polly #1979, resilience4j B6m", () => {

@@ -90,6 +90,7 @@ describe("kernel/window", () => {
       window.record(5000, F)
       window.record(4000, F)
       assert.deepStrictEqual(read(window, 4000), [2, 2])
+      assert.deepStrictEqual(read(window, 5000), [2, 2])
     })
 
     it.prop(

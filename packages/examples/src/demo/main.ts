@@ -30,8 +30,8 @@ const onFake = Effect.gen(function*() {
   const { config, url } = yield* FakeAzure
   yield* title(
     `No AZURE_OPENAI_* is set: this talks to a fake deployment on ${url},`,
-    "which follows a script of faults. All limits are scaled down",
-    `${badDay.scale} : 1, so that a minute takes a second.`
+    `which follows a script of faults. All limits are scaled down ${badDay.scale} : 1, so that`,
+    "a minute takes a second."
   )
   yield* program({ prompt, deployment: config.deployment })
 }).pipe(Effect.provide(badDay.layer))

@@ -38,10 +38,10 @@ const heading = (number: number, what: string, prompt: string): Effect.Effect<vo
 /** Draws the timeline of one call: time, attempt, which policy acted, what happened. */
 const timeline = Effect.gen(function*() {
   const { line, style } = yield* Screen
-  const start = yield* Clock.currentTimeMillis
   const clock = yield* Clock.Clock
+  const start = clock.monotonicTimeNanosUnsafe()
   const draw = ({ attempt, mark, policy, text }: Line): Effect.Effect<void> => {
-    const at = seconds(clock.currentTimeMillisUnsafe() - start).padStart(8)
+    const at = seconds(Duration.nanos(clock.monotonicTimeNanosUnsafe() - start)).padStart(8)
     const who = attempt === undefined ? policy : `attempt ${attempt}`
     return line(`  ${style("dim", at)}  ${style(styles[mark], mark)}  ${who.padEnd(9)}  ${text}`)
   }

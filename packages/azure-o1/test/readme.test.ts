@@ -1,0 +1,17 @@
+import { assert, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
+
+const read = (path: string): string => readFileSync(new URL(path, import.meta.url), "utf8")
+
+/** The code without comments, imports and empty lines. */
+const essence = (code: string): string =>
+  code
+    .replaceAll(/\/\*\*[\s\S]*?\*\/\n/g, "")
+    .replaceAll(/^import .*\n/gm, "")
+    .replaceAll(/\n{2,}/g, "\n")
+    .trim()
+
+it("the README begins with the call as it is", () => {
+  const [, first] = /```ts\n([\s\S]*?)```/.exec(read("../../../README.md"))!
+  assert.strictEqual(essence(first!), essence(read("../src/O1Call.ts")))
+})
