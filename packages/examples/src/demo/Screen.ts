@@ -16,7 +16,8 @@ export class Screen extends Context.Service<Screen, {
 }>()("examples/demo/Screen") {
   static readonly layer = Layer.sync(Screen, () => {
     const colours = process.stdout.isTTY && process.env.NO_COLOR === undefined
-    const width = Math.min(process.stdout.columns ?? 100, 100)
+    // a terminal that does not know its width says 0
+    const width = Math.min(process.stdout.columns || 100, 100)
     const indent = "    "
     let column = 0
 
