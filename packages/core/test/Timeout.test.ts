@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -390,42 +389,6 @@ describe("Timeout", () => {
           (yield* during("1 second", timed(slow.pipe(Timeout.phases({ idle: 1 })))))[0],
           "ok:undefined"
         )
-      }))
-  })
-
-  describe("live clock", () => {
-    it.live("timers of one policy share one queue: each fires at its own time, or not at all", () =>
-      Effect.gen(function*() {
-        const timeout = Timeout.attempt("20 millis")
-        const latch = yield* Deferred.make<void>()
-        const results = yield* Effect.all([
-          timed(timeout(Effect.never)),
-          Effect.exit(timeout(Effect.andThen(Effect.sleep("1 millis"), Effect.fail(new Boom({}))))),
-          Effect.delay(timed(timeout(Effect.never)), "10 millis"),
-          Effect.exit(timeout(Deferred.await(latch))),
-          Effect.delay(Deferred.succeed(latch, undefined), "5 millis")
-        ], { concurrency: "unbounded" })
-        assert.strictEqual(results[0][0], "TimeoutExceeded:attempt")
-        assert.strictEqual(outcome(results[1]), "Boom")
-        assert.isAtLeast(results[2][1] - results[0][1], 5)
-        assert.strictEqual(outcome(results[3]), "ok:undefined")
-      }))
-
-    it.live("a queue that has emptied serves again", () =>
-      Effect.gen(function*() {
-        const timeout = Timeout.attempt("10 millis")
-        for (let i = 0; i < 3; i++) {
-          assert.strictEqual(outcome(yield* Effect.exit(timeout(Effect.promise(() => Promise.resolve(i))))), `ok:${i}`)
-          assert.strictEqual((yield* timed(timeout(Effect.never)))[0], "TimeoutExceeded:attempt")
-        }
-      }))
-
-    it.live("a limit longer than the longest timer of the platform does not fire at once", () =>
-      Effect.gen(function*() {
-        const result = yield* Effect.exit(
-          Effect.sleep("10 millis").pipe(Timeout.attempt("60 days"), Timeout.attempt(() => "50 days"))
-        )
-        assert.strictEqual(outcome(result), "ok:undefined")
       }))
   })
 })

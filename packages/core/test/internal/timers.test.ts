@@ -1,0 +1,80 @@
+import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { vi } from "vitest"
+import * as Timeout from "../../src/Timeout.ts"
+import { outcome } from "../support/harness.ts"
+
+/** Advances the platform's time, and lets fibers go on. */
+const advance = (millis: number): Effect.Effect<void> =>
+  Effect.promise(async () => {
+    await vi.advanceTimersByTimeAsync(millis)
+    await new Promise((resolve) => setImmediate(resolve))
+  })
+
+/** Starts an effect, and tells how it has ended so far. */
+const start = (effect: Effect.Effect<unknown, unknown>): () => string => {
+  const fiber = Effect.runFork(effect)
+  return () => {
+    const exit = fiber.pollUnsafe()
+    return exit === undefined ? "running" : outcome(exit)
+  }
+}
+
+// the platform's timers, which serve the live clock only; faked, so that a busy machine changes nothing
+describe("timers of the live clock", { concurrent: false }, () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it.live("those of one policy share one timer: each fires at its own time, or not at all", () =>
+    Effect.gen(function*() {
+      const timeout = Timeout.attempt("20 millis")
+      const latch = yield* Deferred.make<void>()
+      const first = start(timeout(Effect.never))
+      const answered = start(timeout(Deferred.await(latch)))
+      yield* advance(10)
+      const second = start(timeout(Effect.never))
+      yield* Deferred.succeed(latch, undefined)
+      yield* advance(9)
+      assert.strictEqual(vi.getTimerCount(), 1)
+      assert.deepStrictEqual([first(), answered(), second()], ["running", "ok:undefined", "running"])
+      yield* advance(1)
+      assert.deepStrictEqual([first(), second()], ["TimeoutExceeded:attempt", "running"])
+      yield* advance(9)
+      assert.strictEqual(second(), "running")
+      yield* advance(1)
+      assert.strictEqual(second(), "TimeoutExceeded:attempt")
+      assert.strictEqual(vi.getTimerCount(), 0)
+    }))
+
+  it.live("a queue that has emptied serves again", () =>
+    Effect.gen(function*() {
+      const timeout = Timeout.attempt("10 millis")
+      for (let i = 0; i < 3; i++) {
+        const answered = start(timeout(Effect.promise(() => Promise.resolve(i))))
+        yield* advance(5)
+        assert.strictEqual(answered(), `ok:${i}`)
+        const hanging = start(timeout(Effect.never))
+        yield* advance(9)
+        assert.strictEqual(hanging(), "running")
+        yield* advance(1)
+        assert.strictEqual(hanging(), "TimeoutExceeded:attempt")
+      }
+    }))
+
+  for (const limit of ["60 days", () => "60 days"] satisfies ReadonlyArray<Timeout.Limit>) {
+    it.live(`a limit longer than the longest timer of the platform fires at its time: ${typeof limit}`, () =>
+      Effect.gen(function*() {
+        const day = 24 * 60 * 60 * 1000
+        const hanging = start(Effect.never.pipe(Timeout.attempt(limit)))
+        yield* advance(59 * day)
+        assert.strictEqual(hanging(), "running")
+        yield* advance(day)
+        assert.strictEqual(hanging(), "TimeoutExceeded:attempt")
+      }))
+  }
+})
