@@ -32,6 +32,7 @@ import * as Stream from "effect/Stream"
 import type { AzureO1Config } from "./AzureO1Config.ts"
 import { History } from "./internal/history.ts"
 import { withProgress } from "./internal/withProgress.ts"
+import * as ModelProfile from "./ModelProfile.ts"
 import { O1Error, O1RequestError } from "./O1Error.ts"
 import type { AttemptEvent, O1Completion, O1Event } from "./O1Event.ts"
 import { type CallOptions, O1Policy } from "./O1Policy.ts"
@@ -41,9 +42,9 @@ import { O1Transport } from "./O1Transport.ts"
 const decodeRequest = Schema.decodeUnknownResult(O1Request)
 
 /** What is wrong with a request, before anything is sent. */
-const problemOf = (request: O1Request): O1RequestError | undefined =>
+const problemOf = (request: O1Request, profile: ModelProfile.ModelProfile): O1RequestError | undefined =>
   Result.match(decodeRequest(request), {
-    onSuccess: () => undefined,
+    onSuccess: () => ModelProfile.check(profile, request),
     onFailure: ({ message }) => new O1RequestError({ kind: "invalid", detail: message })
   })
 
@@ -51,7 +52,7 @@ const textOf = (events: ReadonlyArray<O1Event>): string =>
   events.reduce((text, event) => event._tag === "TextDelta" ? text + event.text : text, "")
 
 const make = (policies: O1Policy["Service"], transport: O1Transport["Service"]): AzureO1["Service"] => {
-  const { deployment } = transport
+  const { deployment, profile } = transport
 
   /** The policy of one call, and what it writes down of it. */
   const prepare = (request: O1Request, options: CallOptions | undefined) => {
@@ -71,7 +72,7 @@ const make = (policies: O1Policy["Service"], transport: O1Transport["Service"]):
 
   const complete = (request: O1Request, options?: CallOptions): Effect.Effect<O1Completion, O1Error> =>
     Effect.suspend(() => {
-      const problem = problemOf(request)
+      const problem = problemOf(request, profile)
       if (problem !== undefined) return Effect.fail(problem)
       const { complete, policy } = prepare(request, options)
       return transport.complete(request).pipe(policy, Effect.mapError((error) => complete(error, "")))
@@ -79,7 +80,7 @@ const make = (policies: O1Policy["Service"], transport: O1Transport["Service"]):
 
   const content = (request: O1Request, options?: CallOptions): Stream.Stream<AttemptEvent, O1Error> =>
     Stream.suspend(() => {
-      const problem = problemOf(request)
+      const problem = problemOf(request, profile)
       if (problem !== undefined) return Stream.fail(problem)
       const { complete, policy } = prepare(request, options)
       let text = ""

@@ -7,6 +7,7 @@ import * as Config from "effect/Config"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import type * as ModelProfile from "./ModelProfile.ts"
 
 /**
  * @category models
@@ -25,6 +26,12 @@ export interface AzureO1Config {
    * For example `2024-12-01-preview`, which o1 needs at least. Absent: the v1 path, which has no dated versions.
    */
   readonly apiVersion?: string | undefined
+  /**
+   * What the deployment's model can be asked.
+   *
+   * @default ModelProfile.o1
+   */
+  readonly profile?: ModelProfile.ModelProfile | undefined
 }
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/

@@ -8,6 +8,7 @@
  */
 import type * as Duration from "effect/Duration"
 import type { O1Error } from "./O1Error.ts"
+import type { ToolCall } from "./O1Request.ts"
 
 /**
  * What a call has cost, in tokens.
@@ -24,19 +25,6 @@ export interface Usage {
   readonly output: number
   /** Of the completion, never shown. */
   readonly reasoning: number
-}
-
-/**
- * A call of one of the caller's functions that the model asks for.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ToolCall {
-  readonly id: string
-  readonly name: string
-  /** JSON, as the model wrote it. */
-  readonly arguments: string
 }
 
 /**

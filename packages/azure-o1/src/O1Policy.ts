@@ -53,7 +53,7 @@ export interface O1PolicySettings {
   /**
    * The limit of the first attempt by reasoning effort; `medium` where a request does not say.
    *
-   * @default low and medium "60 seconds", high "120 seconds"
+   * @default up to medium "60 seconds", high "120 seconds", above "240 seconds"
    */
   readonly timeout?: { readonly [E in ReasoningEffort]?: Duration.Input | undefined } | undefined
   /**
@@ -109,7 +109,15 @@ export interface O1PolicySettings {
 }
 
 const defaults = {
-  timeout: { low: "60 seconds", medium: "60 seconds", high: "120 seconds" },
+  timeout: {
+    none: "60 seconds",
+    minimal: "60 seconds",
+    low: "60 seconds",
+    medium: "60 seconds",
+    high: "120 seconds",
+    xhigh: "240 seconds",
+    max: "240 seconds"
+  },
   onTimeout: "escalate",
   retries: 3,
   backoff: "1 second",

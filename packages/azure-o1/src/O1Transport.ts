@@ -30,6 +30,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AzureO1Config from "./AzureO1Config.ts"
 import { CurrentProgress } from "./internal/progress.ts"
+import * as ModelProfile from "./ModelProfile.ts"
 import { O1Error, O1RequestError } from "./O1Error.ts"
 import type { AttemptEvent, O1Completion, Transport } from "./O1Event.ts"
 import type { O1Request } from "./O1Request.ts"
@@ -214,7 +215,7 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
         : emulated(request)
     )
 
-  return { deployment, complete, stream }
+  return { deployment, profile: config.profile ?? ModelProfile.o1, complete, stream }
 })
 
 /**
@@ -223,6 +224,8 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
  */
 export class O1Transport extends Context.Service<O1Transport, {
   readonly deployment: string
+  /** What the model can be asked. */
+  readonly profile: ModelProfile.ModelProfile
   /** One attempt whose answer comes in one piece. */
   readonly complete: (request: O1Request) => Effect.Effect<O1Completion, O1Error>
   /** One attempt whose answer comes as it is made, and ends with `Finished`. */

@@ -100,7 +100,7 @@ describe("AzureO1", () => {
 
     const wrong: ReadonlyArray<readonly [string, unknown, string]> = [
       ["no messages", { messages: [] }, "messages"],
-      ["a role that is not for reasoning models", { messages: [{ role: "system", content: "x" }] }, "role"],
+      ["a role that there is not", { messages: [{ role: "wizard", content: "x" }] }, "role"],
       ["an effort that there is not", { messages: [user("x")], reasoningEffort: "extreme" }, "reasoningEffort"],
       ["no tokens to answer with", { messages: [user("x")], maxCompletionTokens: 0 }, "maxCompletionTokens"],
       ["nothing at all", undefined, ""]

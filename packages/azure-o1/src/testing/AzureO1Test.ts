@@ -39,10 +39,11 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { AzureO1 } from "../AzureO1.ts"
+import * as ModelProfile from "../ModelProfile.ts"
 import type { O1Error } from "../O1Error.ts"
 import type { AttemptEvent, O1Completion } from "../O1Event.ts"
 import { type CallOptions, O1Policy } from "../O1Policy.ts"
-import type { O1Request } from "../O1Request.ts"
+import { messageText, type O1Request } from "../O1Request.ts"
 import { O1Transport } from "../O1Transport.ts"
 import { emulate } from "../wire/chat.ts"
 
@@ -87,7 +88,7 @@ const completionOf = (text: string, overrides: Partial<O1Completion> | undefined
 })
 
 const show = ({ messages }: O1Request): string => {
-  const content = messages.at(-1)?.content ?? ""
+  const content = messageText(messages[messages.length - 1]!)
   return content.length > 60 ? `${content.slice(0, 60)}...` : content
 }
 
@@ -198,12 +199,18 @@ export class AzureO1Test extends Context.Service<AzureO1Test, {
   /** The client with a mocked wire: each step is one attempt, under the production policy or the one that is given. */
   static readonly layerTransport = (
     steps: ReadonlyArray<Step>,
-    options?: { readonly policy?: Layer.Layer<O1Policy>; readonly deployment?: string }
+    options?: {
+      readonly policy?: Layer.Layer<O1Policy>
+      readonly deployment?: string
+      /** @default ModelProfile.o1 */
+      readonly profile?: ModelProfile.ModelProfile
+    }
   ): Layer.Layer<AzureO1 | O1Policy | AzureO1Test> => {
     const wire = Layer.effectContext(Effect.sync(() => {
       const script = new Script(steps)
       return Context.make(O1Transport, {
         deployment: options?.deployment ?? "o1",
+        profile: options?.profile ?? ModelProfile.o1,
         complete: (request) => script.complete(request),
         stream: (request) => script.stream(request)
       }).pipe(Context.add(AzureO1Test, { calls: Effect.sync(() => [...script.calls]) }))

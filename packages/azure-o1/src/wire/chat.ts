@@ -1,7 +1,7 @@
 import type * as Headers from "effect/http/Headers"
 import { type Details, O1ContentFilterError, type O1Error, O1OutputLimitError, O1ProtocolError } from "../O1Error.ts"
-import type { AttemptEvent, O1Completion, ToolCall, Usage } from "../O1Event.ts"
-import type { O1Request } from "../O1Request.ts"
+import type { AttemptEvent, O1Completion, Usage } from "../O1Event.ts"
+import type { O1Request, ToolCall } from "../O1Request.ts"
 import * as errors from "./errors.ts"
 import * as json from "./json.ts"
 
