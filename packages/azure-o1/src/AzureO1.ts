@@ -22,89 +22,189 @@
  * @since 0.1.0
  */
 import { Policy, Telemetry } from "@effect-resilience/core"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import type { HttpClient } from "effect/http"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { AzureO1Config } from "./AzureO1Config.ts"
+import { asCall, asStreamedCall, Call } from "./internal/call.ts"
+import { fromFaces, tokensOf } from "./internal/faces.ts"
 import { History } from "./internal/history.ts"
+import { Observing } from "./internal/observing.ts"
 import { withProgress } from "./internal/withProgress.ts"
 import * as ModelProfile from "./ModelProfile.ts"
-import { O1Error, O1RequestError } from "./O1Error.ts"
+import { O1Error, O1RequestError, type ResumeToken } from "./O1Error.ts"
 import type { AttemptEvent, O1Completion, O1Event } from "./O1Event.ts"
-import { type CallOptions, O1Policy } from "./O1Policy.ts"
+import { O1Observer } from "./O1Observation.ts"
+import { type CallOptions, type O1Object, O1Policy, type ObjectOptions } from "./O1Policy.ts"
 import { O1Request } from "./O1Request.ts"
 import { O1Transport } from "./O1Transport.ts"
 
 const decodeRequest = Schema.decodeUnknownResult(O1Request)
 
 /** What is wrong with a request, before anything is sent. */
-const problemOf = (request: O1Request, profile: ModelProfile.ModelProfile): O1RequestError | undefined =>
-  Result.match(decodeRequest(request), {
-    onSuccess: () => ModelProfile.check(profile, request),
-    onFailure: ({ message }) => new O1RequestError({ kind: "invalid", detail: message })
-  })
+const problemOf = (
+  request: O1Request,
+  { moreTokens }: CallOptions,
+  profile: ModelProfile.ModelProfile
+): O1RequestError | undefined => {
+  const decoded = decodeRequest(request)
+  if (Result.isFailure(decoded)) return new O1RequestError({ kind: "invalid", detail: decoded.failure.message })
+  const problem = ModelProfile.check(profile, request)
+  if (problem !== undefined || moreTokens === undefined) return problem
+  const least = (request.maxCompletionTokens ?? 0) + 1
+  const most = profile.outputTokens ?? Infinity
+  return Number.isSafeInteger(moreTokens) && moreTokens >= least && moreTokens <= most
+    ? undefined
+    : new O1RequestError({
+      kind: "invalid",
+      param: "moreTokens",
+      detail: `moreTokens must be an integer from ${least} to ${most}, got ${moreTokens}`
+    })
+}
 
 const textOf = (events: ReadonlyArray<O1Event>): string =>
   events.reduce((text, event) => event._tag === "TextDelta" ? text + event.text : text, "")
 
-const make = (policies: O1Policy["Service"], transport: O1Transport["Service"]): AzureO1["Service"] => {
-  const { deployment, profile } = transport
+/** One call: what its attempts share, and what is written down of it. */
+class Calling {
+  readonly call: Call
+  readonly policy: Policy.Policy<O1Error, O1Error>
+  text = ""
+  completion: O1Completion | undefined = undefined
+  private readonly history = new History()
+  private readonly deployment: string
+  private request: O1Request
+  private readonly moreTokens: number | undefined
+  private raised = false
 
-  /** The policy of one call, and what it writes down of it. */
-  const prepare = (request: O1Request, options: CallOptions | undefined) => {
-    const history = new History()
-    const policy = Policy.compose(
-      Telemetry.listen(history.listener),
+  constructor(
+    request: O1Request,
+    options: CallOptions,
+    deployment: string,
+    policies: O1Policy["Service"],
+    observing: Observing | undefined
+  ) {
+    this.deployment = deployment
+    this.request = request
+    this.moreTokens = options.moreTokens
+    this.call = new Call({ keep: options.onInterrupt === "keep", observing })
+    const listeners = [this.history.listener, this.restarted, ...observing === undefined ? [] : [observing.listener]]
+    this.policy = Policy.compose(
+      Telemetry.listen((event) => listeners.forEach((listener) => listener(event))),
       policies.forRequest(request, { ...options, deployment })
     )
-    const complete = <E extends O1Error>(error: E, partialText: string): E =>
-      O1Error.with(error, {
-        deployment: error.deployment ?? deployment,
-        partialText: error.partialText === "" ? partialText : error.partialText,
-        attempts: history.attempts
-      })
-    return { policy, complete }
   }
 
-  const complete = (request: O1Request, options?: CallOptions): Effect.Effect<O1Completion, O1Error> =>
-    Effect.suspend(() => {
-      const problem = problemOf(request, profile)
-      if (problem !== undefined) return Effect.fail(problem)
-      const { complete, policy } = prepare(request, options)
-      return transport.complete(request).pipe(policy, Effect.mapError((error) => complete(error, "")))
+  /** What an attempt is to ask for. */
+  readonly asked = (): O1Request => this.request
+
+  /** Reasoning that ate the answer is worth another attempt once, if there may be more of it. */
+  readonly raise = (error: O1Error): O1Error => {
+    if (error._tag !== "O1OutputLimitError" || this.moreTokens === undefined || this.raised) return error
+    this.raised = true
+    this.request = { ...this.request, maxCompletionTokens: this.moreTokens }
+    return O1Error.with(error, { shouldRetry: true })
+  }
+
+  /** The error of the call, with all that is known of it. */
+  readonly explain = (error: O1Error): O1Error =>
+    O1Error.with(error, {
+      deployment: error.deployment ?? this.deployment,
+      partialText: error.partialText === "" ? this.text : error.partialText,
+      attempts: this.history.attempts
     })
 
-  const content = (request: O1Request, options?: CallOptions): Stream.Stream<AttemptEvent, O1Error> =>
-    Stream.suspend(() => {
-      const problem = problemOf(request, profile)
-      if (problem !== undefined) return Stream.fail(problem)
-      const { complete, policy } = prepare(request, options)
-      let text = ""
-      return transport.stream(request).pipe(
-        policy.stream,
-        Stream.mapArray((events) => {
-          text += textOf(events)
-          return events
-        }),
-        Stream.mapError((error) => complete(error, text))
+  readonly seen = (events: NonEmptyReadonlyArray<AttemptEvent>): NonEmptyReadonlyArray<AttemptEvent> => {
+    this.text += textOf(events)
+    const last = events[events.length - 1]!
+    if (last._tag === "Finished") this.completion = last.completion
+    return events
+  }
+
+  /** Another attempt says it all again. */
+  private readonly restarted: Telemetry.Listener = ({ _tag }) => {
+    if (_tag === "RetryScheduled") this.text = ""
+  }
+}
+
+const make = (policies: O1Policy["Service"], transport: O1Transport["Service"]): AzureO1["Service"] => {
+  const { deployment } = transport
+
+  const begin = (
+    face: "complete" | "stream",
+    request: O1Request,
+    options: CallOptions
+  ): Effect.Effect<Calling, O1Error> =>
+    Effect.withFiber((fiber) => {
+      const problem = problemOf(request, options, transport.profile())
+      if (problem !== undefined) return Effect.fail(problem)
+      const observer = fiber.getRef(O1Observer)
+      const calling = (observing?: Observing) => new Calling(request, options, deployment, policies, observing)
+      if (observer === undefined) return Effect.sync(calling)
+      return Effect.map(Clock.monotonicTimeNanos, (now) =>
+        calling(new Observing({ observer, face, deployment, effort: request.reasoningEffort, now })))
+    })
+
+  const complete = (request: O1Request, options: CallOptions = {}): Effect.Effect<O1Completion, O1Error> =>
+    Effect.flatMap(begin("complete", request, options), (calling) => {
+      const { call, policy } = calling
+      const attempts = Effect.suspend(() => transport.complete(calling.asked())).pipe(
+        Effect.mapError(calling.raise),
+        policy,
+        Effect.mapError(calling.explain)
+      )
+      const { observing } = call
+      return asCall(attempts, call).pipe(
+        observing === undefined ?
+          identity :
+          Effect.onExit((exit) => observing.ended(exit, Exit.isSuccess(exit) ? exit.value : undefined))
       )
     })
 
-  return {
+  const followed = (
+    calling: Calling,
+    events: Stream.Stream<AttemptEvent, O1Error>
+  ): Stream.Stream<AttemptEvent, O1Error> => {
+    const { call, explain, seen } = calling
+    const { observing } = call
+    return asStreamedCall(events.pipe(Stream.mapArray(seen), Stream.mapError(explain)), call).pipe(
+      observing === undefined ? identity : Stream.onExit((exit) => observing.ended(exit, calling.completion))
+    )
+  }
+
+  const content = (request: O1Request, options: CallOptions = {}): Stream.Stream<AttemptEvent, O1Error> =>
+    Stream.unwrap(Effect.map(begin("stream", request, options), (calling) =>
+      followed(
+        calling,
+        Stream.suspend(() => transport.stream(calling.asked())).pipe(
+          Stream.mapError(calling.raise),
+          calling.policy.stream
+        )
+      )))
+
+  return fromFaces({
     complete: (request, options) =>
       complete(request, options).pipe(Effect.withSpan("AzureO1.complete", { attributes: { deployment } })),
     stream: (request, options) =>
       withProgress(content(request, options)).pipe(Stream.withSpan("AzureO1.stream", { attributes: { deployment } })),
+    // whoever sees only the text cannot be told that it begins anew
     tokens: (request, options) =>
-      content(request, options).pipe(
-        Stream.filterMap((event) => event._tag === "TextDelta" ? Result.succeed(event.text) : Result.fail(undefined)),
+      tokensOf(content(request, { ...options, resume: "continue" })).pipe(
         Stream.withSpan("AzureO1.tokens", { attributes: { deployment } })
+      ),
+    resume: (token) =>
+      withProgress(asStreamedCall(transport.resume(token), new Call({ keep: true }))).pipe(
+        Stream.withSpan("AzureO1.resume", { attributes: { deployment } })
       )
-  }
+  })
 }
 
 /**
@@ -112,12 +212,29 @@ const make = (policies: O1Policy["Service"], transport: O1Transport["Service"]):
  * @since 0.1.0
  */
 export class AzureO1 extends Context.Service<AzureO1, {
-  /** The whole answer. Interrupting it cancels the request on the wire. */
+  /** The whole answer. Interrupting it cancels the request on the wire, and what the service does for it. */
   readonly complete: (request: O1Request, options?: CallOptions) => Effect.Effect<O1Completion, O1Error>
   /** The answer as it is made, with the progress meanwhile; it ends with `Finished`. */
   readonly stream: (request: O1Request, options?: CallOptions) => Stream.Stream<O1Event, O1Error>
-  /** The text of the answer as it is made, and nothing else. */
+  /**
+   * The text of the answer as it is made, and nothing else. It fails where `stream` would have to say that the answer begins
+   * anew.
+   */
   readonly tokens: (request: O1Request, options?: CallOptions) => Stream.Stream<string, O1Error>
+  /**
+   * An answer of the form that a schema describes, decoded. One that does not match is an `O1ProtocolError` of kind
+   * `malformed`, with what came as its `partialText`; a refusal is one as well.
+   */
+  readonly object: <A>(
+    schema: Schema.ConstraintCodec<A, unknown>,
+    request: Omit<O1Request, "responseFormat">,
+    options?: ObjectOptions
+  ) => Effect.Effect<O1Object<A>, O1Error>
+  /**
+   * The events of a response that the service keeps, from where the token says. The token is in `Accepted` events and in
+   * errors after which the service may still go on.
+   */
+  readonly resume: (token: ResumeToken) => Stream.Stream<O1Event, O1Error>
 }>()("@effect-resilience/azure-o1/AzureO1") {
   /**
    * A client as a plain value, so that a program can hold several. It has a policy of its own, and so a circuit breaker of

@@ -324,7 +324,7 @@ const lengthOfMatch = ({ models }: ModelProfile, model: string): number =>
 export const forModel = (model: string): ModelProfile | undefined => {
   const [best] = known
     .map((profile) => ({ profile, length: lengthOfMatch(profile, model) }))
-    .sort((a, b) => b.length - a.length)
+    .toSorted((a, b) => b.length - a.length)
   return best !== undefined && best.length > 0 ? best.profile : undefined
 }
 
@@ -348,7 +348,7 @@ const hasImage = (message: Message): boolean =>
   typeof message.content !== "string" && message.content.some((part) => part.type === "image")
 
 /** What every reasoning model refuses, whatever the profile. */
-const refusedByAll: ReadonlyArray<string> = [
+const refusedByAll: ReadonlySet<string> = new Set([
   "temperature",
   "top_p",
   "presence_penalty",
@@ -357,7 +357,7 @@ const refusedByAll: ReadonlyArray<string> = [
   "top_logprobs",
   "logit_bias",
   "max_tokens"
-]
+])
 
 /**
  * What of a request the profile forbids, if anything, with the name of the parameter.
@@ -399,7 +399,7 @@ export const check = (profile: ModelProfile, request: O1Request): O1RequestError
   if (maxCompletionTokens !== undefined && maxCompletionTokens > (profile.outputTokens ?? Infinity)) {
     return refuse("maxCompletionTokens", `gives at most ${profile.outputTokens} tokens, not ${maxCompletionTokens}`)
   }
-  const extra = Object.keys(request.extra ?? {}).find((name) => refusedByAll.includes(name))
+  const extra = Object.keys(request.extra ?? {}).find((name) => refusedByAll.has(name))
   return extra === undefined ? undefined : refuse(extra, `does not take ${extra}`)
 }
 

@@ -50,6 +50,20 @@ export interface Attempt {
 }
 
 /**
+ * A response that the service makes and keeps, up to which event its stream was read. It is plain data: it can be written
+ * down, and used by another process.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ResumeToken {
+  readonly responseId: string
+  readonly deployment: string
+  /** The number of the last event; -1 before the first. */
+  readonly after: number
+}
+
+/**
  * What every error can carry.
  *
  * @category models
@@ -61,6 +75,8 @@ export interface Details {
   /** The Azure region that answered. */
   readonly region?: string | undefined
   readonly deployment?: string | undefined
+  /** The model that answered, where the service tells; a deployment can be upgraded under the same name. */
+  readonly model?: string | undefined
   /** The HTTP status, where there was one. */
   readonly status?: number | undefined
   /** What the service said. */
@@ -69,6 +85,8 @@ export interface Details {
   readonly shouldRetry?: boolean | undefined
   /** The text that had arrived before the failure. */
   readonly partialText?: string | undefined
+  /** What `AzureO1.resume` continues the answer with, if the service goes on with it. */
+  readonly resume?: ResumeToken | undefined
   /** The history of the call, this failure included. */
   readonly attempts?: ReadonlyArray<Attempt> | undefined
 }
@@ -114,14 +132,25 @@ const format = (duration: Duration.Duration | undefined): string =>
   duration === undefined ? "the limit" : Duration.format(duration)
 
 /**
- * `connect`, `headers`, `first`, `idle`, `attempt` and `total` are this client's own limits; `service` (408) and `gateway`
- * (504) are Azure's.
+ * This client's own limits: `connect`, `headers` (from the request to the headers of the answer), `first-byte` (from there to
+ * the first byte), `first` (to the first content), `byte-idle` (between bytes, keep-alives included), `idle` (between pieces
+ * of content), `attempt` and `total`. Azure's: `service` (408) and `gateway` (504).
  *
  * @category errors
  * @since 0.1.0
  */
 export class O1TimeoutError extends O1ErrorBase("O1TimeoutError")<{
-  readonly kind: "connect" | "headers" | "first" | "idle" | "attempt" | "total" | "service" | "gateway"
+  readonly kind:
+    | "connect"
+    | "headers"
+    | "first-byte"
+    | "first"
+    | "byte-idle"
+    | "idle"
+    | "attempt"
+    | "total"
+    | "service"
+    | "gateway"
   readonly limit?: Duration.Duration | undefined
   readonly retryAfter?: Duration.Duration | undefined
 }> {
@@ -145,12 +174,16 @@ export class O1TimeoutError extends O1ErrorBase("O1TimeoutError")<{
         )
       case "headers":
         return messageOf(this, `The service did not begin to answer within ${limit}`, "Raise the timeout of the call.")
+      case "first-byte":
+        return messageOf(this, `The service sent headers and then nothing for ${limit}`, "")
       case "first":
         return messageOf(
           this,
           `No output within ${limit}`,
           "Raise the timeout of the call, or lower the reasoning effort."
         )
+      case "byte-idle":
+        return messageOf(this, `The connection was silent for ${limit}`, "The text so far is in partialText.")
       case "idle":
         return messageOf(this, `The answer stopped for ${limit}`, "The text so far is in partialText.")
       case "attempt":
@@ -314,6 +347,7 @@ export class O1RequestError extends O1ErrorBase("O1RequestError")<{
     | "too-large"
     | "operation-not-supported"
     | "response-not-found"
+    | "cancelled"
   /** The parameter at fault, where it is known. */
   readonly param?: string | undefined
   /** The most tokens that the model takes, where the service told. */
@@ -350,6 +384,8 @@ export class O1RequestError extends O1ErrorBase("O1RequestError")<{
         return messageOf(this, "The model does not support this operation", "Check the model of the deployment.")
       case "response-not-found":
         return messageOf(this, "The stored response does not exist", "It may have expired.")
+      case "cancelled":
+        return messageOf(this, "Somebody cancelled the response", "")
     }
   }
 }

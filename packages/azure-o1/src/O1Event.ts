@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
-import type { O1Error } from "./O1Error.ts"
+import type { O1Error, ResumeToken } from "./O1Error.ts"
 import type { ToolCall } from "./O1Request.ts"
 
 /**
@@ -46,12 +46,16 @@ export interface O1Completion {
   /** The model that really answered; a deployment can be upgraded under the same name. */
   readonly model: string
   readonly text: string
+  /** The summary of the reasoning, if there is one. */
+  readonly reasoning: string | undefined
   /** What the model said in the place of an answer, if it refused. */
   readonly refusal: string | undefined
   readonly finishReason: FinishReason
   readonly toolCalls: ReadonlyArray<ToolCall>
   /** Absent where the service does not tell. */
   readonly usage: Usage | undefined
+  /** What was not as configured, though there is an answer: another model under the same name, a parameter left out. */
+  readonly warnings: ReadonlyArray<string>
   /** For Azure's support. */
   readonly requestId: string | undefined
   /** The Azure region that answered. */
@@ -59,12 +63,13 @@ export interface O1Completion {
 }
 
 /**
- * How an attempt is carried: tokens as they come, or the whole answer at the end.
+ * How an attempt is carried: tokens as they come; made in the background by the service, which is asked from time to time; or
+ * the whole answer at the end of one request.
  *
  * @category models
  * @since 0.1.0
  */
-export type Transport = "stream" | "plain"
+export type Transport = "stream" | "background" | "plain"
 
 /** @since 0.1.0 */
 export interface TextDelta {
@@ -143,6 +148,51 @@ export interface Retrying {
 }
 
 /**
+ * The service has taken the response on and keeps it. With the token, `AzureO1.resume` gives its events from the beginning,
+ * in this process or another.
+ *
+ * @since 0.1.0
+ */
+export interface Accepted {
+  readonly _tag: "Accepted"
+  readonly resume: ResumeToken
+}
+
+/**
+ * The connection broke, and the answer goes on where it was, without loss or repetition.
+ *
+ * @since 0.1.0
+ */
+export interface Resumed {
+  readonly _tag: "Resumed"
+  /** What broke it. */
+  readonly error: O1Error
+  /** How it goes on: as a stream, or as a response that is asked for from time to time. */
+  readonly transport: "stream" | "background"
+}
+
+/**
+ * The answer begins anew: the content so far is void, and other content follows. Only where the call has asked for it with
+ * `resume: "restart"`.
+ *
+ * @since 0.1.0
+ */
+export interface Restarted {
+  readonly _tag: "Restarted"
+  readonly error: O1Error
+}
+
+/**
+ * The deployment was not as configured, and the client has adapted to it, as `heal` allows.
+ *
+ * @since 0.1.0
+ */
+export interface Healed {
+  readonly _tag: "Healed"
+  readonly warning: string
+}
+
+/**
  * A piece of the answer. The first one commits the call: after it, nothing is started again.
  *
  * @category models
@@ -156,7 +206,7 @@ export type ContentEvent = TextDelta | ReasoningDelta | RefusalDelta | ToolCallD
  * @category models
  * @since 0.1.0
  */
-export type ProgressEvent = Started | Waiting | Retrying
+export type ProgressEvent = Started | Waiting | Retrying | Accepted | Resumed | Restarted | Healed
 
 /**
  * What the service sends in one attempt.

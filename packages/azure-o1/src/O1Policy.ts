@@ -22,8 +22,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import { AfterTimeout } from "./internal/call.ts"
 import * as O1Call from "./O1Call.ts"
 import { O1Error, O1RejectedError, O1RequestError, O1TimeoutError } from "./O1Error.ts"
+import type { O1Completion } from "./O1Event.ts"
 import { type O1Request, ReasoningEffort } from "./O1Request.ts"
 
 /**
@@ -41,6 +43,54 @@ export interface CallOptions {
   readonly retries?: number | undefined
   /** What follows an attempt that timed out: one with twice the limit, one with the same, or none. */
   readonly onTimeout?: "escalate" | "same" | "never" | undefined
+  /**
+   * What follows a stream that breaks after its first content, where the service has not kept it: nothing but the error
+   * (`continue`: what is kept is continued, the rest is not), or the answer once more from the beginning (`restart`), which a
+   * `Restarted` event announces.
+   *
+   * @default "continue"
+   */
+  readonly resume?: "continue" | "restart" | undefined
+  /**
+   * If reasoning used up all output tokens, so that there is no answer, the call is made once more with this many
+   * (`maxCompletionTokens`).
+   *
+   * @default never
+   */
+  readonly moreTokens?: number | undefined
+  /**
+   * Whether the service is told to stop what it does in the background when the caller leaves. With `keep` it goes on, and
+   * `AzureO1.resume` gives the answer later.
+   *
+   * @default "cancel"
+   */
+  readonly onInterrupt?: "cancel" | "keep" | undefined
+}
+
+/**
+ * The answer as a value, and the completion that it came in.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface O1Object<A> {
+  readonly value: A
+  readonly completion: O1Completion
+}
+
+/**
+ * What a call for an object can have otherwise.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ObjectOptions extends CallOptions {
+  /**
+   * What the service is told the object is called.
+   *
+   * @default "answer"
+   */
+  readonly name?: string | undefined
 }
 
 /**
@@ -133,6 +183,7 @@ interface Limits {
   readonly total: Duration.Duration
   readonly retries: number
   readonly onTimeout: "escalate" | "same" | "never"
+  readonly restart: boolean
 }
 
 const validDuration = (input: Duration.Input): Option.Option<Duration.Duration> =>
@@ -163,10 +214,20 @@ const limitsOf = (
   if (onTimeout !== "escalate" && onTimeout !== "same" && onTimeout !== "never") {
     return bad("onTimeout", onTimeout, "\"escalate\", \"same\" or \"never\"")
   }
-  return { timeout: timeout.value, total: tooShort ? timeout.value : total.value, retries, onTimeout }
+  return {
+    timeout: timeout.value,
+    total: tooShort ? timeout.value : total.value,
+    retries,
+    onTimeout,
+    restart: options.resume === "restart"
+  }
 }
 
 const isAttemptTimeout = (error: O1Error): boolean => error._tag === "O1TimeoutError" && error.kind === "attempt"
+
+/** Permanent once there is content, unless the answer may begin anew. */
+const isBrokenAnswer = ({ _tag, shouldRetry }: O1Error): boolean =>
+  _tag === "O1ProtocolError" && shouldRetry === undefined
 
 const timeoutKinds = { attempt: "attempt", first: "attempt", idle: "idle", total: "total" } as const
 
@@ -181,9 +242,10 @@ const ownTimeouts: ReadonlySet<O1TimeoutError["kind"]> = new Set(["attempt", "fi
 
 const breakerFault: Fault.Classify<O1Error> = (exit, now) => {
   const error = Exit.findErrorOption(exit)
-  return Option.isSome(error) && error.value._tag === "O1TimeoutError" && ownTimeouts.has(error.value.kind)
-    ? Fault.interrupted
-    : Fault.of(exit, now)
+  if (Option.isNone(error)) return Fault.of(exit, now)
+  if (error.value._tag === "O1TimeoutError" && ownTimeouts.has(error.value.kind)) return Fault.interrupted
+  // the service has answered, even where another attempt is worth it
+  return error.value._tag === "O1OutputLimitError" ? Fault.permanent : Fault.of(exit, now)
 }
 
 const refuse = (error: O1Error): Policy.Policy<O1Error, O1Error> =>
@@ -191,6 +253,14 @@ const refuse = (error: O1Error): Policy.Policy<O1Error, O1Error> =>
     info: { kind: "refused", settings: {}, children: [] },
     effect: () => Effect.fail(error),
     stream: () => Stream.fail(error)
+  })
+
+/** Tells the transport when silence has become a danger, so that it takes the way that silence does not harm. */
+const routed = (afterTimeout: () => boolean): Policy.Policy<O1Error> =>
+  Policy.make({
+    info: { kind: "route", settings: { afterTimeout: "background" }, children: [] },
+    effect: (self) => Effect.suspend(() => afterTimeout() ? Effect.provideService(self, AfterTimeout, true) : self),
+    stream: (self) => Stream.suspend(() => afterTimeout() ? Stream.provideService(self, AfterTimeout, true) : self)
   })
 
 const make = (settings: O1PolicySettings): O1Policy["Service"] => {
@@ -216,8 +286,10 @@ const make = (settings: O1PolicySettings): O1Policy["Service"] => {
     return breaker
   }
 
-  const retryFault: Fault.Classify<O1Error> = (exit, now) => {
-    const fault = Fault.of(exit, now)
+  const retryFault = (restart: boolean): Fault.Classify<O1Error> => (exit, now) => {
+    const fault = restart && Option.exists(Exit.findErrorOption(exit), isBrokenAnswer)
+      ? Fault.transient()
+      : Fault.of(exit, now)
     return fault?._tag === "Throttled" && fault.retryAfter === undefined
       ? Fault.throttled({ retryAfter: throttledWait })
       : fault
@@ -240,15 +312,17 @@ const make = (settings: O1PolicySettings): O1Policy["Service"] => {
         Backoff.exponential({ base: settings.backoff ?? defaults.backoff, cap: "Infinity" }),
         Schedule.recurs(limits.retries)
       ]),
-      classify: retryFault,
+      classify: retryFault(limits.restart),
       while: (error: O1Error) => limits.onTimeout !== "never" || !isAttemptTimeout(error),
+      commit: () => !limits.restart,
       retryAfter: { cap: settings.retryAfterCap ?? defaults.retryAfterCap }
     })
     return Policy.compose(
       Policy.mapError(Timeout.total(limits.total), Timeout.isTimeoutExceeded, toTimeoutError),
       retry,
       Policy.mapError(breaker, CircuitBreaker.isCircuitOpen, toRejectedError),
-      attempt
+      attempt,
+      routed(() => timeouts > 0 && limits.onTimeout === "escalate")
     )
   }
 

@@ -1,5 +1,6 @@
 export * from "./AzureO1.ts"
 export * as AzureO1Config from "./AzureO1Config.ts"
+export * as Credential from "./Credential.ts"
 export * as ModelProfile from "./ModelProfile.ts"
 export * as O1Call from "./O1Call.ts"
 export * from "./O1Error.ts"

@@ -397,7 +397,8 @@ describe("O1Policy", () => {
             "timeout total (limit: 15m)",
             "└─ retry (schedule: custom, retryAfter: 2m)",
             "   └─ circuit-breaker \"my-o1\" (trip: 5 failures in a row, open: 30s, probes: 3, lease: 2m)",
-            "      └─ timeout phases (first: dynamic, idle: 2m)"
+            "      └─ timeout phases (first: dynamic, idle: 2m)",
+            "         └─ route (afterTimeout: background)"
           ].join("\n")
         )
       }).pipe(Effect.provide(O1Policy.layer)))

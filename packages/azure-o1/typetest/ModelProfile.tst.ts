@@ -2,7 +2,7 @@ import {
   assistant,
   developer,
   imagePart,
-  ModelProfile,
+  type ModelProfile,
   type O1Request,
   textPart,
   user

@@ -4,7 +4,8 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { type Attempt, O1Error } from "../O1Error.ts"
 
-const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
+/** How something ended, in one word. */
+export const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
   if (Exit.isSuccess(exit)) return "success"
   const error = Cause.findErrorOption(exit.cause)
   if (Option.isSome(error)) return O1Error.label(error.value)

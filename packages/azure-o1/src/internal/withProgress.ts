@@ -28,6 +28,8 @@ class Progress {
   private readonly startedAt: bigint
   private phase: Waiting["phase"] = "attempt"
   private events: Array<ProgressEvent> = []
+  /** There has been content. */
+  begun = false
   wake: () => void = constVoid
 
   constructor(startedAt: bigint) {
@@ -48,6 +50,7 @@ class Progress {
     const error = Cause.findErrorOption(event.cause)
     if (Option.isSome(error) && O1Error.is(error.value)) {
       this.report({ _tag: "Retrying", attempt: event.attempt, error: error.value, delay: event.delay })
+      if (this.begun) this.report({ _tag: "Restarted", error: error.value })
     }
   }
 
@@ -89,8 +92,8 @@ const awaitEither = (
   })
 
 /**
- * Adds the progress of a call to its content. Until the first content the two are waited for together; from then on nothing
- * is started again, so that content is pulled without any detour.
+ * Adds the progress of a call to its content. Until the first content the two are waited for together; from then on content
+ * is pulled without any detour, and progress comes with it.
  */
 export const withProgress = (content: Stream.Stream<AttemptEvent, O1Error>): Stream.Stream<O1Event, O1Error> =>
   Stream.fromChannel(Channel.fromTransform((_: unknown, scope) =>
@@ -107,18 +110,22 @@ export const withProgress = (content: Stream.Stream<AttemptEvent, O1Error>): Str
       )
       const ticker = yield* Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(interval), progress.tick)), scope)
       let pulling: ContentFiber | undefined
-      let begun = false
 
+      // what happened while the content was waited for comes before it
+      const afterwards: Pull.Pull<NonEmptyReadonlyArray<O1Event>, O1Error> = Effect.map(
+        upstream,
+        (content) => progress.waiting ? Arr.appendAll(progress.taken(), content) : content
+      )
       const next: Pull.Pull<NonEmptyReadonlyArray<O1Event>, O1Error> = Effect.suspend(() => {
         const events = progress.taken()
         if (Arr.isReadonlyArrayNonEmpty(events)) return Effect.succeed(events)
-        return begun ? upstream : beforeContent
+        return progress.begun ? afterwards : beforeContent
       })
       const beforeContent: typeof next = Effect.gen(function*() {
         pulling ??= yield* Effect.forkIn(upstream, scope, { startImmediately: true })
         const exit = pulling.pollUnsafe() ?? (yield* awaitEither(pulling, progress))
         if (exit === undefined || progress.waiting) return yield* next
-        begun = true
+        progress.begun = true
         ticker.interruptUnsafe()
         return yield* exit
       })

@@ -36,16 +36,16 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { AzureO1 } from "../AzureO1.ts"
+import { fromFaces, tokensOf } from "../internal/faces.ts"
 import * as ModelProfile from "../ModelProfile.ts"
 import type { O1Error } from "../O1Error.ts"
 import type { AttemptEvent, O1Completion } from "../O1Event.ts"
 import { type CallOptions, O1Policy } from "../O1Policy.ts"
-import { messageText, type O1Request } from "../O1Request.ts"
+import { messageText, type O1Request, user } from "../O1Request.ts"
 import { O1Transport } from "../O1Transport.ts"
-import { emulate } from "../wire/chat.ts"
+import { emulate } from "../wire/answer.ts"
 
 /**
  * What was asked.
@@ -78,10 +78,12 @@ const completionOf = (text: string, overrides: Partial<O1Completion> | undefined
   id: "chatcmpl-test",
   model: "o1-2024-12-17",
   text,
+  reasoning: undefined,
   refusal: undefined,
   finishReason: "stop",
   toolCalls: [],
   usage: { input: 10, cachedInput: 0, output: 20, reasoning: 15 },
+  warnings: [],
   requestId: "test",
   region: "test",
   ...overrides
@@ -91,6 +93,9 @@ const show = ({ messages }: O1Request): string => {
   const content = messageText(messages[messages.length - 1]!)
   return content.length > 60 ? `${content.slice(0, 60)}...` : content
 }
+
+/** What the record shows where a response was resumed. */
+const resumption: O1Request = { messages: [user("(resumed)")] }
 
 /** Plays a script: finds the step of a call, and keeps the record. */
 class Script {
@@ -114,6 +119,11 @@ class Script {
 
   complete(request: O1Request, options?: CallOptions): Effect.Effect<O1Completion, O1Error> {
     return Effect.suspend(() => this.next({ request, options, face: "complete" }).complete)
+  }
+
+  /** What is resumed is the next step that is not for particular requests. */
+  resume(): Stream.Stream<AttemptEvent, O1Error> {
+    return this.stream(resumption)
   }
 
   stream(request: O1Request, options?: CallOptions): Stream.Stream<AttemptEvent, O1Error> {
@@ -184,16 +194,15 @@ export class AzureO1Test extends Context.Service<AzureO1Test, {
   static readonly layer = (steps: ReadonlyArray<Step>): Layer.Layer<AzureO1 | AzureO1Test> =>
     Layer.effectContext(Effect.sync(() => {
       const script = new Script(steps)
-      return Context.make(AzureO1, {
-        complete: (request, options) => script.complete(request, options),
-        stream: (request, options) => script.stream(request, options),
-        tokens: (request, options) =>
-          script.stream(request, options).pipe(
-            Stream.filterMap((event) =>
-              event._tag === "TextDelta" ? Result.succeed(event.text) : Result.fail(undefined)
-            )
-          )
-      }).pipe(Context.add(AzureO1Test, { calls: Effect.sync(() => [...script.calls]) }))
+      return Context.make(
+        AzureO1,
+        fromFaces({
+          complete: (request, options) => script.complete(request, options),
+          stream: (request, options) => script.stream(request, options),
+          tokens: (request, options) => tokensOf(script.stream(request, options)),
+          resume: () => script.resume()
+        })
+      ).pipe(Context.add(AzureO1Test, { calls: Effect.sync(() => [...script.calls]) }))
     }))
 
   /** The client with a mocked wire: each step is one attempt, under the production policy or the one that is given. */
@@ -210,9 +219,10 @@ export class AzureO1Test extends Context.Service<AzureO1Test, {
       const script = new Script(steps)
       return Context.make(O1Transport, {
         deployment: options?.deployment ?? "o1",
-        profile: options?.profile ?? ModelProfile.o1,
+        profile: () => options?.profile ?? ModelProfile.o1,
         complete: (request) => script.complete(request),
-        stream: (request) => script.stream(request)
+        stream: (request) => script.stream(request),
+        resume: () => script.resume()
       }).pipe(Context.add(AzureO1Test, { calls: Effect.sync(() => [...script.calls]) }))
     }))
     return AzureO1.layerServices.pipe(

@@ -1,9 +1,36 @@
-import type * as Headers from "effect/http/Headers"
 import { type Details, O1ContentFilterError, type O1Error, O1OutputLimitError, O1ProtocolError } from "../O1Error.ts"
 import type { AttemptEvent, O1Completion, Usage } from "../O1Event.ts"
-import type { O1Request, ToolCall } from "../O1Request.ts"
+import type { Message, O1Request, ResponseFormat, ToolCall } from "../O1Request.ts"
+import type { Answer, Origin } from "./answer.ts"
 import * as errors from "./errors.ts"
 import * as json from "./json.ts"
+
+const contentOf = ({ content }: Message): unknown =>
+  typeof content === "string" ?
+    content :
+    content.map((part) =>
+      part.type === "text" ? part : { type: "image_url", image_url: { url: part.url, detail: part.detail } }
+    )
+
+const messageOf = (message: Message): unknown => ({
+  role: message.role,
+  content: contentOf(message),
+  ...message.role === "tool" ? { tool_call_id: message.toolCallId } : {},
+  ...message.role === "assistant" && message.toolCalls !== undefined && message.toolCalls.length > 0
+    ? {
+      tool_calls: message.toolCalls.map(({ arguments: args, id, name }) => ({
+        id,
+        type: "function",
+        function: { name, arguments: args }
+      }))
+    }
+    : {}
+})
+
+const formatOf = (format: ResponseFormat): unknown =>
+  typeof format === "string"
+    ? { type: format === "json" ? "json_object" : "text" }
+    : { type: "json_schema", json_schema: { strict: true, ...format } }
 
 /** The body of a Chat Completions request; `model` is for the v1 path, where the deployment is not in the URL. */
 export const encode = (
@@ -12,23 +39,19 @@ export const encode = (
 ): string =>
   JSON.stringify({
     model: options.model,
-    messages: request.messages.map(({ content, role }) => ({ role, content })),
+    messages: request.messages.map(messageOf),
     reasoning_effort: request.reasoningEffort,
     max_completion_tokens: request.maxCompletionTokens,
     user: request.user,
-    ...options.stream ? { stream: true, stream_options: { include_usage: true } } : {}
+    tools: request.tools?.map((tool) => ({ type: "function", function: { strict: true, ...tool } })),
+    tool_choice: typeof request.toolChoice === "object"
+      ? { type: "function", function: request.toolChoice }
+      : request.toolChoice,
+    parallel_tool_calls: request.parallelToolCalls,
+    response_format: request.responseFormat === undefined ? undefined : formatOf(request.responseFormat),
+    ...options.stream ? { stream: true, stream_options: { include_usage: true } } : {},
+    ...request.extra
   })
-
-/** Where an answer came from, for its completion and its errors. */
-export interface Origin {
-  readonly headers: Headers.Headers
-  readonly status: number
-  readonly deployment: string
-  /** milliseconds since the epoch */
-  readonly now: number
-  /** takes out what the service must not get us to repeat */
-  readonly redact: (text: string) => string
-}
 
 const usageOf = (usage: unknown): Usage | undefined => {
   const input = json.number(json.at(usage, "prompt_tokens"))
@@ -42,15 +65,15 @@ const usageOf = (usage: unknown): Usage | undefined => {
   }
 }
 
-/**
- * What has come of an answer so far, and what it amounts to at the end. One for both forms: a plain answer is taken in as
- * one chunk whose message stands for the delta.
- */
-export class ChatAnswer {
+/** An answer of Chat Completions. In one piece, its message stands for the delta. */
+export class ChatAnswer implements Answer {
+  /** Only `[DONE]` and the end of the connection tell. */
+  readonly ended = false
   private readonly origin: Origin
   private id = ""
   private model = ""
   private text = ""
+  private reasoning = ""
   private refusal = ""
   private finishReason: string | undefined = undefined
   private usage: Usage | undefined = undefined
@@ -61,26 +84,29 @@ export class ChatAnswer {
     this.origin = origin
   }
 
-  /** The model has said why it stopped: what may still come is usage and a late verdict of the filter. */
   get finished(): boolean {
     return this.finishReason !== undefined
   }
 
   get details(): Details {
+    const origin = errors.origin(this.origin.headers)
     return {
-      ...errors.origin(this.origin.headers),
+      ...origin,
+      model: this.model === "" ? origin.model : this.model,
       deployment: this.origin.deployment,
       status: this.origin.status,
       partialText: this.text
     }
   }
 
-  /** Takes in one chunk of a stream and gives what it adds. Fields that are not known, and chunks without choices, are let by. */
-  take(chunk: unknown): ReadonlyArray<AttemptEvent> {
+  takeWhole(body: unknown, events: Array<AttemptEvent>): void {
+    this.take(body, events)
+  }
+
+  take(chunk: unknown, events: Array<AttemptEvent>): void {
     this.id ||= json.string(json.at(chunk, "id")) ?? ""
     this.model ||= json.string(json.at(chunk, "model")) ?? ""
     this.usage = usageOf(json.at(chunk, "usage")) ?? this.usage
-    const events: Array<AttemptEvent> = []
     for (const choice of json.array(json.at(chunk, "choices"))) {
       // a filter's chunk has no delta
       this.takeDelta(json.at(choice, "delta") ?? json.at(choice, "message"), events)
@@ -91,12 +117,14 @@ export class ChatAnswer {
       // a block that comes late overrules the reason that was given first
       if (reason !== undefined && this.finishReason !== "content_filter") this.finishReason = reason
     }
-    return events
   }
 
   private takeDelta(delta: unknown, events: Array<AttemptEvent>): void {
     const reasoning = json.string(json.at(delta, "reasoning_content"))
-    if (reasoning) events.push({ _tag: "ReasoningDelta", text: reasoning })
+    if (reasoning) {
+      this.reasoning += reasoning
+      events.push({ _tag: "ReasoningDelta", text: reasoning })
+    }
     const text = json.string(json.at(delta, "content"))
     if (text) {
       this.text += text
@@ -122,54 +150,29 @@ export class ChatAnswer {
     })
   }
 
-  /** What the answer amounts to when nothing more comes. Only one that the service has ended is a completion. */
   end(): O1Completion | O1Error {
-    const { details, finishReason, origin, text, usage } = this
+    const { details, finishReason, origin, reasoning, refusal, text, usage } = this
     if (finishReason === undefined) return new O1ProtocolError({ kind: "truncated", ...details })
     if (finishReason === "content_filter") {
       return new O1ContentFilterError({ kind: "completion", categories: Array.from(this.filtered), ...details })
     }
     const toolCalls = Array.from(this.toolCalls.values())
-    if (finishReason === "length" && text === "" && this.refusal === "" && toolCalls.length === 0) {
+    if (finishReason === "length" && text === "" && refusal === "" && toolCalls.length === 0) {
       return new O1OutputLimitError({ kind: "reasoning-exhausted", usage, ...details })
     }
+    const { region, requestId } = errors.origin(origin.headers)
     return {
       id: this.id,
       model: this.model,
       text,
-      refusal: this.refusal === "" ? undefined : this.refusal,
+      reasoning: reasoning === "" ? undefined : reasoning,
+      refusal: refusal === "" ? undefined : refusal,
       finishReason,
       toolCalls,
       usage,
-      ...errors.origin(origin.headers)
+      warnings: [],
+      requestId,
+      region
     }
   }
 }
-
-const isHtml = (headers: Headers.Headers, body: string): boolean =>
-  (headers["content-type"] ?? "").includes("html") || /^\s*<(!doctype|html)/i.test(body)
-
-/** The answer in one piece that a 200 brought, or what it is instead. */
-export const decode = (body: string, origin: Origin): O1Completion | O1Error => {
-  const parsed = json.parse(body)
-  if (errors.isErrorBody(parsed)) return errors.fromResponse({ ...origin, body })
-  const answer = new ChatAnswer(origin)
-  if (typeof parsed !== "object" || parsed === null) {
-    const kind = body.trim() === ""
-      ? "truncated"
-      : isHtml(origin.headers, body)
-      ? "unexpected-content-type"
-      : "malformed"
-    return new O1ProtocolError({ kind, ...answer.details })
-  }
-  answer.take(parsed)
-  return answer.end()
-}
-
-/** What a completion would have looked like as a stream. */
-export const emulate = (completion: O1Completion): ReadonlyArray<AttemptEvent> => [
-  ...completion.text === "" ? [] : [{ _tag: "TextDelta", text: completion.text } as const],
-  ...completion.refusal === undefined ? [] : [{ _tag: "RefusalDelta", text: completion.refusal } as const],
-  ...completion.toolCalls.map((call, index) => ({ _tag: "ToolCallDelta", index, ...call }) as const),
-  { _tag: "Finished", completion }
-]

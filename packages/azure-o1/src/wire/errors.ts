@@ -84,7 +84,11 @@ const statusOfCode: { readonly [code: string]: number } = {
   invalid_api_key: 401,
   permissiondenied: 401,
   service_unavailable: 503,
-  overloaded: 503
+  overloaded: 503,
+  vector_store_timeout: 408,
+  bio_policy: 400,
+  data_residency_mismatch: 400,
+  misalignment_policy_violation: 400
 }
 
 /** A 200 says nothing of the error inside it: then its code does. */
@@ -110,10 +114,14 @@ const numberIn = (message: string, pattern: RegExp): number | undefined => {
 const unsupportedCodes = new Set(["unsupported_parameter", "unsupported_value", "unknown_parameter"])
 const contextCodes = new Set(["context_length_exceeded", "string_above_max_length"])
 
+/** Policies of the service, other than the content filter's, that a prompt can offend. */
+const policyCodes = new Set(["bio_policy", "misalignment_policy_violation"])
+
 const badRequest = ({ code, error, message, param }: Told, details: Details): O1Error => {
   if (code === "content_filter" || code === "responsibleaipolicyviolation") {
     return new O1ContentFilterError({ kind: "prompt", categories: filteredCategories(filterResult(error)), ...details })
   }
+  if (policyCodes.has(code)) return new O1ContentFilterError({ kind: "prompt", categories: [code], ...details })
   if (contextCodes.has(code) || /maximum context length/i.test(message)) {
     return new O1RequestError({
       kind: "context-length",
@@ -190,9 +198,14 @@ const requestIdHeaders = ["apim-request-id", "x-request-id", "x-ms-request-id", 
 /** What every answer tells about where it came from. */
 export const origin = (
   headers: Headers.Headers
-): { readonly requestId: string | undefined; readonly region: string | undefined } => ({
+): {
+  readonly requestId: string | undefined
+  readonly region: string | undefined
+  readonly model: string | undefined
+} => ({
   requestId: requestIdHeaders.map((name) => headers[name]).find((id) => id !== undefined && id !== ""),
-  region: headers["x-ms-region"]
+  region: headers["x-ms-region"],
+  model: headers["x-ms-served-model"]
 })
 
 const shouldRetry = (headers: Headers.Headers): boolean | undefined => {

@@ -74,7 +74,9 @@ describe("against FakeAzure, over sockets", () => {
           messages: [{ role: "user", content: "hello" }],
           reasoning_effort: "high",
           max_completion_tokens: 1000,
-          user: "u"
+          user: "u",
+          stream: true,
+          stream_options: { include_usage: true }
         })
         assert.deepInclude(asked!.headers, { "api-key": "fake-key", "content-type": "application/json" })
       })))
@@ -130,10 +132,13 @@ describe("against FakeAzure, over sockets", () => {
           const events = yield* Stream.runCollect(o1.stream(request))
           assert.deepStrictEqual(
             events.map((event) => event._tag === "Started" ? event.transport : event._tag),
-            ["stream", "plain", "TextDelta", "Finished"]
+            ["stream", "background", "plain", "TextDelta", "Finished"]
           )
           assert.strictEqual(yield* text(o1), "Hello, world.")
-          assert.deepStrictEqual((yield* azure.requests).map(({ stream }) => stream), [true, false, false])
+          assert.deepStrictEqual(
+            (yield* azure.requests).map(({ path, stream }) => path.endsWith("/responses") ? "background" : stream),
+            [true, "background", false, false]
+          )
         })))
 
     it.live("the plain answer is surrounded by the policy as any other", () =>
@@ -146,7 +151,10 @@ describe("against FakeAzure, over sockets", () => {
         (o1, azure) =>
           Effect.gen(function*() {
             assert.strictEqual(yield* text(o1), "at last")
-            assert.deepStrictEqual((yield* azure.requests).map(({ stream }) => stream), [true, false, false, false])
+            assert.deepStrictEqual(
+              (yield* azure.requests).map(({ path, stream }) => path.endsWith("/responses") ? "background" : stream),
+              [true, "background", false, false, false]
+            )
           })
       ))
   })
@@ -210,7 +218,7 @@ describe("against FakeAzure, over sockets", () => {
       [
         "an end before the first token",
         FakeAzure.broken("truncate", 0),
-        "O1ProtocolError/malformed",
+        "O1ProtocolError/truncated",
         "O1ProtocolError/truncated"
       ]
     ]
@@ -292,7 +300,11 @@ describe("against FakeAzure, over sockets", () => {
             "O1ConnectionError/reset"
           ]
         )
-        assert.strictEqual((yield* azure.requests).length, 5)
+        assert.deepStrictEqual(
+          (yield* azure.requests).map(({ path }) => path.split("/").at(-1)),
+          ["completions", "completions", "completions", "responses", "completions", "completions"],
+          "after a timeout the background is asked for first"
+        )
         assert.isTrue((yield* azure.requests)[2]!.abandoned(), "the attempt that timed out was cancelled on the wire")
       })))
 

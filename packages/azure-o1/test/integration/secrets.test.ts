@@ -114,6 +114,6 @@ describe("the key", () => {
       }
       const [asked] = yield* azure.requests
       assert.strictEqual(asked!.headers["api-key"], key, "and yet it was sent")
-      assert.strictEqual(Redacted.value(azure.config.apiKey), key)
+      assert.strictEqual(Redacted.value(azure.config.apiKey!), key)
     }).pipe(Effect.provide([FakeAzure.layer({ apiKey: key }), AzureO1Node.layerHttpClient])))
 })

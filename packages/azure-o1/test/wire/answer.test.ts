@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
+import { identity } from "effect/Function"
 import { Headers } from "effect/http"
 import * as Schema from "effect/Schema"
 import { O1ConnectionError, O1Error } from "../../src/O1Error.ts"
 import type { AttemptEvent, Finished } from "../../src/O1Event.ts"
-import { decode, emulate, type Origin } from "../../src/wire/chat.ts"
-import { ChatStream } from "../../src/wire/chatStream.ts"
+import { type Answer, AnswerStream, decode as decodeWith, emulate, type Origin } from "../../src/wire/answer.ts"
+import { ChatAnswer } from "../../src/wire/chat.ts"
+import { ResponsesAnswer } from "../../src/wire/responses.ts"
 import cases from "../fixtures/azure-wire-cases.json" with { type: "json" }
 
 interface Case {
@@ -19,6 +21,10 @@ interface Case {
     readonly categories?: ReadonlyArray<string>
     readonly outcome: string
     readonly retryable?: boolean
+    readonly reasoningSummary?: string
+    readonly lastSequenceNumber?: number
+    readonly resumeRequest?: string
+    readonly afterCursor?: number
   }
 }
 
@@ -30,8 +36,12 @@ const origin: Origin = {
   redact: (text) => text
 }
 
-const play = (pieces: ReadonlyArray<Uint8Array>) => {
-  const answer = new ChatStream(origin)
+const streamOf = (answer: Answer = new ChatAnswer(origin)) => new AnswerStream(answer, origin, identity)
+
+const decode = (body: string, origin: Origin) => decodeWith(new ChatAnswer(origin), body, origin)
+
+const play = (pieces: ReadonlyArray<Uint8Array>, answerOf: Answer = new ChatAnswer(origin)) => {
+  const answer = streamOf(answerOf)
   const events: Array<AttemptEvent> = []
   for (const piece of pieces) {
     answer.feed(piece)
@@ -53,6 +63,7 @@ const textOf = (events: ReadonlyArray<AttemptEvent>): string =>
 const labels: Record<string, string> = {
   ContentFiltered: "O1ContentFilterError/completion",
   ServerError: "O1ServerError/internal",
+  RateLimited: "O1RateLimitError/requests",
   StreamTruncated: "O1ProtocolError/truncated",
   MalformedStream: "O1ProtocolError/malformed"
 }
@@ -64,7 +75,7 @@ const stop = chunk({ delta: {}, finish_reason: "stop" })
 const finished = (outcome: Finished | O1Error): Finished["completion"] =>
   O1Error.is(outcome) ? assert.fail(outcome.message) : outcome.completion
 
-describe("wire/chatStream", () => {
+describe("wire/answer", () => {
   const chat = (cases.cases as ReadonlyArray<Case>).filter(({ api }) => api === "chat")
 
   it("there are cases", () => {
@@ -98,8 +109,45 @@ describe("wire/chatStream", () => {
     })
   }
 
+  describe("Responses", () => {
+    const responses = (cases.cases as ReadonlyArray<Case>).filter(({ api }) => api === "responses")
+
+    it("there are cases", () => {
+      assert.isAtLeast(responses.length, 7)
+    })
+
+    for (const { expect, name, wire } of responses) {
+      it(name, () => {
+        for (const size of [1, 7, 64, 1 << 20]) {
+          const answer = new ResponsesAnswer(origin)
+          if (expect.afterCursor !== undefined) answer.sequence = expect.afterCursor
+          const { events, outcome } = play(cut(wire, size), answer)
+          if (expect.text !== undefined) assert.strictEqual(textOf(events), expect.text)
+          if (expect.lastSequenceNumber !== undefined) {
+            assert.strictEqual(answer.sequence, expect.lastSequenceNumber)
+          }
+          if (expect.outcome === "resume") {
+            assert.strictEqual(O1Error.label(outcome), "O1ProtocolError/truncated")
+            assert.include(expect.resumeRequest, `/${answer.id}?stream=true&starting_after=${answer.sequence}`)
+            continue
+          }
+          if (expect.outcome.startsWith("error:")) {
+            assert.strictEqual(O1Error.label(outcome), labels[expect.outcome.slice("error:".length)])
+            assert.strictEqual(O1Error.isTransient(outcome as O1Error), expect.retryable)
+            assert.strictEqual((outcome as O1Error).partialText, expect.text ?? "")
+            continue
+          }
+          const completion = finished(outcome)
+          assert.strictEqual(completion.text, expect.text)
+          assert.strictEqual(completion.reasoning, expect.reasoningSummary)
+          if (expect.usage) assert.deepEqual(completion.usage, { ...expect.usage, cachedInput: 0 })
+        }
+      })
+    }
+  })
+
   it("deltas come out as they come in", () => {
-    const answer = new ChatStream(origin)
+    const answer = streamOf()
     const seen = ["Hel", "lo"].map((text) => {
       answer.feed(Buffer.from(delta(text)))
       return textOf(answer.taken())
@@ -109,7 +157,7 @@ describe("wire/chatStream", () => {
   })
 
   it("[DONE] ends it; what comes after is left alone", () => {
-    const answer = new ChatStream(origin)
+    const answer = streamOf()
     answer.feed(Buffer.from(`${delta("a")}${stop}data: [DONE]\n\n${delta("b")}`))
     assert.strictEqual(finished(answer.outcome!).text, "a")
     assert.strictEqual(textOf(answer.taken()), "a")
@@ -121,7 +169,7 @@ describe("wire/chatStream", () => {
   })
 
   it("a connection that breaks after the reason to stop has brought the whole answer", () => {
-    const answer = new ChatStream(origin)
+    const answer = streamOf()
     answer.feed(Buffer.from(`${delta("a")}${stop}`))
     assert.isTrue(answer.complete)
     answer.fail(new O1ConnectionError({ kind: "reset" }))
@@ -129,7 +177,7 @@ describe("wire/chatStream", () => {
   })
 
   it("a connection that breaks before keeps the text so far", () => {
-    const answer = new ChatStream(origin)
+    const answer = streamOf()
     answer.feed(Buffer.from(delta("a")))
     answer.fail(new O1ConnectionError({ kind: "reset" }))
     assert.deepInclude(answer.outcome, { kind: "reset", partialText: "a", requestId: "r", deployment: "my-o1" })

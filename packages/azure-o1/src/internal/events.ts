@@ -1,0 +1,123 @@
+import { Policy, Timeout } from "@effect-resilience/core"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Clocks } from "../AzureO1Config.ts"
+import { O1Error, O1ProtocolError, O1TimeoutError } from "../O1Error.ts"
+import type { AttemptEvent } from "../O1Event.ts"
+import type { AnswerStream, Origin } from "../wire/answer.ts"
+import type { Connection, Received } from "./connection.ts"
+
+/** After the model has said why it stopped, the rest (usage, the filter's last word) is awaited no longer than this. */
+const graceAfterFinish = "5 seconds"
+
+/** After the end of the answer, the end of the connection is awaited this long, so that it can be used again. */
+const graceAfterDone = "100 millis"
+
+type Bytes = Pull.Pull<NonEmptyReadonlyArray<Uint8Array>, O1Error>
+type Events = Pull.Pull<NonEmptyReadonlyArray<AttemptEvent>, O1Error>
+
+/** The bytes of an answer, with the limits of its phases. */
+const bytesOf = (
+  { origin, response }: Received,
+  { byteIdle, firstByte }: Clocks,
+  { fromClient }: Connection
+): Stream.Stream<Uint8Array, O1Error> => {
+  const bytes = Stream.mapError(response.stream, fromClient)
+  if (byteIdle === undefined && firstByte === undefined) return bytes
+  return Policy.mapError(
+    Timeout.phases({ first: firstByte, idle: byteIdle }),
+    Timeout.isTimeoutExceeded,
+    ({ limit, phase }) =>
+      new O1TimeoutError({ kind: phase === "first" ? "first-byte" : "byte-idle", limit, deployment: origin.deployment })
+  ).stream(bytes)
+}
+
+const isEventStream = ({ origin }: Received): boolean =>
+  (origin.headers["content-type"] ?? "").includes("text/event-stream")
+
+/** How a stream goes on after its connection broke: another connection, or nothing more to read because the answer is there. */
+export type Resume = (error: O1Error, answer: AnswerStream) => Effect.Effect<Received | undefined, O1Error, Scope.Scope>
+
+/**
+ * The events of an answer, from the bytes of one connection, or with `resume` of several: whoever reads does not see where
+ * one ends and the next begins.
+ */
+export const events = (options: {
+  readonly open: Effect.Effect<Received, O1Error, Scope.Scope>
+  readonly answer: (origin: Origin) => AnswerStream
+  readonly resume?: Resume | undefined
+  readonly clocks: Clocks
+  readonly connection: Connection
+}): Stream.Stream<AttemptEvent, O1Error> =>
+  Stream.fromChannel(Channel.fromTransform((_: unknown, scope) =>
+    Effect.gen(function*() {
+      const { clocks, connection, resume } = options
+      let connected = Scope.forkUnsafe(scope)
+      const read = (received: Received): Effect.Effect<Bytes> =>
+        Channel.toPullScoped(Stream.toChannel(bytesOf(received, clocks, connection)), connected)
+
+      const received = yield* Scope.provide(options.open, connected)
+      const answer = options.answer(received.origin)
+      let bytes: Bytes = Cause.done()
+      // a stream was asked for, and something in one piece came
+      if (isEventStream(received)) bytes = yield* read(received)
+      else answer.whole(yield* connection.text(received))
+
+      const reconnect = (error: O1Error): Events =>
+        Effect.gen(function*() {
+          yield* Scope.close(connected, Exit.void)
+          connected = Scope.forkUnsafe(scope)
+          const again = yield* Scope.provide(resume!(error, answer), connected)
+          if (again !== undefined) {
+            bytes = yield* read(again)
+          }
+          return yield* emit
+        })
+      const broken = (error: O1Error): Events => {
+        if (resume !== undefined && answer.broken) return reconnect(error)
+        answer.fail(error)
+        return emit
+      }
+      const pull: Events = Effect.suspend(() =>
+        Pull.matchEffect(
+          answer.complete
+            ? Effect.timeoutOrElse(bytes, { duration: graceAfterFinish, orElse: () => Cause.done() })
+            : bytes,
+          {
+            onSuccess: (chunks): Events => {
+              for (const chunk of chunks) answer.feed(chunk)
+              return emit
+            },
+            onDone: (): Events => {
+              answer.flush()
+              if (resume !== undefined && answer.broken) return reconnect(new O1ProtocolError({ kind: "truncated" }))
+              answer.end()
+              return emit
+            },
+            onFailure: (cause): Events => {
+              const failure = cause.reasons.find(Cause.isFailReason)
+              return failure === undefined ? Effect.failCause(cause) : broken(failure.error)
+            }
+          }
+        )
+      )
+      const emit: Events = Effect.suspend((): Events => {
+        const ready = answer.taken()
+        if (Arr.isReadonlyArrayNonEmpty(ready)) return Effect.succeed(ready)
+        if (answer.outcome === undefined) return pull
+        if (O1Error.is(answer.outcome)) return Effect.fail(answer.outcome)
+        return Effect.andThen(
+          Effect.ignore(Effect.timeoutOption(Effect.forever(bytes), graceAfterDone)),
+          Cause.done()
+        )
+      })
+      return emit
+    })
+  ))

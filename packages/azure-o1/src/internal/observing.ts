@@ -1,0 +1,137 @@
+import type { Telemetry } from "@effect-resilience/core"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { O1Error } from "../O1Error.ts"
+import type { O1Completion, Transport } from "../O1Event.ts"
+import type { AttemptObservation, O1Observation } from "../O1Observation.ts"
+import type { ReasoningEffort } from "../O1Request.ts"
+import { outcomeOf } from "./history.ts"
+
+/**
+ * Measures one call, where somebody observes. A policy tells of an attempt of a stream until its first content, so that what it
+ * calls the attempt's duration is the time to the first output, and the attempt itself goes on until the stream ends.
+ */
+export class Observing {
+  private readonly observer: (observation: O1Observation) => void
+  private readonly face: "complete" | "stream"
+  private readonly deployment: string
+  private readonly effort: ReasoningEffort | undefined
+  private readonly startedAt: bigint
+  private attemptStartedAt: bigint
+  private attempts = 0
+  private transport: Transport | undefined = undefined
+  private headers: Duration.Duration | undefined = undefined
+  private committed: Duration.Duration | undefined = undefined
+  private callFirstOutput: Duration.Duration | undefined = undefined
+
+  constructor(options: {
+    readonly observer: (observation: O1Observation) => void
+    readonly face: "complete" | "stream"
+    readonly deployment: string
+    readonly effort: ReasoningEffort | undefined
+    readonly now: bigint
+  }) {
+    this.observer = options.observer
+    this.face = options.face
+    this.deployment = options.deployment
+    this.effort = options.effort
+    this.startedAt = options.now
+    this.attemptStartedAt = options.now
+  }
+
+  /** Something goes out. */
+  sent(transport: Transport): void {
+    this.transport = transport
+  }
+
+  /** The headers of the answer are here. */
+  received(now: bigint): void {
+    this.headers ??= Duration.nanos(now - this.attemptStartedAt)
+  }
+
+  /** An attempt has come to the wire. */
+  began(now: bigint): void {
+    this.attemptStartedAt = now
+    this.headers = undefined
+    this.committed = undefined
+  }
+
+  readonly listener: Telemetry.Listener = (event) => {
+    if (event._tag !== "AttemptEnded") return
+    this.attempts = event.attempt
+    if (this.face === "stream" && Exit.isSuccess(event.exit)) {
+      this.committed = event.duration
+      return
+    }
+    this.tellAttempt(event.exit, event.duration)
+  }
+
+  /** The call has ended. */
+  readonly ended = (
+    exit: Exit.Exit<unknown, O1Error>,
+    completion: O1Completion | undefined
+  ): Effect.Effect<void> =>
+    Effect.map(Clock.monotonicTimeNanos, (now) => {
+      if (this.committed !== undefined) {
+        this.callFirstOutput = Duration.sum(
+          Duration.nanos(this.attemptStartedAt - this.startedAt),
+          this.committed
+        )
+        this.tellAttempt(exit, Duration.nanos(now - this.attemptStartedAt), completion)
+      }
+      const error = errorOf(exit)
+      this.tell({
+        _tag: "Call",
+        deployment: this.deployment,
+        model: completion?.model ?? error?.model,
+        effort: this.effort,
+        outcome: outcomeOf(exit),
+        attempts: this.attempts,
+        firstOutput: this.callFirstOutput,
+        total: Duration.nanos(now - this.startedAt),
+        usage: completion?.usage ?? (error?._tag === "O1OutputLimitError" ? error.usage : undefined)
+      })
+    })
+
+  private tellAttempt(
+    exit: Exit.Exit<unknown, unknown>,
+    total: Duration.Duration,
+    completion: O1Completion | undefined = completionOf(exit)
+  ): void {
+    const observation: AttemptObservation = {
+      _tag: "Attempt",
+      deployment: this.deployment,
+      model: completion?.model ?? errorOf(exit)?.model,
+      effort: this.effort,
+      attempt: this.attempts,
+      transport: this.transport,
+      outcome: outcomeOf(exit),
+      headers: this.headers,
+      firstOutput: this.committed,
+      total
+    }
+    this.tell(observation)
+  }
+
+  /** Whoever observes must not be able to break a call. */
+  private tell(observation: O1Observation): void {
+    try {
+      this.observer(observation)
+    } catch {
+      // there is nobody to tell
+    }
+  }
+}
+
+const errorOf = (exit: Exit.Exit<unknown, unknown>): O1Error | undefined => {
+  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+  return O1Error.is(error) ? error : undefined
+}
+
+const completionOf = (exit: Exit.Exit<unknown, unknown>): O1Completion | undefined =>
+  Exit.isSuccess(exit) && typeof exit.value === "object" && exit.value !== null && "finishReason" in exit.value
+    ? exit.value as O1Completion
+    : undefined

@@ -1,0 +1,284 @@
+import { Backoff, Retry } from "@effect-resilience/core"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Headers from "effect/http/Headers"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { type AzureO1Config, hasBackground } from "../AzureO1Config.ts"
+import { O1Error, O1ProtocolError, O1RequestError, type ResumeToken } from "../O1Error.ts"
+import type { AttemptEvent, O1Completion, ProgressEvent } from "../O1Event.ts"
+import type { O1Request } from "../O1Request.ts"
+import { AnswerStream } from "../wire/answer.ts"
+import * as errors from "../wire/errors.ts"
+import * as json from "../wire/json.ts"
+import * as wire from "../wire/responses.ts"
+import { type Call, CurrentCall } from "./call.ts"
+import { baseOf, type Connection, type Received, started } from "./connection.ts"
+import { events } from "./events.ts"
+import { CurrentProgress } from "./progress.ts"
+
+/** How often in a row a response that goes on without us is asked for in vain before we give up. */
+const patience = 5
+
+/** The service is told that nobody waits any more; longer than this it is not tried. */
+const cancelLimit = "10 seconds"
+
+const report = (event: ProgressEvent): Effect.Effect<void> => Effect.map(CurrentProgress, (tell) => tell?.(event))
+
+/** The service keeps the response, so that asking for it again costs nothing but the question. */
+const patiently = Retry.make<O1Error>({
+  name: "responses",
+  schedule: Schedule.max([Backoff.exponential({ base: "500 millis", cap: "8 seconds" }), Schedule.recurs(patience)])
+})
+
+/** The Responses API: the ways in which one attempt is made. */
+export const make = (
+  config: AzureO1Config,
+  connection: Connection,
+  seal: (completion: O1Completion) => O1Completion
+) => {
+  const { apiVersion, clocks = {}, deployment, endpoint, pollInterval = "2 seconds", store = true } = config
+  const base = baseOf(endpoint)
+  const root = apiVersion === undefined ? `${base}/openai/v1/responses` : `${base}/openai/responses`
+
+  const urlOf = (id: string, action: string, query: Record<string, string> = {}): string => {
+    const search = new URLSearchParams(apiVersion === undefined ? query : { ...query, "api-version": apiVersion })
+    const path = id === "" ? "" : `/${encodeURIComponent(id)}${action}`
+    return search.size === 0 ? root + path : `${root}${path}?${search}`
+  }
+
+  const create = (
+    request: O1Request,
+    { background, stream }: { readonly stream: boolean; readonly background: boolean }
+  ): Effect.Effect<Received, O1Error, Scope.Scope> => {
+    const transport = stream ? "stream" : background ? "background" : "plain"
+    return Effect.andThen(
+      started(transport),
+      connection.send({
+        method: "POST",
+        url: urlOf("", ""),
+        body: wire.encode(request, { model: deployment, stream, background, store }),
+        accept: stream ? "text/event-stream" : "application/json",
+        transport
+      })
+    )
+  }
+
+  const read = (id: string, after: number): Effect.Effect<Received, O1Error, Scope.Scope> =>
+    connection.send({
+      method: "GET",
+      url: urlOf(id, "", { stream: "true", ...after < 0 ? {} : { starting_after: String(after) } }),
+      accept: "text/event-stream",
+      transport: "stream"
+    })
+
+  const cancel = (id: string): Effect.Effect<void> =>
+    connection.send({
+      method: "POST",
+      url: urlOf(id, "/cancel"),
+      body: "{}",
+      accept: "application/json",
+      transport: "background"
+    }).pipe(Effect.scoped, Effect.timeoutOption(cancelLimit), Effect.ignore)
+
+  /** Takes in an answer in one piece. */
+  const takeBody = (
+    received: Received,
+    answer: wire.ResponsesAnswer,
+    added: Array<AttemptEvent>
+  ): Effect.Effect<void, O1Error> =>
+    Effect.flatMap(connection.text(received), (body) => {
+      const parsed = json.parse(body)
+      answer.continuedFrom(received.origin)
+      if (json.string(json.at(parsed, "status")) !== undefined) {
+        return Effect.sync(() => answer.takeWhole(parsed, added))
+      }
+      return Effect.fail(
+        errors.isErrorBody(parsed)
+          ? errors.fromResponse({ ...received.origin, body })
+          : new O1ProtocolError({ kind: body.trim() === "" ? "truncated" : "malformed", ...answer.details })
+      )
+    })
+
+  const retrieve = (
+    answer: wire.ResponsesAnswer,
+    added: Array<AttemptEvent>
+  ): Effect.Effect<void, O1Error> =>
+    connection.send({ method: "GET", url: urlOf(answer.id, ""), accept: "application/json", transport: "background" })
+      .pipe(Effect.flatMap((received) => takeBody(received, answer, added)), Effect.scoped)
+
+  const tokenOf = (answer: wire.ResponsesAnswer): ResumeToken => ({
+    responseId: answer.id,
+    deployment,
+    after: answer.sequence
+  })
+
+  const withToken = (answer: wire.ResponsesAnswer) => (error: O1Error): O1Error =>
+    error._tag === "O1RequestError"
+      ? O1Error.with(error, answer.details)
+      : O1Error.with(error, { ...answer.details, resume: tokenOf(answer) })
+
+  /** Asks until the response does not change any more, and gives what was added since we knew it last. */
+  const untilEnded = (answer: wire.ResponsesAnswer): Effect.Effect<ReadonlyArray<AttemptEvent>, O1Error> =>
+    Effect.gen(function*() {
+      const added: Array<AttemptEvent> = []
+      while (!answer.finished) {
+        yield* Effect.sleep(pollInterval)
+        yield* patiently(retrieve(answer, added))
+      }
+      return added
+    }).pipe(Effect.mapError(withToken(answer)))
+
+  const finish = (outcome: O1Completion | O1Error): Effect.Effect<O1Completion, O1Error> =>
+    O1Error.is(outcome) ? Effect.fail(outcome) : Effect.succeed(seal(outcome))
+
+  /** From now on the service works for this call, whether we are connected or not. */
+  const open = (call: Call | undefined, answer: wire.ResponsesAnswer, streams: boolean) => {
+    if (call !== undefined) {
+      call.open = { id: answer.id, streams, token: () => tokenOf(answer), cancel: cancel(answer.id) }
+    }
+  }
+
+  const accepted = (answer: wire.ResponsesAnswer): ProgressEvent => ({
+    _tag: "Accepted",
+    resume: { ...tokenOf(answer), after: -1 }
+  })
+
+  /** An answer of nothing yet, for a response that is known by its id. */
+  const answerOf = (id: string): wire.ResponsesAnswer => {
+    const answer = new wire.ResponsesAnswer({
+      headers: Headers.empty,
+      status: 200,
+      deployment,
+      now: 0,
+      redact: (text) => text
+    })
+    answer.id = id
+    return answer
+  }
+
+  /** The whole answer at the end of one request. */
+  const plain = (request: O1Request): Effect.Effect<O1Completion, O1Error> =>
+    Effect.gen(function*() {
+      const answer = answerOf("")
+      yield* takeBody(yield* create(request, { stream: false, background: false }), answer, [])
+      return yield* finish(answer.end())
+    }).pipe(Effect.scoped)
+
+  /** Made in the background, and asked for. An attempt goes on with what one before it has begun. */
+  const background = (request: O1Request): Effect.Effect<O1Completion, O1Error> =>
+    Effect.gen(function*() {
+      const call = yield* CurrentCall
+      const answer = answerOf(call?.open?.id ?? "")
+      if (answer.id === "") {
+        const received = yield* create(request, { stream: false, background: true })
+        yield* takeBody(received, answer, [])
+        open(call, answer, false)
+        yield* report(accepted(answer))
+      } else {
+        yield* started("background")
+      }
+      yield* untilEnded(answer)
+      if (call !== undefined) call.open = undefined
+      return yield* finish(answer.end())
+    }).pipe(Effect.scoped)
+
+  /** A stream that lives with its connection. */
+  const stream = (request: O1Request): Stream.Stream<AttemptEvent, O1Error> =>
+    events({
+      open: create(request, { stream: true, background: false }),
+      answer: (origin) => new AnswerStream(new wire.ResponsesAnswer(origin), origin, seal),
+      clocks,
+      connection
+    })
+
+  /** Goes on after a broken connection: with the events after the last one, and where that does not work, by asking. */
+  const resumed = (answer: wire.ResponsesAnswer) => (error: O1Error, stream: AnswerStream) =>
+    Effect.gen(function*() {
+      const broken = O1Error.with(error, answer.details)
+      if (answer.id === "") return yield* broken
+      yield* report({ _tag: "Resumed", error: broken, transport: "stream" })
+      const again = yield* read(answer.id, answer.sequence).pipe(
+        patiently,
+        Effect.asSome,
+        Effect.catchIf(
+          (error) => error._tag === "O1RequestError" && error.kind !== "response-not-found",
+          () => Effect.succeedNone
+        ),
+        Effect.mapError(withToken(answer))
+      )
+      if (Option.isSome(again)) {
+        answer.continuedFrom(again.value.origin)
+        stream.continuedFrom(again.value.origin)
+        return again.value
+      }
+      yield* report({ _tag: "Resumed", error: broken, transport: "background" })
+      const added = yield* untilEnded(answer)
+      stream.settle(answer.end(), added)
+      return undefined
+    })
+
+  /** The events of a response that the service keeps, over as many connections as it takes. */
+  const followed = (
+    connect: Effect.Effect<Received, O1Error, Scope.Scope>,
+    answer: wire.ResponsesAnswer,
+    call: Call | undefined
+  ): Stream.Stream<AttemptEvent, O1Error> =>
+    events({
+      open: connect,
+      answer: (origin) => {
+        answer.continuedFrom(origin)
+        return new AnswerStream(answer, origin, seal)
+      },
+      resume: resumed(answer),
+      clocks,
+      connection
+    }).pipe(
+      Stream.onExit((exit) =>
+        Effect.sync(() => {
+          // what the service has ended, or given up, is not to be continued
+          const over = answer.finished ||
+            Option.exists(Exit.findErrorOption(exit), ({ resume }) => resume === undefined)
+          if (over && call !== undefined) call.open = undefined
+        })
+      )
+    )
+
+  /** A stream of what the service keeps. An attempt begins anew with the events of what one before it has begun. */
+  const kept = (request: O1Request): Stream.Stream<AttemptEvent, O1Error> =>
+    Stream.unwrap(Effect.gen(function*() {
+      const call = yield* CurrentCall
+      const tell = yield* CurrentProgress
+      const known = call?.open?.id
+      if (known !== undefined) {
+        return followed(Effect.andThen(started("stream"), patiently(read(known, -1))), answerOf(known), call)
+      }
+      const answer: wire.ResponsesAnswer = new wire.ResponsesAnswer(answerOf("").origin, () => {
+        open(call, answer, true)
+        tell?.(accepted(answer))
+      })
+      return followed(create(request, { stream: true, background: true }), answer, call)
+    }))
+
+  /** Goes on where somebody, here or elsewhere, has stopped to read. */
+  const resume = (token: ResumeToken): Stream.Stream<AttemptEvent, O1Error> =>
+    Stream.suspend(() => {
+      if (token.deployment !== deployment || !hasBackground(config)) {
+        return Stream.fail(
+          new O1RequestError({
+            kind: "invalid",
+            param: "token",
+            deployment,
+            detail: `The token is of the deployment ${JSON.stringify(token.deployment)}, with what it keeps`
+          })
+        )
+      }
+      const answer = answerOf(token.responseId)
+      answer.sequence = token.after
+      return followed(patiently(read(token.responseId, token.after)), answer, undefined)
+    })
+
+  return { plain, background, stream, kept, resume }
+}

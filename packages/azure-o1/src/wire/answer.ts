@@ -1,0 +1,170 @@
+import type * as Headers from "effect/http/Headers"
+import { type Details, O1Error, O1ProtocolError } from "../O1Error.ts"
+import type { AttemptEvent, Finished, O1Completion } from "../O1Event.ts"
+import * as errors from "./errors.ts"
+import * as json from "./json.ts"
+import { type SseEvent, SseReader } from "./sse.ts"
+
+/** Where an answer came from, for its completion and its errors. */
+export interface Origin {
+  readonly headers: Headers.Headers
+  readonly status: number
+  readonly deployment: string
+  /** milliseconds since the epoch */
+  readonly now: number
+  /** takes out what the service must not get us to repeat */
+  readonly redact: (text: string) => string
+}
+
+/**
+ * What has come of an answer so far, and what it amounts to at the end. Each API has one, for both of its forms: an answer in
+ * one piece is taken in as a stream of one chunk.
+ */
+export interface Answer {
+  /** For the errors of this answer: where it came from, and the text so far. */
+  readonly details: Details
+  /** The service has said how it ended: what may still come is usage, or a late word of the filter. */
+  readonly finished: boolean
+  /** Nothing comes after this. */
+  readonly ended: boolean
+  /** Takes in one chunk of a stream, and pushes what it adds. What is not known is let by. */
+  take(chunk: unknown, events: Array<AttemptEvent>): void
+  /** Takes in an answer in one piece. */
+  takeWhole(body: unknown, events: Array<AttemptEvent>): void
+  /** What it amounts to when nothing more comes. Only an answer that the service has ended is a completion. */
+  end(): O1Completion | O1Error
+}
+
+const isObject = (u: unknown): u is object => typeof u === "object" && u !== null
+
+const isHtml = (headers: Headers.Headers, body: string): boolean =>
+  (headers["content-type"] ?? "").includes("html") || /^\s*<(!doctype|html)/i.test(body)
+
+/** The answer in one piece that a 200 brought, or what it is instead. */
+export const decode = (answer: Answer, body: string, origin: Origin): O1Completion | O1Error => {
+  const parsed = json.parse(body)
+  if (errors.isErrorBody(parsed)) return errors.fromResponse({ ...origin, body })
+  if (!isObject(parsed)) {
+    const kind = body.trim() === ""
+      ? "truncated"
+      : isHtml(origin.headers, body)
+      ? "unexpected-content-type"
+      : "malformed"
+    return new O1ProtocolError({ kind, ...answer.details })
+  }
+  answer.takeWhole(parsed, [])
+  return answer.end()
+}
+
+/** What a completion would have looked like as a stream, without its end. */
+const deltasOf = (completion: O1Completion): ReadonlyArray<AttemptEvent> => [
+  ...completion.reasoning === undefined ? [] : [{ _tag: "ReasoningDelta", text: completion.reasoning } as const],
+  ...completion.text === "" ? [] : [{ _tag: "TextDelta", text: completion.text } as const],
+  ...completion.refusal === undefined ? [] : [{ _tag: "RefusalDelta", text: completion.refusal } as const],
+  ...completion.toolCalls.map((call, index) => ({ _tag: "ToolCallDelta", index, ...call }) as const)
+]
+
+/** What a completion would have looked like as a stream. */
+export const emulate = (completion: O1Completion): ReadonlyArray<AttemptEvent> => [
+  ...deltasOf(completion),
+  { _tag: "Finished", completion }
+]
+
+/**
+ * Bytes of a stream in, events out. It is over when `outcome` says how: with the whole answer, or with an error that holds
+ * the text so far. `seal` has the last word on a completion.
+ */
+export class AnswerStream {
+  outcome: Finished | O1Error | undefined = undefined
+  private reader = new SseReader()
+  private ready: Array<AttemptEvent> = []
+  private readonly answer: Answer
+  private origin: Origin
+  private readonly seal: (completion: O1Completion) => O1Completion
+
+  constructor(answer: Answer, origin: Origin, seal: (completion: O1Completion) => O1Completion) {
+    this.answer = answer
+    this.origin = origin
+    this.seal = seal
+  }
+
+  /** The answer is complete even if the rest of the stream gets lost. */
+  get complete(): boolean {
+    return this.answer.finished
+  }
+
+  /** It broke in the middle: there were events, and they did not come to an end. */
+  get broken(): boolean {
+    return this.outcome === undefined && !this.complete && this.reader.unread === undefined
+  }
+
+  feed(bytes: Uint8Array): void {
+    const fed = this.reader.feed(bytes)
+    if ("_tag" in fed) {
+      this.outcome = new O1ProtocolError({ kind: "malformed", ...this.answer.details, detail: fed.message })
+    } else for (const event of fed) this.take(event)
+  }
+
+  /** The connection has ended: what was left of its last event counts if it is whole. */
+  flush(): void {
+    for (const event of this.reader.end()) this.take(event)
+  }
+
+  /** The connection has ended, and no other follows. */
+  end(): void {
+    this.flush()
+    if (this.outcome !== undefined) return
+    // no event at all: what came may be an error, or a plain answer, sent as if it were a stream
+    if (this.reader.unread !== undefined) this.whole(this.reader.unread)
+    else this.settle(this.answer.end())
+  }
+
+  /** The answer came in one piece. */
+  whole(body: string): void {
+    const decoded = decode(this.answer, body, this.origin)
+    this.settle(decoded, O1Error.is(decoded) ? [] : deltasOf(decoded))
+  }
+
+  /** The connection has failed, and no other follows. */
+  fail(error: O1Error): void {
+    if (this.complete) this.end()
+    else this.outcome = O1Error.with(error, this.answer.details)
+  }
+
+  /** Another connection takes over. */
+  continuedFrom(origin: Origin): void {
+    this.origin = origin
+    this.reader = new SseReader()
+  }
+
+  /** The events since the last time. */
+  taken(): ReadonlyArray<AttemptEvent> {
+    const { ready } = this
+    if (ready.length > 0) this.ready = []
+    return ready
+  }
+
+  private take({ data, event }: SseEvent): void {
+    if (this.outcome !== undefined) return
+    if (data === "[DONE]") return this.settle(this.answer.end())
+    const chunk = json.parse(data)
+    if (event === "error" || errors.isErrorBody(chunk)) {
+      const { partialText } = this.answer.details
+      this.outcome = O1Error.with(errors.fromResponse({ ...this.origin, body: data }), { partialText })
+    } else if (isObject(chunk)) {
+      this.answer.take(chunk, this.ready)
+      if (this.answer.ended) this.settle(this.answer.end())
+    } else {
+      this.outcome = new O1ProtocolError({ kind: "malformed", ...this.answer.details })
+    }
+  }
+
+  settle(outcome: O1Completion | O1Error, deltas: ReadonlyArray<AttemptEvent> = []): void {
+    if (O1Error.is(outcome)) {
+      this.outcome = outcome
+    } else {
+      this.outcome = { _tag: "Finished", completion: this.seal(outcome) }
+      this.ready.push(...deltas, this.outcome)
+    }
+  }
+}

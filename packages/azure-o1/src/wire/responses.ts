@@ -1,0 +1,294 @@
+import { constVoid } from "effect/Function"
+import {
+  type Details,
+  O1ContentFilterError,
+  O1Error,
+  O1OutputLimitError,
+  O1ProtocolError,
+  O1RequestError
+} from "../O1Error.ts"
+import type { AttemptEvent, O1Completion, Usage } from "../O1Event.ts"
+import type { Message, O1Request, ResponseFormat, ToolCall } from "../O1Request.ts"
+import type { Answer, Origin } from "./answer.ts"
+import * as errors from "./errors.ts"
+import * as json from "./json.ts"
+
+const contentOf = ({ content }: Message): unknown =>
+  typeof content === "string" ? content : content.map((part) =>
+    part.type === "text"
+      ? { type: "input_text", text: part.text }
+      : { type: "input_image", image_url: part.url, detail: part.detail ?? "auto" }
+  )
+
+const itemsOf = (message: Message): ReadonlyArray<unknown> => {
+  switch (message.role) {
+    case "tool":
+      return [{ type: "function_call_output", call_id: message.toolCallId, output: message.content }]
+    case "assistant": {
+      const calls = message.toolCalls ?? []
+      return [
+        // a turn that only asked for tools has no text
+        ...message.content === "" && calls.length > 0 ? [] : [{ role: "assistant", content: message.content }],
+        ...calls.map(({ arguments: args, id, name }) => ({ type: "function_call", call_id: id, name, arguments: args }))
+      ]
+    }
+    default:
+      return [{ role: message.role, content: contentOf(message) }]
+  }
+}
+
+const formatOf = (format: ResponseFormat): unknown =>
+  typeof format === "string"
+    ? { type: format === "json" ? "json_object" : "text" }
+    : { type: "json_schema", strict: true, ...format }
+
+/** The body of a Responses request. What goes on in the background has to be stored. */
+export const encode = (
+  request: O1Request,
+  options: {
+    readonly model: string
+    readonly stream: boolean
+    readonly background: boolean
+    readonly store: boolean
+  }
+): string =>
+  JSON.stringify({
+    model: options.model,
+    input: request.messages.flatMap(itemsOf),
+    reasoning: request.reasoningEffort === undefined && request.reasoningSummary === undefined
+      ? undefined
+      : { effort: request.reasoningEffort, summary: request.reasoningSummary },
+    max_output_tokens: request.maxCompletionTokens,
+    user: request.user,
+    tools: request.tools?.map((tool) => ({ type: "function", strict: true, ...tool })),
+    tool_choice: typeof request.toolChoice === "object"
+      ? { type: "function", ...request.toolChoice }
+      : request.toolChoice,
+    parallel_tool_calls: request.parallelToolCalls,
+    text: request.responseFormat === undefined ? undefined : { format: formatOf(request.responseFormat) },
+    store: options.store,
+    ...options.background ? { background: true } : {},
+    ...options.stream ? { stream: true } : {},
+    ...request.extra
+  })
+
+const usageOf = (usage: unknown): Usage | undefined => {
+  const input = json.number(json.at(usage, "input_tokens"))
+  const output = json.number(json.at(usage, "output_tokens"))
+  if (input === undefined || output === undefined) return undefined
+  return {
+    input,
+    cachedInput: json.number(json.at(usage, "input_tokens_details", "cached_tokens")) ?? 0,
+    output,
+    reasoning: json.number(json.at(usage, "output_tokens_details", "reasoning_tokens")) ?? 0
+  }
+}
+
+/** The kinds of text that an answer is made of. */
+type Channel = "text" | "reasoning" | "refusal"
+
+const deltaTags = { text: "TextDelta", reasoning: "ReasoningDelta", refusal: "RefusalDelta" } as const
+
+const joined = (items: ReadonlyArray<unknown>, list: string, type: string, field: string, separator: string): string =>
+  items.flatMap((item) => json.array(json.at(item, list)))
+    .filter((part) => json.at(part, "type") === type)
+    .map((part) => json.string(json.at(part, field)) ?? "")
+    .join(separator)
+
+/** The statuses after which a response does not change. */
+const terminal = new Set(["completed", "failed", "incomplete", "cancelled"])
+
+/**
+ * An answer of the Responses API. Every event of its stream has a number, so that after a broken connection it can be
+ * continued without loss or repetition: what was taken in before is dropped.
+ */
+export class ResponsesAnswer implements Answer {
+  /** The response's id, as soon as it is known. */
+  id = ""
+  /** The number of the last event that was taken in; -1 before the first. */
+  sequence = -1
+  origin: Origin
+  private readonly identified: () => void
+  private model = ""
+  private status: string | undefined = undefined
+  private readonly said = { text: "", reasoning: "", refusal: "" }
+  /** The text as the service gives it at the end: more than was said here, if this is not the first that reads the events. */
+  private readonly whole = { text: "", reasoning: "", refusal: "" }
+  private usage: Usage | undefined = undefined
+  private failure: unknown = undefined
+  private incomplete: string | undefined = undefined
+  /** By the position of the item in the output. */
+  private readonly toolCalls = new Map<number, ToolCall>()
+  private readonly filtered = new Set<string>()
+  private filteredPrompt = false
+
+  /** `identified` is told as soon as the service has taken the response on. */
+  constructor(origin: Origin, identified: () => void = constVoid) {
+    this.origin = origin
+    this.identified = identified
+  }
+
+  /** The answer goes on with another HTTP response. */
+  continuedFrom(origin: Origin): void {
+    this.origin = origin
+  }
+
+  get finished(): boolean {
+    return this.status !== undefined && terminal.has(this.status)
+  }
+
+  /** Azure tells why a response failed in an event of its own, after the one that says that it did. */
+  get ended(): boolean {
+    return this.finished && !(this.status === "failed" && this.failure === undefined)
+  }
+
+  get details(): Details {
+    const origin = errors.origin(this.origin.headers)
+    return {
+      ...origin,
+      model: this.model === "" ? origin.model : this.model,
+      deployment: this.origin.deployment,
+      status: this.origin.status,
+      partialText: this.said.text
+    }
+  }
+
+  take(event: unknown, events: Array<AttemptEvent>): void {
+    const sequence = json.number(json.at(event, "sequence_number"))
+    if (sequence !== undefined) {
+      if (sequence <= this.sequence) return
+      this.sequence = sequence
+    }
+    switch (json.string(json.at(event, "type"))) {
+      case "response.output_text.delta":
+        return this.say("text", json.string(json.at(event, "delta")), events)
+      case "response.refusal.delta":
+        return this.say("refusal", json.string(json.at(event, "delta")), events)
+      case "response.reasoning_summary_text.delta":
+      case "response.reasoning_text.delta":
+        return this.say("reasoning", json.string(json.at(event, "delta")), events)
+      case "response.reasoning_summary_part.added":
+        return this.said.reasoning === "" ? undefined : this.say("reasoning", "\n\n", events)
+      case "response.output_item.added":
+      case "response.output_item.done":
+        return this.takeItem(json.number(json.at(event, "output_index")) ?? 0, json.at(event, "item"), events)
+      case "response.function_call_arguments.delta":
+        return this.extend(
+          json.number(json.at(event, "output_index")) ?? 0,
+          { arguments: json.string(json.at(event, "delta")) ?? "" },
+          events
+        )
+      case "response.created":
+      case "response.queued":
+      case "response.in_progress":
+      case "response.completed":
+      case "response.failed":
+      case "response.incomplete":
+      case "response.cancelled":
+        return this.takeWhole(json.at(event, "response"), events)
+    }
+  }
+
+  takeWhole(response: unknown, events: Array<AttemptEvent>): void {
+    if (this.id === "") {
+      this.id = json.string(json.at(response, "id")) ?? ""
+      if (this.id !== "") this.identified()
+    }
+    this.model ||= json.string(json.at(response, "model")) ?? ""
+    this.status = json.string(json.at(response, "status")) ?? this.status
+    this.usage = usageOf(json.at(response, "usage")) ?? this.usage
+    this.failure = json.at(response, "error") ?? this.failure
+    this.incomplete = json.string(json.at(response, "incomplete_details", "reason")) ?? this.incomplete
+    for (const filter of json.array(json.at(response, "content_filters"))) {
+      const categories = errors.filteredCategories(json.at(filter, "content_filter_results"))
+      categories.forEach((category) => this.filtered.add(category))
+      if (json.at(filter, "blocked") === true && json.at(filter, "source_type") === "prompt") this.filteredPrompt = true
+    }
+    const output = json.array(json.at(response, "output"))
+    this.complete("reasoning", joined(output, "summary", "summary_text", "text", "\n\n"), events)
+    this.complete("text", joined(output, "content", "output_text", "text", ""), events)
+    this.complete("refusal", joined(output, "content", "refusal", "refusal", ""), events)
+    output.forEach((item, index) => this.takeItem(index, item, events))
+  }
+
+  end(): O1Completion | O1Error {
+    const { details, status, usage } = this
+    const text = this.whole.text || this.said.text
+    const reasoning = this.whole.reasoning || this.said.reasoning
+    const refusal = this.whole.refusal || this.said.refusal
+    if (status === "failed") {
+      return O1Error.with(
+        errors.fromResponse({
+          ...this.origin,
+          body: JSON.stringify({ error: this.failure ?? { code: "server_error" } })
+        }),
+        details
+      )
+    }
+    if (status === "cancelled") return new O1RequestError({ kind: "cancelled", ...details })
+    if (status !== "completed" && status !== "incomplete") return new O1ProtocolError({ kind: "truncated", ...details })
+    if (this.incomplete === "content_filter") {
+      const kind = this.filteredPrompt ? "prompt" : "completion"
+      return new O1ContentFilterError({ kind, categories: Array.from(this.filtered), ...details })
+    }
+    const toolCalls = Array.from(this.toolCalls.values())
+    const cut = this.incomplete === "max_output_tokens"
+    if (cut && text === "" && refusal === "" && toolCalls.length === 0) {
+      return new O1OutputLimitError({ kind: "reasoning-exhausted", usage, ...details })
+    }
+    const { region, requestId } = errors.origin(this.origin.headers)
+    return {
+      id: this.id,
+      model: this.model,
+      text,
+      reasoning: reasoning === "" ? undefined : reasoning,
+      refusal: refusal === "" ? undefined : refusal,
+      finishReason: cut ? "length" : this.incomplete ?? (toolCalls.length > 0 ? "tool_calls" : "stop"),
+      toolCalls,
+      usage,
+      warnings: [],
+      requestId,
+      region
+    }
+  }
+
+  private say(channel: Channel, text: string | undefined, events: Array<AttemptEvent>): void {
+    if (!text) return
+    this.said[channel] += text
+    events.push({ _tag: deltaTags[channel], text })
+  }
+
+  /** The whole text is known: what of it has not been said yet is said now. */
+  private complete(channel: Channel, whole: string, events: Array<AttemptEvent>): void {
+    this.whole[channel] = whole
+    if (whole.startsWith(this.said[channel])) this.say(channel, whole.slice(this.said[channel].length), events)
+  }
+
+  private takeItem(index: number, item: unknown, events: Array<AttemptEvent>): void {
+    if (json.at(item, "type") !== "function_call") return
+    const whole = json.string(json.at(item, "arguments")) ?? ""
+    const known = this.toolCalls.get(index)
+    const rest = whole.startsWith(known?.arguments ?? "") ? whole.slice(known?.arguments.length ?? 0) : ""
+    if (known !== undefined && rest === "") return
+    this.extend(index, {
+      id: json.string(json.at(item, "call_id")),
+      name: json.string(json.at(item, "name")),
+      arguments: rest
+    }, events)
+  }
+
+  private extend(
+    position: number,
+    piece: { readonly id?: string | undefined; readonly name?: string | undefined; readonly arguments: string },
+    events: Array<AttemptEvent>
+  ): void {
+    const before = this.toolCalls.get(position)
+    this.toolCalls.set(position, {
+      id: before?.id || (piece.id ?? ""),
+      name: before?.name || (piece.name ?? ""),
+      arguments: (before?.arguments ?? "") + piece.arguments
+    })
+    const index = Array.from(this.toolCalls.keys()).indexOf(position)
+    events.push({ _tag: "ToolCallDelta", index, id: piece.id, name: piece.name, arguments: piece.arguments })
+  }
+}
