@@ -25,7 +25,7 @@ export interface Clocks {
   readonly headers?: Duration.Input | undefined
   /** From the headers to the first byte: `first-byte`. */
   readonly firstByte?: Duration.Input | undefined
-  /** From the headers to the first content: `first`. Reasoning can take minutes. */
+  /** From the request to the first content: `first`. Reasoning can take minutes. */
   readonly first?: Duration.Input | undefined
   /**
    * The longest silence on the connection, comments and keep-alives counting as sound: `byte-idle`. A model that reasons may

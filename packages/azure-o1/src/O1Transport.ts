@@ -118,8 +118,12 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
         )
       })))
 
+  /** What a model does not have anyway need not be forbidden, and it may refuse to hear of it. */
   const acceptable = (request: O1Request): O1Request =>
-    Array.from(dropped.keys()).reduce((request, param) => without(request, param) ?? request, request)
+    [...profile.parallelToolCalls ? [] : ["parallel_tool_calls"], ...dropped.keys()].reduce(
+      (request, param) => without(request, param) ?? request,
+      request
+    )
 
   /** An attempt by itself, outside of any call, is a call of its own. */
   const stream = (request: O1Request): Stream.Stream<AttemptEvent, O1Error> =>

@@ -55,7 +55,17 @@ export const events = (options: {
   readonly resume?: Resume | undefined
   readonly clocks: Clocks
   readonly connection: Connection
-}): Stream.Stream<AttemptEvent, O1Error> =>
+}): Stream.Stream<AttemptEvent, O1Error> => {
+  const { first } = options.clocks
+  const all = followed(options)
+  return first === undefined ? all : Policy.mapError(
+    Timeout.phases({ first }),
+    Timeout.isTimeoutExceeded,
+    ({ limit }) => new O1TimeoutError({ kind: "first", limit })
+  ).stream(all)
+}
+
+const followed = (options: Parameters<typeof events>[0]): Stream.Stream<AttemptEvent, O1Error> =>
   Stream.fromChannel(Channel.fromTransform((_: unknown, scope) =>
     Effect.gen(function*() {
       const { clocks, connection, resume } = options

@@ -10,50 +10,9 @@ import { AzureO1 } from "../../src/AzureO1.ts"
 import type { AzureO1Config } from "../../src/AzureO1Config.ts"
 import * as AzureO1Node from "../../src/node.ts"
 import { O1Error } from "../../src/O1Error.ts"
-import { O1Policy, type O1PolicySettings } from "../../src/O1Policy.ts"
-import { O1Transport } from "../../src/O1Transport.ts"
-import { FakeAzure, type FakeAzureOptions, type Reply } from "../../src/testing/index.ts"
+import { FakeAzure, type Reply } from "../../src/testing/index.ts"
+import { against, impatient, label, patient, text } from "../support/azure.ts"
 import { request } from "../support/harness.ts"
-
-/** The production policy with short waits, and limits that a slow machine does not reach. */
-const patient: O1PolicySettings = {
-  timeout: { low: "20 seconds", medium: "20 seconds", high: "20 seconds" },
-  backoff: "5 millis",
-  throttledWait: "20 millis",
-  retryAfterCap: "200 millis",
-  idle: "20 seconds",
-  breaker: { failures: 50 }
-}
-
-/** Where the limits are what is tested: the other side says nothing, however long it takes. */
-const impatient: O1PolicySettings = { ...patient, timeout: { medium: "1 second" }, idle: "1 second" }
-
-const client = (config: AzureO1Config, settings: O1PolicySettings = patient) =>
-  AzureO1.layerServices.pipe(
-    Layer.provideMerge(O1Policy.layerWith(settings)),
-    Layer.provide(O1Transport.layer(config)),
-    Layer.provide(AzureO1Node.layerHttpClient)
-  )
-
-/** A server with this script, and the client of it. */
-const against = <A, E>(
-  options: FakeAzureOptions & {
-    readonly settings?: O1PolicySettings
-    readonly apiVersion?: string
-    readonly config?: Partial<AzureO1Config>
-  },
-  f: (o1: AzureO1["Service"], azure: FakeAzure["Service"]) => Effect.Effect<A, E>
-) =>
-  Effect.gen(function*() {
-    const azure = yield* FakeAzure
-    const config = { ...azure.config, apiVersion: options.apiVersion, ...options.config }
-    return yield* Effect.flatMap(AzureO1, (o1) => f(o1, azure)).pipe(Effect.provide(client(config, options.settings)))
-  }).pipe(Effect.provide(FakeAzure.layer(options)))
-
-const label = <A>(effect: Effect.Effect<A, O1Error>): Effect.Effect<string> =>
-  Effect.match(effect, { onFailure: O1Error.label, onSuccess: () => "success" })
-
-const text = (o1: AzureO1["Service"]) => Effect.map(Stream.runCollect(o1.tokens(request)), (tokens) => tokens.join(""))
 
 describe("against FakeAzure, over sockets", () => {
   it.live("the v1 path: the deployment is the model of the body", () =>
@@ -127,7 +86,7 @@ describe("against FakeAzure, over sockets", () => {
 
   describe("a model that does not stream", () => {
     it.live("is asked once, and then remembered; the stream is made of the answer", () =>
-      against({ streams: false }, (o1, azure) =>
+      against({ streams: false, responses: false }, (o1, azure) =>
         Effect.gen(function*() {
           const events = yield* Stream.runCollect(o1.stream(request))
           assert.deepStrictEqual(
@@ -145,6 +104,7 @@ describe("against FakeAzure, over sockets", () => {
       against(
         {
           streams: false,
+          responses: false,
           settings: impatient,
           script: [FakeAzure.status(503), FakeAzure.stall, FakeAzure.answer("at last")]
         },
@@ -281,6 +241,7 @@ describe("against FakeAzure, over sockets", () => {
   it.live("a bad day: 429, 503, a stall, a reset, and then the answer", () =>
     against({
       settings: impatient,
+      responses: false,
       script: [
         FakeAzure.status(429, { retryAfter: "30 millis" }),
         FakeAzure.status(503),
@@ -317,6 +278,23 @@ describe("against FakeAzure, over sockets", () => {
           assert.strictEqual(new Set(texts).size, 50)
         })
     ))
+
+  it.live("faults by chance, all of which another attempt mends", () =>
+    against({ faults: { rate: 0.4, seed: 1 } }, (o1, azure) =>
+      Effect.gen(function*() {
+        const options = { retries: 10 }
+        for (let i = 0; i < 20; i++) {
+          assert.strictEqual((yield* o1.complete(request, options)).text, "Hello, world.")
+          const tokens = yield* Stream.runCollect(o1.tokens(request, options))
+          assert.strictEqual(tokens.join(""), "Hello, world.")
+        }
+        const faults = (yield* azure.requests).filter(({ fault }) => fault !== undefined)
+        assert.strictEqual(
+          (yield* azure.requests).length,
+          40 + faults.length,
+          "an attempt for each fault, and no other"
+        )
+      })))
 
   it.live("works on any HttpClient: fetch, without following redirects", () =>
     Effect.gen(function*() {

@@ -1,158 +1,169 @@
+/** Chat Completions as Azure writes them. */
 import * as json from "../../wire/json.ts"
+import type { FakeBreak, Reply } from "../FakeReply.ts"
+import {
+  argumentsOf,
+  type FakeAnswer,
+  type FakeEvent,
+  malformed,
+  pieces,
+  reports,
+  type Transcript,
+  usageOf,
+  verdict
+} from "./fakeTranscript.ts"
 
-/** An answer as Azure sends it. */
-export interface FakeAnswer {
-  readonly tokens: ReadonlyArray<string>
-  readonly reasoningTokens: number
-  readonly model: string
-  readonly id: string
-  readonly created: number
-}
-
-/** A refusal as Azure sends it. */
-export interface Refusal {
-  readonly status: number
-  readonly body: unknown
-}
-
-const error = (code: string, message: string, param: string | null = null): unknown => ({
-  error: { code, message, param, type: "invalid_request_error" }
-})
-
-export const unauthorized: Refusal = {
-  status: 401,
-  body: {
-    error: {
-      code: "401",
-      message:
-        "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key " +
-        "for an active subscription and use a correct regional API endpoint for your resource."
-    }
-  }
-}
-
-export const resourceNotFound: Refusal = {
-  status: 404,
-  body: { error: { code: "404", message: "Resource not found" } }
-}
-
-export const deploymentNotFound: Refusal = {
-  status: 404,
-  body: {
-    error: {
-      code: "DeploymentNotFound",
-      message: "The API deployment for this resource does not exist. If you created the deployment within the last 5 " +
-        "minutes, please wait a moment and try again."
-    }
-  }
-}
-
-const unsupportedParameters = [
-  "temperature",
-  "top_p",
-  "presence_penalty",
-  "frequency_penalty",
-  "logprobs",
-  "top_logprobs",
-  "logit_bias"
-]
-
-/** What a reasoning model on Azure has against a request. */
-export const objection = (body: unknown, streams: boolean): Refusal | undefined => {
-  const refuse = (body: unknown): Refusal => ({ status: 400, body })
-  if (json.array(json.at(body, "messages")).length === 0) {
-    return refuse(error("invalid_type", "Invalid 'messages': expected a non-empty array.", "messages"))
-  }
-  if (json.at(body, "max_tokens") !== undefined) {
-    return refuse(error(
-      "unsupported_parameter",
-      "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
-      "max_tokens"
-    ))
-  }
-  const unsupported = unsupportedParameters.find((name) => json.at(body, name) !== undefined)
-  if (unsupported !== undefined) {
-    return refuse(error(
-      "unsupported_parameter",
-      `Unsupported parameter: '${unsupported}' is not supported with this model.`,
-      unsupported
-    ))
-  }
-  if (json.at(body, "stream") === true && !streams) {
-    return refuse(error(
-      "unsupported_value",
-      "Unsupported value: 'stream' does not support true with this model. Supported values are: false.",
-      "stream"
-    ))
-  }
-  return undefined
-}
-
-const safe = { filtered: false, severity: "safe" }
-const filterResults = { hate: safe, self_harm: safe, sexual: safe, violence: safe }
-
-const usageOf = (answer: FakeAnswer, body: unknown): unknown => {
-  const words = json.array(json.at(body, "messages"))
-    .map((message) => (json.string(json.at(message, "content")) ?? "").split(/\s+/).length)
-  const prompt = words.reduce((total, n) => total + n, 3)
-  const completion = answer.tokens.length + answer.reasoningTokens
+const usage = (answer: FakeAnswer): unknown => {
+  const { input, output } = usageOf(answer)
   return {
-    prompt_tokens: prompt,
-    completion_tokens: completion,
-    total_tokens: prompt + completion,
+    prompt_tokens: input,
+    completion_tokens: output,
+    total_tokens: input + output,
     prompt_tokens_details: { cached_tokens: 0 },
-    completion_tokens_details: { reasoning_tokens: answer.reasoningTokens }
+    completion_tokens_details: { reasoning_tokens: answer.reply.reasoningTokens }
   }
 }
+
+const finishReason = ({ finish, toolCalls }: Reply): string =>
+  finish === "stop" && toolCalls.length > 0 ? "tool_calls" : finish
+
+const callId = (id: string | undefined, index: number): string => id ?? `call_${index + 1}`
+
+const promptFilter = [{ prompt_index: 0, content_filter_results: verdict() }]
+
+const errorOf = ({ error }: Reply): unknown => ({
+  error: {
+    code: error?.code ?? "server_error",
+    message: error?.message ?? "The server had an error while processing your request.",
+    param: null,
+    type: "server_error"
+  }
+})
 
 /** The answer in one piece. */
-export const plain = (answer: FakeAnswer, body: unknown): unknown => ({
-  id: answer.id,
-  object: "chat.completion",
-  created: answer.created,
-  model: answer.model,
-  choices: [{
-    index: 0,
-    message: { role: "assistant", content: answer.tokens.join(""), refusal: null },
-    finish_reason: "stop",
-    content_filter_results: filterResults
-  }],
-  prompt_filter_results: [{ prompt_index: 0, content_filter_results: filterResults }],
-  usage: usageOf(answer, body)
-})
+export const plain = (answer: FakeAnswer): { readonly status: number; readonly body: unknown } => {
+  const { reply } = answer
+  if (reply.finish === "failed") return { status: 500, body: errorOf(reply) }
+  const text = reply.tokens.join("")
+  return {
+    status: 200,
+    body: {
+      id: answer.id,
+      object: "chat.completion",
+      created: answer.created,
+      model: answer.model,
+      choices: [{
+        index: 0,
+        message: {
+          role: "assistant",
+          content: reply.refusal !== undefined || (reply.toolCalls.length > 0 && text === "") ? null : text,
+          refusal: reply.refusal?.join("") ?? null,
+          ...reply.toolCalls.length === 0 ? {} : {
+            tool_calls: reply.toolCalls.map((call, index) => ({
+              id: callId(call.id, index),
+              type: "function",
+              function: { name: call.name, arguments: argumentsOf(call.arguments).text }
+            }))
+          }
+        },
+        finish_reason: finishReason(reply),
+        logprobs: null,
+        content_filter_results: verdict(reply.categories)
+      }],
+      prompt_filter_results: promptFilter,
+      ...reply.usage ? { usage: usage(answer) } : {}
+    }
+  }
+}
 
 const event = (data: unknown): string => `data: ${JSON.stringify(data)}\n\n`
 
-/** The events of a stream in Azure's order, in three parts: what comes before the tokens, the tokens, and what comes after. */
-export const streamed = (answer: FakeAnswer, body: unknown) => {
-  const chunk = (choice: object, rest: object = {}): string =>
-    event({
-      id: answer.id,
-      object: "chat.completion.chunk",
-      created: answer.created,
-      model: answer.model,
-      choices: [{ index: 0, finish_reason: null, logprobs: null, content_filter_results: {}, ...choice }],
-      ...rest
-    })
-  const withUsage = json.at(body, "stream_options", "include_usage") === true
-  const usage = event({
-    id: answer.id,
-    object: "chat.completion.chunk",
-    created: answer.created,
-    model: answer.model,
-    choices: [],
-    usage: usageOf(answer, body)
-  })
-  return {
-    head: event({
-      choices: [],
-      created: 0,
-      id: "",
-      model: "",
-      object: "",
-      prompt_filter_results: [{ prompt_index: 0, content_filter_results: filterResults }]
-    }) + chunk({ delta: { role: "assistant", content: "", refusal: null } }),
-    tokens: answer.tokens.map((content) => chunk({ delta: { content } })),
-    tail: chunk({ delta: {}, finish_reason: "stop" }) + (withUsage ? usage : "") + "data: [DONE]\n\n"
+const still = (text: string): FakeEvent => ({ text, tokens: 0 })
+
+const broken = (kind: FakeBreak): string => {
+  switch (kind) {
+    case "malformed":
+      return `data: ${malformed}\n\n`
+    case "error":
+    case "null-error":
+      return event({
+        error: { code: "server_error", message: "The server had an error.", param: null, type: "server_error" }
+      })
+    case "flat-error":
+      return `event: error\n${
+        event({ code: "server_error", message: "The server had an error.", type: "server_error" })
+      }`
+    default:
+      return ""
   }
+}
+
+/** The events of a stream in Azure's order. */
+export const streamed = (answer: FakeAnswer): Transcript => {
+  const { body, filterMode, reply } = answer
+  const withUsage = json.at(body, "stream_options", "include_usage") === true && reply.usage
+  const frame = { id: answer.id, object: "chat.completion.chunk", created: answer.created, model: answer.model }
+  const none = withUsage ? { usage: null } : {}
+  const chunk = (delta: object, finish: string | null = null, filter: object = {}): string =>
+    event({
+      ...frame,
+      choices: [{ index: 0, delta, finish_reason: finish, logprobs: null, content_filter_results: filter }],
+      ...none
+    })
+  // all but the delta is the same for every token
+  const [before, after] = chunk({ content: "" }, null, filterMode === "default" ? verdict() : {}).split(
+    `{"content":""}`
+  ) as [string, string]
+  const delta = (field: "content" | "refusal", { text, tokens }: { text: string; tokens: number }): FakeEvent => ({
+    text: `${before}{"${field}":${JSON.stringify(text)}}${after}`,
+    tokens
+  })
+  const report = (end: number, finish: string | null, categories?: ReadonlyArray<string>): FakeEvent =>
+    still(event({
+      id: "",
+      object: "",
+      created: 0,
+      model: "",
+      choices: [{
+        index: 0,
+        finish_reason: finish,
+        content_filter_results: verdict(categories),
+        content_filter_offsets: { check_offset: end, start_offset: 0, end_offset: end }
+      }],
+      ...none
+    }))
+
+  const events: Array<FakeEvent> = [
+    still(event({ choices: [], created: 0, id: "", model: "", object: "", prompt_filter_results: promptFilter })),
+    still(chunk({ role: "assistant", content: reply.toolCalls.length > 0 ? null : "", refusal: null }))
+  ]
+  const content = pieces(reply.refusal ?? reply.tokens, filterMode)
+  let length = 0
+  for (const [index, piece] of content.entries()) {
+    events.push(delta(reply.refusal === undefined ? "content" : "refusal", piece))
+    length += piece.text.length
+    if (filterMode === "asynchronous" && reports(index, content.length)) events.push(report(length, null))
+  }
+  for (const [index, call] of reply.toolCalls.entries()) {
+    const named = { index, id: callId(call.id, index), type: "function", function: { name: call.name, arguments: "" } }
+    events.push(still(chunk({ tool_calls: [named] })))
+    for (const text of argumentsOf(call.arguments).tokens) {
+      events.push({ text: chunk({ tool_calls: [{ index, function: { arguments: text } }] }), tokens: 1 })
+    }
+  }
+  const end = events.length
+  if (reply.finish === "failed") {
+    return { events: [...events, still(event(errorOf(reply)))], end, queued: 0, broken }
+  }
+  const blocked = reply.finish === "content_filter"
+  if (filterMode === "asynchronous") {
+    // the filter comes to its verdict late: a block ends the stream, anything else follows after the end of the answer
+    if (!blocked) events.push(still(chunk({}, finishReason(reply))))
+    events.push(report(length, blocked ? "content_filter" : null, reply.categories))
+  } else {
+    events.push(still(chunk({}, finishReason(reply), blocked ? verdict(reply.categories) : {})))
+  }
+  if (withUsage) events.push(still(event({ ...frame, choices: [], usage: usage(answer) })))
+  events.push(still("data: [DONE]\n\n"))
+  return { events, end, queued: 0, broken }
 }
