@@ -83,7 +83,7 @@ export interface AzureO1Config {
    */
   readonly store?: boolean | undefined
   /**
-   * How often a response that is made in the background is asked for.
+   * How often a response that is made in the background is asked for, once it has been for a while; at first sooner.
    *
    * @default "2 seconds"
    */

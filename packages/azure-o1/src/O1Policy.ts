@@ -23,9 +23,12 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { AfterTimeout } from "./internal/call.ts"
+import { limitFrom, type LimitOptions, limitRules } from "./monitor/limit.ts"
+import { Sketch } from "./monitor/quantiles.ts"
 import * as O1Call from "./O1Call.ts"
 import { O1Error, O1RejectedError, O1RequestError, O1TimeoutError } from "./O1Error.ts"
 import type { O1Completion } from "./O1Event.ts"
+import { O1Monitor } from "./O1Monitor.ts"
 import { type O1Request, ReasoningEffort } from "./O1Request.ts"
 
 /**
@@ -158,6 +161,14 @@ export interface O1PolicySettings {
   } | undefined
 }
 
+/**
+ * The settings of the production policy, and how its limits follow what the monitor sees.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AdaptiveSettings extends O1PolicySettings, LimitOptions {}
+
 const defaults = {
   timeout: {
     none: "60 seconds",
@@ -189,16 +200,23 @@ interface Limits {
 const validDuration = (input: Duration.Input): Option.Option<Duration.Duration> =>
   Option.filter(Duration.fromInput(input), (duration) => Duration.isPositive(duration) && Duration.isFinite(duration))
 
+/** The limit of the first attempt as it was learned; `undefined` where the settings hold. */
+type LimitFor = (
+  request: O1Request,
+  options: CallOptions & { readonly deployment: string }
+) => Duration.Duration | undefined
+
 /** How a call's limits come from its options, its effort and the settings; or what is wrong with them. */
 const limitsOf = (
   settings: O1PolicySettings,
   effort: ReasoningEffort,
-  options: CallOptions
+  options: CallOptions,
+  learned?: Duration.Duration
 ): Limits | O1RequestError => {
   const bad = (option: string, value: unknown, allowed: string): O1RequestError =>
     new O1RequestError({ kind: "invalid", param: option, detail: `${option} must be ${allowed}, got ${String(value)}` })
 
-  const asked = options.timeout ?? settings.timeout?.[effort] ?? defaults.timeout[effort]
+  const asked = options.timeout ?? learned ?? settings.timeout?.[effort] ?? defaults.timeout[effort]
   const timeout = validDuration(asked)
   if (Option.isNone(timeout)) return bad("timeout", asked, "a finite duration > 0")
   const whole = options.total ?? settings.total ?? defaults.total
@@ -263,7 +281,7 @@ const routed = (afterTimeout: () => boolean): Policy.Policy<O1Error> =>
     stream: (self) => Stream.suspend(() => afterTimeout() ? Stream.provideService(self, AfterTimeout, true) : self)
   })
 
-const make = (settings: O1PolicySettings): O1Policy["Service"] => {
+const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined): O1Policy["Service"] => {
   const throttledWait = Duration.fromInputUnsafe(settings.throttledWait ?? defaults.throttledWait)
   const breakers = new Map<string, CircuitBreaker.CircuitBreaker>()
 
@@ -335,7 +353,8 @@ const make = (settings: O1PolicySettings): O1Policy["Service"] => {
 
   return {
     forRequest: (request, { deployment, ...options }) => {
-      const limits = limitsOf(settings, request.reasoningEffort ?? "medium", options)
+      const learned = limitFor(request, { deployment, ...options })
+      const limits = limitsOf(settings, request.reasoningEffort ?? "medium", options, learned)
       if (O1Error.is(limits)) return refuse(limits)
       const breaker = breakerOf(deployment)
       return Policy.make<O1Error, O1Error>({
@@ -346,6 +365,19 @@ const make = (settings: O1PolicySettings): O1Policy["Service"] => {
     },
     breakerState: (deployment) => Effect.suspend(() => breakerOf(deployment).state)
   }
+}
+
+const makeAdaptive = (settings: AdaptiveSettings, monitor: O1Monitor["Service"]): O1Policy["Service"] => {
+  const rules = limitRules("O1Policy", settings)
+  return make(settings, ({ reasoningEffort }, { deployment, total }) => {
+    const attempts = monitor.attemptsUnsafe(deployment, reasoningEffort)
+    const limit = attempts === undefined ? undefined : limitFrom(Sketch.from(attempts), rules)
+    if (limit === undefined) return undefined
+    const learned = Duration.millis(limit.millis)
+    // what was learned must not make a call impossible that was possible before
+    const whole = total === undefined ? Option.none() : validDuration(total)
+    return Option.match(whole, { onNone: () => learned, onSome: (whole) => Duration.min(learned, whole) })
+  })
 }
 
 const plain: Policy.Policy<O1Error, O1Error> = Policy.make({
@@ -372,6 +404,18 @@ export class O1Policy extends Context.Service<O1Policy, {
 
   /** The production policy. */
   static readonly layer: Layer.Layer<O1Policy> = O1Policy.layerWith({})
+
+  /**
+   * The production policy, with limits that follow what the monitor sees: the first attempt may take 1.5 times the 99th
+   * percentile of the answers of its deployment and effort, at least `floor` and at most `ceiling`, and the later ones follow
+   * from it. Until enough was seen the settings hold; a call's own `timeout` always wins. A bad setting is a defect that names
+   * it when the layer is built.
+   */
+  static readonly layerAdaptive = (settings: AdaptiveSettings = {}): Layer.Layer<O1Policy, never, O1Monitor> =>
+    Layer.effect(O1Policy, Effect.map(O1Monitor, (monitor) => makeAdaptive(settings, monitor)))
+
+  /** What holds where settings do not say otherwise. */
+  static readonly defaults = defaults
 
   /**
    * The call as `O1Call` has it: 60 seconds, three retries, nothing else. The options of a call change nothing, and there is

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readdirSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { run } from "./support.ts"
 
@@ -61,6 +63,27 @@ const expected: Record<string, string> = {
     "o1 after 3 failures: Closed",
     "o1 after 4 failures: Closed",
     "o1 after 5 failures: Open"
+  ),
+  "09-monitor.ts": lines(
+    "deployment  model          effort  attempts  retries  timeouts  p50  p95  p99  first p95  calls  call p95  tokens/s  reasoning",
+    "o1          o1-2024-12-17  medium       428       28        30  23s  69s  99s          -    400      126s        80       75 %",
+    "",
+    "deployment  model          effort  outcome                 attempts  calls",
+    "o1          o1-2024-12-17  medium  success                      398    398",
+    "o1          o1-2024-12-17  medium  O1TimeoutError/attempt        30      2",
+    "",
+    "o1, o1-2024-12-17, medium",
+    "  timeout       149s      good     p99 of 395 answers is 99s; x 1.5",
+    "  first output  60s       too few  0 first outputs are fewer than 20, so it stays as it is",
+    "  idle          2min      too few  the pauses within answers are not observed, so it stays as it is",
+    "  onTimeout     escalate  good     p99 is 4.2 times the median of 23s: a long tail, so what was cut off may be a hard prompt that needs more time",
+    "  retries       2         good     30 of 428 attempts failed in a way that may pass; if failures are independent, 2 retries leave about one call in 2,669 without an answer",
+    "  total         10min     good     an attempt of 149s, one more of 298s and 2min of waiting are 567s",
+    "  hedge after   69s       good     p95 of 395 answers is 69s: a second request would be sent for one call in 20",
+    "  ! the limit of 60s cuts off about 7.0 % of the attempts, and answers come right up to it and beyond",
+    "  ! a limit of 60s is under the 2min below which Microsoft wants clients to warn, and it is shorter than what was seen asks for",
+    "",
+    `The picture: ${join(tmpdir(), "o1-latency.svg")}`
   )
 }
 

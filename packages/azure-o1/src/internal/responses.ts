@@ -1,4 +1,5 @@
 import { Backoff, Retry } from "@effect-resilience/core"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Headers from "effect/http/Headers"
@@ -22,6 +23,9 @@ import { CurrentProgress } from "./progress.ts"
 /** How often in a row a response that goes on without us is asked for in vain before we give up. */
 const patience = 5
 
+/** A response that is made in the background is asked for after this, then after twice as long, up to the configured interval. */
+const firstPoll = Duration.millis(250)
+
 /** The service is told that nobody waits any more; longer than this it is not tried. */
 const cancelLimit = "10 seconds"
 
@@ -40,6 +44,7 @@ export const make = (
   seal: (completion: O1Completion) => O1Completion
 ) => {
   const { apiVersion, clocks = {}, deployment, endpoint, pollInterval = "2 seconds", store = true } = config
+  const interval = Duration.fromInputUnsafe(pollInterval)
   const base = baseOf(endpoint)
   const root = apiVersion === undefined ? `${base}/openai/v1/responses` : `${base}/openai/responses`
 
@@ -124,8 +129,9 @@ export const make = (
   const untilEnded = (answer: wire.ResponsesAnswer): Effect.Effect<ReadonlyArray<AttemptEvent>, O1Error> =>
     Effect.gen(function*() {
       const added: Array<AttemptEvent> = []
-      while (!answer.finished) {
-        yield* Effect.sleep(pollInterval)
+      for (let asked = 0; !answer.finished; asked++) {
+        // what is soon ready is soon seen
+        yield* Effect.sleep(Duration.min(interval, Duration.times(firstPoll, 2 ** asked)))
         yield* patiently(retrieve(answer, added))
       }
       return added

@@ -1,0 +1,190 @@
+import * as Duration from "effect/Duration"
+import type { AttemptObservation, CallObservation, ConnectionObservation, Subject } from "../O1Observation.ts"
+import type { ReasoningEffort } from "../O1Request.ts"
+import { isAttemptLimit } from "./outcomes.ts"
+import { Generations, Sketch } from "./quantiles.ts"
+import type { MonitorSnapshot, OriginSnapshot, SeriesSnapshot } from "./snapshot.ts"
+import { Connections, isEmpty, Tally } from "./tally.ts"
+
+const generations = 2
+
+/** What is evicted first is what was not used for longest. */
+class Recent<A> {
+  private readonly entries = new Map<string, A>()
+  private readonly capacity: number
+
+  constructor(capacity: number) {
+    this.capacity = capacity
+  }
+
+  get(key: string): A | undefined {
+    const found = this.entries.get(key)
+    if (found !== undefined) this.set(key, found)
+    return found
+  }
+
+  /** Gives what had to go. */
+  set(key: string, value: A): A | undefined {
+    this.entries.delete(key)
+    this.entries.set(key, value)
+    if (this.entries.size <= this.capacity) return undefined
+    const [oldest, evicted] = this.entries.entries().next().value!
+    this.entries.delete(oldest)
+    return evicted
+  }
+
+  delete(key: string): void {
+    this.entries.delete(key)
+  }
+
+  values(): ReadonlyArray<A> {
+    return [...this.entries.values()]
+  }
+
+  clear(): void {
+    this.entries.clear()
+  }
+}
+
+interface Series {
+  readonly deployment: string
+  readonly model: string | undefined
+  readonly effort: ReasoningEffort | undefined
+  readonly tallies: Generations<Tally>
+  /** The limit that last ended an attempt, by the number of the attempt. */
+  readonly limits: Array<number>
+}
+
+interface Origin {
+  readonly origin: string
+  readonly connections: Generations<Connections>
+}
+
+/** Attempts with higher numbers share a limit. */
+const maxAttempts = 16
+
+const groupOf = ({ deployment, effort }: Omit<Subject, "model">): string => JSON.stringify([deployment, effort])
+
+const keyOf = (subject: Subject): string => JSON.stringify([subject.deployment, subject.effort, subject.model])
+
+/**
+ * What was learned, by deployment, model and effort, and by origin. Times in milliseconds on a monotonic clock.
+ *
+ * An attempt that was cut off does not know its model: it counts for the model that answered last with that effort, or for
+ * the first one that answers.
+ */
+export class Registry {
+  private readonly window: number
+  private readonly series: Recent<Series>
+  private readonly origins: Recent<Origin>
+  /** By deployment and effort, the one that answered last. */
+  private readonly latest = new Map<string, Series>()
+
+  constructor(window: number, capacity: number) {
+    this.window = window
+    this.series = new Recent(capacity)
+    this.origins = new Recent(capacity)
+  }
+
+  attempt(observation: AttemptObservation, now: number): void {
+    const { limits, tallies } = this.seriesOf(observation)
+    const number = Math.min(observation.attempt, maxAttempts)
+    tallies.current(now).attempt(observation, Math.max(0, ...limits.slice(0, number - 1)))
+    if (!isAttemptLimit(observation.outcome)) return
+    while (limits.length < number) limits.push(0)
+    limits[number - 1] = Duration.toMillis(observation.total)
+  }
+
+  call(observation: CallObservation, now: number): void {
+    this.seriesOf(observation).tallies.current(now).call(observation)
+  }
+
+  connection(observation: ConnectionObservation, now: number): void {
+    this.originOf(observation.origin).connections.current(now).add(observation)
+  }
+
+  /** How long attempts take, of the model that answered last. */
+  totalOf(subject: Omit<Subject, "model">, now: number): Sketch | undefined {
+    const series = this.latest.get(groupOf(subject))
+    if (series === undefined) return undefined
+    const sketch = new Sketch()
+    for (const { total } of series.tallies.all(now)) sketch.merge(total.toData())
+    return sketch
+  }
+
+  merge({ origins, series }: MonitorSnapshot, now: number): void {
+    for (const { attempts, calls, deployment, effort, model } of series) {
+      this.seriesOf({ deployment, effort, model }).tallies.current(now).merge({ attempts, calls })
+    }
+    for (const snapshot of origins) this.originOf(snapshot.origin).connections.current(now).merge(snapshot)
+  }
+
+  /** Without what is forgotten. */
+  snapshot(now: number): Pick<MonitorSnapshot, "series" | "origins"> {
+    return {
+      series: this.series.values().map((series) => seriesSnapshot(series, now)).filter((series) => !isEmpty(series)),
+      origins: this.origins.values().map((origin) => originSnapshot(origin, now)).filter(({ connect, failed }) =>
+        failed + connect.buckets.length > 0
+      )
+    }
+  }
+
+  clear(): void {
+    this.series.clear()
+    this.origins.clear()
+    this.latest.clear()
+  }
+
+  private seriesOf(subject: Subject): Series {
+    const group = groupOf(subject)
+    const latest = this.latest.get(group)
+    const known = subject.model === undefined && latest !== undefined ? keyOf(latest) : keyOf(subject)
+    const series = this.series.get(known) ?? this.adopt(subject, latest)
+    this.latest.set(group, series)
+    return series
+  }
+
+  /** A new series; or, if so far nobody knew the model, that one under the name it has now. */
+  private adopt({ deployment, effort, model }: Subject, latest: Series | undefined): Series {
+    const nameless = latest !== undefined && latest.model === undefined ? latest : undefined
+    if (nameless !== undefined) this.series.delete(keyOf(nameless))
+    const series: Series = {
+      deployment,
+      model,
+      effort,
+      tallies: nameless?.tallies ?? new Generations(this.window, generations, () => new Tally()),
+      limits: nameless?.limits ?? []
+    }
+    const evicted = this.series.set(keyOf(series), series)
+    if (evicted !== undefined && this.latest.get(groupOf(evicted)) === evicted) this.latest.delete(groupOf(evicted))
+    return series
+  }
+
+  private originOf(name: string): Origin {
+    const known = this.origins.get(name)
+    if (known !== undefined) return known
+    const origin: Origin = {
+      origin: name,
+      connections: new Generations(this.window, generations, () => new Connections())
+    }
+    this.origins.set(name, origin)
+    return origin
+  }
+}
+
+const seriesSnapshot = ({ deployment, effort, model, tallies }: Series, now: number): SeriesSnapshot => {
+  const sum = new Tally()
+  for (const tally of tallies.all(now)) sum.merge(tally.toData())
+  return {
+    deployment,
+    ...model === undefined ? {} : { model },
+    ...effort === undefined ? {} : { effort },
+    ...sum.toData()
+  }
+}
+
+const originSnapshot = ({ connections, origin }: Origin, now: number): OriginSnapshot => {
+  const sum = new Connections()
+  for (const part of connections.all(now)) sum.merge({ origin, ...part.toData() })
+  return { origin, ...sum.toData() }
+}
