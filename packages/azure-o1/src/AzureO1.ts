@@ -103,8 +103,14 @@ class Calling {
     )
   }
 
-  /** What an attempt is to ask for. */
-  readonly asked = (): O1Request => this.request
+  /** An attempt begins: what it is to ask for. */
+  readonly asked: Effect.Effect<O1Request> = Effect.suspend(() => {
+    const { observing } = this.call
+    return observing === undefined ? Effect.succeed(this.request) : Effect.map(Clock.monotonicTimeNanos, (now) => {
+      observing.began(now)
+      return this.request
+    })
+  })
 
   /** Reasoning that ate the answer is worth another attempt once, if there may be more of it. */
   readonly raise = (error: O1Error): O1Error => {
@@ -156,7 +162,7 @@ const make = (policies: O1Policy["Service"], transport: O1Transport["Service"]):
   const complete = (request: O1Request, options: CallOptions = {}): Effect.Effect<O1Completion, O1Error> =>
     Effect.flatMap(begin("complete", request, options), (calling) => {
       const { call, policy } = calling
-      const attempts = Effect.suspend(() => transport.complete(calling.asked())).pipe(
+      const attempts = Effect.flatMap(calling.asked, transport.complete).pipe(
         Effect.mapError(calling.raise),
         policy,
         Effect.mapError(calling.explain)
@@ -184,7 +190,7 @@ const make = (policies: O1Policy["Service"], transport: O1Transport["Service"]):
     Stream.unwrap(Effect.map(begin("stream", request, options), (calling) =>
       followed(
         calling,
-        Stream.suspend(() => transport.stream(calling.asked())).pipe(
+        Stream.unwrap(Effect.map(calling.asked, transport.stream)).pipe(
           Stream.mapError(calling.raise),
           calling.policy.stream
         )

@@ -14,7 +14,6 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { HttpClient } from "effect/http"
@@ -88,9 +87,7 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
 
   /** The best way that is open to this attempt. What one before it has begun is gone on with. */
   const way: Effect.Effect<Rung> = Effect.gen(function*() {
-    const call = yield* CurrentCall
-    if (call?.observing !== undefined) call.observing.began(yield* Clock.monotonicTimeNanos)
-    const open = call?.open
+    const open = (yield* CurrentCall)?.open
     if (open !== undefined) return open.streams ? "kept" : "background"
     return rungs(api, abilities(), yield* AfterTimeout)[0]!
   })

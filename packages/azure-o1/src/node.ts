@@ -22,24 +22,84 @@
  * @since 0.1.0
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as Undici from "@effect/platform-node/Undici"
+import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Formatter from "effect/Formatter"
 import type { HttpClient } from "effect/http"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { AzureO1 } from "./AzureO1.ts"
 import * as AzureO1Config from "./AzureO1Config.ts"
+import { type O1Observation, O1Observer } from "./O1Observation.ts"
 import type { O1Policy } from "./O1Policy.ts"
 
 /**
- * The HTTP client: undici without limits on headers and body, which the policy sets, 10 seconds to connect, and TCP
- * keep-alive.
+ * @category models
+ * @since 0.1.0
+ */
+export interface HttpClientOptions {
+  /**
+   * How long a connection may take to be made: `O1TimeoutError` of kind `connect`.
+   *
+   * @default "10 seconds"
+   */
+  readonly connectTimeout?: Duration.Input | undefined
+}
+
+/** Makes connections, and tells of each how long it took. */
+const observed = (
+  connect: Undici.buildConnector.connector,
+  observer: (observation: O1Observation) => void,
+  clock: Clock.Clock
+): Undici.buildConnector.connector =>
+(options, callback) => {
+  const startedAt = clock.monotonicTimeNanosUnsafe()
+  connect(options, (...result) => {
+    const duration = Duration.nanos(clock.monotonicTimeNanosUnsafe() - startedAt)
+    const origin = `${options.protocol}//${options.hostname}${options.port === "" ? "" : `:${options.port}`}`
+    observer({ _tag: "Connection", origin, duration, failed: result[0] !== null })
+    callback(...result)
+  })
+}
+
+/**
+ * The HTTP client: undici without limits on headers and body, which the policy sets, with a limit for connecting, and TCP
+ * keep-alive. Where there is an `O1Observer`, it is told of every connection.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layerHttpClient: Layer.Layer<HttpClient.HttpClient> = NodeHttpClient.layerUndiciOptions({
-  connect: { timeout: 10_000, keepAlive: true, keepAliveInitialDelay: 60_000 }
-})
+export const layerHttpClientWith = (options: HttpClientOptions): Layer.Layer<HttpClient.HttpClient> =>
+  Layer.unwrap(Effect.gen(function*() {
+    const limit = Duration.fromInput(options.connectTimeout ?? "10 seconds").pipe(
+      Option.filter((limit) => Duration.isPositive(limit) && Duration.isFinite(limit))
+    )
+    if (Option.isNone(limit)) {
+      throw new RangeError(
+        `AzureO1: connectTimeout must be a finite duration > 0, got ${Formatter.format(options.connectTimeout)}`
+      )
+    }
+    const connect = Undici.buildConnector({
+      timeout: Duration.toMillis(limit.value),
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000
+    })
+    const observer = yield* O1Observer
+    return NodeHttpClient.layerUndiciOptions({
+      connect: observer === undefined ? connect : observed(connect, observer, yield* Clock.Clock)
+    })
+  }))
+
+/**
+ * {@link layerHttpClientWith} and its defaults.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerHttpClient: Layer.Layer<HttpClient.HttpClient> = layerHttpClientWith({})
 
 /**
  * The client of one deployment.

@@ -1,4 +1,4 @@
-import { Backoff, Retry } from "@effect-resilience/core"
+import { Backoff, Retry, Telemetry } from "@effect-resilience/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -23,6 +23,13 @@ import { CurrentProgress } from "./progress.ts"
 /** How often in a row a response that goes on without us is asked for in vain before we give up. */
 const patience = 5
 
+/**
+ * The service keeps the response, so that asking for it again costs nothing but the question. It is no attempt of the call, and
+ * is not told as one.
+ */
+const patiently = <A, R>(self: Effect.Effect<A, O1Error, R>): Effect.Effect<A, O1Error, R> =>
+  Effect.provideService(again(self), Telemetry.CurrentListener, undefined)
+
 /** A response that is made in the background is asked for after this, then after twice as long, up to the configured interval. */
 const firstPoll = Duration.millis(250)
 
@@ -31,9 +38,7 @@ const cancelLimit = "10 seconds"
 
 const report = (event: ProgressEvent): Effect.Effect<void> => Effect.map(CurrentProgress, (tell) => tell?.(event))
 
-/** The service keeps the response, so that asking for it again costs nothing but the question. */
-const patiently = Retry.make<O1Error>({
-  name: "responses",
+const again = Retry.make<O1Error>({
   schedule: Schedule.max([Backoff.exponential({ base: "500 millis", cap: "8 seconds" }), Schedule.recurs(patience)])
 })
 
@@ -206,7 +211,7 @@ export const make = (
       const broken = O1Error.with(error, answer.details)
       if (answer.id === "") return yield* broken
       yield* report({ _tag: "Resumed", error: broken, transport: "stream" })
-      const again = yield* read(answer.id, answer.sequence).pipe(
+      const next = yield* read(answer.id, answer.sequence).pipe(
         patiently,
         Effect.asSome,
         Effect.catchIf(
@@ -215,10 +220,10 @@ export const make = (
         ),
         Effect.mapError(withToken(answer))
       )
-      if (Option.isSome(again)) {
-        answer.continuedFrom(again.value.origin)
-        stream.continuedFrom(again.value.origin)
-        return again.value
+      if (Option.isSome(next)) {
+        answer.continuedFrom(next.value.origin)
+        stream.continuedFrom(next.value.origin)
+        return next.value
       }
       yield* report({ _tag: "Resumed", error: broken, transport: "background" })
       const added = yield* untilEnded(answer)
