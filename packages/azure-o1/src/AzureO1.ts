@@ -38,6 +38,7 @@ import { asCall, asStreamedCall, Call } from "./internal/call.ts"
 import { fromFaces, tokensOf } from "./internal/faces.ts"
 import { History } from "./internal/history.ts"
 import { Observing } from "./internal/observing.ts"
+import { Text } from "./internal/text.ts"
 import { withProgress } from "./internal/withProgress.ts"
 import * as ModelProfile from "./ModelProfile.ts"
 import { O1Error, O1RequestError, type ResumeToken } from "./O1Error.ts"
@@ -70,14 +71,11 @@ const problemOf = (
     })
 }
 
-const textOf = (events: ReadonlyArray<O1Event>): string =>
-  events.reduce((text, event) => event._tag === "TextDelta" ? text + event.text : text, "")
-
 /** One call: what its attempts share, and what is written down of it. */
 class Calling {
   readonly call: Call
   readonly policy: Policy.Policy<O1Error, O1Error>
-  text = ""
+  private readonly text = new Text()
   completion: O1Completion | undefined = undefined
   private readonly history = new History()
   private readonly deployment: string
@@ -124,12 +122,12 @@ class Calling {
   readonly explain = (error: O1Error): O1Error =>
     O1Error.with(error, {
       deployment: error.deployment ?? this.deployment,
-      partialText: error.partialText === "" ? this.text : error.partialText,
+      partialText: error.partialText === "" ? this.text.toString() : error.partialText,
       attempts: this.history.attempts
     })
 
   readonly seen = (events: NonEmptyReadonlyArray<AttemptEvent>): NonEmptyReadonlyArray<AttemptEvent> => {
-    this.text += textOf(events)
+    for (const event of events) if (event._tag === "TextDelta") this.text.add(event.text)
     const last = events[events.length - 1]!
     if (last._tag === "Finished") this.completion = last.completion
     return events
@@ -137,7 +135,7 @@ class Calling {
 
   /** Another attempt says it all again. */
   private readonly restarted: Telemetry.Listener = ({ _tag }) => {
-    if (_tag === "RetryScheduled") this.text = ""
+    if (_tag === "RetryScheduled") this.text.clear()
   }
 }
 

@@ -243,7 +243,7 @@ const limitsOf = (
 
 const isAttemptTimeout = (error: O1Error): boolean => error._tag === "O1TimeoutError" && error.kind === "attempt"
 
-/** Permanent once there is content, unless the answer may begin anew. */
+/** Permanent once there is content; but not for the breaker, nor where the answer may begin anew. */
 const isBrokenAnswer = ({ _tag, shouldRetry }: O1Error): boolean =>
   _tag === "O1ProtocolError" && shouldRetry === undefined
 
@@ -262,6 +262,7 @@ const breakerFault: Fault.Classify<O1Error> = (exit, now) => {
   const error = Exit.findErrorOption(exit)
   if (Option.isNone(error)) return Fault.of(exit, now)
   if (error.value._tag === "O1TimeoutError" && ownTimeouts.has(error.value.kind)) return Fault.interrupted
+  if (isBrokenAnswer(error.value)) return Fault.transient()
   // the service has answered, even where another attempt is worth it
   return error.value._tag === "O1OutputLimitError" ? Fault.permanent : Fault.of(exit, now)
 }

@@ -29,10 +29,16 @@ import { type Abilities, lacks, type Rung, rungs } from "./internal/ladder.ts"
 import { CurrentProgress } from "./internal/progress.ts"
 import * as responses from "./internal/responses.ts"
 import * as ModelProfile from "./ModelProfile.ts"
-import { type O1Error, O1ProtocolError, type ResumeToken } from "./O1Error.ts"
+import { O1Error, O1ProtocolError, type ResumeToken } from "./O1Error.ts"
 import type { AttemptEvent, O1Completion } from "./O1Event.ts"
 import type { O1Request } from "./O1Request.ts"
 import { emulate } from "./wire/answer.ts"
+
+/** An answer that breaks off may be asked for again where nobody has seen of it. */
+const unseen = (error: O1Error): O1Error =>
+  error._tag === "O1ProtocolError" && error.partialText !== "" && error.shouldRetry === undefined
+    ? O1Error.with(error, { shouldRetry: true })
+    : error
 
 const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
   const config = AzureO1Config.validate(options)
@@ -134,10 +140,13 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
     profile: () => profile,
     stream,
     complete: (request) =>
-      Effect.flatMap(Stream.runLast(stream(request)), (last) =>
-        Option.isSome(last) && last.value._tag === "Finished"
-          ? Effect.succeed(last.value.completion)
-          : Effect.fail(new O1ProtocolError({ kind: "truncated", deployment }))),
+      Effect.flatMap(
+        Effect.mapError(Stream.runLast(stream(request)), unseen),
+        (last) =>
+          Option.isSome(last) && last.value._tag === "Finished"
+            ? Effect.succeed(last.value.completion)
+            : Effect.fail(new O1ProtocolError({ kind: "truncated", deployment }))
+      ),
     resume: viaResponses.resume
   })
 })

@@ -22,7 +22,7 @@
  * @since 0.1.0
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import * as Undici from "@effect/platform-node/Undici"
+import { buildConnector } from "@effect/platform-node/Undici"
 import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
@@ -51,10 +51,10 @@ export interface HttpClientOptions {
 
 /** Makes connections, and tells of each how long it took. */
 const observed = (
-  connect: Undici.buildConnector.connector,
+  connect: buildConnector.connector,
   observer: (observation: O1Observation) => void,
   clock: Clock.Clock
-): Undici.buildConnector.connector =>
+): buildConnector.connector =>
 (options, callback) => {
   const startedAt = clock.monotonicTimeNanosUnsafe()
   connect(options, (...result) => {
@@ -82,7 +82,7 @@ export const layerHttpClientWith = (options: HttpClientOptions): Layer.Layer<Htt
         `AzureO1: connectTimeout must be a finite duration > 0, got ${Formatter.format(options.connectTimeout)}`
       )
     }
-    const connect = Undici.buildConnector({
+    const connect = buildConnector({
       timeout: Duration.toMillis(limit.value),
       keepAlive: true,
       keepAliveInitialDelay: 60_000

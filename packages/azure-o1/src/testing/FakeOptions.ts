@@ -142,6 +142,12 @@ export interface FakeAzureOptions {
   readonly filterMode?: "default" | "asynchronous" | undefined
   /** The replies to the first requests for an answer. */
   readonly script?: ReadonlyArray<Reply> | undefined
+  /**
+   * The reply to a request for an answer that the script has none for, by the request's body.
+   *
+   * @default "Hello, world."
+   */
+  readonly reply?: ((body: unknown) => Reply) | undefined
   /** Faults by chance. One that hits a request leaves its scripted reply to the next. */
   readonly faults?: FakeFaults | undefined
   readonly limits?: FakeLimits | undefined

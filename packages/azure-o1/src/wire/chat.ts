@@ -1,3 +1,4 @@
+import { Text } from "../internal/text.ts"
 import { type Details, O1ContentFilterError, type O1Error, O1OutputLimitError, O1ProtocolError } from "../O1Error.ts"
 import type { AttemptEvent, O1Completion, Usage } from "../O1Event.ts"
 import type { Message, O1Request, ResponseFormat, ToolCall } from "../O1Request.ts"
@@ -72,8 +73,8 @@ export class ChatAnswer implements Answer {
   private readonly origin: Origin
   private id = ""
   private model = ""
-  private text = ""
-  private reasoning = ""
+  private readonly text = new Text()
+  private readonly reasoning = new Text()
   private refusal = ""
   private finishReason: string | undefined = undefined
   private usage: Usage | undefined = undefined
@@ -95,7 +96,7 @@ export class ChatAnswer implements Answer {
       model: this.model === "" ? origin.model : this.model,
       deployment: this.origin.deployment,
       status: this.origin.status,
-      partialText: this.text
+      partialText: this.text.toString()
     }
   }
 
@@ -122,12 +123,12 @@ export class ChatAnswer implements Answer {
   private takeDelta(delta: unknown, events: Array<AttemptEvent>): void {
     const reasoning = json.string(json.at(delta, "reasoning_content"))
     if (reasoning) {
-      this.reasoning += reasoning
+      this.reasoning.add(reasoning)
       events.push({ _tag: "ReasoningDelta", text: reasoning })
     }
     const text = json.string(json.at(delta, "content"))
     if (text) {
-      this.text += text
+      this.text.add(text)
       events.push({ _tag: "TextDelta", text })
     }
     const refusal = json.string(json.at(delta, "refusal"))
@@ -151,7 +152,8 @@ export class ChatAnswer implements Answer {
   }
 
   end(): O1Completion | O1Error {
-    const { details, finishReason, origin, reasoning, refusal, text, usage } = this
+    const { details, finishReason, origin, refusal, usage } = this
+    const text = this.text.toString()
     if (finishReason === undefined) return new O1ProtocolError({ kind: "truncated", ...details })
     if (finishReason === "content_filter") {
       return new O1ContentFilterError({ kind: "completion", categories: Array.from(this.filtered), ...details })
@@ -165,7 +167,7 @@ export class ChatAnswer implements Answer {
       id: this.id,
       model: this.model,
       text,
-      reasoning: reasoning === "" ? undefined : reasoning,
+      reasoning: this.reasoning.isEmpty ? undefined : this.reasoning.toString(),
       refusal: refusal === "" ? undefined : refusal,
       finishReason,
       toolCalls,

@@ -1,4 +1,5 @@
 import { constVoid } from "effect/Function"
+import { Text } from "../internal/text.ts"
 import {
   type Details,
   O1ContentFilterError,
@@ -111,7 +112,7 @@ export class ResponsesAnswer implements Answer {
   private readonly identified: () => void
   private model = ""
   private status: string | undefined = undefined
-  private readonly said = { text: "", reasoning: "", refusal: "" }
+  private readonly said = { text: new Text(), reasoning: new Text(), refusal: new Text() }
   /** The text as the service gives it at the end: more than was said here, if this is not the first that reads the events. */
   private readonly whole = { text: "", reasoning: "", refusal: "" }
   private usage: Usage | undefined = undefined
@@ -149,7 +150,7 @@ export class ResponsesAnswer implements Answer {
       model: this.model === "" ? origin.model : this.model,
       deployment: this.origin.deployment,
       status: this.origin.status,
-      partialText: this.said.text
+      partialText: this.said.text.toString()
     }
   }
 
@@ -168,7 +169,7 @@ export class ResponsesAnswer implements Answer {
       case "response.reasoning_text.delta":
         return this.say("reasoning", json.string(json.at(event, "delta")), events)
       case "response.reasoning_summary_part.added":
-        return this.said.reasoning === "" ? undefined : this.say("reasoning", "\n\n", events)
+        return this.said.reasoning.isEmpty ? undefined : this.say("reasoning", "\n\n", events)
       case "response.output_item.added":
       case "response.output_item.done":
         return this.takeItem(json.number(json.at(event, "output_index")) ?? 0, json.at(event, "item"), events)
@@ -213,9 +214,9 @@ export class ResponsesAnswer implements Answer {
 
   end(): O1Completion | O1Error {
     const { details, status, usage } = this
-    const text = this.whole.text || this.said.text
-    const reasoning = this.whole.reasoning || this.said.reasoning
-    const refusal = this.whole.refusal || this.said.refusal
+    const text = this.whole.text || this.said.text.toString()
+    const reasoning = this.whole.reasoning || this.said.reasoning.toString()
+    const refusal = this.whole.refusal || this.said.refusal.toString()
     if (status === "failed") {
       return O1Error.with(
         errors.fromResponse({
@@ -254,14 +255,15 @@ export class ResponsesAnswer implements Answer {
 
   private say(channel: Channel, text: string | undefined, events: Array<AttemptEvent>): void {
     if (!text) return
-    this.said[channel] += text
+    this.said[channel].add(text)
     events.push({ _tag: deltaTags[channel], text })
   }
 
   /** The whole text is known: what of it has not been said yet is said now. */
   private complete(channel: Channel, whole: string, events: Array<AttemptEvent>): void {
     this.whole[channel] = whole
-    if (whole.startsWith(this.said[channel])) this.say(channel, whole.slice(this.said[channel].length), events)
+    const said = this.said[channel].toString()
+    if (whole.startsWith(said)) this.say(channel, whole.slice(said.length), events)
   }
 
   private takeItem(index: number, item: unknown, events: Array<AttemptEvent>): void {

@@ -81,8 +81,12 @@ export class FakeServer {
   }
 
   /** A reply of the script, unless chance has another; then it is left to the next request. */
-  private next(script: Array<Reply>, injection: faults.Injection | undefined): Reply {
-    return injection === undefined ? script.shift() ?? plainReply : injection(script[0] ?? plainReply)
+  private next(
+    script: Array<Reply>,
+    injection: faults.Injection | undefined,
+    otherwise: () => Reply = () => plainReply
+  ): Reply {
+    return injection === undefined ? script.shift() ?? otherwise() : injection(script[0] ?? otherwise())
   }
 
   /** Whether an answer is made at all, in Azure's order of asking. */
@@ -161,7 +165,7 @@ export class FakeServer {
       case "responses": {
         const refusal = this.admit(asked, route)
         if (refusal !== undefined) return refused(refusal)
-        const reply = this.next(this.script, injection)
+        const reply = this.next(this.script, injection, () => this.options.reply?.(asked.body) ?? plainReply)
         return isSaid(reply) ? { _tag: "Said", reply } : { _tag: "Answer", api: route.operation, reply }
       }
     }

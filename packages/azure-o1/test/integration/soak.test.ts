@@ -1,0 +1,20 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { soak } from "../support/soak.ts"
+
+describe("soak", () => {
+  it.live(
+    "2,000 calls of every kind at 20 % faults: each is right or typed, and nothing is left behind",
+    () =>
+      Effect.gen(function*() {
+        const report = yield* soak({ calls: 2000, rate: 0.2, seed: 1, concurrency: 100 })
+        assert.deepStrictEqual(report.wrong, [])
+        assert.strictEqual(report.leaked, 0)
+        const typed = Object.values(report.typed).reduce((total, n) => total + n, 0)
+        assert.strictEqual(report.right + typed, 2000)
+        assert.isAtLeast(report.faults, 400)
+        assert.isAtLeast(report.right, 1800)
+      }),
+    120_000
+  )
+})
