@@ -17,7 +17,7 @@ if (!Number.isSafeInteger(rounds) || rounds < 1) {
 
 const beside = (file: string): string => new URL(file, import.meta.url).pathname
 const server = fork(beside("server.ts"))
-const url = await new Promise<string>((resolve) => server.once("message", (url) => resolve(String(url))))
+const url = await new Promise<string>((resolve) => server.once("message", (url) => resolve(url as string)))
 
 const measureOnce = (task: Omit<Task, "url">): Promise<Figures> =>
   new Promise((resolve, reject) => {
@@ -37,6 +37,7 @@ const median = (numbers: ReadonlyArray<number>): number =>
 const names = Object.keys(clients) as ReadonlyArray<ClientName>
 const tasks = { calls: 1000, stream: 400_000, memory: 200_000, concurrent: 2000 } as const
 
+/* oxlint-disable no-await-in-loop -- nothing else may run while something is measured */
 const results: Partial<Record<ClientName, Record<Task["what"], Figures>>> = {}
 for (const client of names) {
   const of = async (what: Task["what"]): Promise<Figures> => {

@@ -32,6 +32,7 @@ const heap = (): number => {
   return process.memoryUsage().heapUsed
 }
 
+/* oxlint-disable no-await-in-loop -- nothing else may run while something is measured */
 const run = async ({ client: name, size, url, what }: Task): Promise<Figures> => {
   const client = clients[name](url)
   const streamed = async (tokens: number): Promise<number> => (await client.stream(prompt(tokens)))[0]

@@ -64,6 +64,16 @@ const expected: Record<string, string> = {
     "o1 after 4 failures: Closed",
     "o1 after 5 failures: Open"
   ),
+  "08-prompt.ts": lines(
+    "warning: chain-of-thought (about 5 tokens)",
+    "info: markdown-not-enabled",
+    "info: pretty-json (about 24 tokens)",
+    "developer: \"Formatting re-enabled\\nYou answer questions about the stock. Answer in Markdown.\"",
+    "user: \"Which items are sold out?\\n\\n{\\\"warehouse\\\":\\\"north\\\",\\\"items\\\":[{\\\"sku\\\":\\\"KX-1042\\\",\\\"count\\\":12}," +
+      "{\\\"sku\\\":\\\"KX-2207\\\",\\\"count\\\":0}]}\"",
+    "estimated 75 tokens, counted 65",
+    "Nothing new. (16 messages given up)"
+  ),
   "09-monitor.ts": lines(
     "deployment  model          effort  attempts  retries  timeouts  p50  p95  p99  first p95  calls  call p95  tokens/s  reasoning",
     "o1          o1-2024-12-17  medium       428       28        30  23s  69s  99s          -    400      126s        80       75 %",
