@@ -212,6 +212,26 @@ const make = (policies: O1Policy["Service"], transport: O1Transport["Service"]):
 }
 
 /**
+ * The client of a model whose profile is known when the program is compiled: what the model does not take, it does not take.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ClientFor<P extends ModelProfile.ModelProfile> extends Pick<AzureO1["Service"], "resume"> {
+  readonly complete: (
+    request: ModelProfile.RequestFor<P>,
+    options?: CallOptions
+  ) => Effect.Effect<O1Completion, O1Error>
+  readonly stream: (request: ModelProfile.RequestFor<P>, options?: CallOptions) => Stream.Stream<O1Event, O1Error>
+  readonly tokens: (request: ModelProfile.RequestFor<P>, options?: CallOptions) => Stream.Stream<string, O1Error>
+  readonly object: P["structuredOutput"] extends false ? never : <A>(
+    schema: Schema.ConstraintCodec<A, unknown>,
+    request: Omit<ModelProfile.RequestFor<P>, "responseFormat">,
+    options?: ObjectOptions
+  ) => Effect.Effect<O1Object<A>, O1Error>
+}
+
+/**
  * @category services
  * @since 0.1.0
  */
@@ -248,6 +268,28 @@ export class AzureO1 extends Context.Service<AzureO1, {
     config: AzureO1Config
   ): Effect.Effect<AzureO1["Service"], never, HttpClient.HttpClient> =>
     AzureO1.pipe(Effect.provide(AzureO1.layer(config)))
+
+  /**
+   * The client, for a model that is known when the program is compiled: a request that the profile forbids does not compile.
+   * At run time it is the same client, which checks requests against the profile of its own configuration.
+   *
+   * **Example** (o1-mini takes no developer messages)
+   *
+   * ```ts
+   * import { AzureO1, developer, ModelProfile, user } from "@effect-resilience/azure-o1"
+   * import { Effect } from "effect"
+   *
+   * export const program = Effect.gen(function*() {
+   *   const o1Mini = yield* AzureO1.forProfile(ModelProfile.o1Mini)
+   *   yield* o1Mini.complete({ messages: [user("What is 6 x 7?")] })
+   *   // @ts-expect-error
+   *   yield* o1Mini.complete({ messages: [developer("Be brief."), user("What is 6 x 7?")] })
+   * })
+   * ```
+   */
+  static readonly forProfile = <P extends ModelProfile.ModelProfile>(
+    _: P
+  ): Effect.Effect<ClientFor<P>, never, AzureO1> => AzureO1.asEffect() as Effect.Effect<never, never, AzureO1> // it takes more than is promised
 
   /** The client of whatever policy and transport there are: the layer for swapping one of them. */
   static readonly layerServices: Layer.Layer<AzureO1, never, O1Policy | O1Transport> = Layer.effect(
