@@ -289,7 +289,7 @@ export class AzureO1 extends Context.Service<AzureO1, {
    */
   static readonly forProfile = <P extends ModelProfile.ModelProfile>(
     _: P
-  ): Effect.Effect<ClientFor<P>, never, AzureO1> => AzureO1.asEffect() as Effect.Effect<never, never, AzureO1> // it takes more than is promised
+  ): Effect.Effect<ClientFor<P>, never, AzureO1> => Effect.map(AzureO1, (o1) => o1 as never) // it takes more than is promised
 
   /** The client of whatever policy and transport there are: the layer for swapping one of them. */
   static readonly layerServices: Layer.Layer<AzureO1, never, O1Policy | O1Transport> = Layer.effect(

@@ -162,13 +162,26 @@ const durationProblem = (value: Duration.Input | undefined): string | undefined 
 }
 
 /**
- * Throws a `RangeError` that names the field and what is allowed, never the key.
+ * Something that is wrong with a configuration.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Problem {
+  /** The name of the field, `clocks.first` for one that is nested. */
+  readonly field: string
+  /** What it must be, never the key. */
+  readonly problem: string
+}
+
+/**
+ * Everything that is wrong with a configuration, as far as that can be told without asking the deployment.
  *
  * @category guards
  * @since 0.1.0
  */
-export const validate = (config: AzureO1Config): AzureO1Config => {
-  const problems = {
+export const problems = (config: AzureO1Config): ReadonlyArray<Problem> => {
+  const found = {
     endpoint: endpointProblem(config.endpoint),
     apiKey: authProblem(config),
     deployment: deploymentProblem(config.deployment),
@@ -180,9 +193,18 @@ export const validate = (config: AzureO1Config): AzureO1Config => {
     "clocks.first": durationProblem(config.clocks?.first),
     "clocks.byteIdle": durationProblem(config.clocks?.byteIdle)
   }
-  for (const [field, problem] of Object.entries(problems)) {
-    if (problem !== undefined) throw new RangeError(`AzureO1: ${field} ${problem}`)
-  }
+  return Object.entries(found).flatMap(([field, problem]) => problem === undefined ? [] : [{ field, problem }])
+}
+
+/**
+ * Throws a `RangeError` that names the field and what is allowed, never the key.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const validate = (config: AzureO1Config): AzureO1Config => {
+  const [first] = problems(config)
+  if (first !== undefined) throw new RangeError(`AzureO1: ${first.field} ${first.problem}`)
   return config
 }
 

@@ -35,6 +35,8 @@ import { AzureO1 } from "./AzureO1.ts"
 import * as AzureO1Config from "./AzureO1Config.ts"
 import { type O1Observation, O1Observer } from "./O1Observation.ts"
 import type { O1Policy } from "./O1Policy.ts"
+import { Network } from "./verify/network.ts"
+import { network } from "./verify/node.ts"
 
 /**
  * @category models
@@ -120,3 +122,11 @@ export const layer = (config: AzureO1Config.AzureO1Config): Layer.Layer<AzureO1 
 export const layerConfig: Layer.Layer<AzureO1 | O1Policy, Config.ConfigError> = Layer.unwrap(
   Effect.map(AzureO1Config.config, layer)
 )
+
+/**
+ * Lets `Verify` look at the host's name, its connections and its certificate, and not only at how HTTP fares.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerNetwork: Layer.Layer<never> = Layer.succeed(Network, network)

@@ -94,6 +94,30 @@ const expected: Record<string, string> = {
     "  ! a limit of 60s is under the 2min below which Microsoft wants clients to warn, and it is shorter than what was seen asks for",
     "",
     `The picture: ${join(tmpdir(), "o1-latency.svg")}`
+  ),
+  "10-verify.ts": lines(
+    "pass     config      The configuration is complete, and the v1 path has no versions.",
+    "pass     endpoint    The endpoint is this machine.",
+    "pass     dns         The name 127.0.0.1 is known.",
+    "pass     tcp         The host takes connections.",
+    "skipped  tls         The endpoint is not https://, as is allowed on this machine only.",
+    "pass     auth        The key is accepted.",
+    "pass     deployment  \"o1\" is there, and it answers.",
+    "pass     model       The model is gpt-5.1-2025-11-13, as the profile gpt-5.1 has it.",
+    "skipped  retirement  It is not known when gpt-5.1 is retired.",
+    "                     -> Give access to the management plane, or look at Microsoft's page on model retirement.",
+    "pass     streaming   The answer came as a stream.",
+    "pass     usage       The answer cost 8 tokens of input and 65 of output.",
+    "warn     limits      A request of 27000 tokens is never admitted: a minute has 10000, and Azure counts prompt and maxCompletionTokens when it admits.",
+    "                     -> Lower maxCompletionTokens, or raise the deployment's capacity: waiting does not help.",
+    "pass     clock       This machine's clock agrees with the service's.",
+    "skipped  management  The management plane was not asked.",
+    "                     -> Give access to it with the option management.",
+    "",
+    "The deployment is fit: 10 passed, 1 warning, 3 skipped.",
+    "",
+    "The deployment \"o1-misspelt\" cannot be relied on:",
+    "- deployment: There is no deployment \"o1-misspelt\". Check its name, which need not be the model's, and that the endpoint is that of its resource; one made in the last five minutes may need a moment."
   )
 }
 

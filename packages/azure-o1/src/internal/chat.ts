@@ -6,8 +6,9 @@ import type { AttemptEvent, O1Completion } from "../O1Event.ts"
 import type { O1Request } from "../O1Request.ts"
 import { AnswerStream, decode } from "../wire/answer.ts"
 import * as wire from "../wire/chat.ts"
-import { baseOf, type Connection, started } from "./connection.ts"
+import { type Connection, started } from "./connection.ts"
 import { events } from "./events.ts"
+import { chatUrl } from "./paths.ts"
 
 /** Chat Completions: the ways in which one attempt is made. */
 export const make = (
@@ -15,11 +16,8 @@ export const make = (
   connection: Connection,
   seal: (completion: O1Completion) => O1Completion
 ) => {
-  const { apiVersion, clocks = {}, deployment, endpoint } = config
-  const base = baseOf(endpoint)
-  const url = apiVersion === undefined
-    ? `${base}/openai/v1/chat/completions`
-    : `${base}/openai/deployments/${encodeURIComponent(deployment)}/chat/completions?api-version=${apiVersion}`
+  const { apiVersion, clocks = {}, deployment } = config
+  const url = chatUrl(config)
   const model = apiVersion === undefined ? deployment : undefined
 
   const plain = Effect.fnUntraced(function*(request: O1Request) {

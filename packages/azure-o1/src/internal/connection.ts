@@ -46,9 +46,6 @@ export interface Connection {
   readonly fromClient: (error: HttpClientError.HttpClientError) => O1Error
 }
 
-/** Where the paths of the APIs begin, whichever of them the endpoint was copied with. */
-export const baseOf = (endpoint: string): string => endpoint.replace(/\/+$/, "").replace(/\/openai(\/v1)?$/, "")
-
 /**
  * The key stays out of what is printed, out of spans (that of the HTTP client would hold the request) and out of redirects,
  * which `fetch` follows on its own.

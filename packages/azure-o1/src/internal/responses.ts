@@ -16,8 +16,9 @@ import * as errors from "../wire/errors.ts"
 import * as json from "../wire/json.ts"
 import * as wire from "../wire/responses.ts"
 import { type Call, CurrentCall } from "./call.ts"
-import { baseOf, type Connection, type Received, started } from "./connection.ts"
+import { type Connection, type Received, started } from "./connection.ts"
 import { events } from "./events.ts"
+import { responsesUrl } from "./paths.ts"
 import { CurrentProgress } from "./progress.ts"
 
 /** How often in a row a response that goes on without us is asked for in vain before we give up. */
@@ -48,16 +49,11 @@ export const make = (
   connection: Connection,
   seal: (completion: O1Completion) => O1Completion
 ) => {
-  const { apiVersion, clocks = {}, deployment, endpoint, pollInterval = "2 seconds", store = true } = config
+  const { clocks = {}, deployment, pollInterval = "2 seconds", store = true } = config
   const interval = Duration.fromInputUnsafe(pollInterval)
-  const base = baseOf(endpoint)
-  const root = apiVersion === undefined ? `${base}/openai/v1/responses` : `${base}/openai/responses`
 
-  const urlOf = (id: string, action: string, query: Record<string, string> = {}): string => {
-    const search = new URLSearchParams(apiVersion === undefined ? query : { ...query, "api-version": apiVersion })
-    const path = id === "" ? "" : `/${encodeURIComponent(id)}${action}`
-    return search.size === 0 ? root + path : `${root}${path}?${search}`
-  }
+  const urlOf = (id: string, action: string, query: Record<string, string> = {}): string =>
+    responsesUrl(config, id === "" ? "" : `/${encodeURIComponent(id)}${action}`, query)
 
   const create = (
     request: O1Request,

@@ -1,0 +1,350 @@
+/**
+ * A deployment's configuration, verified before it is relied on.
+ *
+ * `verifyDeployment` asks what can be asked in a few seconds, and gives a report: for each check what was found, and what to do
+ * about it. It never fails and never hangs; what could not be found out is a finding as well. `layer` is the same as a
+ * condition of starting.
+ *
+ * The cheap probe is one request that the deployment has to refuse: it costs no tokens, but counts as a request, of which one
+ * unit of o1's capacity has one in a minute. Of a report's findings none holds a key or token.
+ *
+ * **Example** (A misspelt deployment)
+ *
+ * ```ts import.meta.vitest
+ * import { ModelProfile, verifyDeployment } from "@effect-resilience/azure-o1"
+ * import * as AzureO1Node from "@effect-resilience/azure-o1/node"
+ * import { FakeAzure } from "@effect-resilience/azure-o1/testing"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const azure = yield* FakeAzure
+ *   const report = yield* verifyDeployment({ ...azure.config, deployment: "01", profile: ModelProfile.gpt51 })
+ *   return report.findings.filter(({ status }) => status === "fail").map(({ check, message }) => `${check}: ${message}`)
+ * })
+ *
+ * const live = Effect.provide(program, [FakeAzure.layer(), AzureO1Node.layerHttpClient])
+ * await Effect.runPromise(live) // => ['deployment: There is no deployment "01".']
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { HttpClient } from "effect/http"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { AzureO1Config } from "./AzureO1Config.ts"
+import type { TokenCredential } from "./Credential.ts"
+import { access } from "./verify/access.ts"
+import * as answers from "./verify/answers.ts"
+import * as configuration from "./verify/configuration.ts"
+import { describe, fail, order, skipped, toReport } from "./verify/finding.ts"
+import * as text from "./verify/format.ts"
+import * as managed from "./verify/managed.ts"
+import * as management from "./verify/management.ts"
+import { Network } from "./verify/network.ts"
+import * as probes from "./verify/probe.ts"
+import { look, notLooked, reach } from "./verify/reach.ts"
+
+export { type Certificate, Network, NetworkFailure } from "./verify/network.ts"
+
+/**
+ * What is looked at. A report has its findings in this order.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Check = Schema.Literals(order)
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Check = typeof Check.Type
+
+/**
+ * `fail`: calls will not succeed as things are. `warn`: they may not, or not for long. `skipped`: it could not be found out.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Status = Schema.Literals(["pass", "warn", "fail", "skipped"])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Status = typeof Status.Type
+
+/**
+ * What a check found. A check can have several.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Finding = Schema.Struct({
+  check: Check,
+  status: Status,
+  /** What is so. */
+  message: Schema.String,
+  /** What to do next; `""` if nothing. */
+  fix: Schema.String,
+  /** For programs, and for support: ids, limits, what the service said. */
+  details: Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Boolean]))
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Finding = typeof Finding.Type
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export const Report = Schema.Struct({
+  /** Nothing has failed. */
+  ok: Schema.Boolean,
+  findings: Schema.Array(Finding)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Report = typeof Report.Type
+
+/**
+ * The way into Azure's management plane, which knows of the deployment what the API does not tell. Reader is enough.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Management {
+  /** The id of the subscription. */
+  readonly subscription: string
+  readonly resourceGroup: string
+  /** The name of the resource. */
+  readonly account: string
+  /**
+   * What gives tokens for the management plane.
+   *
+   * @default that of the configuration
+   */
+  readonly credential?: TokenCredential | undefined
+  /** A token in the place of a credential, for example from `az account get-access-token`. */
+  readonly token?: Redacted.Redacted | undefined
+  /**
+   * Where the management plane is.
+   *
+   * @default that of the configuration's cloud, for example `https://management.azure.com`
+   */
+  readonly endpoint?: string | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * How the deployment is asked. `none`: not at all. `cheap`: with one request that it has to refuse, which costs no tokens.
+   * `real`: with a small question, which shows streaming, model and usage too, and costs some hundred tokens; where the
+   * deployment may stream and does not, that is a second request.
+   *
+   * @default "cheap"
+   */
+  readonly probe?: "none" | "cheap" | "real" | undefined
+  /**
+   * The longest that verification takes.
+   *
+   * @default "30 seconds", "2 minutes" with probe `real`
+   */
+  readonly timeout?: Duration.Input | undefined
+  /**
+   * How long before a model is retired there is a warning.
+   *
+   * @default "90 days"
+   */
+  readonly retirementWarning?: Duration.Input | undefined
+  /** The size of a call as the program makes it, in tokens, to see whether the deployment's limits admit it at all. */
+  readonly typicalRequest?: {
+    readonly promptTokens?: number | undefined
+    readonly maxCompletionTokens?: number | undefined
+  } | undefined
+  readonly management?: Management | undefined
+}
+
+/** What was found out before anything is judged. */
+interface Facts {
+  readonly steps: Effect.Success<ReturnType<typeof look>>
+  readonly probe: probes.Probe | undefined
+  readonly managed: managed.Managed | undefined
+  readonly now: number
+}
+
+/** Asks everybody at once, each within the limit. */
+const gather = Effect.fnUntraced(function*(config: AzureO1Config, options: Options, secrets: Set<string>) {
+  const client = yield* HttpClient.HttpClient
+  const network = yield* Network
+  const { probe: kind = "cheap" } = options
+  const limit = Duration.fromInputUnsafe(options.timeout ?? (kind === "real" ? "2 minutes" : "30 seconds"))
+  const credential = config.credential && probes.remembering(config.credential, secrets)
+  const { management: plane } = options
+  const facts = yield* Effect.all({
+    steps: network === undefined ? Effect.succeed(notLooked) : look(network, config.endpoint, limit),
+    probe: kind === "none" ? Effect.undefined : probes.probe(kind, { ...config, credential }, client, limit),
+    managed: plane === undefined ? Effect.undefined : management.read(plane, config, client, limit, secrets)
+  }, { concurrency: "unbounded" })
+  return { ...facts, now: yield* Clock.currentTimeMillis }
+})
+
+const judge = (config: AzureO1Config, options: Options, facts: Facts): ReadonlyArray<Finding> => {
+  const { managed: plane, now, probe, steps } = facts
+  const deployment = plane && Result.getOrUndefined(plane.deployment)
+  const models = plane && Result.getOrUndefined(plane.models)
+  const served = answers.servedModel(probe)
+  const deployed = managed.deployedModel(deployment)
+  return [
+    ...configuration.advice(config),
+    configuration.endpoint(config),
+    ...reach(config.endpoint, steps, probe, now),
+    ...access(config, probe, "No probe was asked for."),
+    ...served === undefined && deployed !== undefined ? [] : [answers.model(config, served, "answer")],
+    ...deployed === undefined ? [] : [answers.model(config, deployed, "management")],
+    answers.retirement(
+      answers.effectiveProfile(config, served ?? deployed),
+      managed.plannedRetirement(deployment, models ?? []),
+      {
+        now,
+        warning: Duration.fromInputUnsafe(options.retirementWarning ?? "90 days"),
+        answers: probe?.completion !== undefined
+      }
+    ),
+    answers.streaming(config, probe),
+    answers.usage(probe),
+    ...answers.limits(answers.toldLimits(probe), managed.configuredLimits(deployment), options.typicalRequest),
+    answers.clock(config, probe),
+    ...plane === undefined
+      ? [skipped("management", "The management plane was not asked.", "Give access to it with the option management.")]
+      : managed.findings(plane, config)
+  ]
+}
+
+const run = (
+  config: AzureO1Config,
+  options: Options,
+  secrets: Set<string>
+): Effect.Effect<Report, never, HttpClient.HttpClient> => {
+  for (const secret of [config.apiKey, options.management?.token]) {
+    if (secret !== undefined) secrets.add(Redacted.value(secret))
+  }
+  const problems = configuration.problems(config, options)
+  return problems.length > 0
+    ? Effect.succeed(
+      toReport([...problems, skipped("deployment", "Nothing was asked, for the configuration is not valid.")], secrets)
+    )
+    : Effect.map(gather(config, options, secrets), (facts) => toReport(judge(config, options, facts), secrets))
+}
+
+/**
+ * Verifies a deployment's configuration. It succeeds with a report whatever is found, within the limit of `timeout`; a problem
+ * of the configuration or of the options is a finding too.
+ *
+ * @category verification
+ * @since 0.1.0
+ */
+export const verifyDeployment = (
+  config: AzureO1Config,
+  options: Options = {}
+): Effect.Effect<Report, never, HttpClient.HttpClient> =>
+  Effect.suspend(() => {
+    const secrets = new Set<string>()
+    return Effect.suspend(() => run(config, options, secrets)).pipe(
+      Effect.catchDefect((defect) => {
+        const fix = "Check what was given as configuration and options; this should not happen."
+        return Effect.succeed(toReport([fail("config", `Verification broke: ${describe(defect)}.`, fix)], secrets))
+      })
+    )
+  }).pipe(Effect.withSpan("AzureO1.verify"))
+
+/**
+ * The deployment cannot be relied on: a check has failed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class DeploymentUnfit extends Data.TaggedError("DeploymentUnfit")<{
+  readonly deployment: string
+  readonly report: Report
+}> {
+  override get message(): string {
+    const failed = this.report.findings.filter(({ status }) => status === "fail")
+    return [
+      `The deployment "${this.deployment}" cannot be relied on:`,
+      ...failed.map(({ check, fix, message }) => `- ${check}: ${message} ${fix}`)
+    ].join("\n")
+  }
+}
+
+/**
+ * A condition of starting: it fails with `DeploymentUnfit` if a check has failed, and logs what is only a warning.
+ *
+ * **Example** (A client of a deployment that was verified)
+ *
+ * ```ts
+ * import { AzureO1, AzureO1Config, Verify } from "@effect-resilience/azure-o1"
+ * import * as AzureO1Node from "@effect-resilience/azure-o1/node"
+ * import { Effect, Layer } from "effect"
+ *
+ * export const layer = Layer.unwrap(
+ *   Effect.map(AzureO1Config.config, (config) => Layer.provide(AzureO1.layer(config), Verify.layer(config)))
+ * ).pipe(Layer.provide([AzureO1Node.layerHttpClient, AzureO1Node.layerNetwork]))
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (
+  config: AzureO1Config,
+  options?: Options
+): Layer.Layer<never, DeploymentUnfit, HttpClient.HttpClient> =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const report = yield* verifyDeployment(config, options)
+    if (!report.ok) return yield* new DeploymentUnfit({ deployment: config.deployment, report })
+    for (const { check, fix, message, status } of report.findings) {
+      if (status === "warn") yield* Effect.logWarning(`${check}: ${message} ${fix}`)
+    }
+  }))
+
+/**
+ * A report for a terminal: a line for each finding, with what to do in the next one, and a summary. It is plain text; with
+ * `color` the status has one, in ANSI escapes.
+ *
+ * **Example** (A report)
+ *
+ * ```ts import.meta.vitest
+ * import { Verify } from "@effect-resilience/azure-o1"
+ *
+ * const text = Verify.format({
+ *   ok: true,
+ *   findings: [
+ *     { check: "auth", status: "pass", message: "The key is accepted.", fix: "", details: {} },
+ *     { check: "clock", status: "skipped", message: "No answer told the time.", fix: "", details: {} }
+ *   ]
+ * })
+ *
+ * text.split("\n")[0] // => "pass     auth   The key is accepted."
+ * text.split("\n")[3] // => "The deployment is fit: 1 passed, 1 skipped."
+ * ```
+ *
+ * @category formatting
+ * @since 0.1.0
+ */
+export const format = (report: Report, options?: { readonly color?: boolean | undefined }): string =>
+  text.format(report, options?.color ?? false)
