@@ -148,7 +148,7 @@ export class AnswerStream {
     if (this.outcome !== undefined) return
     if (data === "[DONE]") return this.settle(this.answer.end())
     const chunk = json.parse(data)
-    if (event === "error" || errors.isErrorBody(chunk)) {
+    if (event === "error" || json.at(chunk, "type") === "error" || errors.isErrorBody(chunk)) {
       const { partialText } = this.answer.details
       this.outcome = O1Error.with(errors.fromResponse({ ...this.origin, body: data }), { partialText })
     } else if (isObject(chunk)) {

@@ -111,13 +111,22 @@ const numberIn = (message: string, pattern: RegExp): number | undefined => {
   return digits === undefined ? undefined : Number(digits)
 }
 
+/** Older versions name the parameter in their words only. */
+const inWords =
+  /(?:unsupported (?:parameter|value)|unknown parameter|unrecognized request arguments? supplied): ['"]?([\w.]+)/i
+
 const unsupportedCodes = new Set(["unsupported_parameter", "unsupported_value", "unknown_parameter"])
 const contextCodes = new Set(["context_length_exceeded", "string_above_max_length"])
 
 /** Policies of the service, other than the content filter's, that a prompt can offend. */
 const policyCodes = new Set(["bio_policy", "misalignment_policy_violation"])
 
-const badRequest = ({ code, error, message, param }: Told, details: Details): O1Error => {
+const isRetired = ({ code, message }: Told): boolean => /deprecated|retired/i.test(`${code} ${message}`)
+
+const badRequest = (told: Told, details: Details): O1Error => {
+  const { code, error, message } = told
+  const named = inWords.exec(message)?.[1]
+  const param = told.param ?? named
   if (code === "content_filter" || code === "responsibleaipolicyviolation") {
     return new O1ContentFilterError({ kind: "prompt", categories: filteredCategories(filterResult(error)), ...details })
   }
@@ -126,7 +135,7 @@ const badRequest = ({ code, error, message, param }: Told, details: Details): O1
     return new O1RequestError({
       kind: "context-length",
       param,
-      limit: numberIn(message, /maximum context length is ([\d,]+)/i),
+      limit: numberIn(message, /(?:maximum context length is|limit of) ([\d,]+)/i),
       requested: numberIn(message, /resulted in ([\d,]+)/i) ?? numberIn(message, /requested ([\d,]+)/i),
       ...details
     })
@@ -134,7 +143,9 @@ const badRequest = ({ code, error, message, param }: Told, details: Details): O1
   if (code === "operationnotsupported") {
     return new O1RequestError({ kind: "operation-not-supported", param, ...details })
   }
-  const unsupported = unsupportedCodes.has(code) ||
+  // that a parameter is deprecated is not that the model is
+  if (param === undefined && isRetired(told)) return new O1DeploymentError({ kind: "model-retired", ...details })
+  const unsupported = unsupportedCodes.has(code) || named !== undefined ||
     (param !== undefined && /not (supported|available)/i.test(message))
   if (!unsupported) return new O1RequestError({ kind: "invalid", param, ...details })
   return new O1RequestError({
@@ -181,8 +192,9 @@ const tooMany = (
   return new O1RateLimitError({ kind, retryAfter: hint, ...details })
 }
 
-const notFound = ({ code, message }: Told, details: Details): O1Error => {
-  if (/deprecated|retired/i.test(`${code} ${message}`)) {
+const notFound = (told: Told, details: Details): O1Error => {
+  const { code, message } = told
+  if (isRetired(told)) {
     return new O1DeploymentError({ kind: "model-retired", ...details })
   }
   if (/response.*not found|no response found/i.test(message)) {

@@ -146,6 +146,121 @@ describe("wire/answer", () => {
     }
   })
 
+  describe("Responses, further", () => {
+    const event = (type: string, fields: object = {}): string =>
+      `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`
+    const created = event("response.created", { response: { id: "r1", status: "in_progress", model: "o1" } })
+    const text = (delta: string): string => event("response.output_text.delta", { delta })
+    const message = (text: string) => ({ type: "message", content: [{ type: "output_text", text }] })
+    const completed = (...output: ReadonlyArray<object>): string =>
+      event("response.completed", { response: { id: "r1", status: "completed", output } })
+    const playResponses = (...wire: ReadonlyArray<string>) =>
+      play([Buffer.from(wire.join(""))], new ResponsesAnswer(origin))
+
+    it("text that comes only at the end is said then, and what was lost on the way as well", () => {
+      const all = playResponses(created, completed(message("All")))
+      assert.strictEqual(textOf(all.events), "All")
+      assert.strictEqual(finished(all.outcome).text, "All")
+      const rest = playResponses(created, text("He"), completed(message("Hello")))
+      assert.strictEqual(textOf(rest.events), "Hello")
+    })
+
+    it("tool calls, by their deltas and whole, are one each", () => {
+      const call = { type: "function_call", call_id: "c1", name: "now", arguments: "" }
+      const { events, outcome } = playResponses(
+        created,
+        event("response.output_item.added", { output_index: 1, item: call }),
+        event("response.function_call_arguments.delta", { output_index: 1, delta: "{\"a\"" }),
+        event("response.function_call_arguments.delta", { output_index: 1, delta: ":1}" }),
+        event("response.output_item.done", { output_index: 1, item: { ...call, arguments: "{\"a\":1}" } }),
+        completed({ type: "reasoning", summary: [] }, { ...call, arguments: "{\"a\":1}" })
+      )
+      assert.deepStrictEqual(finished(outcome).toolCalls, [{ id: "c1", name: "now", arguments: "{\"a\":1}" }])
+      assert.strictEqual(finished(outcome).finishReason, "tool_calls")
+      const said = events.map((event) => event._tag === "ToolCallDelta" ? event.arguments : "").join("")
+      assert.strictEqual(said, "{\"a\":1}")
+    })
+
+    const endings: ReadonlyArray<readonly [string, ReadonlyArray<string>, string]> = [
+      ["failed for a reason", [event("response.failed", {
+        response: { status: "failed", error: { code: "server_error", message: "boom" } }
+      })], "O1ServerError/internal"],
+      ["failed for its rate limit", [event("response.failed", {
+        response: { status: "failed", error: { code: "rate_limit_exceeded", message: "Try again in 1.5s." } }
+      })], "O1RateLimitError/requests"],
+      ["failed without a reason, and then silence", [event("response.failed", {
+        response: { status: "failed", error: null }
+      })], "O1ServerError/internal"],
+      ["the error first, and the failure then", [
+        event("error", { error: { code: "rate_limit_exceeded", message: "" } }),
+        event("response.failed", { response: { status: "failed", error: null } })
+      ], "O1RateLimitError/requests"],
+      ["an error without a name of its event", [
+        `data: ${JSON.stringify({ type: "error", code: "server_error", message: "boom" })}\n\n`
+      ], "O1ServerError/internal"],
+      ["cut off with nothing to show", [event("response.incomplete", {
+        response: { status: "incomplete", incomplete_details: { reason: "max_output_tokens" } }
+      })], "O1OutputLimitError/reasoning-exhausted"],
+      ["cancelled", [event("response.cancelled", { response: { status: "cancelled" } })], "O1RequestError/cancelled"],
+      ["[DONE] and nothing else", ["data: [DONE]\n\n"], "O1ProtocolError/truncated"],
+      ["the prompt was filtered", [event("response.incomplete", {
+        response: {
+          status: "incomplete",
+          incomplete_details: { reason: "content_filter" },
+          content_filters: [{
+            blocked: true,
+            source_type: "prompt",
+            content_filter_results: { violence: { filtered: true, severity: "high" } }
+          }]
+        }
+      })], "O1ContentFilterError/prompt"]
+    ]
+    for (const [name, wire, label] of endings) {
+      it(name, () => {
+        const { outcome } = playResponses(created, ...wire)
+        assert.strictEqual(O1Error.label(outcome), label)
+      })
+    }
+
+    it("cut off in the middle is an answer that says so", () => {
+      const { outcome } = playResponses(
+        created,
+        text("half"),
+        event("response.incomplete", {
+          response: { status: "incomplete", incomplete_details: { reason: "max_output_tokens" } }
+        })
+      )
+      assert.deepInclude(finished(outcome), { text: "half", finishReason: "length" })
+    })
+
+    it("a reason to end that nobody knows is passed on", () => {
+      const { outcome } = playResponses(
+        created,
+        text("x"),
+        event("response.incomplete", {
+          response: { status: "incomplete", incomplete_details: { reason: "steered" } }
+        })
+      )
+      assert.strictEqual(finished(outcome).finishReason, "steered")
+    })
+
+    it.prop("however it is cut, and however often it is said again, it says the same", [
+      Schema.Array(Schema.String),
+      Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 50 })),
+      Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 }))
+    ], ([texts, size, again]) => {
+      const deltas = texts.map((delta, i) => event("response.output_text.delta", { sequence_number: i + 1, delta }))
+      const wire = [created, ...deltas, ...deltas.slice(-again), completed(message(texts.join("")))].join("")
+      const { events, outcome } = play(cut(wire, size), new ResponsesAnswer(origin))
+      assert.strictEqual(textOf(events), texts.join(""))
+      assert.strictEqual(finished(outcome).text, texts.join(""))
+    })
+
+    it.prop("whatever bytes come, there is an outcome and no defect", [Schema.Array(Schema.Uint8Array)], ([pieces]) => {
+      assert.isDefined(play(pieces, new ResponsesAnswer(origin)).outcome)
+    })
+  })
+
   it("deltas come out as they come in", () => {
     const answer = streamOf()
     const seen = ["Hel", "lo"].map((text) => {

@@ -197,6 +197,58 @@ describe("wire/errors", () => {
     }
   })
 
+  describe("kinds of 400", () => {
+    const table: ReadonlyArray<readonly [string, unknown, string, string | undefined]> = [
+      [
+        "an argument that is named in words only",
+        { error: { code: null, message: "Unrecognized request argument supplied: reasoning_effort", param: null } },
+        "O1RequestError/unsupported-parameter",
+        "reasoning_effort"
+      ],
+      [
+        "streaming, in words only",
+        { error: { message: "Unsupported value: 'stream' does not support true with this model." } },
+        "O1RequestError/streaming-unsupported",
+        "stream"
+      ],
+      [
+        "a model that is gone",
+        { error: { code: "ServiceModelDeprecated", message: "The model is deprecated." } },
+        "O1DeploymentError/model-retired",
+        undefined
+      ],
+      [
+        "a parameter that is deprecated",
+        { error: { code: "invalid_value", message: "max_tokens is deprecated.", param: "max_tokens" } },
+        "O1RequestError/invalid",
+        "max_tokens"
+      ],
+      [
+        "a policy of the service",
+        { error: { code: "bio_policy", message: "Refused." } },
+        "O1ContentFilterError/prompt",
+        undefined
+      ]
+    ]
+    for (const [name, body, label, param] of table) {
+      it(name, () => {
+        const error = errorOf(400, body)
+        assert.strictEqual(O1Error.label(error), label)
+        if (param !== undefined) assert.deepInclude(error, { param })
+      })
+    }
+
+    it("the limit and what was asked for, in other words", () => {
+      const message =
+        "Input tokens exceed the configured limit of 272,000 tokens. Your messages resulted in 300,125 tokens."
+      assert.deepInclude(errorOf(400, { error: { code: "context_length_exceeded", message } }), {
+        kind: "context-length",
+        limit: 272_000,
+        requested: 300_125
+      })
+    })
+  })
+
   it("x-should-retry overrides the fault, either way", () => {
     assert.isFalse(O1Error.isTransient(errorOf(503, "", { "x-should-retry": "false" })))
     assert.isTrue(O1Error.isTransient(errorOf(400, "", { "x-should-retry": "true" })))
