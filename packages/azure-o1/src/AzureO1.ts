@@ -21,195 +21,55 @@
  *
  * @since 0.1.0
  */
-import { Policy, Telemetry } from "@effect-resilience/core"
 import type { NonEmptyReadonlyArray } from "effect/Array"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import { identity } from "effect/Function"
 import type { HttpClient } from "effect/http"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
+import type * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
 import type { AzureO1Config } from "./AzureO1Config.ts"
-import { asCall, asStreamedCall, Call } from "./internal/call.ts"
-import { fromFaces, tokensOf } from "./internal/faces.ts"
-import { History } from "./internal/history.ts"
-import { Observing } from "./internal/observing.ts"
-import { Text } from "./internal/text.ts"
-import { withProgress } from "./internal/withProgress.ts"
-import * as ModelProfile from "./ModelProfile.ts"
-import { O1Error, O1RequestError, type ResumeToken } from "./O1Error.ts"
-import type { AttemptEvent, O1Completion, O1Event } from "./O1Event.ts"
-import { O1Observer } from "./O1Observation.ts"
-import { type CallOptions, type O1Object, O1Policy, type ObjectOptions } from "./O1Policy.ts"
-import { O1Request } from "./O1Request.ts"
+import { clientOf } from "./internal/client.ts"
+import { failover, type Member } from "./internal/failover.ts"
+import { single } from "./internal/single.ts"
+import type * as ModelProfile from "./ModelProfile.ts"
+import type { O1Error, ResumeToken } from "./O1Error.ts"
+import type { O1Completion, O1Event } from "./O1Event.ts"
+import { type CallOptions, type O1Object, O1Policy, type O1PolicySettings, type ObjectOptions } from "./O1Policy.ts"
+import type { O1Request } from "./O1Request.ts"
 import { O1Transport } from "./O1Transport.ts"
+import { namesOf } from "./pool/members.ts"
 
-const decodeRequest = Schema.decodeUnknownResult(O1Request)
-
-/** What is wrong with a request, before anything is sent. */
-const problemOf = (
-  request: O1Request,
-  { moreTokens }: CallOptions,
-  profile: ModelProfile.ModelProfile
-): O1RequestError | undefined => {
-  const decoded = decodeRequest(request)
-  if (Result.isFailure(decoded)) return new O1RequestError({ kind: "invalid", detail: decoded.failure.message })
-  const problem = ModelProfile.check(profile, request)
-  if (problem !== undefined || moreTokens === undefined) return problem
-  const least = (request.maxCompletionTokens ?? 0) + 1
-  const most = profile.outputTokens ?? Infinity
-  return Number.isSafeInteger(moreTokens) && moreTokens >= least && moreTokens <= most
-    ? undefined
-    : new O1RequestError({
-      kind: "invalid",
-      param: "moreTokens",
-      detail: `moreTokens must be an integer from ${least} to ${most}, got ${moreTokens}`
-    })
+/**
+ * One of several deployments: where it is, or a transport of one's own, and what it is to be called in errors, events and by
+ * `O1Policy.breakerState`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FailoverMember = (AzureO1Config | O1Transport["Service"]) & {
+  /**
+   * @default the deployment; where several members have the same one, `deployment@host`
+   */
+  readonly name?: string | undefined
 }
 
-/** One call: what its attempts share, and what is written down of it. */
-class Calling {
-  readonly call: Call
-  readonly policy: Policy.Policy<O1Error, O1Error>
-  private readonly text = new Text()
-  completion: O1Completion | undefined = undefined
-  private readonly history = new History()
-  private readonly deployment: string
-  private request: O1Request
-  private readonly moreTokens: number | undefined
-  private raised = false
+/** Transports bring all that they need. */
+type Needs<Members extends ReadonlyArray<FailoverMember>> = Members[number] extends O1Transport["Service"] ? never
+  : HttpClient.HttpClient
 
-  constructor(
-    request: O1Request,
-    options: CallOptions,
-    deployment: string,
-    policies: O1Policy["Service"],
-    observing: Observing | undefined
-  ) {
-    this.deployment = deployment
-    this.request = request
-    this.moreTokens = options.moreTokens
-    this.call = new Call({ keep: options.onInterrupt === "keep", observing })
-    const listeners = [this.history.listener, this.restarted, ...observing === undefined ? [] : [observing.listener]]
-    this.policy = Policy.compose(
-      Telemetry.listen((event) => listeners.forEach((listener) => listener(event))),
-      policies.forRequest(request, { ...options, deployment })
-    )
-  }
-
-  /** An attempt begins: what it is to ask for. */
-  readonly asked: Effect.Effect<O1Request> = Effect.suspend(() => {
-    const { observing } = this.call
-    return observing === undefined ? Effect.succeed(this.request) : Effect.map(Clock.monotonicTimeNanos, (now) => {
-      observing.began(now)
-      return this.request
-    })
-  })
-
-  /** Reasoning that ate the answer is worth another attempt once, if there may be more of it. */
-  readonly raise = (error: O1Error): O1Error => {
-    if (error._tag !== "O1OutputLimitError" || this.moreTokens === undefined || this.raised) return error
-    this.raised = true
-    this.request = { ...this.request, maxCompletionTokens: this.moreTokens }
-    return O1Error.with(error, { shouldRetry: true })
-  }
-
-  /** The error of the call, with all that is known of it. */
-  readonly explain = (error: O1Error): O1Error =>
-    O1Error.with(error, {
-      deployment: error.deployment ?? this.deployment,
-      partialText: error.partialText === "" ? this.text.toString() : error.partialText,
-      attempts: this.history.attempts
-    })
-
-  readonly seen = (events: NonEmptyReadonlyArray<AttemptEvent>): NonEmptyReadonlyArray<AttemptEvent> => {
-    for (const event of events) if (event._tag === "TextDelta") this.text.add(event.text)
-    const last = events[events.length - 1]!
-    if (last._tag === "Finished") this.completion = last.completion
-    return events
-  }
-
-  /** Another attempt says it all again. */
-  private readonly restarted: Telemetry.Listener = ({ _tag }) => {
-    if (_tag === "RetryScheduled") this.text.clear()
-  }
-}
-
-const make = (policies: O1Policy["Service"], transport: O1Transport["Service"]): AzureO1["Service"] => {
-  const { deployment } = transport
-
-  const begin = (
-    face: "complete" | "stream",
-    request: O1Request,
-    options: CallOptions
-  ): Effect.Effect<Calling, O1Error> =>
-    Effect.withFiber((fiber) => {
-      const problem = problemOf(request, options, transport.profile())
-      if (problem !== undefined) return Effect.fail(problem)
-      const observer = fiber.getRef(O1Observer)
-      const calling = (observing?: Observing) => new Calling(request, options, deployment, policies, observing)
-      if (observer === undefined) return Effect.sync(calling)
-      return Effect.map(Clock.monotonicTimeNanos, (now) =>
-        calling(new Observing({ observer, face, deployment, effort: request.reasoningEffort, now })))
-    })
-
-  const complete = (request: O1Request, options: CallOptions = {}): Effect.Effect<O1Completion, O1Error> =>
-    Effect.flatMap(begin("complete", request, options), (calling) => {
-      const { call, policy } = calling
-      const attempts = Effect.flatMap(calling.asked, transport.complete).pipe(
-        Effect.mapError(calling.raise),
-        policy,
-        Effect.mapError(calling.explain)
-      )
-      const { observing } = call
-      return asCall(attempts, call).pipe(
-        observing === undefined ?
-          identity :
-          Effect.onExit((exit) => observing.ended(exit, Exit.isSuccess(exit) ? exit.value : undefined))
-      )
-    })
-
-  const followed = (
-    calling: Calling,
-    events: Stream.Stream<AttemptEvent, O1Error>
-  ): Stream.Stream<AttemptEvent, O1Error> => {
-    const { call, explain, seen } = calling
-    const { observing } = call
-    return asStreamedCall(events.pipe(Stream.mapArray(seen), Stream.mapError(explain)), call).pipe(
-      observing === undefined ? identity : Stream.onExit((exit) => observing.ended(exit, calling.completion))
-    )
-  }
-
-  const content = (request: O1Request, options: CallOptions = {}): Stream.Stream<AttemptEvent, O1Error> =>
-    Stream.unwrap(Effect.map(begin("stream", request, options), (calling) =>
-      followed(
-        calling,
-        Stream.unwrap(Effect.map(calling.asked, transport.stream)).pipe(
-          Stream.mapError(calling.raise),
-          calling.policy.stream
-        )
-      )))
-
-  return fromFaces({
-    complete: (request, options) =>
-      complete(request, options).pipe(Effect.withSpan("AzureO1.complete", { attributes: { deployment } })),
-    stream: (request, options) =>
-      withProgress(content(request, options)).pipe(Stream.withSpan("AzureO1.stream", { attributes: { deployment } })),
-    // whoever sees only the text cannot be told that it begins anew
-    tokens: (request, options) =>
-      tokensOf(content(request, { ...options, resume: "continue" })).pipe(
-        Stream.withSpan("AzureO1.tokens", { attributes: { deployment } })
-      ),
-    resume: (token) =>
-      withProgress(asStreamedCall(transport.resume(token), new Call({ keep: true }))).pipe(
-        Stream.withSpan("AzureO1.resume", { attributes: { deployment } })
-      )
-  })
-}
+const membersOf = Effect.fnUntraced(function*(members: NonEmptyReadonlyArray<FailoverMember>) {
+  const names = namesOf(members.map((member) => ({
+    name: member.name,
+    deployment: member.deployment,
+    host: "endpoint" in member && URL.canParse(member.endpoint) ? new URL(member.endpoint).host : undefined
+  })))
+  return yield* Effect.forEach(members, (member, i): Effect.Effect<Member, never, HttpClient.HttpClient> =>
+    Effect.map(
+      "endpoint" in member ? O1Transport.make(member) : Effect.succeed(member),
+      (transport) => ({ name: names[i]!, transport })
+    ))
+})
 
 /**
  * The client of a model whose profile is known when the program is compiled: what the model does not take, it does not take.
@@ -295,7 +155,7 @@ export class AzureO1 extends Context.Service<AzureO1, {
   static readonly layerServices: Layer.Layer<AzureO1, never, O1Policy | O1Transport> = Layer.effect(
     AzureO1,
     Effect.gen(function*() {
-      return make(yield* O1Policy, yield* O1Transport)
+      return clientOf(single(yield* O1Policy, yield* O1Transport))
     })
   )
 
@@ -307,4 +167,33 @@ export class AzureO1 extends Context.Service<AzureO1, {
       Layer.provideMerge(O1Policy.layer),
       Layer.provide(O1Transport.layer(config))
     )
+
+  /**
+   * A client of several deployments, the preferred one first, as a plain value. What fails in a way that another one may do
+   * better goes to the next at once, and never after the first content. A deployment that asked for a pause is left alone for as
+   * long, and while all of them are, the call waits for the first within its deadline. See docs/failover.md.
+   */
+  static readonly failover = <const Members extends NonEmptyReadonlyArray<FailoverMember>>(
+    members: Members,
+    settings?: O1PolicySettings
+  ): Effect.Effect<AzureO1["Service"], never, Needs<Members>> =>
+    AzureO1.pipe(Effect.provide(AzureO1.layerFailover(members, settings)))
+
+  /** {@link AzureO1.failover} with whatever policy there is. */
+  static readonly layerFailoverServices = <const Members extends NonEmptyReadonlyArray<FailoverMember>>(
+    members: Members
+  ): Layer.Layer<AzureO1, never, O1Policy | Needs<Members>> =>
+    Layer.effect(
+      AzureO1,
+      Effect.gen(function*() {
+        return clientOf(failover(yield* O1Policy, yield* membersOf(members)))
+      })
+    ) as Layer.Layer<AzureO1, never, O1Policy | Needs<Members>> // a transport does not ask for the `HttpClient`
+
+  /** {@link AzureO1.failover} as a layer, with its policy, which tells the state of each circuit breaker. */
+  static readonly layerFailover = <const Members extends NonEmptyReadonlyArray<FailoverMember>>(
+    members: Members,
+    settings: O1PolicySettings = {}
+  ): Layer.Layer<AzureO1 | O1Policy, never, Needs<Members>> =>
+    Layer.provideMerge(AzureO1.layerFailoverServices(members), O1Policy.layerWith(settings))
 }

@@ -34,7 +34,7 @@ import * as Predicate from "effect/Predicate"
 import type { Usage } from "./O1Event.ts"
 
 /**
- * One attempt of a call that failed.
+ * One attempt of a call that failed. With failover, an attempt is one entry for each deployment that was asked.
  *
  * @category models
  * @since 0.1.0
@@ -42,6 +42,8 @@ import type { Usage } from "./O1Event.ts"
 export interface Attempt {
   /** From 1. */
   readonly attempt: number
+  /** What was asked; `undefined` where nobody was, for all of them had asked to be left alone. */
+  readonly deployment: string | undefined
   readonly duration: Duration.Duration
   /** How it ended, for example `O1ServerError/unavailable` or `interrupted`. */
   readonly outcome: string
@@ -604,7 +606,10 @@ export const O1Error = {
   },
 
   /** The same error with more details; the original is left as it is. */
-  with: <E extends O1Error>(error: E, details: Details): E => {
+  with: <E extends O1Error>(
+    error: E,
+    details: Details & { readonly retryAfter?: Duration.Duration | undefined }
+  ): E => {
     const fields = Object.fromEntries(Object.entries(error).filter(([key]) => key !== "_tag"))
     const copy = new (error.constructor as new(fields: object) => E)({ ...fields, ...details })
     return Object.defineProperty(copy, "stack", { value: error.stack, configurable: true, writable: true })

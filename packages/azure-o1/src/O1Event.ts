@@ -148,6 +148,20 @@ export interface Retrying {
 }
 
 /**
+ * A deployment has failed, and another one is asked at once. Only with `AzureO1.failover`.
+ *
+ * @since 0.1.0
+ */
+export interface FailedOver {
+  readonly _tag: "FailedOver"
+  /** The name of the one that failed. */
+  readonly from: string
+  /** The name of the one that is asked now. */
+  readonly to: string
+  readonly error: O1Error
+}
+
+/**
  * The service has taken the response on and keeps it. With the token, `AzureO1.resume` gives its events from the beginning,
  * in this process or another.
  *
@@ -206,7 +220,7 @@ export type ContentEvent = TextDelta | ReasoningDelta | RefusalDelta | ToolCallD
  * @category models
  * @since 0.1.0
  */
-export type ProgressEvent = Started | Waiting | Retrying | Accepted | Resumed | Restarted | Healed
+export type ProgressEvent = Started | Waiting | Retrying | FailedOver | Accepted | Resumed | Restarted | Healed
 
 /**
  * What the service sends in one attempt.

@@ -14,6 +14,7 @@
  * @since 0.1.0
  */
 import { Backoff, CircuitBreaker, Fault, Policy, Retry, Timeout } from "@effect-resilience/core"
+import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -189,6 +190,26 @@ const defaults = {
   breaker: { failures: 5, open: "30 seconds", probes: 3 }
 } as const
 
+/**
+ * The policy of one run of a call in its parts, for a client that may ask several deployments in one attempt of the call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PolicyParts {
+  /** Around all of it: the deadline and the retries. A deployment whose circuit is open is waited for as well. */
+  readonly call: Policy.Policy<O1Error, O1Error>
+  /** Around what is asked of one deployment: its circuit breaker, and the limit, which grows with every timeout of the run. */
+  readonly attempt: (deployment: string) => Policy.Policy<O1Error, O1Error>
+  /** Whether anything may follow this failure. */
+  readonly another: (error: O1Error) => boolean
+  /**
+   * How long a deployment that failed like this is to be left alone, by every call; `undefined` for not at all. It is waited for
+   * only where the error has a `retryAfter` to say so.
+   */
+  readonly cooldown: (error: O1Error) => Duration.Duration | undefined
+}
+
 interface Limits {
   readonly timeout: Duration.Duration
   readonly total: Duration.Duration
@@ -274,6 +295,29 @@ const refuse = (error: O1Error): Policy.Policy<O1Error, O1Error> =>
     stream: () => Stream.fail(error)
   })
 
+/** How long a deployment asks to be left alone. A used-up quota is as good as throttling, where it says how long. */
+const cooldownWith =
+  (throttledWait: Duration.Duration | undefined) => (error: O1Error): Duration.Duration | undefined => {
+    if (error._tag === "O1RateLimitError" && error.kind === "quota") return error.retryAfter
+    const fault = error[Fault.TypeId]
+    switch (fault._tag) {
+      case "Throttled":
+        return fault.retryAfter ?? throttledWait
+      case "Transient":
+        return fault.retryAfter
+      default:
+        return undefined
+    }
+  }
+
+/** The parts without any limit. */
+const unlimited: PolicyParts = {
+  call: Policy.identity,
+  attempt: () => Policy.identity,
+  another: () => true,
+  cooldown: cooldownWith(undefined)
+}
+
 /** Tells the transport when silence has become a danger, so that it takes the way that silence does not harm. */
 const routed = (afterTimeout: () => boolean): Policy.Policy<O1Error> =>
   Policy.make({
@@ -314,35 +358,47 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
       : fault
   }
 
-  /** The stack of one run of a call: how often an attempt timed out is its own. */
-  const stackOf = (limits: Limits, breaker: CircuitBreaker.CircuitBreaker): Policy.Policy<O1Error, O1Error> => {
+  /** One run of a call: how often an attempt timed out is its own, whichever deployment it was. */
+  const runOf = (limits: Limits, { rejected }: { readonly rejected?: boolean } = {}) => {
     let timeouts = 0
-    const limit = () => limits.onTimeout === "escalate" ? Duration.times(limits.timeout, 2 ** timeouts) : limits.timeout
-    const attempt = Policy.mapError(
-      Timeout.phases({ first: limit, idle: settings.idle ?? defaults.idle }),
-      Timeout.isTimeoutExceeded,
-      (error) => {
-        if (error.phase === "first") timeouts++
-        return toTimeoutError(error)
-      }
-    )
+    const another = (error: O1Error): boolean => limits.onTimeout !== "never" || !isAttemptTimeout(error)
     const retry = Retry.make({
       schedule: Schedule.max([
         Backoff.exponential({ base: settings.backoff ?? defaults.backoff, cap: "Infinity" }),
         Schedule.recurs(limits.retries)
       ]),
       classify: retryFault(limits.restart),
-      while: (error: O1Error) => limits.onTimeout !== "never" || !isAttemptTimeout(error),
+      while: another,
+      rejected,
       commit: () => !limits.restart,
       retryAfter: { cap: settings.retryAfterCap ?? defaults.retryAfterCap }
     })
-    return Policy.compose(
+    const call = Policy.compose(
       Policy.mapError(Timeout.total(limits.total), Timeout.isTimeoutExceeded, toTimeoutError),
-      retry,
-      Policy.mapError(breaker, CircuitBreaker.isCircuitOpen, toRejectedError),
-      attempt,
-      routed(() => timeouts > 0 && limits.onTimeout === "escalate")
+      retry
     )
+    const attempt = ({ onTimeout, timeout }: Limits, breaker: CircuitBreaker.CircuitBreaker) =>
+      Policy.compose(
+        Policy.mapError(breaker, CircuitBreaker.isCircuitOpen, toRejectedError),
+        Policy.mapError(
+          Timeout.phases({
+            first: () => onTimeout === "escalate" ? Duration.times(timeout, 2 ** timeouts) : timeout,
+            idle: settings.idle ?? defaults.idle
+          }),
+          Timeout.isTimeoutExceeded,
+          (error) => {
+            if (error.phase === "first") timeouts++
+            return toTimeoutError(error)
+          }
+        ),
+        routed(() => timeouts > 0 && onTimeout === "escalate")
+      )
+    return { call, attempt, another }
+  }
+
+  const stackOf = (limits: Limits, breaker: CircuitBreaker.CircuitBreaker): Policy.Policy<O1Error, O1Error> => {
+    const { attempt, call } = runOf(limits)
+    return Policy.compose(call, attempt(limits, breaker))
   }
 
   // a bad setting shows when the layer is built, not at the first call
@@ -352,10 +408,16 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
     stackOf(limits, makeBreaker("settings"))
   }
 
+  const limitsFor = (
+    request: O1Request,
+    options: CallOptions & { readonly deployment: string }
+  ): Limits | O1RequestError =>
+    limitsOf(settings, request.reasoningEffort ?? "medium", options, limitFor(request, options))
+
   return {
-    forRequest: (request, { deployment, ...options }) => {
-      const learned = limitFor(request, { deployment, ...options })
-      const limits = limitsOf(settings, request.reasoningEffort ?? "medium", options, learned)
+    forRequest: (request, options) => {
+      const { deployment } = options
+      const limits = limitsFor(request, options)
       if (O1Error.is(limits)) return refuse(limits)
       const breaker = breakerOf(deployment)
       return Policy.make<O1Error, O1Error>({
@@ -363,6 +425,22 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
         effect: (self) => Effect.suspend(() => stackOf(limits, breaker)(self)),
         stream: (self) => Stream.suspend(() => stackOf(limits, breaker).stream(self))
       })
+    },
+    parts: (request, { deployments, ...options }) => {
+      const all = new Map<string, Limits>()
+      for (const deployment of deployments) {
+        const limits = limitsFor(request, { ...options, deployment })
+        if (O1Error.is(limits)) return { ...unlimited, call: refuse(limits) }
+        all.set(deployment, limits)
+      }
+      const longest = Array.from(all.values()).reduce((a, b) => Duration.isLessThan(a.total, b.total) ? b : a)
+      const { another, attempt, call } = runOf(longest, { rejected: true })
+      return {
+        call,
+        attempt: (deployment) => attempt(all.get(deployment) ?? longest, breakerOf(deployment)),
+        another,
+        cooldown: cooldownWith(throttledWait)
+      }
     },
     breakerState: (deployment) => Effect.suspend(() => breakerOf(deployment).state)
   }
@@ -386,6 +464,22 @@ const plain: Policy.Policy<O1Error, O1Error> = Policy.make({
   effect: O1Call.call
 })
 
+const plainParts: PolicyParts = {
+  ...unlimited,
+  call: Policy.make({
+    info: { kind: "O1Call", settings: {}, children: [] },
+    effect: Effect.retry({ schedule: O1Call.schedule, while: O1Error.isTransient })
+  }),
+  attempt: () =>
+    Policy.make<O1Error, O1Error>({
+      info: { kind: "timeout", settings: {}, children: [] },
+      effect: Effect.timeoutOrElse({
+        duration: "60 seconds",
+        orElse: () => Effect.fail(O1TimeoutError.attempt("60 seconds"))
+      })
+    })
+}
+
 /**
  * @category services
  * @since 0.1.0
@@ -396,6 +490,14 @@ export class O1Policy extends Context.Service<O1Policy, {
     request: O1Request,
     options: CallOptions & { readonly deployment: string }
   ) => Policy.Policy<O1Error, O1Error>
+  /**
+   * The same in its parts, for one run of a call that may ask several deployments. Of bad options `call` fails, before anything
+   * is sent.
+   */
+  readonly parts: (
+    request: O1Request,
+    options: CallOptions & { readonly deployments: NonEmptyReadonlyArray<string> }
+  ) => PolicyParts
   /** What the circuit breaker of a deployment is doing. */
   readonly breakerState: (deployment: string) => Effect.Effect<CircuitBreaker.State>
 }>()("@effect-resilience/azure-o1/O1Policy") {
@@ -424,6 +526,7 @@ export class O1Policy extends Context.Service<O1Policy, {
    */
   static readonly layerPlain: Layer.Layer<O1Policy> = Layer.succeed(O1Policy, {
     forRequest: () => plain,
+    parts: () => plainParts,
     breakerState: () => Effect.succeed({ _tag: "Closed", calls: 0, failures: 0, consecutiveFailures: 0 })
   })
 }

@@ -118,6 +118,16 @@ const expected: Record<string, string> = {
     "",
     "The deployment \"o1-misspelt\" cannot be relied on:",
     "- deployment: There is no deployment \"o1-misspelt\". Check its name, which need not be the model's, and that the endpoint is that of its resource; one made in the last five minutes may need a moment."
+  ),
+  "11-failover.ts": lines(
+    "[east: O1RateLimitError/requests, so west is asked]",
+    "West answers.",
+    "West again, at once.",
+    "East is back.",
+    "[east: O1RateLimitError/requests, so west is asked]",
+    "[nobody is left, so the first that may be asked again is waited for]",
+    "East was the first to be back.",
+    "No answer: west O1RateLimitError/requests, after east O1AuthError/unauthorized"
   )
 }
 

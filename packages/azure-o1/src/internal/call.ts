@@ -23,7 +23,8 @@ export class Call {
   open: OpenResponse | undefined = undefined
   /** Present where somebody observes. */
   readonly observing: Observing | undefined
-  private readonly keep: boolean
+  /** What was begun goes on, even if nobody here waits for it. */
+  readonly keep: boolean
 
   constructor(options: { readonly keep?: boolean | undefined; readonly observing?: Observing | undefined } = {}) {
     this.keep = options.keep ?? false
@@ -35,6 +36,15 @@ export class Call {
     this.open === undefined || error.resume !== undefined
       ? error
       : O1Error.with(error, { resume: this.open.token() })
+
+  /** What was begun is of no use any more, for it is asked for elsewhere. That does not wait for the service to hear of it. */
+  readonly abandon: Effect.Effect<void> = Effect.suspend(() => {
+    const { open } = this
+    this.open = undefined
+    return open === undefined || this.keep
+      ? Effect.void
+      : Effect.asVoid(Effect.forkDetach(open.cancel, { startImmediately: true }))
+  })
 
   /** Whoever leaves without an error to hold the token leaves for good: the service need not go on. */
   readonly close = (exit: Exit.Exit<unknown, O1Error>): Effect.Effect<void> => {

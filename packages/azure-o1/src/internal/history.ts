@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { type Attempt, O1Error } from "../O1Error.ts"
+import type { Turn } from "./turns.ts"
 
 /** How something ended, in one word. */
 export const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
@@ -12,17 +13,17 @@ export const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
   return Cause.hasDies(exit.cause) ? "defect" : "interrupted"
 }
 
-/** Writes down the attempts of one call, as the retry in its policy tells of them. */
+/** Writes down the attempts of one call. */
 export class History {
   readonly attempts: Array<Attempt> = []
 
+  readonly ended = ({ attempt, deployment, duration, exit }: Turn): void => {
+    this.attempts.push({ attempt, deployment, duration, outcome: outcomeOf(exit), delay: undefined })
+  }
+
   readonly listener: Telemetry.Listener = (event) => {
-    if (event._tag === "AttemptEnded") {
-      const { attempt, duration, exit } = event
-      this.attempts.push({ attempt, duration, outcome: outcomeOf(exit), delay: undefined })
-    } else if (event._tag === "RetryScheduled") {
-      const last = this.attempts.pop()
-      if (last !== undefined) this.attempts.push({ ...last, delay: event.delay })
-    }
+    if (event._tag !== "RetryScheduled") return
+    const last = this.attempts.pop()
+    if (last !== undefined) this.attempts.push({ ...last, delay: event.delay })
   }
 }

@@ -1,4 +1,3 @@
-import type { Telemetry } from "@effect-resilience/core"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -9,6 +8,7 @@ import type { O1Completion, Transport } from "../O1Event.ts"
 import type { AttemptObservation, O1Observation } from "../O1Observation.ts"
 import type { ReasoningEffort } from "../O1Request.ts"
 import { outcomeOf } from "./history.ts"
+import type { Turn } from "./turns.ts"
 
 /**
  * Measures one call, where somebody observes. A policy tells of an attempt of a stream until its first content, so that what it
@@ -17,7 +17,8 @@ import { outcomeOf } from "./history.ts"
 export class Observing {
   private readonly observer: (observation: O1Observation) => void
   private readonly face: "complete" | "stream"
-  private readonly deployment: string
+  /** The one that was asked last. */
+  private deployment: string
   private readonly effort: ReasoningEffort | undefined
   private readonly startedAt: bigint
   private attemptStartedAt: bigint
@@ -59,14 +60,17 @@ export class Observing {
     this.committed = undefined
   }
 
-  readonly listener: Telemetry.Listener = (event) => {
-    if (event._tag !== "AttemptEnded") return
-    this.attempts = event.attempt
-    if (this.face === "stream" && Exit.isSuccess(event.exit)) {
-      this.committed = event.duration
+  readonly turnEnded = ({ attempt, deployment, duration, exit }: Turn): void => {
+    this.attempts = attempt
+    if (deployment === undefined) return
+    this.deployment = deployment
+    if (this.face === "stream" && Exit.isSuccess(exit)) {
+      this.committed = duration
       return
     }
-    this.tellAttempt(event.exit, event.duration)
+    this.tellAttempt(exit, duration)
+    this.transport = undefined
+    this.headers = undefined
   }
 
   /** The call has ended. */

@@ -6,6 +6,8 @@
  * - `AzureO1Test.layerTransport(script)` mocks the wire only: each step is one attempt, under the real policy. With
  *   `TestClock` a test of retries and timeouts takes no time.
  *
+ * - `AzureO1Test.transport(script)` is such a wire as a value: several of them make a client with failover.
+ *
  * A call takes the first step that accepts it. A step is taken once; one made with `when` answers every request that its
  * predicate accepts. A call for which there is no step dies, and says so.
  *
@@ -72,6 +74,17 @@ export interface Step {
   readonly stream: Stream.Stream<AttemptEvent, O1Error>
   /** Absent: the step is taken by the first call that comes to it. */
   readonly accepts?: ((request: O1Request) => boolean) | undefined
+}
+
+/**
+ * A transport that plays a script.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TestTransport = O1Transport["Service"] & {
+  /** What was asked of it so far, in order. */
+  readonly calls: Effect.Effect<ReadonlyArray<Call>>
 }
 
 const completionOf = (text: string, overrides: Partial<O1Completion> | undefined): O1Completion => ({
@@ -205,6 +218,27 @@ export class AzureO1Test extends Context.Service<AzureO1Test, {
       ).pipe(Context.add(AzureO1Test, { calls: Effect.sync(() => [...script.calls]) }))
     }))
 
+  /** The wire, mocked, as a value: one of the deployments of `AzureO1.failover`. */
+  static readonly transport = (
+    steps: ReadonlyArray<Step>,
+    options?: {
+      /** @default "o1" */
+      readonly deployment?: string
+      /** @default ModelProfile.o1 */
+      readonly profile?: ModelProfile.ModelProfile
+    }
+  ): TestTransport => {
+    const script = new Script(steps)
+    return {
+      deployment: options?.deployment ?? "o1",
+      profile: () => options?.profile ?? ModelProfile.o1,
+      complete: (request) => script.complete(request),
+      stream: (request) => script.stream(request),
+      resume: () => script.resume(),
+      calls: Effect.sync(() => [...script.calls])
+    }
+  }
+
   /** The client with a mocked wire: each step is one attempt, under the production policy or the one that is given. */
   static readonly layerTransport = (
     steps: ReadonlyArray<Step>,
@@ -216,14 +250,8 @@ export class AzureO1Test extends Context.Service<AzureO1Test, {
     }
   ): Layer.Layer<AzureO1 | O1Policy | AzureO1Test> => {
     const wire = Layer.effectContext(Effect.sync(() => {
-      const script = new Script(steps)
-      return Context.make(O1Transport, {
-        deployment: options?.deployment ?? "o1",
-        profile: () => options?.profile ?? ModelProfile.o1,
-        complete: (request) => script.complete(request),
-        stream: (request) => script.stream(request),
-        resume: () => script.resume()
-      }).pipe(Context.add(AzureO1Test, { calls: Effect.sync(() => [...script.calls]) }))
+      const { calls, ...transport } = AzureO1Test.transport(steps, options)
+      return Context.make(O1Transport, transport).pipe(Context.add(AzureO1Test, { calls }))
     }))
     return AzureO1.layerServices.pipe(
       Layer.provideMerge(options?.policy ?? O1Policy.layer),

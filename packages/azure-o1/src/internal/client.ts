@@ -1,0 +1,215 @@
+import { Policy, Telemetry } from "@effect-resilience/core"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { AzureO1 } from "../AzureO1.ts"
+import * as ModelProfile from "../ModelProfile.ts"
+import { O1Error, O1RequestError, type ResumeToken } from "../O1Error.ts"
+import type { AttemptEvent, O1Completion } from "../O1Event.ts"
+import { O1Observer } from "../O1Observation.ts"
+import type { CallOptions } from "../O1Policy.ts"
+import { O1Request } from "../O1Request.ts"
+import { asCall, asStreamedCall, Call } from "./call.ts"
+import { fromFaces, tokensOf } from "./faces.ts"
+import { History } from "./history.ts"
+import { Observing } from "./observing.ts"
+import { Text } from "./text.ts"
+import { Turns } from "./turns.ts"
+import { withProgress } from "./withProgress.ts"
+
+/** What a client asks: one deployment, or several. */
+export interface Callee {
+  /** For spans, and for what is told of a call before anybody is asked. */
+  readonly name: string
+  /** Who is asked in every attempt; `undefined` where that is decided in the attempt. */
+  readonly deployment: string | undefined
+  /** What none of them can be asked. */
+  readonly problem: (request: O1Request, options: CallOptions) => O1RequestError | undefined
+  readonly begin: (calling: Calling) => Attempts
+  /** The events of a response that one of them keeps. */
+  readonly resume: (token: ResumeToken) => Stream.Stream<AttemptEvent, O1Error>
+}
+
+/** One call, in both of its faces, and the policy around it. */
+interface Attempts {
+  readonly policy: Policy.Policy<O1Error, O1Error>
+  readonly complete: Effect.Effect<O1Completion, O1Error>
+  readonly stream: Stream.Stream<AttemptEvent, O1Error>
+}
+
+const decodeRequest = Schema.decodeUnknownResult(O1Request)
+
+/** What is no request at all. */
+const malformed = (request: O1Request): O1RequestError | undefined => {
+  const decoded = decodeRequest(request)
+  return Result.isFailure(decoded)
+    ? new O1RequestError({ kind: "invalid", detail: decoded.failure.message })
+    : undefined
+}
+
+/** What of a call a profile forbids. */
+export const forbidden = (
+  request: O1Request,
+  { moreTokens }: CallOptions,
+  profile: ModelProfile.ModelProfile
+): O1RequestError | undefined => {
+  const problem = ModelProfile.check(profile, request)
+  if (problem !== undefined || moreTokens === undefined) return problem
+  const least = (request.maxCompletionTokens ?? 0) + 1
+  const most = profile.outputTokens ?? Infinity
+  return Number.isSafeInteger(moreTokens) && moreTokens >= least && moreTokens <= most
+    ? undefined
+    : new O1RequestError({
+      kind: "invalid",
+      param: "moreTokens",
+      detail: `moreTokens must be an integer from ${least} to ${most}, got ${moreTokens}`
+    })
+}
+
+/** One call: what its attempts share, and what is written down of it. */
+export class Calling {
+  readonly call: Call
+  readonly options: CallOptions
+  /** What the next attempt asks for. */
+  request: O1Request
+  private readonly text = new Text()
+  completion: O1Completion | undefined = undefined
+  private readonly history = new History()
+  private readonly turns: Turns
+  private deployment: string | undefined
+  private raised = false
+
+  constructor(
+    request: O1Request,
+    options: CallOptions,
+    deployment: string | undefined,
+    observing: Observing | undefined
+  ) {
+    this.deployment = deployment
+    this.request = request
+    this.options = options
+    this.call = new Call({ keep: options.onInterrupt === "keep", observing })
+    this.turns = new Turns(deployment, (turn) => {
+      this.history.ended(turn)
+      observing?.turnEnded(turn)
+    })
+  }
+
+  /** Somebody is asked: for this. */
+  readonly asked: Effect.Effect<O1Request> = Effect.suspend(() => {
+    const { observing } = this.call
+    return observing === undefined ? Effect.succeed(this.request) : Effect.map(Clock.monotonicTimeNanos, (now) => {
+      observing.began(now)
+      return this.request
+    })
+  })
+
+  /** From now on somebody else is asked. */
+  readonly asking = (deployment: string): void => {
+    this.deployment = deployment
+    this.turns.asking(deployment)
+  }
+
+  /** Who was asked has failed, and the attempt goes on. */
+  get left(): Turns["left"] {
+    return this.turns.left
+  }
+
+  /** Reasoning that ate the answer is worth another attempt once, if there may be more of it. */
+  readonly raise = (error: O1Error): O1Error => {
+    const { moreTokens } = this.options
+    if (error._tag !== "O1OutputLimitError" || moreTokens === undefined || this.raised) return error
+    this.raised = true
+    this.request = { ...this.request, maxCompletionTokens: moreTokens }
+    return O1Error.with(error, { shouldRetry: true })
+  }
+
+  /** The error of the call, with all that is known of it. */
+  readonly explain = (error: O1Error): O1Error =>
+    O1Error.with(error, {
+      deployment: error.deployment ?? this.deployment,
+      partialText: error.partialText === "" ? this.text.toString() : error.partialText,
+      attempts: this.history.attempts
+    })
+
+  readonly seen = (events: NonEmptyReadonlyArray<AttemptEvent>): NonEmptyReadonlyArray<AttemptEvent> => {
+    for (const event of events) if (event._tag === "TextDelta") this.text.add(event.text)
+    const last = events[events.length - 1]!
+    if (last._tag === "Finished") this.completion = last.completion
+    return events
+  }
+
+  readonly listener: Telemetry.Listener = (event) => {
+    this.turns.listener(event)
+    this.history.listener(event)
+    // another attempt says it all again
+    if (event._tag === "RetryScheduled") this.text.clear()
+  }
+}
+
+/** The client of whatever is asked. */
+export const clientOf = (callee: Callee): AzureO1["Service"] => {
+  const { deployment, name } = callee
+
+  const begin = (
+    face: "complete" | "stream",
+    request: O1Request,
+    options: CallOptions
+  ): Effect.Effect<Calling, O1Error> =>
+    Effect.withFiber((fiber) => {
+      const problem = malformed(request) ?? callee.problem(request, options)
+      if (problem !== undefined) return Effect.fail(problem)
+      const observer = fiber.getRef(O1Observer)
+      const calling = (observing?: Observing) => new Calling(request, options, deployment, observing)
+      if (observer === undefined) return Effect.sync(calling)
+      return Effect.map(Clock.monotonicTimeNanos, (now) =>
+        calling(new Observing({ observer, face, deployment: name, effort: request.reasoningEffort, now })))
+    })
+
+  const around = ({ listener }: Calling, { policy }: Attempts): Policy.Policy<O1Error, O1Error> =>
+    Policy.compose(Telemetry.listen(listener), policy)
+
+  const complete = (request: O1Request, options: CallOptions = {}): Effect.Effect<O1Completion, O1Error> =>
+    Effect.flatMap(begin("complete", request, options), (calling) => {
+      const attempts = callee.begin(calling)
+      const { observing } = calling.call
+      const explained = attempts.complete.pipe(around(calling, attempts), Effect.mapError(calling.explain))
+      return asCall(explained, calling.call).pipe(
+        observing === undefined ?
+          identity :
+          Effect.onExit((exit) => observing.ended(exit, Exit.isSuccess(exit) ? exit.value : undefined))
+      )
+    })
+
+  const content = (request: O1Request, options: CallOptions = {}): Stream.Stream<AttemptEvent, O1Error> =>
+    Stream.unwrap(Effect.map(begin("stream", request, options), (calling) => {
+      const attempts = callee.begin(calling)
+      const { observing } = calling.call
+      const explained = attempts.stream.pipe(
+        around(calling, attempts).stream,
+        Stream.mapArray(calling.seen),
+        Stream.mapError(calling.explain)
+      )
+      return asStreamedCall(explained, calling.call).pipe(
+        observing === undefined ? identity : Stream.onExit((exit) => observing.ended(exit, calling.completion))
+      )
+    }))
+
+  const span = { attributes: { deployment: name } }
+  return fromFaces({
+    complete: (request, options) => complete(request, options).pipe(Effect.withSpan("AzureO1.complete", span)),
+    stream: (request, options) => withProgress(content(request, options)).pipe(Stream.withSpan("AzureO1.stream", span)),
+    // whoever sees only the text cannot be told that it begins anew
+    tokens: (request, options) =>
+      tokensOf(content(request, { ...options, resume: "continue" })).pipe(Stream.withSpan("AzureO1.tokens", span)),
+    resume: (token) =>
+      withProgress(asStreamedCall(callee.resume(token), new Call({ keep: true }))).pipe(
+        Stream.withSpan("AzureO1.resume", span)
+      )
+  })
+}

@@ -1,0 +1,52 @@
+import type { Telemetry } from "@effect-resilience/core"
+import * as Duration from "effect/Duration"
+import type * as Exit from "effect/Exit"
+
+/** One deployment, asked within one attempt of a call. */
+export interface Turn {
+  readonly attempt: number
+  /** `undefined` where nobody was asked. */
+  readonly deployment: string | undefined
+  readonly duration: Duration.Duration
+  readonly exit: Exit.Exit<unknown, unknown>
+}
+
+/** Takes the attempts that a retry tells of apart, where several deployments are asked in one. */
+export class Turns {
+  private readonly first: string | undefined
+  private readonly tell: (turn: Turn) => void
+  private attempt = 0
+  private deployment: string | undefined
+  private open = false
+  private told = Duration.zero
+
+  /** `first` is asked in every attempt, until another one is said to be. */
+  constructor(first: string | undefined, tell: (turn: Turn) => void) {
+    this.first = first
+    this.tell = tell
+  }
+
+  readonly asking = (deployment: string): void => {
+    this.deployment = deployment
+    this.open = true
+  }
+
+  /** The attempt goes on without the one that was asked. */
+  readonly left = (exit: Exit.Exit<unknown, unknown>, duration: Duration.Duration): void => {
+    this.open = false
+    this.told = Duration.sum(this.told, duration)
+    this.tell({ attempt: this.attempt, deployment: this.deployment, duration, exit })
+  }
+
+  readonly listener: Telemetry.Listener = (event) => {
+    if (event._tag === "AttemptStarted") {
+      this.attempt = event.attempt
+      this.deployment = this.first
+      this.open = true
+      this.told = Duration.zero
+    } else if (event._tag === "AttemptEnded" && this.open) {
+      const duration = Duration.subtract(event.duration, this.told)
+      this.tell({ attempt: event.attempt, deployment: this.deployment, duration, exit: event.exit })
+    }
+  }
+}
