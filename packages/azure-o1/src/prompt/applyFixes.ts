@@ -58,8 +58,8 @@ const editedMessage = (message: Message, edits: ReadonlyArray<Edit>): Message =>
 }
 
 /**
- * Makes the changes that need no author: of the findings that have edits. Everything else of the request stays as it is, and
- * looking again finds none of them.
+ * Makes the changes that need no author: of the findings that have edits. Everything else of the request stays as it is. If all
+ * findings were given, looking again with the same options and the same counter finds no more edits to make.
  *
  * @category lint
  * @since 0.1.0

@@ -45,25 +45,50 @@ const isPlainAt = (text: string, at: number): boolean => {
   return plain.test(text)
 }
 
-/** Sentences that can go, each with the blanks on one side of it, in order and without overlaps. */
-const sentencesOf = ({ layout: { paragraphs, text }, thinking }: Passage): ReadonlyArray<Range> => {
-  const gone: Array<Range> = []
-  for (const { sentence } of thinking) {
+/** Sentences of a paragraph that can go, in order, with nothing but blanks between them. */
+interface Run {
+  readonly paragraph: Range
+  readonly sentences: ReadonlyArray<Range>
+}
+
+const runsOf = ({ layout: { paragraphs, text }, thinking }: Passage): ReadonlyArray<Run> => {
+  const runs: Array<{ readonly paragraph: Range; readonly sentences: Array<Range> }> = []
+  // from the end, for whether a sentence can go depends on what is left after it
+  for (const { sentence } of thinking.toReversed()) {
     const paragraph = sentence === undefined ? undefined : rangeAt(paragraphs, sentence.start)
-    if (sentence === undefined || paragraph === undefined || overlaps(gone, sentence)) continue
-    let { end, start } = sentence
-    if (end < paragraph.end && !isPlainAt(text, end)) continue
-    const last = gone.at(-1)
-    const before = Math.max(last?.end ?? 0, paragraph.start)
-    while (start > before && /\s/.test(text.charAt(start - 1))) start--
-    // at the beginning of its paragraph it takes the blanks after it, so that nothing else is indented
-    if (start === paragraph.start || (start === before && last?.start === paragraph.start)) {
-      start = sentence.start
-      while (end < paragraph.end && /\s/.test(text.charAt(end))) end++
+    if (sentence === undefined || paragraph === undefined) continue
+    const run = runs.at(-1)
+    const next = run?.sentences.at(-1)
+    if (next !== undefined && next.start < sentence.end) continue
+    if (run?.paragraph === paragraph && text.slice(sentence.end, next!.start).trim() === "") {
+      run.sentences.push(sentence)
+    } else if (sentence.end >= paragraph.end || isPlainAt(text, sentence.end)) {
+      runs.push({ paragraph, sentences: [sentence] })
     }
-    gone.push({ start, end })
   }
-  return gone
+  return runs.toReversed().map(({ paragraph, sentences }) => ({ paragraph, sentences: sentences.toReversed() }))
+}
+
+/**
+ * Sentences that can go, in order and without overlaps, each with the blanks on one side of it, so that whatever stays begins
+ * and ends a line if it did.
+ */
+const sentencesOf = (passage: Passage): ReadonlyArray<Range> => {
+  const { text } = passage.layout
+  return runsOf(passage).flatMap(({ paragraph, sentences }) => {
+    const [first, last] = [sentences[0]!.start, sentences.at(-1)!.end]
+    let [before, after] = [first, last]
+    while (before > paragraph.start && /\s/.test(text.charAt(before - 1))) before--
+    while (after < paragraph.end && /\s/.test(text.charAt(after))) after++
+    const [left, right] = [text.slice(before, first), text.slice(last, after)]
+    const beginsLine = before === paragraph.start || left.includes("\n")
+    if (!beginsLine || (after === paragraph.end && before > paragraph.start)) {
+      return sentences.map(({ end }, i) => ({ start: sentences[i - 1]?.end ?? before, end }))
+    }
+    const lineEnd = right.indexOf("\n")
+    const [from, to] = lineEnd === -1 ? [first, after] : [before + left.lastIndexOf("\n") + 1, last + lineEnd + 1]
+    return sentences.map(({ start }, i) => ({ start: i === 0 ? from : start, end: sentences[i + 1]?.start ?? to }))
+  })
 }
 
 /** The blanks that mean nothing: at line ends, and empty lines beyond one. */

@@ -110,48 +110,60 @@ const isJson = (text: string): boolean => {
   }
 }
 
-/** The JSON value that begins there, if there is one, without the blanks between its tokens; and how far one had to look. */
-const jsonAt = (text: string, start: number): { readonly end: number; readonly json: Json | undefined } => {
+/**
+ * JSON in the brackets from there on, as far as there are tokens of it and a bracket is open: the outermost of those that are
+ * closed. And how far that is.
+ */
+const jsonFrom = (text: string, start: number): { readonly end: number; readonly blocks: ReadonlyArray<Json> } => {
   const tokens: Array<string> = []
-  let depth = 0
+  const open: Array<{ readonly start: number; readonly from: number }> = []
+  const closed: Array<{ readonly start: number; readonly from: number; readonly end: number; readonly to: number }> = []
   let end = start
   jsonToken.lastIndex = start
   for (let match = jsonToken.exec(text); match !== null; match = jsonToken.exec(text)) {
     const [token] = match
     end = jsonToken.lastIndex
-    if (token === "{" || token === "[") depth++
-    else if (token === "}" || token === "]") depth--
-    if (token.trim() !== "") tokens.push(token)
-    if (depth === 0) {
-      const minified = tokens.join("")
-      return { end, json: isJson(minified) ? { start, end, minified } : undefined }
+    if (token.trim() === "") continue
+    tokens.push(token)
+    if (token === "{" || token === "[") open.push({ start: match.index, from: tokens.length - 1 })
+    if (token === "}" || token === "]") {
+      const bracket = open.pop()!
+      while (closed.length > 0 && closed.at(-1)!.start > bracket.start) closed.pop()
+      closed.push({ ...bracket, end, to: tokens.length })
     }
+    if (open.length === 0) break
   }
-  return { end, json: undefined }
+  const blocks = closed.filter(({ end, start }) => isJson(text.slice(start, end)))
+  return {
+    end,
+    blocks: blocks.map(({ end, from, start, to }) => ({ start, end, minified: tokens.slice(from, to).join("") }))
+  }
 }
 
-/** Before a value that is part of something else, of code or of JSON that is not whole. */
-const partOf = /(?:[=(,[{]|":)\s*$/
+/** Whether what begins there is part of something else in its line, of code or of JSON that is not whole. */
+const isPart = (text: string, start: number): boolean => {
+  let at = start
+  while (/[^\S\n]/.test(text.charAt(at - 1))) at--
+  return /[=(,[{]$|":$/.test(text.slice(Math.max(0, at - 2), at))
+}
 
-/** Objects and lists in JSON. What looks like one and is not costs time, so there is a limit to trying. */
+/** Objects and lists in JSON. */
 const jsonOf = (text: string, fences: ReadonlyArray<Fence>): ReadonlyArray<Json> => {
-  const blocks: Array<Json> = []
+  const found: Array<Json> = []
   const opening = /[{[]/g
-  let effort = 8 * text.length
-  for (let match = opening.exec(text); match !== null && effort > 0; match = opening.exec(text)) {
-    const start = match.index
-    const fence = rangeAt(fences, start)
+  for (let match = opening.exec(text); match !== null; match = opening.exec(text)) {
+    const fence = rangeAt(fences, match.index)
     if (fence !== undefined && !["", "json", "jsonc"].includes(fence.language)) {
       opening.lastIndex = fence.end
       continue
     }
-    const { end, json } = jsonAt(text, start)
-    effort -= end - start
-    if (json === undefined) continue
+    const { blocks, end } = jsonFrom(text, match.index)
     opening.lastIndex = end
-    if (!partOf.test(text.slice(Math.max(0, start - 80), start))) blocks.push(json)
+    for (const block of blocks) {
+      if (!isPart(text, block.start)) found.push(block)
+    }
   }
-  return blocks
+  return found
 }
 
 const quotesOf = (text: string): ReadonlyArray<Range> =>

@@ -26,22 +26,46 @@ const showing =
 const negation =
   /\b(?:do not|don['’]t|never|without|avoid|no need to|need not|must not|should not|shouldn['’]t|not to|instead of)\b[^.!?\n]{0,30}$/i
 
-/** Whether it is quoted: an odd number of marks before it in its line, of which the last few hundred characters are enough. */
-const quoted = (text: string, at: number): boolean => {
-  const before = text.slice(Math.max(0, at - 400), at)
-  const line = before.slice(before.lastIndexOf("\n") + 1)
-  const odd = (mark: string): boolean => line.split(mark).length % 2 === 0
-  return odd("\"") || odd("`") || line.lastIndexOf("“") > line.lastIndexOf("”") ||
-    line.lastIndexOf("„") > line.lastIndexOf("“")
+/**
+ * Whether a place is in a quotation that was opened in its line; to be asked of places in the order of the text. JSON is passed
+ * over, for its marks are its own, and its line breaks may go.
+ */
+const quotations = ({ json, text }: Layout): (place: number) => boolean => {
+  const open = new Set<string>()
+  let at = 0
+  let block = 0
+  return (place) => {
+    while (at < place) {
+      if (at === json[block]?.start) {
+        at = json[block]!.end
+        block++
+        continue
+      }
+      const mark = text.charAt(at)
+      if (mark === "\n") open.clear()
+      else if (mark === "”") open.delete("“")
+      else if (mark === "„") open.add(mark)
+      else if (mark === "“") {
+        open.add(mark)
+        open.delete("„")
+      } else if ((mark === "\"" || mark === "`") && !open.delete(mark)) open.add(mark)
+      at++
+    }
+    return open.size > 0
+  }
 }
 
 /** Where the author says it, and not the data, a quotation, or a sentence that forbids it. */
-const said = ({ data, text }: Layout, pattern: RegExp): ReadonlyArray<Range> =>
-  Array.from(text.matchAll(pattern), ({ 0: found, index }) => ({ start: index, end: index + found.length })).filter(
-    ({ start }) =>
-      !/\w/.test(text.charAt(start - 1)) && rangeAt(data, start) === undefined && !quoted(text, start) &&
-      !negation.test(text.slice(Math.max(0, start - 60), start))
-  )
+const said = (layout: Layout, pattern: RegExp): ReadonlyArray<Range> => {
+  const { data, text } = layout
+  const quoted = quotations(layout)
+  return Array.from(text.matchAll(pattern), ({ 0: found, index }) => ({ start: index, end: index + found.length }))
+    .filter(
+      ({ start }) =>
+        !/\w/.test(text.charAt(start - 1)) && rangeAt(data, start) === undefined && !quoted(start) &&
+        !negation.test(text.slice(Math.max(0, start - 60), start))
+    )
+}
 
 /** The sentence around a phrase, with its full stop. */
 const sentenceAround = (text: string, { end, start }: Range): Range => {

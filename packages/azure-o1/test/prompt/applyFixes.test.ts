@@ -26,6 +26,12 @@ const Piece = Schema.Literals([
   "</data>",
   "---",
   "- item",
+  "x =",
+  "6\" pipe.",
+  "`tick",
+  " , take a deep breath.",
+  "[ 1   2   3   4   5   6   7   8   9  10  11  12  13  14 ]",
+  "{\n        \"a\": \"Answer in Markdown.\",\n        \"b\": \"Think step by step.\"\n}",
   "été 😀",
   " ",
   "  \t \t ",
@@ -58,6 +64,48 @@ const mechanical = (findings: ReadonlyArray<Prompt.Finding>) => findings.filter(
 /** `PROPERTY_RUNS=5000` looks further. */
 const runs = { arbitrary: { runs: Number(process.env.PROPERTY_RUNS ?? 300) }, timeout: 600_000 }
 
+const pretty = JSON.stringify({ a: [1, 2, { b: twelve }], c: "d" }, null, 4)
+const minified = JSON.stringify({ a: [1, 2, { b: twelve }], c: "d" })
+
+/** One pass over the text of the user; a fix that another one brings about would be a second. */
+const inOnePass: ReadonlyArray<readonly [name: string, before: string, after: string]> = [
+  [
+    "JSON between marks that are no fence, and a sentence in the last of its lines",
+    `  \t \t \`\`\`${pretty}\`\`\`${twelve}. Think step by step.`,
+    `  \t \t \`\`\`${minified}\`\`\`${twelve}.`
+  ],
+  [
+    "JSON between triple quotes, and a sentence in the last of its lines",
+    `"""${pretty}"""${twelve}. Think step by step.`,
+    `"""${minified}"""${twelve}.`
+  ],
+  [
+    "JSON that is not whole, of many levels",
+    `${"[\n".repeat(12)}${pretty},\n${pretty},`,
+    `${"[\n".repeat(12)}${minified},\n${minified},`
+  ],
+  [
+    "a quotation that JSON divides into lines",
+    `He said "${pretty} Think step by step.`,
+    `He said "${minified} Think step by step.`
+  ],
+  [
+    "a sentence between two lines, each with a mark",
+    "A 6\" pipe\nThink step by step. A 5\" pipe. Take a deep breath.",
+    "A 6\" pipe\nA 5\" pipe. Take a deep breath."
+  ],
+  [
+    "a sentence before marks that go with the next sentence",
+    "Solve it. Think step by step. , take a deep breath. Go on.",
+    "Solve it. Go on."
+  ],
+  [
+    "a sentence between code and what looks like a value of it",
+    `x =\n\nThink step by step.\n\n{\n    "a": "Answer in Markdown."\n}\n\nSolve it.`,
+    `x =\n\n{\n    "a": "Answer in Markdown."\n}\n\nSolve it.`
+  ]
+]
+
 const withoutBlanks = (text: string): string => text.replaceAll(/\s+/g, "")
 
 describe("applyFixes", () => {
@@ -76,6 +124,15 @@ describe("applyFixes", () => {
         }),
       runs
     )
+  }
+
+  for (const [name, before, after] of inOnePass) {
+    it(`does it in one pass: ${name}`, () => {
+      const request = requestOf([before], [], "user")
+      const once = Prompt.applyFixes(request, Prompt.lintWith(request, TokenCounter.estimate))
+      assert.strictEqual(messageText(once.messages.at(-4)!), after)
+      assert.deepStrictEqual(mechanical(Prompt.lintWith(once, TokenCounter.estimate)), [])
+    })
   }
 
   it.effect.prop(

@@ -99,6 +99,12 @@ describe("chain-of-thought", () => {
     ["Let's think step by step.\n\nSolve it.", "Solve it."],
     ["First.\n\nThink step by step!\n\nSecond.", "First.\n\nSecond."],
     ["First line.\nThink step by step.\nThird line.", "First line.\nThird line."],
+    ["First line.\n  Think step by step. Take a deep breath.\n  Third line.", "First line.\n  Third line."],
+    ["First line.\nThink step by step.\nTake a deep breath.", "First line."],
+    ["Rules:\nThink step by step. Answer in one word.", "Rules:\nAnswer in one word."],
+    ["Rules:\r\nThink step by step.\r\nAnswer in one word.", "Rules:\r\nAnswer in one word."],
+    ["Think step by step.\n    if it rains:\n        stay", "    if it rains:\n        stay"],
+    ["Solve it. Think step by step. - First", "Solve it. Think step by step. - First"],
     ["Take a deep breath. Think step by step. Solve it.", "Solve it."],
     ["Solve it. Take a deep breath. Think step by step.", "Solve it."],
     ["Solve it. Take a deep breath and think step by step. Answer in one word.", "Solve it. Answer in one word."],
@@ -424,6 +430,8 @@ describe("pretty-json", () => {
     `\`\`\`ts\n${pretty}\n\`\`\``,
     `{\n    a: 1,\n    b: 2,\n    c: [\n        1,\n        2,\n        3\n    ]\n}`,
     "[1] first source\n[2] second source",
+    "[ 1   2   3   4   5   6   7   8   9  10  11  12  13  14  15  16 ]",
+    `let x = ${pretty}`,
     pretty.slice(0, -2),
     "{\n{\n{\n[\n[\n"
   ]
