@@ -27,8 +27,10 @@ export interface Answer {
   readonly finished: boolean
   /** Nothing comes after this. */
   readonly ended: boolean
-  /** Takes in one chunk of a stream, and pushes what it adds. What is not known is let by. */
-  take(chunk: unknown, events: Array<AttemptEvent>): void
+  /** Takes in a chunk that says nothing new but a piece of text, without parsing it; `false` if that is not so. */
+  takeAlike(data: string, events: Array<AttemptEvent>): boolean
+  /** Takes in one chunk of a stream, and pushes what it adds. What is not known is let by. `data` is what it was parsed from. */
+  take(chunk: unknown, events: Array<AttemptEvent>, data: string): void
   /** Takes in an answer in one piece. */
   takeWhole(body: unknown, events: Array<AttemptEvent>): void
   /** What it amounts to when nothing more comes. Only an answer that the service has ended is a completion. */
@@ -145,14 +147,14 @@ export class AnswerStream {
   }
 
   private take({ data, event }: SseEvent): void {
-    if (this.outcome !== undefined) return
+    if (this.outcome !== undefined || (event === "message" && this.answer.takeAlike(data, this.ready))) return
     if (data === "[DONE]") return this.settle(this.answer.end())
     const chunk = json.parse(data)
     if (event === "error" || json.at(chunk, "type") === "error" || errors.isErrorBody(chunk)) {
       const { partialText } = this.answer.details
       this.outcome = O1Error.with(errors.fromResponse({ ...this.origin, body: data }), { partialText })
     } else if (isObject(chunk)) {
-      this.answer.take(chunk, this.ready)
+      this.answer.take(chunk, this.ready, data)
       if (this.answer.ended) this.settle(this.answer.end())
     } else {
       this.outcome = new O1ProtocolError({ kind: "malformed", ...this.answer.details })

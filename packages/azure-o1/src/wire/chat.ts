@@ -5,6 +5,7 @@ import type { Message, O1Request, ResponseFormat, ToolCall } from "../O1Request.
 import type { Answer, Origin } from "./answer.ts"
 import * as errors from "./errors.ts"
 import * as json from "./json.ts"
+import { type Template, templateOf, textIn } from "./template.ts"
 
 const contentOf = ({ content }: Message): unknown =>
   typeof content === "string" ?
@@ -78,6 +79,8 @@ export class ChatAnswer implements Answer {
   private refusal = ""
   private finishReason: string | undefined = undefined
   private usage: Usage | undefined = undefined
+  /** Of the last chunk, if all it said was a piece of text. */
+  private template: Template | undefined = undefined
   private readonly toolCalls = new Map<number, ToolCall>()
   private readonly filtered = new Set<string>()
 
@@ -101,10 +104,28 @@ export class ChatAnswer implements Answer {
   }
 
   takeWhole(body: unknown, events: Array<AttemptEvent>): void {
-    this.take(body, events)
+    this.takeChunk(body, events)
   }
 
-  take(chunk: unknown, events: Array<AttemptEvent>): void {
+  takeAlike(data: string, events: Array<AttemptEvent>): boolean {
+    const text = this.template === undefined ? undefined : textIn(this.template, data)
+    if (!text) return false
+    this.text.add(text)
+    events.push({ _tag: "TextDelta", text })
+    return true
+  }
+
+  take(chunk: unknown, events: Array<AttemptEvent>, data: string): void {
+    const { finishReason, usage } = this
+    const said = events.length
+    const filtered = this.filtered.size
+    this.takeChunk(chunk, events)
+    const only = events.length === said + 1 ? events[said] : undefined
+    const nothingElse = this.finishReason === finishReason && this.usage === usage && this.filtered.size === filtered
+    this.template = only?._tag === "TextDelta" && nothingElse ? templateOf(data, only.text) : undefined
+  }
+
+  private takeChunk(chunk: unknown, events: Array<AttemptEvent>): void {
     this.id ||= json.string(json.at(chunk, "id")) ?? ""
     this.model ||= json.string(json.at(chunk, "model")) ?? ""
     this.usage = usageOf(json.at(chunk, "usage")) ?? this.usage

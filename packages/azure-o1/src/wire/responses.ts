@@ -154,6 +154,11 @@ export class ResponsesAnswer implements Answer {
     }
   }
 
+  /** Each event has a number of its own: none is like another. */
+  takeAlike(): boolean {
+    return false
+  }
+
   take(event: unknown, events: Array<AttemptEvent>): void {
     const sequence = json.number(json.at(event, "sequence_number"))
     if (sequence !== undefined) {
