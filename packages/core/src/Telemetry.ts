@@ -158,6 +158,18 @@ export interface Rejected extends Source<"circuit-breaker"> {
 }
 
 /**
+ * A whole call has ended, retries and waits included: what `Observability.call` is around.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CallEnded extends Source<"call"> {
+  readonly _tag: "CallEnded"
+  readonly duration: Duration.Duration
+  readonly exit: Exit.Exit<unknown, unknown>
+}
+
+/**
  * Everything that policies tell.
  *
  * @category models
@@ -172,6 +184,7 @@ export type Event =
   | CleanupDied
   | CircuitChanged
   | Rejected
+  | CallEnded
 
 /**
  * Receives events, synchronously and in order. It must be quick and must not throw: what it throws is dropped, so that
