@@ -112,7 +112,8 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
     Stream.unwrap(Effect.map(way, (rung) =>
       Stream.catch(on(rung, request), (error) => {
         const missing = lacks(rung, error, api)
-        if (missing !== undefined) {
+        // what the service has accepted it did not refuse; and nothing is learnt twice
+        if (missing !== undefined && refused[missing] === undefined && error.resume === undefined) {
           refused[missing] = true
           return attempt(request)
         }
