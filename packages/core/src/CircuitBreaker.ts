@@ -16,6 +16,9 @@
  * nothing. There are no timers; an open circuit becomes half-open when someone looks after its time. A probe that is lost
  * gives its slot back after `lease`.
  *
+ * Which calls are slow can count as well ({@link slowRate}), also while they are under way. Somebody can decide for the
+ * circuit: `isolate` it, `observe` without rejecting, `disable` it, `open` it; and `reconfigure` it while it is in use.
+ *
  * A stream is one call: its outcome is that of the whole stream, a probe succeeds with the first element, and a consumer
  * that stops early is an interruption.
  *
@@ -24,8 +27,9 @@
  * Outside a retry it sees one outcome per logical call, inside a retry one per attempt. Share one instance between all
  * callers of one callee: it is a value, made once.
  *
- * What this adds to `effect/persistence`'s `CircuitBreaker`: time windows, several probes with a ratio and a lease, manual
- * states, streams, a rejection that costs a thirtieth; what that one has and this one has not is state shared through Redis.
+ * What this adds to `effect/persistence`'s `CircuitBreaker`: time windows, slow calls, several probes with a ratio and a
+ * lease, manual states, streams, a rejection that costs a thirtieth; what that one has and this one has not is state shared
+ * through Redis.
  *
  * **Example** (Five failures in a row)
  *
@@ -48,28 +52,23 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as Pull from "effect/Pull"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
-import * as Scope from "effect/Scope"
+import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import * as Deadline from "./Deadline.ts"
 import * as Fault from "./Fault.ts"
-import { emit } from "./internal/emit.ts"
-import { type AnyStream, fromPull, open } from "./internal/establish.ts"
+import { Breaker } from "./internal/breaker.ts"
 import { integer, invalid, positiveMillis, ratio } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
-import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
+import type { AnyFiber } from "./internal/primitive.ts"
+import { register } from "./internal/registry.ts"
 import { Rejection } from "./internal/rejection.ts"
-import { now, timerResolution, wallNow } from "./internal/time.ts"
-import * as kernel from "./kernel/circuitBreaker.ts"
+import { now } from "./internal/time.ts"
+import type * as kernel from "./kernel/circuitBreaker.ts"
+import type { Trip as KernelTrip } from "./kernel/trip.ts"
 import type * as Policy from "./Policy.ts"
-import * as Telemetry from "./Telemetry.ts"
+import type * as PolicyRegistry from "./PolicyRegistry.ts"
 
 /**
  * The circuit is open, or isolated, or half-open with all probes under way. The callee was not called. Its fault is
@@ -110,12 +109,46 @@ export class CircuitOpen extends Rejection {
 export const isCircuitOpen = (u: unknown): u is CircuitOpen => u instanceof CircuitOpen
 
 /**
- * When a closed circuit opens: {@link consecutive} or {@link failureRate}.
+ * When a closed circuit opens: {@link consecutive}, {@link failureRate} or {@link slowRate}.
  *
  * @category models
  * @since 0.1.0
  */
-export type Trip = kernel.Trip
+export type Trip = KernelTrip
+
+/**
+ * A share of the calls in a window.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Share =
+  & {
+    /**
+     * More than 0, at most 1.
+     *
+     * @default 0.5
+     */
+    readonly ratio?: number | undefined
+    /**
+     * The share of fewer calls says nothing.
+     *
+     * @default 20, or `calls` if that is less
+     */
+    readonly minimumThroughput?: number | undefined
+  }
+  & (
+    | {
+      /** The last so many calls. */
+      readonly calls: number
+      readonly within?: never
+    }
+    | {
+      /** The calls of the last while. */
+      readonly within: Duration.Input
+      readonly calls?: never
+    }
+  )
 
 /**
  * Trips after so many failures in a row.
@@ -128,6 +161,19 @@ export const consecutive = (failures: number): Trip => ({
   failures: integer("CircuitBreaker.consecutive", "failures", failures, 1)
 })
 
+const shareOf = (where: string, share: Share) => {
+  const { calls, within } = share
+  if ((calls === undefined) === (within === undefined)) {
+    throw invalid(where, "the window", calls === undefined ? "none" : "both", "either calls or within")
+  }
+  const size = calls === undefined ? Infinity : integer(where, "calls", calls, 1)
+  return {
+    ratio: ratio(where, "ratio", share.ratio ?? 0.5),
+    minimumThroughput: integer(where, "minimumThroughput", share.minimumThroughput ?? Math.min(20, size), 1, size),
+    over: within === undefined ? { calls: size } : { millis: positiveMillis(where, "within", within) }
+  }
+}
+
 /**
  * Trips when the share of failures is `ratio` or more, over the last `calls` calls or over the calls `within` the last
  * while, looked at with every outcome, and never before there are `minimumThroughput` of them.
@@ -137,41 +183,43 @@ export const consecutive = (failures: number): Trip => ({
  * @category constructors
  * @since 0.1.0
  */
-export const failureRate = (
-  options:
-    & {
-      /**
-       * More than 0, at most 1.
-       *
-       * @default 0.5
-       */
-      readonly ratio?: number | undefined
-      /** @default 20, or `calls` if that is less */
-      readonly minimumThroughput?: number | undefined
-    }
-    & (
-      | { readonly calls: number; readonly within?: never }
-      | { readonly within: Duration.Input; readonly calls?: never }
-    )
-): Trip => {
-  const where = "CircuitBreaker.failureRate"
-  const { calls, within } = options
-  if ((calls === undefined) === (within === undefined)) {
-    throw invalid(where, "the window", calls === undefined ? "none" : "both", "either calls or within")
-  }
-  const size = calls === undefined ? Infinity : integer(where, "calls", calls, 1)
-  return {
-    kind: "failure-rate",
-    ratio: ratio(where, "ratio", options.ratio ?? 0.5),
-    minimumThroughput: integer(
-      where,
-      "minimumThroughput",
-      options.minimumThroughput ?? Math.min(20, size),
-      1,
-      size
-    ),
-    over: within === undefined ? { calls: size } : { millis: positiveMillis(where, "within", within) }
-  }
+export const failureRate = (options: Share): Trip => ({
+  kind: "failure-rate",
+  ...shareOf("CircuitBreaker.failureRate", options)
+})
+
+/**
+ * Trips when the share of slow calls is `ratio` or more. A call is slow that has not answered `after` that time: it counts
+ * from then on, while it is under way, so that a callee that hangs trips the circuit before the first timeout.
+ *
+ * Half-open, a probe that succeeds slowly has failed. For a stream, the answer is its first element. A call whose outcome
+ * counts for nothing is forgotten when it ends.
+ *
+ * **Example** (Ten calls that hang)
+ *
+ * ```ts import.meta.vitest
+ * import { CircuitBreaker } from "@effect-resilience/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const breaker = yield* CircuitBreaker.make({
+ *     trip: CircuitBreaker.slowRate({ after: "1 millis", minimumThroughput: 10, within: "30 seconds" })
+ *   })
+ *   for (let i = 0; i < 10; i++) yield* Effect.forkChild(breaker(Effect.never), { startImmediately: true })
+ *   yield* Effect.sleep("20 millis")
+ *   const error = yield* Effect.flip(breaker(Effect.succeed("not called")))
+ *   return error._tag
+ * })
+ *
+ * await Effect.runPromise(program) // => "CircuitOpen"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const slowRate = (options: Share & { readonly after: Duration.Input }): Trip => {
+  const where = "CircuitBreaker.slowRate"
+  return { kind: "slow-rate", after: positiveMillis(where, "after", options.after), ...shareOf(where, options) }
 }
 
 /**
@@ -181,8 +229,12 @@ export const failureRate = (
 export interface Options {
   /** For errors, telemetry and {@link Policy.explain}. */
   readonly name?: string | undefined
-  /** @default failureRate({ ratio: 0.5, minimumThroughput: 20, within: "30 seconds" }) */
-  readonly trip?: Trip | undefined
+  /**
+   * One rule or several: the circuit opens when one of them is met. At most one may be a {@link slowRate}.
+   *
+   * @default failureRate({ ratio: 0.5, minimumThroughput: 20, within: "30 seconds" })
+   */
+  readonly trip?: Trip | ReadonlyArray<Trip> | undefined
   /**
    * How long the circuit stays open. The n-th delay of a schedule is for the n-th opening in a row, its last one for all
    * after that; its steps must be synchronous.
@@ -190,6 +242,14 @@ export interface Options {
    * @default 10 seconds, doubling up to 5 minutes
    */
   readonly open?: Duration.Input | Schedule.Schedule<unknown, number> | undefined
+  /**
+   * Heeds the pause that the callee asks for. A failure with such a hint that opens the circuit keeps it open for at least
+   * as long; a throttled call with a hint, which else counts for nothing, opens it at once, for as long as it asks. Neither
+   * is longer than `cap`.
+   *
+   * @default hints are not looked at; `cap` is 5 minutes
+   */
+  readonly retryAfter?: { readonly cap?: Duration.Input | undefined } | undefined
   /**
    * How many calls a half-open circuit lets through.
    *
@@ -214,6 +274,38 @@ export interface Options {
    * @default Fault.of
    */
   readonly classify?: Fault.Classify<any> | undefined
+  /**
+   * The state in which it is made, and which `reset` brings back.
+   *
+   * @default "Closed"
+   */
+  readonly initial?: "Closed" | "Isolated" | "MetricsOnly" | "Disabled" | undefined
+}
+
+/**
+ * What can be changed while a circuit breaker is in use.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Reconfiguration = Omit<Options, "name" | "initial">
+
+/**
+ * What a circuit breaker has counted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Counts {
+  /** In the window of the first rule that has one; 0 with {@link consecutive} alone. */
+  readonly calls: number
+  /** In the same window. */
+  readonly failures: number
+  readonly consecutiveFailures: number
+  /** In the same window; only with {@link slowRate}. */
+  readonly slow?: number
+  /** Calls under way that are slow already; only with {@link slowRate}. */
+  readonly overdue?: number
 }
 
 /**
@@ -223,14 +315,7 @@ export interface Options {
  * @since 0.1.0
  */
 export type State =
-  | {
-    readonly _tag: "Closed"
-    /** In the window; 0 with {@link consecutive}. */
-    readonly calls: number
-    /** In the window; 0 with {@link consecutive}. */
-    readonly failures: number
-    readonly consecutiveFailures: number
-  }
+  | { readonly _tag: "Closed" } & Counts
   | {
     readonly _tag: "Open"
     readonly retryAfter: Duration.Duration
@@ -245,6 +330,12 @@ export type State =
     readonly succeeded: number
   }
   | { readonly _tag: "Isolated" }
+  | {
+    readonly _tag: "MetricsOnly"
+    /** Whether it would open, if it did more than count. */
+    readonly exceeded: boolean
+  } & Counts
+  | { readonly _tag: "Disabled" }
 
 /**
  * A change of state.
@@ -268,228 +359,51 @@ export interface CircuitBreaker extends Policy.Policy<unknown, CircuitOpen> {
   readonly state: Effect.Effect<State>
   /** The changes of state from the subscription on. */
   readonly changes: Stream.Stream<Change>
-  /** Rejects every call until `close` or `reset`. */
+  /** Rejects every call until somebody says otherwise. */
   readonly isolate: Effect.Effect<void>
+  /** Counts and tells, but rejects nothing, until somebody says otherwise: for trying out a rule. */
+  readonly observe: Effect.Effect<void>
+  /** Lets every call through and counts nothing, until somebody says otherwise. */
+  readonly disable: Effect.Effect<void>
+  /** Opens the circuit as if a rule were met: for so long, or for as long as the next opening lasts. */
+  readonly open: (duration?: Duration.Input) => Effect.Effect<void>
   /** Closes the circuit, with an empty window. Should it open again, it stays open as long as if it had not been closed. */
   readonly close: Effect.Effect<void>
   /** Makes the circuit breaker as new. */
   readonly reset: Effect.Effect<void>
+  /**
+   * Changes options and keeps the state: what is open stays open for its time, probes keep their slots, calls under way
+   * count, and a window of the same size keeps its calls. A rule is looked at with the next outcome. Options that are not
+   * given stay as they are; a bad one is a defect, a `RangeError`, and changes nothing.
+   */
+  readonly reconfigure: (options: Reconfiguration) => Effect.Effect<void>
 }
 
-const classifyDefault: Fault.Classify = Fault.of
-
-class Breaker implements internal.Implementation {
-  readonly circuit: kernel.Circuit
-  readonly name: string | undefined
-  private readonly options: Options
-  private readonly classify: Fault.Classify<any>
-  private subscribers: Set<(change: Change) => void> | undefined = undefined
-  private handler:
-    | { readonly permit: kernel.Permit; readonly record: (exit: Exit.Exit<any, any>) => undefined }
-    | undefined
-
-  constructor(options: Options, rules: kernel.Rules) {
-    this.options = options
-    this.name = options.name
-    this.circuit = new kernel.Circuit(rules)
-    this.classify = options.classify ?? classifyDefault
-  }
-
-  get info(): Policy.PolicyInfo {
-    const { lease, name, open, probes, ratio, trip } = this.options
-    return {
-      kind: "circuit-breaker",
-      name,
-      settings: {
-        trip: describeTrip(trip ?? defaultTrip),
-        open: open === undefined
-          ? "10s doubling to 5m"
-          : Schedule.isSchedule(open)
-          ? "custom"
-          : Duration.fromInputUnsafe(open),
-        probes,
-        ratio,
-        lease: lease === undefined ? undefined : Duration.fromInputUnsafe(lease)
-      },
-      children: []
-    }
-  }
-
-  effect(self: AnyEffect): AnyEffect {
-    return new BreakerEffect(self, this)
-  }
-
-  stream(self: AnyStream): AnyStream {
-    return breakerStream(self, this)
-  }
-
-  /** Tells of a change of state, if there was one. */
-  settle(fiber: AnyFiber, from: kernel.State): void {
-    const to = this.circuit.state
-    if (from === to) return
-    this.subscribers?.forEach((subscriber) => subscriber({ from, to }))
-    const listener = fiber.getRef(Telemetry.CurrentListener)
-    if (listener !== undefined) {
-      emit(listener, { _tag: "CircuitChanged", policy: "circuit-breaker", name: this.name, from, to })
-    }
-  }
-
-  /** Does something to the circuit, and tells of the change that it made. */
-  change<A>(fiber: AnyFiber, f: (circuit: kernel.Circuit) => A): A {
-    const from = this.circuit.state
-    const result = f(this.circuit)
-    this.settle(fiber, from)
-    return result
-  }
-
-  subscribe(subscriber: (change: Change) => void): () => void {
-    const subscribers = this.subscribers ??= new Set()
-    subscribers.add(subscriber)
-    return () => subscribers.delete(subscriber)
-  }
-
-  /** All calls of one closed generation share their permit, and so their exit handler. */
-  get closedHandler(): (exit: Exit.Exit<any, any>) => undefined {
-    const { permit } = this.circuit
-    if (this.handler?.permit !== permit) {
-      this.handler = { permit, record: (exit) => this.record(Fiber.getCurrent()!, permit, exit) }
-    }
-    return this.handler.record
-  }
-
-  record(fiber: AnyFiber, permit: kernel.Permit, exit: Exit.Exit<any, any>): undefined {
-    const { circuit } = this
-    const from = circuit.state
-    const succeeded = Exit.isSuccess(exit) && this.classify === classifyDefault
-    // what succeeds needs the time only where the window is one of time, and it is what happens most
-    if (succeeded) circuit.record(permit, "success", circuit.timed ? now(fiber) : 0)
-    else circuit.record(permit, this.outcomeOf(fiber, exit), now(fiber))
-    this.settle(fiber, from)
-  }
-
-  private outcomeOf(fiber: AnyFiber, exit: Exit.Exit<any, any>): kernel.Outcome {
-    const fault = this.classify(exit, wallNow(fiber))
-    switch (fault?._tag) {
-      case undefined:
-      case "Permanent":
-        return "success"
-      case "Transient":
-      case "Defect":
-        return "failure"
-      case "Interrupted":
-        return this.classify === classifyDefault && pastDeadline(fiber) ? "failure" : "ignored"
-      case "Throttled":
-      case "Rejected":
-        return "ignored"
-    }
-  }
-
-  reject(fiber: AnyFiber, at: number): CircuitOpen {
-    const error = new CircuitOpen({
-      circuit: this.name,
-      retryAfter: Duration.millis(Math.ceil(this.circuit.retryAfter(at)))
-    })
-    const listener = fiber.getRef(Telemetry.CurrentListener)
-    if (listener !== undefined) {
-      emit(listener, { _tag: "Rejected", policy: "circuit-breaker", name: this.name, retryAfter: error.retryAfter })
-    }
-    return error
-  }
+const operate = (policy: CircuitBreaker, f: (circuit: kernel.Circuit, at: number) => void): Effect.Effect<void> => {
+  const breaker = internal.implementationOf<Breaker>(policy)
+  return Effect.withFiber((fiber) => {
+    breaker.change(fiber, (circuit) => f(circuit, now(fiber)))
+    return Effect.void
+  })
 }
 
-const pastDeadline = (fiber: AnyFiber): boolean => now(fiber) + timerResolution >= fiber.getRef(Deadline.Deadline)
-
-class BreakerEffect extends Primitive {
-  private readonly self: AnyEffect
-  private readonly breaker: Breaker
-  private handler: unknown = undefined
-  private guarded: AnyEffect | undefined = undefined
-
-  constructor(self: AnyEffect, breaker: Breaker) {
-    super()
-    this.self = self
-    this.breaker = breaker
-  }
-
-  run(fiber: AnyFiber): AnyEffect {
-    const { breaker, self } = this
-    const { circuit } = breaker
-    if (circuit.state !== "Closed") {
-      const at = now(fiber)
-      const from = circuit.state
-      const state = circuit.look(at)
-      breaker.settle(fiber, from)
-      return state === "HalfOpen" ? probe(self, breaker) : breaker.reject(fiber, at)
-    }
-    // a closed circuit holds nothing for a call, so that nothing is lost before the frame is on the stack
-    const handler = breaker.closedHandler
-    if (this.handler !== handler) {
-      this.handler = handler
-      this.guarded = Effect.onExitPrimitive(self, handler)
-    }
-    return this.guarded!
-  }
+const operations: {
+  readonly [Name in "isolate" | "observe" | "disable" | "close" | "reset"]: (circuit: kernel.Circuit) => void
+} = {
+  isolate: (circuit) => circuit.force("Isolated"),
+  observe: (circuit) => circuit.force("MetricsOnly"),
+  disable: (circuit) => circuit.force("Disabled"),
+  close: (circuit) => circuit.close(),
+  reset: (circuit) => circuit.reset()
 }
 
-/** A probe holds a slot, so the frame that gives it back is on the stack before the slot is taken. */
-const probe = (self: AnyEffect, breaker: Breaker): AnyEffect => {
-  let permit: kernel.Permit | undefined
-  return Effect.onExitPrimitive(
-    Effect.withFiber((fiber) => {
-      const at = now(fiber)
-      permit = breaker.change(fiber, (circuit) => circuit.admit(at))
-      return permit === undefined ? breaker.reject(fiber, at) : self
-    }),
-    (exit) => permit === undefined ? undefined : breaker.record(Fiber.getCurrent()!, permit, exit)
-  )
-}
-
-const breakerStream = (self: AnyStream, breaker: Breaker): AnyStream =>
-  fromPull((scope) =>
-    Effect.suspend(() => {
-      let permit: kernel.Permit | undefined
-      const record = (fiber: AnyFiber, exit: Exit.Exit<any, any>): undefined => {
-        if (permit === undefined) return
-        const held = permit
-        permit = undefined
-        breaker.record(fiber, held, exit)
-      }
-      const onFailure = (exit: Exit.Exit<any, any>): undefined =>
-        Exit.isSuccess(exit)
-          ? undefined
-          : record(Fiber.getCurrent()!, Pull.isDoneCause(exit.cause) ? Exit.void : exit)
-
-      const consumerStopped = Effect.withFiber((fiber) => {
-        record(fiber, Exit.interrupt())
-        return Effect.void
-      })
-      const admitted = Effect.withFiber((fiber) => {
-        const at = now(fiber)
-        permit = breaker.change(fiber, (circuit) => circuit.admit(at))
-        if (permit === undefined) return breaker.reject(fiber, at)
-        return Effect.map(Effect.onExitPrimitive(open(self, scope), onFailure), (pull) =>
-          Effect.onExitPrimitive(pull, (exit) => {
-            if (Exit.isFailure(exit)) return onFailure(exit)
-            if (permit?.leasedUntil !== undefined) {
-              const fiber = Fiber.getCurrent()!
-              const held = permit
-              permit = breaker.change(fiber, (circuit) =>
-                circuit.pass(held, now(fiber)))
-            }
-            return undefined
-          }))
-      })
-      return Effect.andThen(Scope.addFinalizer(scope, consumerStopped), admitted)
-    })
-  )
+const snapshotOf = (policy: CircuitBreaker, fiber: AnyFiber): kernel.Snapshot =>
+  internal.implementationOf<Breaker>(policy).change(fiber, (circuit) => circuit.snapshot(now(fiber)))
 
 const BreakerProto = Object.create(internal.PolicyProto, {
   state: {
     get(this: CircuitBreaker): CircuitBreaker["state"] {
-      const breaker = internal.implementationOf<Breaker>(this)
-      return Effect.withFiber((fiber) =>
-        Effect.succeed(stateOf(breaker.change(fiber, (circuit) => circuit.snapshot(now(fiber)))))
-      )
+      return Effect.withFiber((fiber) => Effect.succeed(stateOf(snapshotOf(this, fiber))))
     }
   },
   changes: {
@@ -503,67 +417,59 @@ const BreakerProto = Object.create(internal.PolicyProto, {
       )
     }
   },
-  ...Object.fromEntries((["isolate", "close", "reset"] as const).map((operation) => [operation, {
-    get(this: CircuitBreaker): Effect.Effect<void> {
-      const breaker = internal.implementationOf<Breaker>(this)
-      return Effect.withFiber((fiber) => {
-        breaker.change(fiber, (circuit) => circuit[operation]())
-        return Effect.void
-      })
+  open: {
+    value(this: CircuitBreaker, duration?: Duration.Input): Effect.Effect<void> {
+      const millis = duration === undefined
+        ? undefined
+        : positiveMillis("CircuitBreaker.open", "duration", duration)
+      return operate(this, (circuit, at) => circuit.openNow(at, millis))
     }
-  }]))
+  },
+  reconfigure: {
+    value(this: CircuitBreaker, options: Reconfiguration): Effect.Effect<void> {
+      const breaker = internal.implementationOf<Breaker>(this)
+      return Effect.sync(() => breaker.reconfigure(options))
+    }
+  },
+  ...Object.fromEntries(
+    Object.entries(operations).map(([name, operation]) => [name, {
+      get(this: CircuitBreaker): Effect.Effect<void> {
+        return operate(this, operation)
+      }
+    }])
+  )
+})
+
+const countsOf = ({ calls, consecutiveFailures, failures, overdue, slow }: kernel.Snapshot): Counts => ({
+  calls,
+  failures,
+  consecutiveFailures,
+  ...slow === undefined ? {} : { slow, overdue }
 })
 
 const stateOf = (snapshot: kernel.Snapshot): State => {
-  const { calls, consecutiveFailures, failures, openings, probing, state, succeeded } = snapshot
+  const { exceeded, openings, probing, state, succeeded } = snapshot
   switch (state) {
     case "Closed":
-      return { _tag: state, calls, failures, consecutiveFailures }
+      return { _tag: state, ...countsOf(snapshot) }
     case "Open":
       return { _tag: state, retryAfter: Duration.millis(Math.ceil(snapshot.retryAfter)), openings }
     case "HalfOpen":
       return { _tag: state, probing, succeeded }
+    case "MetricsOnly":
+      return { _tag: state, exceeded, ...countsOf(snapshot) }
     case "Isolated":
+    case "Disabled":
       return { _tag: state }
   }
 }
 
-const defaultTrip = failureRate({ within: "30 seconds" })
-const defaultOpen = Schedule.min([Schedule.exponential("10 seconds"), Schedule.spaced("5 minutes")])
-
-const describeTrip = (trip: Trip): string =>
-  trip.kind === "consecutive"
-    ? `${trip.failures} failures in a row`
-    : `${trip.ratio * 100}% of at least ${trip.minimumThroughput} calls ${
-      "calls" in trip.over
-        ? `of the last ${trip.over.calls}`
-        : `within ${Duration.format(Duration.millis(trip.over.millis))}`
-    }`
-
-/** Plays a schedule on a time that only its own delays advance, as `effect/persistence`'s circuit breaker does. */
-const nthDelay = (schedule: Schedule.Schedule<unknown, number>, n: number): Effect.Effect<number> =>
-  Effect.gen(function*() {
-    const step = yield* Schedule.toStep(schedule)
-    let time = 0
-    let last = 0
-    for (let opening = 1; opening <= n; opening++) {
-      const delay = yield* step(time, opening).pipe(
-        Effect.map(([, delay]) => Duration.toMillis(delay)),
-        Pull.catchDone(() => Effect.undefined)
-      )
-      if (delay === undefined) break
-      last = delay
-      time += delay
-    }
-    return last
-  })
-
-const openForOf = (open: Duration.Input | Schedule.Schedule<unknown, number>): (opening: number) => number => {
-  if (Schedule.isSchedule(open)) {
-    return (opening) => Effect.runSyncWith(Fiber.getCurrent()?.context ?? Context.empty())(nthDelay(open, opening))
-  }
-  const millis = positiveMillis("CircuitBreaker.make", "open", open)
-  return () => millis
+/** For a health endpoint: what {@link State} says, as plain data. */
+const reportOf = (policy: CircuitBreaker, fiber: AnyFiber): PolicyRegistry.Report => {
+  const state = stateOf(snapshotOf(policy, fiber))
+  return state._tag === "Open"
+    ? { _tag: state._tag, retryAfterMillis: Duration.toMillis(state.retryAfter), openings: state.openings }
+    : { ...state }
 }
 
 /**
@@ -572,23 +478,18 @@ const openForOf = (open: Duration.Input | Schedule.Schedule<unknown, number>): (
  * @category constructors
  * @since 0.1.0
  */
-export const makeUnsafe = (options: Options = {}): CircuitBreaker => {
-  const where = "CircuitBreaker.make"
-  const probes = integer(where, "probes", options.probes ?? 1, 1)
-  const rules: kernel.Rules = {
-    trip: options.trip ?? defaultTrip,
-    openFor: openForOf(options.open ?? defaultOpen),
-    probes,
-    required: Math.ceil(ratio(where, "ratio", options.ratio ?? 1) * probes),
-    lease: positiveMillis(where, "lease", options.lease ?? "30 seconds", { infinite: true })
-  }
-  return internal.make(new Breaker(options, rules), BreakerProto)
-}
+export const makeUnsafe = (options: Options = {}): CircuitBreaker =>
+  internal.make(new Breaker(options, CircuitOpen), BreakerProto)
 
 /**
- * Makes a circuit breaker.
+ * Makes a circuit breaker. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): Effect.Effect<CircuitBreaker> => Effect.sync(() => makeUnsafe(options))
+export const make = (options: Options = {}): Effect.Effect<CircuitBreaker> =>
+  Effect.withFiber((fiber) => {
+    const breaker = makeUnsafe(options)
+    register(fiber, breaker, { kind: "circuit-breaker", name: options.name, report: reportOf })
+    return Effect.succeed(breaker)
+  })

@@ -294,7 +294,8 @@ export const compose: {
       children: stack.flatMap(({ info }) => info.kind === "compose" ? info.children : [info])
     },
     effect: (self: AnyEffect) => stack.reduceRight((inner, policy) => policy(inner), self),
-    stream: (self: AnyStream) => stack.reduceRight((inner, policy) => policy.stream(inner), self)
+    stream: (self: AnyStream) => stack.reduceRight((inner, policy) => policy.stream(inner), self),
+    pinned: (at, pressed) => stack.some((policy) => internal.pinned(policy, at, pressed))
   })
 }
 
@@ -330,7 +331,8 @@ export const mapError: {
     return internal.make({
       info: self.info,
       effect: (effect: AnyEffect) => Effect.mapError(self(effect), replace),
-      stream: (stream: AnyStream) => Stream.mapError(self.stream(stream), replace)
+      stream: (stream: AnyStream) => Stream.mapError(self.stream(stream), replace),
+      pinned: (at, pressed) => internal.pinned(self, at, pressed)
     })
   }
 )

@@ -142,8 +142,26 @@ export interface CleanupDied extends Source<"timeout"> {
  */
 export interface CircuitChanged extends Source<"circuit-breaker"> {
   readonly _tag: "CircuitChanged"
-  readonly from: "Closed" | "Open" | "HalfOpen" | "Isolated"
-  readonly to: "Closed" | "Open" | "HalfOpen" | "Isolated"
+  readonly from: CircuitState
+  readonly to: CircuitState
+}
+
+/**
+ * What a circuit breaker is doing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CircuitState = "Closed" | "Open" | "HalfOpen" | "Isolated" | "MetricsOnly" | "Disabled"
+
+/**
+ * A circuit breaker that only counts would have opened: told when a rule is met that was not met before.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CircuitExceeded extends Source<"circuit-breaker"> {
+  readonly _tag: "CircuitExceeded"
 }
 
 /**
@@ -183,6 +201,7 @@ export type Event =
   | TimedOut
   | CleanupDied
   | CircuitChanged
+  | CircuitExceeded
   | Rejected
   | CallEnded
 

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -247,6 +248,63 @@ describe("CircuitBreaker", () => {
         yield* breaker.reset
         assert.deepStrictEqual(yield* breaker.state, { _tag: "Closed", calls: 0, failures: 0, consecutiveFailures: 0 })
       }))
+
+    it.effect("only counting, it never rejects, and tells once that it would open: resilience4j B6r", () =>
+      Effect.gen(function*() {
+        const { events, policy } = recorder()
+        const breaker = fragile({
+          trip: CircuitBreaker.failureRate({ calls: 10, minimumThroughput: 5 }),
+          initial: "MetricsOnly"
+        })
+        for (const call of [boom, boom, boom, Effect.void, Effect.void, boom]) {
+          assert.notStrictEqual(outcome(yield* Effect.exit(call.pipe(breaker, policy))), "CircuitOpen")
+        }
+        assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["CircuitExceeded"])
+        assert.deepStrictEqual(yield* breaker.state, {
+          _tag: "MetricsOnly",
+          exceeded: true,
+          calls: 6,
+          failures: 4,
+          consecutiveFailures: 1
+        })
+        yield* breaker.close
+        yield* breaker.observe
+        assert.deepInclude(yield* breaker.state, { _tag: "MetricsOnly", exceeded: false, calls: 0 })
+      }))
+
+    it.effect("disabled, it lets everything through and counts nothing: resilience4j B6q", () =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        yield* breaker.disable
+        for (let i = 0; i < 5; i++) assert.strictEqual(outcome(yield* Effect.exit(breaker(boom))), "Boom")
+        assert.deepStrictEqual(yield* breaker.state, { _tag: "Disabled" })
+        yield* breaker.close
+        yield* Effect.exit(breaker(boom))
+        assert.strictEqual(yield* stateOf(breaker), "Open")
+      }))
+
+    it.effect("opened for so long, or for as long as the next opening lasts: resilience4j B6f", () =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        yield* breaker.open("2 hours")
+        yield* TestClock.adjust("1 hour")
+        assert.strictEqual(outcome(yield* Effect.exit(breaker(Effect.void))), "CircuitOpen")
+        yield* TestClock.adjust("1 hour")
+        assert.strictEqual(yield* stateOf(breaker), "HalfOpen")
+        yield* breaker.open()
+        assert.deepStrictEqual(yield* breaker.state, { _tag: "Open", retryAfter: Duration.seconds(1), openings: 2 })
+        assert.throws(() => breaker.open(0), "CircuitBreaker.open: duration must be a finite duration > 0, got 0")
+      }))
+
+    it.effect("made isolated, it is isolated again as new", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ initial: "Isolated" })
+        assert.strictEqual(outcome(yield* Effect.exit(breaker(Effect.void))), "CircuitOpen")
+        yield* breaker.close
+        yield* breaker(Effect.void)
+        yield* breaker.reset
+        assert.strictEqual(yield* stateOf(breaker), "Isolated")
+      }))
   })
 
   describe("observation", () => {
@@ -358,13 +416,208 @@ describe("CircuitBreaker", () => {
     }))
 
   it("tells its settings", () => {
-    const { settings } = fragile({ name: "c" }).info
-    assert.deepStrictEqual(settings, {
-      trip: "1 failures in a row",
-      open: Duration.seconds(1),
-      probes: undefined,
-      ratio: undefined,
-      lease: undefined
+    assert.strictEqual(
+      Policy.explain(fragile({ name: "c" })),
+      "circuit-breaker \"c\" (trip: 1 failures in a row, open: 1s)"
+    )
+    assert.strictEqual(
+      Policy.explain(fragile({
+        trip: [
+          CircuitBreaker.failureRate({ calls: 10 }),
+          CircuitBreaker.slowRate({ after: "2 seconds", ratio: 0.8, within: "1 minute" })
+        ],
+        retryAfter: {},
+        initial: "MetricsOnly"
+      })),
+      "circuit-breaker (trip: 50% of at least 10 calls of the last 10, or 80% slower than 2s of at least 20 calls within 1m, " +
+        "open: 1s, retryAfter: at most 5m, initial: MetricsOnly)"
+    )
+  })
+
+  describe("slow calls", () => {
+    const slow = (options: CircuitBreaker.Options = {}): CircuitBreaker.CircuitBreaker =>
+      fragile({
+        trip: CircuitBreaker.slowRate({ after: "1 second", minimumThroughput: 10, within: "30 seconds" }),
+        ...options
+      })
+
+    it.effect("ten calls that hang open it before one of them has ended (resilience4j #1597)", () =>
+      Effect.gen(function*() {
+        const breaker = slow()
+        const fibers = yield* Effect.forEach(Array.from({ length: 10 }), () => fork(breaker(Effect.never)))
+        yield* TestClock.adjust("999 millis")
+        assert.deepInclude(yield* breaker.state, { _tag: "Closed", calls: 0, slow: 0, overdue: 0 })
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual(outcome(yield* Effect.exit(breaker(Effect.die("called")))), "CircuitOpen")
+        yield* Fiber.interruptAll(fibers)
+        assert.deepInclude(yield* breaker.state, { _tag: "Open", openings: 1 })
+      }))
+
+    it.effect("callers that go away take their slow calls with them", () =>
+      Effect.gen(function*() {
+        const breaker = slow()
+        const fibers = yield* Effect.forEach(Array.from({ length: 9 }), () => fork(breaker(Effect.never)))
+        yield* TestClock.adjust("2 seconds")
+        assert.deepInclude(yield* breaker.state, { _tag: "Closed", overdue: 9 })
+        yield* Fiber.interruptAll(fibers)
+        assert.deepInclude(yield* breaker.state, { _tag: "Closed", slow: 0, overdue: 0 })
+      }))
+
+    it.effect("a stream is slow by its first element, not by its length", () =>
+      Effect.gen(function*() {
+        const breaker = slow()
+        const talking = Stream.concat(Stream.make(1), Stream.never).pipe(breaker.stream)
+        const silent = Stream.never.pipe(breaker.stream)
+        yield* Effect.forEach(Array.from({ length: 20 }), () => fork(Stream.runDrain(talking)))
+        yield* fork(Stream.runDrain(silent))
+        const late = Stream.concat(Stream.fromEffect(Effect.sleep("2 seconds")), Stream.never).pipe(breaker.stream)
+        yield* fork(Stream.runDrain(late))
+        yield* TestClock.adjust("1 minute")
+        assert.deepInclude(yield* breaker.state, { _tag: "Closed", overdue: 2 })
+      }))
+
+    it.effect("a probe that succeeds slowly has failed (resilience4j B6j)", () =>
+      Effect.gen(function*() {
+        const breaker = slow({ trip: CircuitBreaker.slowRate({ after: "1 second", minimumThroughput: 1, calls: 5 }) })
+        yield* during("2 seconds", breaker(Effect.sleep("1 second")))
+        yield* TestClock.adjust("1 second")
+        const probe = yield* fork(breaker(Effect.sleep("1 second")))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(probe)
+        assert.deepInclude(yield* breaker.state, { _tag: "Open", openings: 2 })
+      }))
+
+    it("at most one such rule, and at least one rule", () => {
+      const rule = CircuitBreaker.slowRate({ after: "1 second", calls: 10 })
+      assert.throws(
+        () => slow({ trip: [rule, rule] }),
+        "CircuitBreaker.make: trip must be rules with at most one slowRate"
+      )
+      assert.throws(() => slow({ trip: [] }), "CircuitBreaker.make: trip must be at least one rule, got \"none\"")
+      assert.throws(
+        () => CircuitBreaker.slowRate({ after: 0, calls: 10 }),
+        "CircuitBreaker.slowRate: after must be a finite duration > 0, got 0"
+      )
     })
+  })
+
+  describe("hints", () => {
+    class Down extends Data.TaggedError("Down")<{ readonly retryAfter: Duration.Input }> {
+      get [Fault.TypeId](): Fault.Fault {
+        return Fault.transient(this)
+      }
+    }
+    const retryAfterOf = (breaker: CircuitBreaker.CircuitBreaker): Effect.Effect<string> =>
+      Effect.map(breaker.state, (state) => state._tag === "Open" ? Duration.format(state.retryAfter) : state._tag)
+
+    const table: ReadonlyArray<readonly [string, CircuitBreaker.Options, Effect.Effect<never, Down | Busy>, string]> = [
+      ["unasked, none is looked at", {}, Effect.fail(new Down({ retryAfter: "1 minute" })), "1s"],
+      ["unasked, throttling counts for nothing", {}, Effect.fail(new Busy({ retryAfter: "1 minute" })), "Closed"],
+      ["a failure's is the least time", { retryAfter: {} }, Effect.fail(new Down({ retryAfter: "1 minute" })), "1m"],
+      ["a shorter one does not shorten", { retryAfter: {} }, Effect.fail(new Down({ retryAfter: "10 millis" })), "1s"],
+      ["never beyond the cap", { retryAfter: {} }, Effect.fail(new Down({ retryAfter: "1 day" })), "5m"],
+      ["a throttled call's opens at once", { retryAfter: {} }, Effect.fail(new Busy({ retryAfter: 200 })), "200ms"],
+      [
+        "and that is capped too",
+        { retryAfter: { cap: "1 minute" } },
+        Effect.fail(new Busy({ retryAfter: "Infinity" })),
+        "1m"
+      ]
+    ]
+    for (const [name, options, call, expected] of table) {
+      it.effect(name, () =>
+        Effect.gen(function*() {
+          const breaker = fragile(options)
+          yield* Effect.exit(breaker(call))
+          assert.strictEqual(yield* retryAfterOf(breaker), expected)
+        }))
+    }
+
+    it.effect("what another policy asks its callers for is not a word of the callee", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ retryAfter: {} })
+        const inner = fragile()
+        yield* inner.open("1 minute")
+        yield* Effect.exit(Effect.void.pipe(inner, breaker))
+        assert.strictEqual(yield* stateOf(breaker), "Closed")
+      }))
+
+    it.effect("a pause that was asked for makes no later opening longer", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ retryAfter: {}, open: Schedule.exponential("1 second") })
+        for (let i = 0; i < 3; i++) {
+          yield* Effect.exit(breaker(Effect.fail(new Busy({ retryAfter: "2 seconds" }))))
+          assert.strictEqual(yield* retryAfterOf(breaker), "2s")
+          yield* TestClock.adjust("2 seconds")
+        }
+        yield* Effect.exit(breaker(boom))
+        assert.deepInclude(yield* breaker.state, { _tag: "Open", retryAfter: Duration.seconds(1), openings: 1 })
+      }))
+  })
+
+  it.effect("a `classify` that throws frees its probe", () =>
+    Effect.gen(function*() {
+      let broken = false
+      const breaker = fragile({
+        classify: (exit) => {
+          if (broken) throw new Error("bug in classify")
+          return Fault.of(exit)
+        }
+      })
+      yield* Effect.exit(breaker(boom))
+      yield* TestClock.adjust("1 second")
+      broken = true
+      assert.strictEqual(outcome(yield* Effect.exit(breaker(Effect.void))), "Die")
+      assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", probing: 0 })
+    }))
+
+  describe("reconfigured while in use", () => {
+    it.effect("what is open stays open, what has been counted stays counted", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ trip: CircuitBreaker.failureRate({ calls: 10, minimumThroughput: 8 }) })
+        for (let i = 0; i < 4; i++) yield* Effect.exit(breaker(boom))
+        const underWay = yield* fork(Effect.exit(breaker(Effect.delay(boom, "100 millis"))))
+        yield* breaker.reconfigure({ trip: CircuitBreaker.failureRate({ calls: 10, minimumThroughput: 5 }) })
+        assert.deepInclude(yield* breaker.state, { _tag: "Closed", calls: 4, failures: 4 })
+        yield* TestClock.adjust("100 millis")
+        yield* Fiber.join(underWay)
+        assert.deepInclude(yield* breaker.state, { _tag: "Open", retryAfter: Duration.seconds(1) })
+        yield* breaker.reconfigure({ open: "1 minute", probes: 2 })
+        assert.deepInclude(yield* breaker.state, { _tag: "Open", retryAfter: Duration.seconds(1) })
+        yield* TestClock.adjust("1 second")
+        yield* breaker(Effect.void)
+        assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", succeeded: 1 })
+        yield* Effect.exit(breaker(boom))
+        assert.deepInclude(yield* breaker.state, { _tag: "Open", retryAfter: Duration.minutes(1), openings: 2 })
+      }))
+
+    it.effect("a bad option changes nothing, and says which it is", () =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        const exit = yield* Effect.exit(breaker.reconfigure({ probes: 0, trip: CircuitBreaker.consecutive(9) }))
+        assert.strictEqual(outcome(exit), "Die")
+        assert.strictEqual(Policy.explain(breaker), Policy.explain(fragile()))
+        yield* Effect.exit(breaker(boom))
+        assert.strictEqual(yield* stateOf(breaker), "Open")
+      }))
+
+    it.effect("calls from before a rule about slow calls are not slow", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ trip: CircuitBreaker.consecutive(5) })
+        const old = yield* fork(breaker(Effect.sleep("1 minute")))
+        yield* breaker.reconfigure({
+          trip: CircuitBreaker.slowRate({ after: "1 second", minimumThroughput: 1, calls: 5 })
+        })
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.join(old)
+        assert.deepInclude(yield* breaker.state, { _tag: "Closed", calls: 1, slow: 0 })
+        const slow = yield* fork(breaker(Effect.never))
+        yield* breaker.reconfigure({ trip: CircuitBreaker.consecutive(1) })
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(yield* stateOf(breaker), "Closed")
+        yield* Fiber.interrupt(slow)
+        yield* Effect.exit(breaker(boom))
+        assert.strictEqual(yield* stateOf(breaker), "Open")
+      }))
   })
 })

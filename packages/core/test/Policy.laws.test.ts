@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Backoff from "../src/Backoff.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Keyed from "../src/Keyed.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Timeout from "../src/Timeout.ts"
@@ -24,6 +25,8 @@ const Kind = Schema.Literals([
   "phases",
   "consecutive",
   "rate",
+  "slow",
+  "keyed",
   "identity",
   "own"
 ])
@@ -60,6 +63,14 @@ const policyOf = (kind: typeof Kind.Type): Policy.Policy<unknown, unknown> => {
         trip: CircuitBreaker.failureRate({ within: "300 millis", minimumThroughput: 2 }),
         open: "50 millis"
       })
+    case "slow":
+      return CircuitBreaker.makeUnsafe({
+        trip: CircuitBreaker.slowRate({ after: "90 millis", calls: 5, minimumThroughput: 2 }),
+        open: "50 millis",
+        retryAfter: { cap: "20 millis" }
+      })
+    case "keyed":
+      return Keyed.makeUnsafe({ lookup: () => policyOf("consecutive"), idle: "200 millis" }).for("key")
     case "identity":
       return Policy.identity
     case "own":
@@ -275,7 +286,15 @@ describe("laws", () => {
       const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(1), open: 1, probes: 3 })
       yield* Effect.exit(breaker(Effect.fail("down")))
       yield* Effect.sleep("5 millis")
-      const stack = Policy.compose(Timeout.total("1 hour"), Retry.make(), breaker, Timeout.attempt("1 minute"))
+      const slow = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.slowRate({ after: "1 minute", calls: 5 }) })
+      const keyed = Keyed.makeUnsafe({ lookup: () => slow })
+      const stack = Policy.compose(
+        Timeout.total("1 hour"),
+        Retry.make(),
+        keyed.for("key"),
+        breaker,
+        Timeout.attempt("1 minute")
+      )
       const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
       for (let i = 0; i < 3000; i++) {
         // the scheduler yields after some two thousand steps, and an interruption arrives there
@@ -290,5 +309,7 @@ describe("laws", () => {
       yield* Fiber.awaitAll(fibers)
       assert.strictEqual(open, 0)
       assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", probing: 0 })
+      assert.deepInclude(yield* slow.state, { _tag: "Closed", overdue: 0 })
+      assert.deepStrictEqual((yield* keyed.entries).map(({ inUse }) => inUse), [0])
     }))
 })

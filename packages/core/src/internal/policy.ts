@@ -10,6 +10,11 @@ export interface Implementation {
   readonly info: PolicyInfo
   effect(self: AnyEffect): AnyEffect
   stream(self: AnyStream): AnyStream
+  /**
+   * Whether it knows something that must not be forgotten although no call is under way. `pressed`: room is needed, so that
+   * only what somebody decided by hand is worth keeping.
+   */
+  pinned?(at: number, pressed: boolean): boolean
 }
 
 const implementation = Symbol("effect-resilience/implementation")
@@ -55,3 +60,6 @@ export const make = <P extends Policy<any, any, any>>(impl: Implementation, prot
 /** What {@link make} was given, for the members that a stateful policy's prototype adds. */
 export const implementationOf = <I extends Implementation>(policy: unknown): I =>
   (policy as Holder)[implementation] as I
+
+export const pinned = (policy: unknown, at: number, pressed: boolean): boolean =>
+  implementationOf(policy).pinned?.(at, pressed) ?? false

@@ -1,20 +1,12 @@
-import { CountWindow, TimeWindow, type Window } from "./window.ts"
-
-/** When a closed circuit opens. Every comparison is `>=`. */
-export type Trip =
-  | { readonly kind: "consecutive"; readonly failures: number }
-  | {
-    readonly kind: "failure-rate"
-    readonly ratio: number
-    readonly minimumThroughput: number
-    /** the last so many calls, or the calls of the last so many milliseconds */
-    readonly over: { readonly calls: number } | { readonly millis: number }
-  }
+import { type Gauge, gauge, slowAfter, type Trips } from "./trip.ts"
 
 export interface Rules {
-  readonly trip: Trip
-  /** how long the n-th opening in a row lasts; n counts from 1 */
-  readonly openFor: (opening: number) => number
+  /** a closed circuit opens when one of them is met; at most one of them is a slow rate */
+  readonly trips: Trips
+  /** how long an opening lasts, or the n-th in a row; n counts from 1 */
+  readonly openFor: number | ((opening: number) => number)
+  /** the longest opening that the callee can ask for; 0 if it is not asked */
+  readonly hintCap: number
   /** how many calls a half-open circuit lets through */
   readonly probes: number
   /** how many of them have to succeed */
@@ -23,7 +15,9 @@ export interface Rules {
   readonly lease: number
 }
 
-export type State = "Closed" | "Open" | "HalfOpen" | "Isolated"
+/** What somebody decided, and only somebody ends. */
+export type Forced = "Isolated" | "MetricsOnly" | "Disabled"
+export type State = "Closed" | "Open" | "HalfOpen" | Forced
 export type Outcome = "success" | "failure" | "ignored"
 
 /** An admission. What a call reports counts only while the generation of its permit is the current one. */
@@ -31,6 +25,8 @@ export interface Permit {
   readonly generation: number
   /** holds one of the slots of a half-open circuit until then */
   readonly leasedUntil: number | undefined
+  /** known where it matters: to a circuit with a rule about slow calls */
+  readonly startedAt: number | undefined
 }
 
 export interface Snapshot {
@@ -38,26 +34,46 @@ export interface Snapshot {
   readonly consecutiveFailures: number
   readonly calls: number
   readonly failures: number
+  /** `undefined` without a rule about slow calls */
+  readonly slow: number | undefined
+  /** calls under way that are slow already */
+  readonly overdue: number
   readonly retryAfter: number
   readonly openings: number
   readonly probing: number
   readonly succeeded: number
+  /** a rule is met, in a circuit that only counts */
+  readonly exceeded: boolean
+}
+
+/** Calls under way, in the order of their admission. */
+interface UnderWay {
+  readonly inTime: Set<Permit>
+  readonly overdue: Set<Permit>
 }
 
 /** shared: a process may hold thousands of circuits, and few of them probe */
 const none: ReadonlyArray<Permit> = []
 
+const permitOf = (generation: number): Permit => ({ generation, leasedUntil: undefined, startedAt: undefined })
+
 /**
- * The state machine, without timers: an open circuit becomes half-open when somebody looks after its time. Times in
- * milliseconds on a monotonic clock.
+ * The state machine, without timers: an open circuit becomes half-open, and a call that has not answered becomes a slow
+ * one, when somebody looks after its time. Times in milliseconds on a monotonic clock.
  */
 export class Circuit {
-  private readonly rules: Rules
-  private readonly window: Window | undefined
-  private current: State = "Closed"
-  /** The permit of every call that a closed circuit lets through. */
-  permit: Permit = { generation: 0, leasedUntil: undefined }
+  private rules: Rules
+  private gauge: Gauge
   private consecutiveFailures = 0
+  private slowAfter: number | undefined
+  private underWay: UnderWay | undefined = undefined
+  private current: State
+  private readonly initial: State
+  /** The permit that all calls share of which nothing has to be remembered, and whether there are any others. */
+  permit: Permit = permitOf(0)
+  shared = true
+  /** A rule is met, in a circuit that only counts. */
+  exceeded = false
   private openUntil = 0
   /** openings since the circuit last closed */
   private openings = 0
@@ -65,13 +81,12 @@ export class Circuit {
   private succeeded = 0
   private failed = 0
 
-  constructor(rules: Rules) {
+  constructor(rules: Rules, initial: "Closed" | Forced = "Closed") {
     this.rules = rules
-    this.window = rules.trip.kind === "consecutive"
-      ? undefined
-      : "calls" in rules.trip.over
-      ? new CountWindow(rules.trip.over.calls)
-      : new TimeWindow(rules.trip.over.millis)
+    this.gauge = gauge(rules.trips)
+    this.slowAfter = slowAfter(rules.trips)
+    this.current = this.initial = initial
+    this.shared = this.sharesPermit()
   }
 
   get state(): State {
@@ -80,12 +95,32 @@ export class Circuit {
 
   /** Whether a success has to be recorded with its time. */
   get timed(): boolean {
-    return this.window instanceof TimeWindow
+    return this.gauge.timed
   }
 
-  /** The state now: an open circuit whose time is up is half-open. */
+  /** Whether somebody forced it out of the state in which it was made. */
+  get forced(): boolean {
+    return this.current !== this.initial && this.current !== "Closed" && this.current !== "Open" &&
+      this.current !== "HalfOpen"
+  }
+
+  /** Goes on with other rules: state, permits and what is in windows of the same span stay as they are. */
+  reconfigure(rules: Rules): void {
+    this.rules = rules
+    this.gauge = gauge(rules.trips, this.gauge)
+    this.slowAfter = slowAfter(rules.trips)
+    if (this.slowAfter === undefined) this.underWay = undefined
+    this.shared = this.sharesPermit()
+  }
+
+  /** The state now: an open circuit whose time is up is half-open, one with too many overdue calls is open. */
   look(now: number): State {
-    if (this.current === "Open" && now >= this.openUntil) this.enter("HalfOpen")
+    if (this.current === "Open") {
+      if (now >= this.openUntil) this.enter("HalfOpen")
+    } else if (this.underWay !== undefined && this.findOverdue(now, this.underWay)) {
+      this.gauge.age(now)
+      this.judge(now, 0)
+    }
     return this.current
   }
 
@@ -93,14 +128,16 @@ export class Circuit {
   admit(now: number): Permit | undefined {
     switch (this.look(now)) {
       case "Closed":
-        return this.permit
+      case "MetricsOnly":
+      case "Disabled":
+        return this.shared ? this.permit : this.watched(now)
       case "Open":
       case "Isolated":
         return undefined
       case "HalfOpen": {
         this.probing = this.probing.filter((permit) => permit.leasedUntil! > now)
         if (this.probing.length + this.succeeded + this.failed >= this.rules.probes) return undefined
-        const permit: Permit = { ...this.permit, leasedUntil: now + this.rules.lease }
+        const permit: Permit = { ...this.permit, leasedUntil: now + this.rules.lease, startedAt: now }
         this.probing = [...this.probing, permit]
         return permit
       }
@@ -116,55 +153,113 @@ export class Circuit {
     return at === Infinity ? 0 : Math.max(0, at - now)
   }
 
-  record(permit: Permit, outcome: Outcome, now: number): void {
+  /** The end of a call, and the pause that the callee asked for with it. */
+  record(permit: Permit, outcome: Outcome, now: number, hint = 0): void {
     if (permit.generation !== this.permit.generation) return
-    if (this.current === "HalfOpen") this.recordProbe(permit, outcome, now)
-    else if (outcome !== "ignored") this.recordCall(outcome === "failure", now)
-  }
-
-  /**
-   * A probe has answered well although its call goes on, as a stream does. Gives the permit under which the end of the call
-   * is recorded: its failure still counts.
-   */
-  pass(permit: Permit, now: number): Permit {
-    if (permit.generation !== this.permit.generation) return permit
-    this.record(permit, "success", now)
-    return this.permit
-  }
-
-  private recordProbe(permit: Permit, outcome: Outcome, now: number): void {
-    this.probing = this.probing.filter((other) => other !== permit)
-    if (outcome === "failure") {
-      this.failed++
-      if (this.failed > this.rules.probes - this.rules.required) this.open(now)
-    } else if (outcome === "success" && permit.leasedUntil !== undefined) {
-      this.succeeded++
-      if (this.succeeded >= this.rules.required) this.reset()
+    if (this.underWay !== undefined && !this.underWay.inTime.delete(permit)) this.underWay.overdue.delete(permit)
+    switch (this.current) {
+      case "HalfOpen":
+        return this.recordProbe(permit, outcome, now, hint)
+      case "Closed":
+      case "MetricsOnly":
+        return this.recordCall(permit, outcome, now, hint)
     }
   }
 
-  private recordCall(failed: boolean, now: number): void {
+  /**
+   * A call has answered well although it goes on, as a stream does. A probe has thereby passed; a call that was in time will
+   * not be slow. Gives the permit under which the end of the call is recorded: its failure still counts.
+   */
+  pass(permit: Permit, now: number): Permit {
+    if (permit.generation !== this.permit.generation) return permit
+    if (permit.leasedUntil !== undefined) {
+      this.record(permit, "success", now)
+      return this.permit
+    }
+    if (this.isSlow(permit, now)) return permit
+    this.underWay?.inTime.delete(permit)
+    return this.permit
+  }
+
+  private recordProbe(permit: Permit, outcome: Outcome, now: number, hint: number): void {
+    this.probing = this.probing.filter((other) => other !== permit)
+    if (outcome === "ignored") {
+      if (hint > 0) this.pause(now, hint)
+    } else if (outcome === "failure" || this.isSlow(permit, now)) {
+      this.failed++
+      if (this.failed > this.rules.probes - this.rules.required) this.open(now, hint)
+    } else if (permit.leasedUntil !== undefined) {
+      this.succeeded++
+      if (this.succeeded >= this.rules.required) {
+        this.enter("Closed")
+        this.openings = 0
+      }
+    }
+  }
+
+  private recordCall(permit: Permit, outcome: Outcome, now: number, hint: number): void {
+    if (outcome === "ignored") {
+      if (hint > 0 && this.current === "Closed") this.pause(now, hint)
+      return
+    }
+    const failed = outcome === "failure"
     this.consecutiveFailures = failed ? this.consecutiveFailures + 1 : 0
-    this.window?.record(now, failed)
-    if (this.trips()) this.open(now)
+    this.gauge.record(now, failed, this.isSlow(permit, now))
+    if (this.underWay !== undefined) this.findOverdue(now, this.underWay)
+    this.judge(now, hint)
   }
 
-  private trips(): boolean {
-    const { trip } = this.rules
-    if (trip.kind === "consecutive") return this.consecutiveFailures >= trip.failures
-    const { calls, failures } = this.window!
-    return calls >= trip.minimumThroughput && failures >= trip.ratio * calls
+  private isSlow(permit: Permit, now: number): boolean {
+    return permit.startedAt !== undefined && this.slowAfter !== undefined && now - permit.startedAt >= this.slowAfter
   }
 
-  private open(now: number): void {
+  /** Lets a call through that becomes a slow one if it does not answer. */
+  private watched(now: number): Permit {
+    const permit: Permit = { ...this.permit, startedAt: now }
+    this.underWay ??= { inTime: new Set(), overdue: new Set() }
+    this.underWay.inTime.add(permit)
+    return permit
+  }
+
+  private findOverdue(now: number, { inTime, overdue }: UnderWay): boolean {
+    for (const permit of inTime) {
+      if (!this.isSlow(permit, now)) break
+      inTime.delete(permit)
+      overdue.add(permit)
+    }
+    return overdue.size > 0
+  }
+
+  private judge(now: number, hint: number): void {
+    const met = this.gauge.met(this.consecutiveFailures, this.underWay === undefined ? 0 : this.underWay.overdue.size)
+    if (this.current === "MetricsOnly") this.exceeded = met
+    else if (met) this.open(now, hint)
+  }
+
+  private open(now: number, atLeast: number): void {
     this.enter("Open")
     this.openings++
-    this.openUntil = now + this.rules.openFor(this.openings)
+    const { hintCap, openFor } = this.rules
+    const millis = typeof openFor === "number" ? openFor : openFor(this.openings)
+    this.openUntil = now + Math.max(millis, Math.min(atLeast, hintCap))
   }
 
-  /** Rejects every call until {@link close} or {@link reset}. */
-  isolate(): void {
-    this.enter("Isolated")
+  /** The callee is well and asked for a pause: no opening that makes the next one longer. */
+  private pause(now: number, hint: number): void {
+    if (this.rules.hintCap === 0) return
+    this.enter("Open")
+    this.openUntil = now + Math.min(hint, this.rules.hintCap)
+  }
+
+  /** Opens it as if a rule were met; for so long, if that is said. */
+  openNow(now: number, millis: number | undefined): void {
+    this.open(now, 0)
+    if (millis !== undefined) this.openUntil = now + millis
+  }
+
+  /** A state that lasts until {@link close}, {@link reset} or {@link openNow}. */
+  force(state: Forced): void {
+    this.enter(state)
   }
 
   /** Closed, with an empty window. If it opens again, it stays open for as long as if it had not been closed. */
@@ -174,31 +269,52 @@ export class Circuit {
 
   /** As new. */
   reset(): void {
-    this.enter("Closed")
+    this.enter(this.initial)
     this.openings = 0
   }
 
   snapshot(now: number): Snapshot {
     const state = this.look(now)
-    this.window?.age(now)
+    this.gauge.age(now)
+    // what only counts is not over with when a rule is met: it may no longer be
+    if (state === "MetricsOnly") this.judge(now, 0)
+    const window = this.gauge.shown
     return {
       state,
       consecutiveFailures: this.consecutiveFailures,
-      calls: this.window?.calls ?? 0,
-      failures: this.window?.failures ?? 0,
+      calls: window?.calls ?? 0,
+      failures: window?.failures ?? 0,
+      slow: this.slowAfter === undefined ? undefined : window?.slow,
+      overdue: this.underWay?.overdue.size ?? 0,
       retryAfter: this.retryAfter(now),
       openings: this.openings,
       probing: this.probing.length,
-      succeeded: this.succeeded
+      succeeded: this.succeeded,
+      exceeded: this.exceeded
     }
   }
 
   private enter(state: State): void {
     this.current = state
-    this.permit = { generation: this.permit.generation + 1, leasedUntil: undefined }
+    this.permit = permitOf(this.permit.generation + 1)
+    this.shared = this.sharesPermit()
+    this.exceeded = false
     this.consecutiveFailures = 0
-    this.window?.clear()
+    this.gauge.clear()
+    this.underWay = undefined
     this.probing = none
     this.succeeded = this.failed = 0
+  }
+
+  private sharesPermit(): boolean {
+    switch (this.current) {
+      case "Closed":
+      case "MetricsOnly":
+        return this.slowAfter === undefined
+      case "Disabled":
+        return true
+      default:
+        return false
+    }
   }
 }

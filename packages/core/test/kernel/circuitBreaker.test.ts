@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { Circuit, type Outcome, type Permit, type Rules, type Trip } from "../../src/kernel/circuitBreaker.ts"
+import { Circuit, type Outcome, type Permit, type Rules } from "../../src/kernel/circuitBreaker.ts"
+import type { Trip } from "../../src/kernel/trip.ts"
+import type { Span } from "../../src/kernel/window.ts"
 
 const rules = (overrides: Partial<Rules>): Rules => ({
-  trip: { kind: "consecutive", failures: 3 },
+  trips: [{ kind: "consecutive", failures: 3 }],
   openFor: () => 1000,
+  hintCap: 0,
   probes: 1,
   required: 1,
   lease: 30_000,
@@ -32,7 +35,7 @@ const run = (circuit: Circuit, outcomes: ReadonlyArray<Outcome>, now = 0): Circu
 }
 
 const opened = (overrides: Partial<Rules>): Circuit =>
-  run(new Circuit(rules({ trip: { kind: "consecutive", failures: 1 }, ...overrides })), [F])
+  run(new Circuit(rules({ trips: [{ kind: "consecutive", failures: 1 }], ...overrides })), [F])
 
 const admitted = (circuit: Circuit, now: number): Permit => {
   const permit = circuit.admit(now)
@@ -90,19 +93,19 @@ describe("kernel/circuitBreaker", () => {
     ]
     for (const [name, trip, outcomes, expected] of table) {
       it(name, () => {
-        assert.strictEqual(run(new Circuit(rules({ trip })), outcomes).state, expected)
+        assert.strictEqual(run(new Circuit(rules({ trips: [trip] })), outcomes).state, expected)
       })
     }
 
     it("a rate over time forgets: resilience4j B6d, cockatiel #64", () => {
       const trip: Trip = { kind: "failure-rate", ratio: 0.5, minimumThroughput: 5, over: { millis: 20_000 } }
-      const circuit = new Circuit(rules({ trip }))
+      const circuit = new Circuit(rules({ trips: [trip] }))
       ;[S, S, S, F, F].forEach((outcome, i) => run(circuit, [outcome], i * 1000))
       assert.strictEqual(circuit.state, "Closed")
       run(circuit, [F], 6000)
       assert.strictEqual(circuit.state, "Open")
 
-      const quiet = new Circuit(rules({ trip }))
+      const quiet = new Circuit(rules({ trips: [trip] }))
       run(quiet, [F, F, F, F], 0)
       run(quiet, [F], 3_600_000)
       assert.strictEqual(quiet.state, "Closed")
@@ -111,7 +114,7 @@ describe("kernel/circuitBreaker", () => {
 
   for (const over of [{ calls: 4 }, { millis: 60_000 }] as const) {
     it(`a circuit that has closed again begins with an empty window: ${Object.keys(over)[0]}`, () => {
-      const circuit = new Circuit(rules({ trip: { kind: "failure-rate", ratio: 0.5, minimumThroughput: 4, over } }))
+      const circuit = new Circuit(rules({ trips: [{ kind: "failure-rate", ratio: 0.5, minimumThroughput: 4, over }] }))
       run(circuit, [F, F, F, F])
       assert.strictEqual(circuit.state, "Open")
       run(circuit, [S, F], 1000)
@@ -212,7 +215,7 @@ describe("kernel/circuitBreaker", () => {
     })
 
     it("outcomes of calls from before the trip change nothing: Polly #217, cockatiel B9a", () => {
-      const circuit = new Circuit(rules({ trip: { kind: "consecutive", failures: 1 } }))
+      const circuit = new Circuit(rules({ trips: [{ kind: "consecutive", failures: 1 }] }))
       const slow = admitted(circuit, 0)
       const alsoSlow = admitted(circuit, 0)
       run(circuit, [F], 0)
@@ -246,7 +249,7 @@ describe("kernel/circuitBreaker", () => {
     it("isolated, it rejects until it is closed: Polly B2, resilience4j B6p", () => {
       const circuit = new Circuit(rules({}))
       const underway = admitted(circuit, 0)
-      circuit.isolate()
+      circuit.force("Isolated")
       assert.strictEqual(circuit.admit(1_000_000), undefined)
       assert.strictEqual(circuit.retryAfter(0), Infinity)
       circuit.record(underway, F, 0)
@@ -265,15 +268,216 @@ describe("kernel/circuitBreaker", () => {
     })
   })
 
+  describe("slow calls", () => {
+    const slow = (ratio: number, minimumThroughput: number, over: Span): Trip => ({
+      kind: "slow-rate",
+      after: 4000,
+      ratio,
+      minimumThroughput,
+      over
+    })
+    const one = (circuit: Circuit, at: number, took: number, outcome: Outcome): void =>
+      circuit.record(admitted(circuit, at), outcome, at + took)
+
+    it("the share of slow ones opens, whatever came of them: resilience4j B6b", () => {
+      const circuit = new Circuit(rules({ trips: [slow(0.5, 5, { millis: 20_000 })] }))
+      one(circuit, 0, 5000, F)
+      one(circuit, 0, 5000, S)
+      one(circuit, 5000, 100, F)
+      one(circuit, 5000, 100, S)
+      assert.deepInclude(circuit.snapshot(5100), { state: "Closed", calls: 4, slow: 2, failures: 2 })
+      one(circuit, 5100, 5000, S)
+      assert.strictEqual(circuit.state, "Open")
+    })
+
+    it("at its limit a call is slow; ten under way and none ended may open: B9g", () => {
+      const circuit = new Circuit(rules({ trips: [slow(1, 10, { calls: 100 })] }))
+      for (let i = 0; i < 10; i++) admitted(circuit, i)
+      assert.strictEqual(circuit.look(4008), "Closed")
+      assert.deepInclude(circuit.snapshot(4008), { overdue: 9 })
+      assert.strictEqual(circuit.admit(4009), undefined)
+      assert.strictEqual(circuit.state, "Open")
+    })
+
+    it("each rule has its own minimum: resilience4j #1477, #1394", () => {
+      const trips = [rate(0.5, 10, 10), slow(0.5, 2, { calls: 10 })]
+      const failing = run(new Circuit(rules({ trips })), [F, F, F])
+      assert.strictEqual(failing.state, "Closed")
+      one(failing, 0, 4000, S)
+      one(failing, 0, 4000, S)
+      one(failing, 0, 4000, S)
+      assert.strictEqual(failing.state, "Open")
+    })
+
+    it("one that ends for nothing is not remembered", () => {
+      const circuit = new Circuit(rules({ trips: [slow(0.1, 1, { calls: 10 })] }))
+      one(circuit, 0, 5000, I)
+      assert.deepInclude(circuit.snapshot(5000), { state: "Closed", slow: 0, overdue: 0 })
+    })
+  })
+
+  const Step = Schema.Struct({
+    gap: Schema.Literals([0, 0, 0, 10, 250, 900, 1100]),
+    // operators interfere now and then
+    act: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 79 })),
+    which: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 })),
+    outcome: Schema.Literals(["success", "success", "failure", "failure", "ignored"]),
+    hint: Schema.Literals([0, 0, 0, 3000])
+  })
+
+  const actOf = (act: number): "admit" | "end" | "isolate" | "close" | "open" | "observe" =>
+    act < 4 ? (["isolate", "close", "open", "observe"] as const)[act]! : act % 2 === 0 ? "admit" : "end"
+
+  /** The rules as one would write them down: everything is remembered, and counted anew at every look. */
+  class Naive {
+    state = "Closed"
+    epoch = 0
+    until = 0
+    openings = 0
+    calls: Array<{
+      readonly id: number
+      readonly epoch: number
+      readonly at: number
+      readonly probe: boolean
+      ended: number | undefined
+      outcome: Outcome | undefined
+    }> = []
+    /** the ids in the order in which they ended */
+    order: Array<number> = []
+
+    enter(state: string): void {
+      this.state = state
+      this.epoch++
+      this.order = []
+    }
+    open(now: number, millis: number, counts = true): void {
+      this.enter("Open")
+      if (counts) this.openings++
+      this.until = now + millis
+    }
+    get current() {
+      return this.calls.filter(({ epoch }) => epoch === this.epoch)
+    }
+    get ended() {
+      return this.order.map((id) => this.calls[id]!).filter(({ outcome }) => outcome !== "ignored")
+    }
+    met(now: number): boolean {
+      const overdue = this.current.filter(({ at, ended }) => ended === undefined && now - at >= 800).length
+      const last = this.ended.slice(-4)
+      const failures = last.filter(({ outcome }) => outcome === F).length
+      const slow = this.ended.slice(-3).filter(({ at, ended }) => ended! - at >= 800).length + overdue
+      const seen = this.ended.slice(-3).length + overdue
+      return (last.length >= 3 && failures >= 0.75 * last.length) || (seen >= 2 && slow >= 0.9 * seen)
+    }
+    look(now: number): void {
+      if (this.state === "Open" && now >= this.until) this.enter("HalfOpen")
+      else if (
+        this.state === "Closed" && this.current.some(({ at, ended }) => ended === undefined && now - at >= 800) &&
+        this.met(now)
+      ) this.open(now, 1000 * (this.openings + 1))
+    }
+    admit(now: number): boolean {
+      this.look(now)
+      if (this.state === "Open" || this.state === "Isolated") return false
+      const probe = this.state === "HalfOpen"
+      if (probe) {
+        const held = this.current.filter(({ at, ended, outcome }) =>
+          ended === undefined ? now - at < 2000 : outcome !== "ignored"
+        )
+        if (held.length >= 3) return false
+      }
+      this.calls.push({
+        id: this.calls.length,
+        epoch: this.epoch,
+        at: now,
+        probe,
+        ended: undefined,
+        outcome: undefined
+      })
+      return true
+    }
+    end(id: number, now: number, outcome: Outcome, hint: number): void {
+      const call = this.calls[id]!
+      call.ended = now
+      call.outcome = outcome
+      if (call.epoch !== this.epoch) return
+      this.order.push(id)
+      if (outcome === "ignored") {
+        if (hint > 0 && this.state !== "MetricsOnly") this.open(now, Math.min(hint, 2000), false)
+      } else if (call.probe) {
+        const failed = this.ended.filter(({ at, ended, outcome }) => outcome === F || ended! - at >= 800).length
+        if (failed > 1) this.open(now, Math.max(1000 * (this.openings + 1), Math.min(hint, 2000)))
+        else if (this.ended.length - failed >= 2) {
+          this.enter("Closed")
+          this.openings = 0
+        }
+      } else if (this.state === "Closed" && this.met(now)) {
+        this.open(now, Math.max(1000 * (this.openings + 1), Math.min(hint, 2000)))
+      }
+    }
+  }
+
   it.prop(
-    "agrees with a naive model over random histories",
+    "agrees with a naive model over random histories: two rules, three probes of which two, hints, operators",
+    [Schema.Array(Step).check(Schema.isMinLength(40), Schema.isMaxLength(120))],
+    ([history]) => {
+      const circuit = new Circuit(rules({
+        trips: [
+          { kind: "failure-rate", ratio: 0.75, minimumThroughput: 3, over: { calls: 4 } },
+          { kind: "slow-rate", after: 800, ratio: 0.9, minimumThroughput: 2, over: { calls: 3 } }
+        ],
+        openFor: (opening) => opening * 1000,
+        hintCap: 2000,
+        probes: 3,
+        required: 2,
+        lease: 2000
+      }))
+      const model = new Naive()
+      const underWay: Array<{ readonly id: number; readonly permit: Permit }> = []
+      let now = 0
+      for (const { act: number, gap, hint, outcome, which } of history) {
+        const act = actOf(number)
+        now += gap
+        if (act === "admit") {
+          const admitted = model.admit(now)
+          const permit = circuit.admit(now)
+          assert.strictEqual(permit !== undefined, admitted)
+          if (permit !== undefined) underWay.push({ id: model.calls.length - 1, permit })
+        } else if (act === "end") {
+          const [call] = underWay.splice(which % Math.max(1, underWay.length), 1)
+          if (call === undefined) continue
+          model.end(call.id, now, outcome, hint)
+          circuit.record(call.permit, outcome, now, hint)
+        } else if (act === "isolate") {
+          model.enter("Isolated")
+          circuit.force("Isolated")
+        } else if (act === "observe") {
+          model.enter("MetricsOnly")
+          circuit.force("MetricsOnly")
+        } else if (act === "open") {
+          model.open(now, 500)
+          circuit.openNow(now, 500)
+        } else {
+          model.enter("Closed")
+          circuit.close()
+        }
+        assert.strictEqual(circuit.state, model.state, `at ${now} after ${act}`)
+        if (model.state === "Open") assert.strictEqual(circuit.retryAfter(now), Math.max(0, model.until - now))
+        if (model.state === "MetricsOnly") assert.strictEqual(circuit.snapshot(now).exceeded, model.met(now))
+      }
+    },
+    { arbitrary: { runs: Number(process.env.PROPERTY_RUNS ?? 400) }, timeout: 600_000 }
+  )
+
+  it.prop(
+    "agrees with a naive model over random histories: failures in a row, one probe",
     [Schema.Array(Schema.Struct({
       gap: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 900 })),
       outcome: Schema.Literals(["success", "failure", "ignored"]),
       late: Schema.Boolean
     }))],
     ([history]) => {
-      const circuit = new Circuit(rules({ trip: { kind: "consecutive", failures: 2 }, lease: 2000 }))
+      const circuit = new Circuit(rules({ trips: [{ kind: "consecutive", failures: 2 }], lease: 2000 }))
       const model = { state: "Closed", row: 0, openUntil: 0, epoch: 0, probeUntil: -1 }
       const pending: Array<
         { readonly permit: Permit; readonly epoch: number; readonly outcome: Outcome; readonly probe: boolean }

@@ -10,39 +10,51 @@ describe("kernel/window", () => {
     it("forgets the oldest call: resilience4j FixedSizeSlidingWindowMetricsTest W2a", () => {
       const window = new CountWindow(4)
       const rates = [F, S, S, S, S].map((failed) => {
-        window.record(0, failed)
+        window.record(0, failed, false)
         return [window.calls, window.failures]
       })
       assert.deepStrictEqual(rates, [[1, 1], [2, 1], [3, 1], [4, 1], [4, 0]])
     })
 
+    it("counts failures and slow calls apart: resilience4j W2b", () => {
+      const window = new CountWindow(2)
+      const seen = ([[F, true], [S, true], [S, false], [S, false]] as const).map(([failed, slow]) => {
+        window.record(0, failed, slow)
+        return [window.calls, window.slow, window.failures]
+      })
+      assert.deepStrictEqual(seen, [[1, 1, 1], [2, 2, 1], [2, 1, 0], [2, 0, 0]])
+    })
+
     it("keeps a ring of the last ones: cockatiel CountBreaker W6", () => {
       const window = new CountWindow(5)
-      for (let i = 0; i < 9; i++) window.record(0, i % 3 === 0)
+      for (let i = 0; i < 9; i++) window.record(0, i % 3 === 0, false)
       assert.deepStrictEqual([window.calls, window.failures], [5, 1])
     })
 
     it("counts successes from before the first failure, and from before the ring was full", () => {
       const window = new CountWindow(3)
-      for (let i = 0; i < 7; i++) window.record(0, S)
-      window.record(0, F)
+      for (let i = 0; i < 7; i++) window.record(0, S, false)
+      window.record(0, F, false)
       assert.deepStrictEqual([window.calls, window.failures], [3, 1])
-      window.record(0, S)
-      window.record(0, S)
+      window.record(0, S, false)
+      window.record(0, S, false)
       assert.deepStrictEqual([window.calls, window.failures], [3, 1])
-      window.record(0, S)
+      window.record(0, S, false)
       assert.deepStrictEqual([window.calls, window.failures], [3, 0])
     })
 
     it.prop("is the naive window", [
-      Schema.Array(Schema.Boolean),
+      Schema.Array(Schema.Tuple([Schema.Boolean, Schema.Boolean])),
       Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 9 }))
     ], ([outcomes, size]) => {
       const window = new CountWindow(size)
-      outcomes.forEach((failed, i) => {
-        window.record(0, failed)
+      outcomes.forEach(([failed, slow], i) => {
+        window.record(0, failed, slow)
         const last = outcomes.slice(Math.max(0, i + 1 - size), i + 1)
-        assert.deepStrictEqual([window.calls, window.failures], [last.length, last.filter((f) => f).length])
+        assert.deepStrictEqual(
+          [window.calls, window.failures, window.slow],
+          [last.length, last.filter(([failed]) => failed).length, last.filter(([, slow]) => slow).length]
+        )
       })
     })
   })
@@ -61,8 +73,8 @@ describe("kernel/window", () => {
       const window = new TimeWindow(10_000)
       const seen: Array<readonly [number, number]> = []
       for (let i = 0; i < 5; i++) {
-        window.record(i * 2000, i < 2)
-        window.record(i * 2000, S)
+        window.record(i * 2000, i < 2, false)
+        window.record(i * 2000, S, false)
         seen.push(read(window, i * 2000 + 1999))
       }
       assert.deepStrictEqual(seen, [[2, 1], [4, 2], [6, 2], [8, 2], [10, 2]])
@@ -72,23 +84,34 @@ describe("kernel/window", () => {
 
     it("forgets everything after the span, when it is read: W1e", () => {
       const window = new TimeWindow(10_000)
-      window.record(0, S)
-      window.record(0, F)
+      window.record(0, S, false)
+      window.record(0, F, false)
       assert.deepStrictEqual(read(window, 9999), [2, 1])
       assert.deepStrictEqual(read(window, 10_000), [0, 0])
     })
 
     it("an hour of silence empties it: cockatiel #64 counts four old failures with one new", () => {
       const window = new TimeWindow(30_000)
-      for (let i = 0; i < 4; i++) window.record(i, F)
-      window.record(3_600_000, F)
+      for (let i = 0; i < 4; i++) window.record(i, F, false)
+      window.record(3_600_000, F, false)
       assert.deepStrictEqual(read(window, 3_600_000), [1, 1])
+    })
+
+    it("slow calls age as failures do", () => {
+      const window = new TimeWindow(10_000)
+      window.record(0, S, true)
+      window.record(5000, F, true)
+      assert.strictEqual(window.slow, 2)
+      window.age(10_000)
+      assert.deepStrictEqual([window.calls, window.failures, window.slow], [1, 1, 1])
+      window.age(15_000)
+      assert.strictEqual(window.slow, 0)
     })
 
     it("a time that does not advance, or goes back, loses nothing", () => {
       const window = new TimeWindow(1000)
-      window.record(5000, F)
-      window.record(4000, F)
+      window.record(5000, F, false)
+      window.record(4000, F, false)
       assert.deepStrictEqual(read(window, 4000), [2, 2])
       assert.deepStrictEqual(read(window, 5000), [2, 2])
     })
@@ -102,7 +125,7 @@ describe("kernel/window", () => {
         let now = 0
         for (const [gap, failed] of steps) {
           now += gap
-          window.record(now, failed)
+          window.record(now, failed, false)
           log.push([now, failed])
           const within = (span: number): number => log.filter(([at]) => now - at < span).length
           assert.isTrue(window.calls <= within(1000) && window.calls >= within(900), `at ${now}`)

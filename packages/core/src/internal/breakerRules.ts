@@ -1,0 +1,89 @@
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
+import type { Options, Trip } from "../CircuitBreaker.ts"
+import type { Rules } from "../kernel/circuitBreaker.ts"
+import { tripsOf } from "../kernel/trip.ts"
+import { integer, invalid, positiveMillis, ratio } from "./options.ts"
+
+const where = "CircuitBreaker.make"
+
+const defaultTrip: Trip = { kind: "failure-rate", ratio: 0.5, minimumThroughput: 20, over: { millis: 30_000 } }
+const defaultOpen = Schedule.min([Schedule.exponential("10 seconds"), Schedule.spaced("5 minutes")])
+
+export const rulesOf = (options: Options): Rules => {
+  const trips = options.trip ?? defaultTrip
+  if (tripsOf(trips).length === 0) throw invalid(where, "trip", "none", "at least one rule")
+  if (tripsOf(trips).filter(({ kind }) => kind === "slow-rate").length > 1) {
+    throw invalid(where, "trip", "several", "rules with at most one slowRate among them")
+  }
+  const probes = integer(where, "probes", options.probes ?? 1, 1)
+  return {
+    trips,
+    openFor: options.open === undefined ? defaultOpenFor : openForOf(options.open),
+    hintCap: options.retryAfter === undefined
+      ? 0
+      : positiveMillis(where, "retryAfter.cap", options.retryAfter.cap ?? "5 minutes"),
+    probes,
+    required: Math.ceil(ratio(where, "ratio", options.ratio ?? 1) * probes),
+    lease: positiveMillis(where, "lease", options.lease ?? "30 seconds", { infinite: true })
+  }
+}
+
+const openForOf = (open: Duration.Input | Schedule.Schedule<unknown, number>): Rules["openFor"] => {
+  if (Schedule.isSchedule(open)) {
+    return (opening) => Effect.runSyncWith(Fiber.getCurrent()?.context ?? Context.empty())(nthDelay(open, opening))
+  }
+  return positiveMillis(where, "open", open)
+}
+
+const defaultOpenFor = openForOf(defaultOpen)
+
+/** Plays a schedule on a time that only its own delays advance, as `effect/persistence`'s circuit breaker does. */
+const nthDelay = (schedule: Schedule.Schedule<unknown, number>, n: number): Effect.Effect<number> =>
+  Effect.gen(function*() {
+    const step = yield* Schedule.toStep(schedule)
+    let time = 0
+    let last = 0
+    for (let opening = 1; opening <= n; opening++) {
+      const delay = yield* step(time, opening).pipe(
+        Effect.map(([, delay]) => Duration.toMillis(delay)),
+        Pull.catchDone(() => Effect.undefined)
+      )
+      if (delay === undefined) break
+      last = delay
+      time += delay
+    }
+    return last
+  })
+
+const duration = (millis: number): string => Duration.format(Duration.millis(millis))
+
+const describeTrip = (trip: Trip): string => {
+  if (trip.kind === "consecutive") return `${trip.failures} failures in a row`
+  const what = trip.kind === "slow-rate" ? ` slower than ${duration(trip.after)}` : ""
+  const over = "calls" in trip.over ? `of the last ${trip.over.calls}` : `within ${duration(trip.over.millis)}`
+  return `${trip.ratio * 100}%${what} of at least ${trip.minimumThroughput} calls ${over}`
+}
+
+export const settingsOf = (options: Options): Readonly<Record<string, unknown>> => {
+  const { initial, lease, open, probes, ratio, retryAfter } = options
+  return {
+    trip: tripsOf(options.trip ?? defaultTrip).map(describeTrip).join(", or "),
+    open: open === undefined
+      ? "10s doubling to 5m"
+      : Schedule.isSchedule(open)
+      ? "custom"
+      : Duration.fromInputUnsafe(open),
+    retryAfter: retryAfter === undefined
+      ? undefined
+      : `at most ${Duration.format(Duration.fromInputUnsafe(retryAfter.cap ?? "5 minutes"))}`,
+    probes,
+    ratio,
+    lease: lease === undefined ? undefined : Duration.fromInputUnsafe(lease),
+    initial
+  }
+}

@@ -1,0 +1,102 @@
+import { type Span, TimeWindow, type Window, window } from "./window.ts"
+
+/** A share of the calls in a window. */
+interface Share {
+  readonly ratio: number
+  /** of calls in the window; a share of fewer says nothing */
+  readonly minimumThroughput: number
+  readonly over: Span
+}
+
+/** When a closed circuit opens. Every comparison is `>=`. */
+export type Trip =
+  | { readonly kind: "consecutive"; readonly failures: number }
+  | { readonly kind: "failure-rate" } & Share
+  /** `after` in milliseconds: from then on a call is slow, answered or not */
+  | { readonly kind: "slow-rate"; readonly after: number } & Share
+
+/** One rule or several: an array for one is what a process with a circuit per key would pay for thousands of times. */
+export type Trips = Trip | ReadonlyArray<Trip>
+
+export const tripsOf = (trips: Trips): ReadonlyArray<Trip> => "kind" in trips ? [trips] : trips
+
+export const slowAfter = (trips: Trips): number | undefined =>
+  tripsOf(trips).find((trip) => trip.kind === "slow-rate")?.after
+
+const sameSpan = (a: Span, b: Span): boolean =>
+  "calls" in a ? "calls" in b && a.calls === b.calls : "millis" in b && a.millis === b.millis
+
+/** A rule with what it has counted, and the gauges of the rules after it. */
+export class Gauge {
+  private readonly trip: Trip
+  private readonly window: Window | undefined
+  private readonly next: Gauge | undefined
+
+  constructor(trip: Trip, window: Window | undefined, next: Gauge | undefined) {
+    this.trip = trip
+    this.window = window
+    this.next = next
+  }
+
+  record(now: number, failed: boolean, slow: boolean): void {
+    this.window?.record(now, failed, slow)
+    this.next?.record(now, failed, slow)
+  }
+
+  /** Whether a rule is met, after so many failures in a row and with so many calls under way that are slow already. */
+  met(consecutiveFailures: number, overdue: number): boolean {
+    const { trip, window } = this
+    if (trip.kind === "consecutive") {
+      if (consecutiveFailures >= trip.failures) return true
+    } else {
+      const slow = trip.kind === "slow-rate"
+      const calls = slow ? window!.calls + overdue : window!.calls
+      const hits = slow ? window!.slow + overdue : window!.failures
+      if (calls >= trip.minimumThroughput && hits >= trip.ratio * calls) return true
+    }
+    return this.next !== undefined && this.next.met(consecutiveFailures, overdue)
+  }
+
+  age(now: number): void {
+    this.window?.age(now)
+    this.next?.age(now)
+  }
+
+  clear(): void {
+    this.window?.clear()
+    this.next?.clear()
+  }
+
+  /** Whether a call has to be recorded with its time. */
+  get timed(): boolean {
+    return this.window instanceof TimeWindow || (this.next !== undefined && this.next.timed)
+  }
+
+  /** The window of the first rule that has one: what a reader is shown. */
+  get shown(): Window | undefined {
+    return this.window ?? this.next?.shown
+  }
+
+  /** Takes the window of a rule over the same span away from the gauges, for other rules. */
+  static keep(gauges: Array<Gauge>, over: Span): Window | undefined {
+    const same = gauges.findIndex(({ trip }) => trip.kind !== "consecutive" && sameSpan(trip.over, over))
+    return same < 0 ? undefined : gauges.splice(same, 1)[0]!.window
+  }
+
+  get all(): Array<Gauge> {
+    return [this, ...this.next?.all ?? []]
+  }
+}
+
+/** The gauges for some rules. What `previous` has counted over the same spans goes on. */
+export const gauge = (trips: Trips, previous?: Gauge): Gauge => {
+  const kept = previous?.all ?? []
+  const windows = tripsOf(trips).map((trip) =>
+    trip.kind === "consecutive" ? undefined : Gauge.keep(kept, trip.over) ?? window(trip.over)
+  )
+  const first = tripsOf(trips).reduceRight<Gauge | undefined>(
+    (next, trip, i) => new Gauge(trip, windows[i], next),
+    undefined
+  )
+  return first! // there is a rule: options are checked when they are given
+}
