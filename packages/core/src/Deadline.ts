@@ -1,30 +1,55 @@
 /**
  * The moment after which nobody waits for the result.
  *
- * `Timeout.total` publishes it to everything inside: `Retry` begins no wait and no attempt that could not finish in time,
- * and a timeout whose own limit is not earlier neither forks nor arms a timer. A program reads it to decide whether a
- * piece of work is still worth starting.
+ * {@link within} and `Timeout.total` publish it to everything inside: `Retry` begins no wait and no attempt that could not
+ * finish in time, and a timeout whose own limit is not earlier neither forks nor arms a timer. A program reads it to decide
+ * whether a piece of work is still worth starting. It crosses services as a header that says how much time is left.
  *
- * **Example** (How much time is left)
+ * **Details**
+ *
+ * It is absolute, and a nested one only shrinks it. Child fibers inherit it. Whoever publishes it enforces it.
+ *
+ * **Gotchas**
+ *
+ * A fiber forked with `Effect.forkDetach` inherits it as well, but not the timer that enforces it: wrap such work in
+ * {@link without}.
+ *
+ * **Example** (A server takes over the deadline of its caller)
  *
  * ```ts import.meta.vitest
- * import { Deadline, Timeout } from "@effect-resilience/core"
- * import { Effect, Option } from "effect"
+ * import { Deadline } from "@effect-resilience/core"
+ * import { Duration, Effect, Option } from "effect"
  *
- * const outside = await Effect.runPromise(Deadline.remaining)
- * const inside = await Effect.runPromise(Deadline.remaining.pipe(Timeout.total("10 seconds")))
+ * const handle = <A, E, R>(header: string | undefined, work: Effect.Effect<A, E, R>) =>
+ *   work.pipe(Deadline.within(Option.getOrElse(Deadline.fromHeader(header), () => Duration.infinity)))
  *
- * Option.isSome(outside) // => false
- * Option.isSome(inside) // => true
+ * const left = await Effect.runPromise(handle("1500", Deadline.remaining))
+ * Option.exists(left, Duration.isLessThanOrEqualTo(Duration.millis(1500))) // => true
+ * await Effect.runPromise(handle("soon", Deadline.toHeader)) // => Option.none()
+ *
+ * const late = await Effect.runPromise(Effect.flip(handle("5m", Effect.never)))
+ * late._tag // => "DeadlineExceeded"
  * ```
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Fault from "./Fault.ts"
+import * as reference from "./internal/deadline.ts"
+import { emit } from "./internal/emit.ts"
+import { invalid, positiveMillis } from "./internal/options.ts"
+import * as internal from "./internal/policy.ts"
+import type { AnyFiber } from "./internal/primitive.ts"
+import { Rejection } from "./internal/rejection.ts"
 import { now } from "./internal/time.ts"
+import { type Settings, TimeoutEffect, timeoutStream } from "./internal/timeout.ts"
+import * as kernel from "./kernel/deadline.ts"
+import * as Policy from "./Policy.ts"
+import * as Telemetry from "./Telemetry.ts"
 
 /**
  * The ambient deadline in milliseconds on the fiber's monotonic clock, `Infinity` where there is none. Child fibers
@@ -33,8 +58,98 @@ import { now } from "./internal/time.ts"
  * @category references
  * @since 0.1.0
  */
-export const Deadline = Context.Reference<number>("@effect-resilience/core/Deadline", {
-  defaultValue: () => Infinity
+export const Deadline: Context.Reference<number> = reference.Deadline
+
+const transient = Fault.transient()
+const rejected = Fault.rejected()
+
+/**
+ * The deadline has passed: before the work ended, or before it began. Work that had begun is a `Transient` fault, as with
+ * any timeout; work that was not begun is `Rejected`, for no callee is to blame.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class DeadlineExceeded extends Rejection {
+  readonly _tag = "DeadlineExceeded"
+  /** Whether the work had begun. */
+  readonly began: boolean
+  /** How long ago the deadline was, clean-up included. */
+  readonly overrun: Duration.Duration
+
+  constructor(options: { readonly began: boolean; readonly overrun: Duration.Duration }) {
+    super()
+    this.began = options.began
+    this.overrun = options.overrun
+  }
+
+  override get message(): string {
+    const what = this.began ? "not done by the deadline" : "not begun, the deadline has passed"
+    return Duration.isZero(this.overrun) ? what : `${what} (${Duration.format(this.overrun)} ago)`
+  }
+
+  get [Fault.TypeId](): Fault.Fault {
+    return this.began ? transient : rejected
+  }
+}
+
+/**
+ * @category guards
+ * @since 0.1.0
+ */
+export const isDeadlineExceeded = (u: unknown): u is DeadlineExceeded => u instanceof DeadlineExceeded
+
+const failure = (fiber: AnyFiber, began: boolean, overrun: number): DeadlineExceeded => {
+  const error = new DeadlineExceeded({ began, overrun: Duration.millis(Math.round(overrun)) })
+  const listener = fiber.getRef(Telemetry.CurrentListener)
+  if (listener !== undefined) {
+    emit(listener, { _tag: "DeadlinePassed", policy: "deadline", name: undefined, began, overrun: error.overrun })
+  }
+  return error
+}
+
+const unlimited = (): number => Infinity
+
+/**
+ * Everything inside has to be done within this time, a stream to its last element; a deadline that is earlier stays. At the
+ * deadline the work is interrupted, as by `Timeout.total`; after it, nothing is begun. Zero or less is a deadline that has
+ * passed, an infinite duration none of its own.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const within = (duration: Duration.Input): Policy.Policy<unknown, DeadlineExceeded> => {
+  const parsed = Number.isNaN(duration) ? Option.none() : Duration.fromInput(duration)
+  if (Option.isNone(parsed)) throw invalid("Deadline.within", "duration", duration, "a duration")
+  const limit = Math.max(0, Duration.toMillis(parsed.value))
+  const settings: Settings = {
+    first: unlimited,
+    idle: unlimited,
+    total: () => limit,
+    progress: undefined,
+    queue: undefined, // such a policy is made per request, and a queue's timer would outlive it
+    left: undefined,
+    exceeded: (fiber, _, limit, elapsed) => failure(fiber, true, elapsed - limit),
+    refused: (fiber, overrun) => failure(fiber, false, overrun)
+  }
+  return internal.make({
+    info: { kind: "deadline", settings: { within: Duration.millis(limit) }, children: [] },
+    effect: (self) => new TimeoutEffect(self, settings),
+    stream: (self) => timeoutStream(self, settings)
+  })
+}
+
+/**
+ * Takes the deadline away, for work that goes on when the caller has gone: what is forked with `Effect.forkDetach`, a look-up
+ * that fills a cache.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const without: Policy.Policy = Policy.make({
+  info: { kind: "no deadline", settings: {}, children: [] },
+  effect: Effect.provideService(Deadline, Infinity),
+  stream: Stream.provideService(Deadline, Infinity)
 })
 
 /**
@@ -49,3 +164,68 @@ export const remaining: Effect.Effect<Option.Option<Duration.Duration>> = Effect
     deadline === Infinity ? Option.none() : Option.some(Duration.millis(Math.max(0, deadline - now(fiber))))
   )
 })
+
+/**
+ * Whether the ambient deadline has passed.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const exceeded: Effect.Effect<boolean> = Effect.withFiber((fiber) => {
+  const deadline = fiber.getRef(Deadline)
+  return Effect.succeed(deadline !== Infinity && deadline <= now(fiber))
+})
+
+/**
+ * Fails when the ambient deadline has passed. For the start of a piece of work that has waited in a queue, and between the
+ * steps of one that does not suspend.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const check: Effect.Effect<void, DeadlineExceeded> = Effect.withFiber((fiber) => {
+  const overrun = now(fiber) - fiber.getRef(Deadline)
+  return overrun >= 0 ? failure(fiber, false, overrun) : Effect.void
+})
+
+/**
+ * What to send to a service that is called now: the whole milliseconds that are left, none without a deadline.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const toHeader: Effect.Effect<Option.Option<string>> = Effect.map(
+  remaining,
+  Option.map((left) => kernel.format(Duration.toMillis(left)))
+)
+
+/**
+ * The time that a caller says is left: milliseconds (`"1500"`), or the form of `grpc-timeout` (`"1500m"`, `"2S"`). A header
+ * that is missing or malformed says nothing. The header is the caller's word: `max` is the longest that is believed.
+ *
+ * **Example** (Both forms)
+ *
+ * ```ts import.meta.vitest
+ * import { Deadline } from "@effect-resilience/core"
+ * import { Duration, Option } from "effect"
+ *
+ * Deadline.fromHeader("1500") // => Option.some(Duration.millis(1500))
+ * Deadline.fromHeader("2S") // => Option.some(Duration.seconds(2))
+ * Deadline.fromHeader("99999999H") // => Option.some(Duration.hours(1))
+ * Deadline.fromHeader("-1") // => Option.none()
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const fromHeader = (
+  header: string | undefined,
+  options?: {
+    /** @default "1 hour" */
+    readonly max?: Duration.Input | undefined
+  }
+): Option.Option<Duration.Duration> => {
+  const max = positiveMillis("Deadline.fromHeader", "max", options?.max ?? "1 hour")
+  const millis = header === undefined ? undefined : kernel.parse(header, max)
+  return millis === undefined ? Option.none() : Option.some(Duration.millis(millis))
+}

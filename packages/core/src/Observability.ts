@@ -43,7 +43,7 @@
  * | `resilience.attempt.duration` | histogram, milliseconds | name, outcome |
  * | `resilience.rejections` | counter | policy, name, reason |
  * | `resilience.timeouts` | counter | name, phase |
- * | `resilience.breaker.state` | gauge: 0 closed, 1 half open, 2 open, 3 isolated, 4 disabled | name |
+ * | `resilience.breaker.state` | gauge: 0 closed, 1 half open, 2 open, 3 isolated, 4 metrics only, 5 disabled | name |
  *
  * @since 0.1.0
  */
@@ -116,7 +116,7 @@ export const call = (name: string): Policy.Policy => {
 const reasonOf = (event: Extract<Telemetry.Event, { readonly _tag: "Rejected" }>): string =>
   event.policy === "circuit-breaker" ? "open" : event.policy
 
-const stateNumbers = { Closed: 0, HalfOpen: 1, Open: 2, Isolated: 3, Disabled: 4 } as const
+const stateNumbers = { Closed: 0, HalfOpen: 1, Open: 2, Isolated: 3, MetricsOnly: 4, Disabled: 5 } as const
 
 const boundaries = Metric.exponentialBoundaries({ start: 1, factor: 2, count: 20 })
 

@@ -188,6 +188,82 @@ export interface CallEnded extends Source<"call"> {
 }
 
 /**
+ * A call that was interrupted by a timeout with `detach` did not end at once, and nobody waits for it any more.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CallDetached extends Source<"timeout"> {
+  readonly _tag: "CallDetached"
+  /** How many of them this policy has now. */
+  readonly running: number
+}
+
+/**
+ * Such a call has ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DetachedEnded extends Source<"timeout"> {
+  readonly _tag: "DetachedEnded"
+  /** How many this policy has left. */
+  readonly running: number
+  /** The time since its interruption. */
+  readonly after: Duration.Duration
+}
+
+/**
+ * Work has not ended at its deadline, or came to begin after it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DeadlinePassed extends Source<"deadline"> {
+  readonly _tag: "DeadlinePassed"
+  /** Whether the work had begun. */
+  readonly began: boolean
+  /** How long ago the deadline was. */
+  readonly overrun: Duration.Duration
+}
+
+/**
+ * A call has failed, and something else is given in its place.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FallbackUsed extends Source<"fallback"> {
+  readonly _tag: "FallbackUsed"
+  readonly fault: Fault.Fault
+  readonly cause: Cause.Cause<unknown>
+}
+
+/**
+ * A call has failed, and the last good value is given in its place.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StaleServed extends Source<"fallback"> {
+  readonly _tag: "StaleServed"
+  readonly fault: Fault.Fault
+  readonly cause: Cause.Cause<unknown>
+  /** The time since the value was asked for. */
+  readonly age: Duration.Duration
+}
+
+/**
+ * A call was not made, for one of the same key was under way.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Coalesced extends Source<"coalesce"> {
+  readonly _tag: "Coalesced"
+}
+
+/**
  * Everything that policies tell.
  *
  * @category models
@@ -204,6 +280,12 @@ export type Event =
   | CircuitExceeded
   | Rejected
   | CallEnded
+  | CallDetached
+  | DetachedEnded
+  | DeadlinePassed
+  | FallbackUsed
+  | StaleServed
+  | Coalesced
 
 /**
  * Receives events, synchronously and in order. It must be quick and must not throw: what it throws is dropped, so that

@@ -5,10 +5,12 @@
  * - {@link total} limits everything: put it outside. It publishes the `Deadline`, so what is inside does not begin
  *   what could not finish. For a stream it ends with the last element.
  * - {@link phases} watches a stream: the time to the first element, the silence between two, the whole.
+ * - {@link adaptive} limits one attempt by what attempts have taken.
  *
  * **Details**
  *
- * When time is up the call is interrupted, and the caller gets {@link TimeoutExceeded} after the call's clean-up. A
+ * When time is up the call is interrupted, and the caller gets {@link TimeoutExceeded} after the call's clean-up, or, with
+ * `detach`, at once. A
  * result that comes while the call is being interrupted is dropped. On a tie between call and timer, whichever wakes first
  * wins. A timeout whose limit does not end before the ambient deadline leaves the matter to whoever published the
  * deadline: that one's phase is reported. A defect in the clean-up of a call that timed out goes to `Telemetry`; a defect in
@@ -43,23 +45,20 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as Scope from "effect/Scope"
-import * as Deadline from "./Deadline.ts"
 import * as Fault from "./Fault.ts"
+import { Deadline } from "./internal/deadline.ts"
 import { emit } from "./internal/emit.ts"
-import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establish.ts"
-import { invalid, positiveMillis } from "./internal/options.ts"
+import { establish } from "./internal/establish.ts"
+import { integer, invalid, positiveMillis, ratio } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
-import { type AnyEffect, type AnyFiber, fork, Primitive } from "./internal/primitive.ts"
+import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
 import { Rejection } from "./internal/rejection.ts"
 import { now, timerResolution } from "./internal/time.ts"
-import { Timer, TimerQueue } from "./internal/timers.ts"
-import * as kernel from "./kernel/phases.ts"
+import * as timeout from "./internal/timeout.ts"
+import { TimerQueue } from "./internal/timers.ts"
+import * as kernel from "./kernel/durations.ts"
 import type * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
 
@@ -118,7 +117,13 @@ export class TimeoutExceeded extends Rejection {
  */
 export const isTimeoutExceeded = (u: unknown): u is TimeoutExceeded => u instanceof TimeoutExceeded
 
-const exceeded = (fiber: AnyFiber, phase: Phase, limit: number, elapsed: number): TimeoutExceeded => {
+const exceeded = (
+  fiber: AnyFiber,
+  phase: Phase,
+  limit: number,
+  elapsed: number,
+  name?: string
+): TimeoutExceeded => {
   const error = new TimeoutExceeded({
     phase,
     limit: Duration.millis(limit),
@@ -129,7 +134,7 @@ const exceeded = (fiber: AnyFiber, phase: Phase, limit: number, elapsed: number)
     emit(listener, {
       _tag: "TimedOut",
       policy: "timeout",
-      name: undefined,
+      name,
       phase,
       limit: error.limit,
       elapsed: error.elapsed
@@ -138,252 +143,6 @@ const exceeded = (fiber: AnyFiber, phase: Phase, limit: number, elapsed: number)
   return error
 }
 
-const diesOf = (exit: Exit.Exit<unknown, unknown>): Cause.Cause<never> | undefined =>
-  Exit.isFailure(exit) && Cause.hasDies(exit.cause)
-    ? Cause.fromReasons(exit.cause.reasons.filter(Cause.isDieReason))
-    : undefined
-
-/** The caller gets the timeout, so a defect of the clean-up has nowhere else to go. */
-const reportCleanup = (fiber: AnyFiber, exit: Exit.Exit<unknown, unknown>): void => {
-  const listener = fiber.getRef(Telemetry.CurrentListener)
-  const cause = diesOf(exit)
-  if (listener !== undefined && cause !== undefined) {
-    emit(listener, { _tag: "CleanupDied", policy: "timeout", name: undefined, cause })
-  }
-}
-
-/** The caller is being interrupted: wait for the call's clean-up and keep its defects. */
-const interruptAndKeepDefects = (fiber: AnyFiber, child: AnyFiber): Effect.Effect<void> => {
-  child.interruptUnsafe(fiber.id)
-  return Effect.flatMap(Fiber.await(child), (exit) => {
-    const cause = diesOf(exit)
-    return cause === undefined ? Effect.void : Effect.failCause(cause)
-  })
-}
-
-interface Settings {
-  /** what the error calls the first phase */
-  readonly firstPhase: "attempt" | "first"
-  readonly first: () => number
-  readonly idle: () => number
-  readonly total: () => number
-  readonly progress: ((element: unknown) => boolean) | undefined
-  /** for an effect whose limit does not vary */
-  readonly queue: TimerQueue | undefined
-}
-
-class TimeoutEffect extends Primitive {
-  private readonly self: AnyEffect
-  private readonly settings: Settings
-
-  constructor(self: AnyEffect, settings: Settings) {
-    super()
-    this.self = self
-    this.settings = settings
-  }
-
-  run(fiber: AnyFiber): AnyEffect {
-    const { self, settings } = this
-    const first = settings.first()
-    const total = settings.total()
-    const limit = Math.min(first, total)
-    const startedAt = now(fiber)
-    const end = startedAt + limit
-    // whoever published an earlier deadline enforces it: no second timer, no second fiber
-    if (fiber.getRef(Deadline.Deadline) <= end) return self
-    const phase = total <= first ? "total" : settings.firstPhase
-    const run = new TimeoutRun(fiber, phase, limit, startedAt)
-    const context: Context.Context<never> = phase === "total"
-      ? Context.add(fiber.context, Deadline.Deadline, end)
-      : fiber.context
-    return Effect.callback((resume) => run.start(self, context, settings.queue, resume))
-  }
-}
-
-/** A call in flight: timer, state and clean-up in one object. */
-class TimeoutRun extends Timer {
-  private readonly parent: AnyFiber
-  private readonly phase: Phase
-  private readonly limit: number
-  private readonly startedAt: number
-  private child: AnyFiber | undefined = undefined
-  private resume: ((effect: AnyEffect) => void) | undefined = undefined
-  private expired = false
-
-  constructor(parent: AnyFiber, phase: Phase, limit: number, startedAt: number) {
-    super()
-    this.parent = parent
-    this.phase = phase
-    this.limit = limit
-    this.startedAt = startedAt
-  }
-
-  /**
-   * The call is started inside the callback's register. Started before it, it would be orphaned by an interruption of the
-   * caller at a scheduler yield between the fork and the callback.
-   */
-  start(
-    self: AnyEffect,
-    context: Context.Context<never>,
-    queue: TimerQueue | undefined,
-    resume: (effect: AnyEffect) => void
-  ): Effect.Effect<void> | void {
-    const child = fork(context, self)
-    const exit = child.pollUnsafe()
-    if (exit !== undefined) return resume(exit)
-    this.child = child
-    this.resume = resume
-    this.arm(this.parent, this.startedAt, this.limit, queue)
-    child.addObserver((exit) => this.settle(exit))
-    return this.cleanup
-  }
-
-  expire(): void {
-    this.expired = true
-    this.child!.interruptUnsafe(this.parent.id)
-  }
-
-  private settle(exit: Exit.Exit<unknown, unknown>): void {
-    if (!this.expired) {
-      this.disarm()
-      return this.resume!(exit)
-    }
-    reportCleanup(this.parent, exit)
-    this.resume!(exceeded(this.parent, this.phase, this.limit, now(this.parent) - this.startedAt))
-  }
-
-  run(fiber: AnyFiber): Effect.Effect<void> {
-    this.disarm()
-    return interruptAndKeepDefects(fiber, this.child!)
-  }
-}
-
-/** The only timer of a stream. It is set again only when the phase that it stands for turns out to end later. */
-class StreamTimer extends Timer {
-  private readonly phases: kernel.Phases
-  private readonly settings: Settings
-  private readonly scope: Scope.Closeable
-  private readonly begin: AnyPull
-  private upstream: AnyPull | undefined = undefined
-  /** the pull under way */
-  private fiber: AnyFiber | undefined = undefined
-  private child: AnyFiber | undefined = undefined
-  private armedFor = Infinity
-  private expired: kernel.Phase | undefined = undefined
-  private context: Context.Context<never> | undefined = undefined
-  private contextWithDeadline: Context.Context<never> | undefined = undefined
-
-  constructor(self: AnyStream, settings: Settings, fiber: AnyFiber, streamScope: Scope.Scope) {
-    super()
-    this.settings = settings
-    this.scope = Scope.forkUnsafe(streamScope)
-    this.begin = Effect.flatMap(open(self, this.scope), (pull) => {
-      this.upstream = pull
-      return pull
-    })
-    const startedAt = now(fiber)
-    const left = fiber.getRef(Deadline.Deadline) - startedAt
-    // as for an effect: what does not end before the ambient deadline is left to whoever published that
-    const earlier = (limit: number): number => limit < left ? limit : Infinity
-    this.phases = new kernel.Phases({
-      first: earlier(settings.first()),
-      idle: settings.idle(),
-      total: earlier(settings.total())
-    }, startedAt)
-  }
-
-  readonly pull: AnyPull = Effect.withFiber((fiber) => {
-    if (this.phases.unlimited) return this.upstream ?? this.begin
-    const start = now(fiber)
-    this.phases.pulled(start)
-    return this.phases.due <= start
-      ? this.fail(fiber, this.phases.phase, Exit.void)
-      : Effect.callback((resume) => this.start(fiber, start, resume))
-  })
-
-  private start(fiber: AnyFiber, at: number, resume: (effect: AnyEffect) => void): Effect.Effect<void> | void {
-    const child = fork(this.contextOf(fiber), this.upstream ?? this.begin)
-    const exit = child.pollUnsafe()
-    if (exit !== undefined) return resume(this.produced(fiber, exit))
-    this.fiber = fiber
-    this.child = child
-    this.armUntilDue(fiber, at)
-    child.addObserver((exit) => resume(this.produced(fiber, exit)))
-    return this.cleanup
-  }
-
-  private produced(fiber: AnyFiber, exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): AnyEffect {
-    this.child = undefined
-    if (this.expired !== undefined) {
-      reportCleanup(fiber, exit)
-      return this.fail(fiber, this.expired, exit)
-    }
-    if (Exit.isFailure(exit)) {
-      this.disarm()
-      return exit
-    }
-    const { progress } = this.settings
-    this.phases.produced(now(fiber), progress === undefined || exit.value.some(progress))
-    return exit
-  }
-
-  private fail(fiber: AnyFiber, phase: kernel.Phase, exit: Exit.Exit<unknown, unknown>): AnyEffect {
-    this.disarm()
-    const elapsed = this.phases.elapsed(phase, now(fiber))
-    return Effect.andThen(
-      Scope.close(this.scope, exit),
-      exceeded(fiber, phase === "first" ? this.settings.firstPhase : phase, this.phases.limits[phase], elapsed)
-    )
-  }
-
-  private contextOf(fiber: AnyFiber): Context.Context<never> {
-    const { limits: { total }, startedAt } = this.phases
-    if (total === Infinity) return fiber.context
-    if (fiber.context !== this.context) {
-      this.context = fiber.context
-      this.contextWithDeadline = Context.add(fiber.context, Deadline.Deadline, startedAt + total)
-    }
-    return this.contextWithDeadline!
-  }
-
-  private armUntilDue(fiber: AnyFiber, at: number): void {
-    const { due } = this.phases
-    if (due >= this.armedFor) return // an earlier timer is set, and will look again
-    this.disarm()
-    this.armedFor = due
-    this.arm(fiber, at, due - at)
-  }
-
-  override disarm(): void {
-    this.armedFor = Infinity
-    super.disarm()
-  }
-
-  expire(): void {
-    this.armedFor = Infinity
-    if (this.child === undefined) return // the consumer's time: the next pull sets it again
-    const at = now(this.fiber!)
-    if (this.phases.due - at >= timerResolution) return this.armUntilDue(this.fiber!, at)
-    this.expired = this.phases.phase
-    this.child.interruptUnsafe(this.fiber!.id)
-  }
-
-  run(fiber: AnyFiber): Effect.Effect<void> {
-    this.disarm()
-    const child = this.child!
-    this.child = undefined
-    return interruptAndKeepDefects(fiber, child)
-  }
-}
-
-const timeoutStream = (self: AnyStream, settings: Settings): AnyStream =>
-  fromPull((scope) =>
-    Effect.withFiber((fiber) => {
-      const timer = new StreamTimer(self, settings, fiber, scope)
-      return Effect.as(Scope.addFinalizer(scope, Effect.sync(() => timer.disarm())), timer.pull)
-    })
-  )
-
 /**
  * A time limit: a duration, or a function that is asked at every call.
  *
@@ -391,6 +150,21 @@ const timeoutStream = (self: AnyStream, settings: Settings): AnyStream =>
  * @since 0.1.0
  */
 export type Limit = Duration.Input | (() => Duration.Input)
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * Do not wait for the clean-up of a call that is interrupted, because its time is up or because its caller goes away, if
+   * that takes time: answer, and let it end in the background. For calls that ignore interruption; {@link detached} tells
+   * how many there are.
+   *
+   * @default false
+   */
+  readonly detach?: boolean | undefined
+}
 
 const unlimited = (): number => Infinity
 
@@ -404,19 +178,34 @@ const millisOf = (where: string, option: string, limit: Limit | undefined): () =
 const showLimit = (limit: Limit | undefined): unknown =>
   limit === undefined ? undefined : typeof limit === "function" ? "dynamic" : Duration.fromInputUnsafe(limit)
 
-const make = (
-  settings: Omit<Settings, "queue">,
-  info: Omit<Policy.PolicyInfo, "children">,
-  fixed: boolean
-): Policy.Policy<unknown, TimeoutExceeded> => {
-  const all: Settings = {
-    ...settings,
-    queue: fixed ? new TimerQueue(Math.min(settings.first(), settings.total())) : undefined
+interface Watch extends Options {
+  readonly kind: string
+  readonly shown: Readonly<Record<string, unknown>>
+  /** what the error calls the first phase */
+  readonly firstPhase: "attempt" | "first"
+  readonly first?: () => number
+  readonly idle?: () => number
+  readonly total?: () => number
+  readonly progress?: ((element: unknown) => boolean) | undefined
+  readonly fixed: boolean
+}
+
+const make = (watch: Watch): Policy.Policy<unknown, TimeoutExceeded> => {
+  const { detach = false, first = unlimited, firstPhase, fixed, idle = unlimited, total = unlimited } = watch
+  const settings: timeout.Settings = {
+    first,
+    idle,
+    total,
+    progress: watch.progress,
+    queue: fixed ? new TimerQueue(Math.min(first(), total())) : undefined,
+    left: detach ? { running: 0 } : undefined,
+    exceeded: (fiber, phase, limit, elapsed) => exceeded(fiber, phase === "first" ? firstPhase : phase, limit, elapsed),
+    refused: undefined
   }
   return internal.make({
-    info: { ...info, children: [] },
-    effect: (self) => new TimeoutEffect(self, all),
-    stream: (self) => timeoutStream(self, all)
+    info: { kind: watch.kind, settings: { ...watch.shown, detach: detach || undefined }, children: [] },
+    effect: (self) => new timeout.TimeoutEffect(self, settings),
+    stream: (self) => timeout.timeoutStream(self, settings)
   })
 }
 
@@ -426,18 +215,15 @@ const make = (
  * @category constructors
  * @since 0.1.0
  */
-export const attempt = (limit: Limit): Policy.Policy<unknown, TimeoutExceeded> =>
-  make(
-    {
-      firstPhase: "attempt",
-      first: millisOf("Timeout.attempt", "limit", limit),
-      idle: unlimited,
-      total: unlimited,
-      progress: undefined
-    },
-    { kind: "timeout attempt", settings: { limit: showLimit(limit) } },
-    typeof limit !== "function"
-  )
+export const attempt = (limit: Limit, options?: Options): Policy.Policy<unknown, TimeoutExceeded> =>
+  make({
+    ...options,
+    kind: "timeout attempt",
+    firstPhase: "attempt",
+    first: millisOf("Timeout.attempt", "limit", limit),
+    shown: { limit: showLimit(limit) },
+    fixed: typeof limit !== "function"
+  })
 
 /**
  * Limits the whole, retries and waits included; a stream, to the last element. Everything inside sees the `Deadline`.
@@ -445,18 +231,15 @@ export const attempt = (limit: Limit): Policy.Policy<unknown, TimeoutExceeded> =
  * @category constructors
  * @since 0.1.0
  */
-export const total = (limit: Limit): Policy.Policy<unknown, TimeoutExceeded> =>
-  make(
-    {
-      firstPhase: "attempt",
-      first: unlimited,
-      idle: unlimited,
-      total: millisOf("Timeout.total", "limit", limit),
-      progress: undefined
-    },
-    { kind: "timeout total", settings: { limit: showLimit(limit) } },
-    typeof limit !== "function"
-  )
+export const total = (limit: Limit, options?: Options): Policy.Policy<unknown, TimeoutExceeded> =>
+  make({
+    ...options,
+    kind: "timeout total",
+    firstPhase: "attempt",
+    total: millisOf("Timeout.total", "limit", limit),
+    shown: { limit: showLimit(limit) },
+    fixed: typeof limit !== "function"
+  })
 
 /**
  * Watches a stream. An effect is a stream of one element: `first` and `total` limit it, `idle` has nothing to say.
@@ -464,37 +247,206 @@ export const total = (limit: Limit): Policy.Policy<unknown, TimeoutExceeded> =>
  * @category constructors
  * @since 0.1.0
  */
-export const phases = (options: {
-  /** From the start to the first element that is progress. */
-  readonly first?: Limit | undefined
-  /** The silence between two elements that are progress, without the consumer's time. */
-  readonly idle?: Limit | undefined
-  /** From the start to the end, the consumer's time included. */
-  readonly total?: Limit | undefined
-  /**
-   * The elements that count for `first` and `idle`, for example not a keep-alive.
-   *
-   * @default every element
-   */
-  readonly progress?: ((element: unknown) => boolean) | undefined
-}): Policy.Policy<unknown, TimeoutExceeded> => {
+export const phases = (
+  options: Options & {
+    /** From the start to the first element that is progress. */
+    readonly first?: Limit | undefined
+    /** The silence between two elements that are progress, without the consumer's time. */
+    readonly idle?: Limit | undefined
+    /** From the start to the end, the consumer's time included. */
+    readonly total?: Limit | undefined
+    /**
+     * The elements that count for `first` and `idle`, for example not a keep-alive.
+     *
+     * @default every element
+     */
+    readonly progress?: ((element: unknown) => boolean) | undefined
+  }
+): Policy.Policy<unknown, TimeoutExceeded> => {
   const where = "Timeout.phases"
-  const { first, idle, progress, total } = options
+  const { detach, first, idle, progress, total } = options
   if (first === undefined && idle === undefined && total === undefined) {
     throw invalid(where, "options", "none of them", "at least one of first, idle and total")
   }
-  return make(
-    {
-      firstPhase: "first",
-      first: millisOf(where, "first", first),
-      idle: millisOf(where, "idle", idle),
-      total: millisOf(where, "total", total),
-      progress
+  return make({
+    detach,
+    kind: "timeout phases",
+    firstPhase: "first",
+    first: millisOf(where, "first", first),
+    idle: millisOf(where, "idle", idle),
+    total: millisOf(where, "total", total),
+    progress,
+    shown: { first: showLimit(first), idle: showLimit(idle), total: showLimit(total) },
+    fixed: typeof first !== "function" && typeof total !== "function"
+  })
+}
+
+/**
+ * How many calls of this process were interrupted and left behind by a timeout with `detach`, and are still running. A
+ * number that grows is a leak: each of them holds what it holds.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const detached: Effect.Effect<number> = Effect.sync(timeout.leftBehind)
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface AdaptiveOptions extends Options {
+  /** For telemetry and {@link Policy.explain}. */
+  readonly name?: string | undefined
+  /** The shortest limit. */
+  readonly min: Duration.Input
+  /** The longest limit, and the one until there are `warmup` observations. */
+  readonly max: Duration.Input
+  /**
+   * The quantile of the durations that the limit is a multiple of; more than 0, at most 1.
+   *
+   * @default 0.99
+   */
+  readonly quantile?: number | undefined
+  /**
+   * The multiple; more than 1, for that is how a limit that has become too short grows again.
+   *
+   * @default 1.5
+   */
+  readonly factor?: number | undefined
+  /**
+   * How many observations it takes.
+   *
+   * @default 20
+   */
+  readonly warmup?: number | undefined
+  /**
+   * What is older than twice this is forgotten, and what is younger than once this is not.
+   *
+   * @default "5 minutes"
+   */
+  readonly window?: Duration.Input | undefined
+}
+
+/**
+ * A timeout that can be asked what its limit is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Adaptive extends Policy.Policy<unknown, TimeoutExceeded> {
+  /** The limit of a call that begins now. */
+  readonly limit: Effect.Effect<Duration.Duration>
+  /** The number of durations that are remembered. */
+  readonly observed: Effect.Effect<number>
+}
+
+/** Times a call, and tells the durations what it took. */
+class AdaptiveEffect extends Primitive {
+  private readonly limited: AnyEffect
+  private readonly durations: kernel.Durations
+
+  constructor(self: AnyEffect, settings: timeout.Settings, durations: kernel.Durations) {
+    super()
+    this.limited = new timeout.TimeoutEffect(self, settings)
+    this.durations = durations
+  }
+
+  run(fiber: AnyFiber): AnyEffect {
+    const startedAt = now(fiber)
+    return Effect.onExitPrimitive(this.limited, (exit) => {
+      const at = now(fiber)
+      if (
+        exit._tag === "Success" ||
+        (Cause.hasInterruptsOnly(exit.cause) && at + timerResolution >= fiber.getRef(Deadline))
+      ) this.durations.record(at - startedAt, at)
+      return undefined
+    })
+  }
+}
+
+/**
+ * Limits one attempt, as {@link attempt} does, by what attempts have taken: `factor` times a quantile of the last while,
+ * between `min` and `max`. It is a value with a memory: make it once for all callers of one callee.
+ *
+ * **Details**
+ *
+ * A success counts with its duration. A call that times out would have taken longer, nobody knows how much; it counts with
+ * its limit, and so does one that is interrupted at the ambient deadline with the time it has had. Left out, they would pull
+ * the limit down: only what is quick would be seen. Counted so, they push it up: as soon as more than `1 - quantile` of the
+ * calls time out, the limit grows by `factor`, until they do not. Failures and other interruptions do not count, for they
+ * say nothing about how long an answer takes.
+ *
+ * Quantiles are told to within 2 % in some kilobytes, whatever the traffic. Of a stream, the time to the first element counts.
+ *
+ * **Example** (A limit from what was seen)
+ *
+ * ```ts import.meta.vitest
+ * import { Timeout } from "@effect-resilience/core"
+ * import { Duration, Effect } from "effect"
+ *
+ * const timeout = Timeout.adaptive({ min: "50 millis", max: "10 seconds" })
+ * const program = Effect.gen(function*() {
+ *   const before = yield* timeout.limit
+ *   for (let i = 0; i < 20; i++) yield* timeout(Effect.void)
+ *   return [before, yield* timeout.limit]
+ * })
+ *
+ * await Effect.runPromise(program) // => [Duration.seconds(10), Duration.millis(50)]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const adaptive = (options: AdaptiveOptions): Adaptive => {
+  const where = "Timeout.adaptive"
+  const { detach = false, factor = 1.5, name } = options
+  if (!(factor > 1 && factor < Infinity)) throw invalid(where, "factor", factor, "a finite number > 1")
+  const min = positiveMillis(where, "min", options.min)
+  const max = positiveMillis(where, "max", options.max)
+  if (min > max) throw invalid(where, "min", Duration.format(Duration.millis(min)), "at most max")
+  const rules: kernel.Rules = {
+    quantile: ratio(where, "quantile", options.quantile ?? 0.99),
+    factor,
+    min,
+    max,
+    warmup: integer(where, "warmup", options.warmup ?? 20, 1)
+  }
+  const window = positiveMillis(where, "window", options.window ?? "5 minutes")
+  const durations = new kernel.Durations(window)
+  const settings: timeout.Settings = {
+    first: (at) => kernel.limit(durations, rules, at),
+    idle: unlimited,
+    total: unlimited,
+    progress: undefined,
+    queue: undefined,
+    left: detach ? { running: 0 } : undefined,
+    exceeded: (fiber, _, limit, elapsed) => {
+      durations.record(limit, now(fiber))
+      return exceeded(fiber, "attempt", limit, elapsed, name)
     },
-    {
-      kind: "timeout phases",
-      settings: { first: showLimit(first), idle: showLimit(idle), total: showLimit(total) }
+    refused: undefined
+  }
+  const effect = (self: AnyEffect): AnyEffect => new AdaptiveEffect(self, settings, durations)
+  const policy = internal.make<Policy.Policy<unknown, TimeoutExceeded>>({
+    info: {
+      kind: "timeout adaptive",
+      name,
+      settings: {
+        quantile: rules.quantile,
+        factor,
+        min: Duration.millis(min),
+        max: Duration.millis(max),
+        warmup: rules.warmup,
+        window: Duration.millis(window),
+        detach: detach || undefined
+      },
+      children: []
     },
-    typeof first !== "function" && typeof total !== "function"
-  )
+    effect,
+    stream: (self) => establish(effect, self)
+  })
+  return Object.assign(policy, {
+    limit: Effect.withFiber((fiber) => Effect.succeed(Duration.millis(kernel.limit(durations, rules, now(fiber))))),
+    observed: Effect.withFiber((fiber) => Effect.succeed(durations.count(now(fiber))))
+  })
 }

@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Backoff from "../src/Backoff.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Deadline from "../src/Deadline.ts"
 import * as Keyed from "../src/Keyed.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
@@ -22,6 +23,9 @@ const Kind = Schema.Literals([
   "jittered",
   "attempt",
   "total",
+  "within",
+  "detached",
+  "adaptive",
   "phases",
   "consecutive",
   "rate",
@@ -49,6 +53,12 @@ const policyOf = (kind: typeof Kind.Type): Policy.Policy<unknown, unknown> => {
       return Timeout.attempt("100 millis")
     case "total":
       return Timeout.total("500 millis")
+    case "within":
+      return Deadline.within("400 millis")
+    case "detached":
+      return Timeout.attempt("110 millis", { detach: true })
+    case "adaptive":
+      return Timeout.adaptive({ min: "20 millis", max: "200 millis", warmup: 2, window: "1 second" })
     case "phases":
       return Timeout.phases({ first: "120 millis", idle: "90 millis", total: "800 millis" })
     case "consecutive":

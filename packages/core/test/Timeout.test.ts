@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -390,5 +391,195 @@ describe("Timeout", () => {
           "ok:undefined"
         )
       }))
+  })
+
+  // the gauge is the process's, so these do not run beside one another
+  describe("detach (Polly #1133: work that ignores cancellation is never abandoned)", { concurrent: false }, () => {
+    const stubborn = Effect.uninterruptible(Effect.as(Effect.sleep("400 millis"), 1))
+    const timeout = Timeout.attempt("100 millis", { detach: true })
+
+    it.effect("answers on time, and counts what it has left behind until that has ended", () =>
+      Effect.gen(function*() {
+        const { events, policy } = recorder()
+        const fiber = yield* fork(timed(stubborn.pipe(timeout, policy)))
+        yield* TestClock.adjust("100 millis")
+        assert.deepStrictEqual(fiber.pollUnsafe(), Exit.succeed(["TimeoutExceeded:attempt", 100] as const))
+        assert.strictEqual(yield* Timeout.detached, 1)
+        yield* TestClock.adjust("300 millis")
+        assert.strictEqual(yield* Timeout.detached, 0)
+        assert.deepStrictEqual(events.map((event) => event._tag), ["CallDetached", "TimedOut", "DetachedEnded"])
+        assert.deepInclude(events[2], { running: 0, after: Duration.millis(300) })
+      }))
+
+    it.effect("what ends at once when it is interrupted is not left behind", () =>
+      Effect.gen(function*() {
+        const { log, effect } = logged()
+        const { events, policy } = recorder()
+        const result = yield* during("1 second", timed(effect(() => Effect.never).pipe(timeout, policy)))
+        assert.strictEqual(result[0], "TimeoutExceeded:attempt")
+        assert.deepStrictEqual(log, ["open1", "close1"])
+        assert.deepStrictEqual(events.map((event) => event._tag), ["TimedOut"])
+      }))
+
+    it.effect("a caller that goes away does not wait either", () =>
+      Effect.gen(function*() {
+        const fiber = yield* fork(stubborn.pipe(timeout))
+        yield* TestClock.adjust("50 millis")
+        fiber.interruptUnsafe()
+        assert.strictEqual(outcome(fiber.pollUnsafe()!), "Interrupt")
+        assert.strictEqual(yield* Timeout.detached, 1)
+        yield* TestClock.adjust("350 millis")
+        assert.strictEqual(yield* Timeout.detached, 0)
+      }))
+
+    it.effect("a defect of a clean-up that nobody waits for goes to telemetry", () =>
+      Effect.gen(function*() {
+        const { events, policy } = recorder()
+        const cleanup = Effect.andThen(Effect.sleep("10 millis"), Effect.die("clean-up"))
+        yield* during("1 second", timed(hang(cleanup).pipe(timeout, policy)))
+        assert.deepStrictEqual(events.map((event) => event._tag), [
+          "CallDetached",
+          "TimedOut",
+          "CleanupDied",
+          "DetachedEnded"
+        ])
+      }))
+
+    it.effect("a stream: its resources are closed when the pull has ended, not under its feet", () =>
+      Effect.gen(function*() {
+        for (const goAway of [false, true]) {
+          const { log, stream } = logged()
+          const source = stream(() => Stream.fromEffect(stubborn))
+          const fiber = yield* fork(timed(Stream.runDrain(source.pipe(timeout.stream))))
+          yield* TestClock.adjust("50 millis")
+          if (goAway) fiber.interruptUnsafe()
+          yield* TestClock.adjust("50 millis")
+          assert.isDefined(fiber.pollUnsafe())
+          assert.deepStrictEqual(log, ["open1"])
+          assert.strictEqual(yield* Timeout.detached, 1)
+          yield* TestClock.adjust("300 millis")
+          assert.deepStrictEqual(log, ["open1", "close1"])
+          assert.strictEqual(yield* Timeout.detached, 0)
+        }
+      }))
+
+    it.effect("an adaptive limit does the same", () =>
+      Effect.gen(function*() {
+        const timeout = Timeout.adaptive({ min: 10, max: 100, detach: true })
+        const fiber = yield* fork(timed(stubborn.pipe(timeout)))
+        yield* TestClock.adjust("100 millis")
+        assert.isDefined(fiber.pollUnsafe())
+        assert.strictEqual(yield* Timeout.detached, 1)
+        yield* TestClock.adjust("300 millis")
+        assert.strictEqual(yield* Timeout.detached, 0)
+      }))
+
+    it.effect("a stream that is in time closes what it holds when it ends", () =>
+      Effect.gen(function*() {
+        const { log, stream } = logged()
+        assert.deepStrictEqual(
+          yield* Stream.runCollect(stream(() => Stream.make(1, 2)).pipe(timeout.stream, Stream.take(1))),
+          [1]
+        )
+        assert.deepStrictEqual(log, ["open1", "close1"])
+      }))
+  })
+
+  describe("adaptive", () => {
+    const make = (options: Partial<Timeout.AdaptiveOptions> = {}) =>
+      Timeout.adaptive({ min: 10, max: "10 seconds", warmup: 5, ...options })
+    const call = (timeout: Timeout.Adaptive, millis: number) =>
+      during(millis, Effect.exit(Effect.sleep(millis).pipe(timeout)))
+    const limitOf = (timeout: Timeout.Adaptive) => Effect.map(timeout.limit, Duration.toMillis)
+
+    it("names the bad option, the value and what is allowed", () => {
+      assert.throws(() => make({ min: "1 minute" }), "Timeout.adaptive: min must be at most max, got \"1m\"")
+      assert.throws(() => make({ max: 0 }), "Timeout.adaptive: max must be a finite duration > 0, got 0")
+      assert.throws(() => make({ quantile: 1.1 }), "Timeout.adaptive: quantile must be a number > 0 and <= 1, got 1.1")
+      assert.throws(() => make({ factor: 1 }), "Timeout.adaptive: factor must be a finite number > 1, got 1")
+      assert.throws(() => make({ warmup: 0 }), "Timeout.adaptive: warmup must be an integer >= 1, got 0")
+      assert.throws(() => make({ window: 0 }), "Timeout.adaptive: window must be a finite duration > 0, got 0")
+    })
+
+    it.effect("is max at first, then a multiple of what was seen, and forgets", () =>
+      Effect.gen(function*() {
+        const timeout = make()
+        for (let i = 0; i < 4; i++) yield* call(timeout, 100)
+        assert.strictEqual(yield* limitOf(timeout), 10_000)
+        yield* call(timeout, 100)
+        assert.closeTo(yield* limitOf(timeout), 150, 3)
+        assert.strictEqual(yield* timeout.observed, 5)
+        yield* TestClock.adjust("10 minutes")
+        assert.strictEqual(yield* limitOf(timeout), 10_000)
+        assert.strictEqual(yield* timeout.observed, 0)
+      }))
+
+    it.effect("a call that is too late fails with the limit of the moment, and counts with it", () =>
+      Effect.gen(function*() {
+        const { events, policy } = recorder()
+        const timeout = make({ name: "search" })
+        for (let i = 0; i < 5; i++) yield* call(timeout, 100)
+        const limit = yield* limitOf(timeout)
+        const error = yield* during("1 second", Effect.flip(Effect.never.pipe(timeout, policy)))
+        assert.deepInclude(error, { phase: "attempt", limit: Duration.millis(limit) })
+        assert.deepInclude(events[0], { _tag: "TimedOut", name: "search" })
+        assert.closeTo(yield* limitOf(timeout), limit * 1.5, limit * 0.06)
+        assert.strictEqual(yield* timeout.observed, 6)
+      }))
+
+    it.effect("a callee that has become slow is given time again", () =>
+      Effect.gen(function*() {
+        const timeout = make()
+        for (let i = 0; i < 100; i++) yield* call(timeout, 100)
+        const ends: Array<string> = []
+        for (let i = 0; i < 20; i++) {
+          ends.push(outcome(yield* during("2 seconds", Effect.exit(Effect.sleep("1 second").pipe(timeout)))))
+        }
+        assert.strictEqual(ends[0], "TimeoutExceeded:attempt")
+        assert.strictEqual(ends.at(-1), "ok:undefined")
+      }))
+
+    it.effect("failures and callers that go away count for nothing, the ambient deadline does", () =>
+      Effect.gen(function*() {
+        const timeout = make({ warmup: 1 })
+        yield* Effect.exit(timeout(new Boom({})))
+        yield* Effect.exit(timeout(Effect.die("bug")))
+        const fiber = yield* fork(timeout(Effect.never))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(fiber)
+        assert.strictEqual(yield* timeout.observed, 0)
+        const hurried = Effect.never.pipe(timeout, Timeout.total("2 seconds"))
+        assert.strictEqual((yield* during("2 seconds", timed(hurried)))[0], "TimeoutExceeded:total")
+        assert.strictEqual(yield* timeout.observed, 1)
+        assert.closeTo(yield* limitOf(timeout), 3000, 60)
+      }))
+
+    it.effect("an inner timeout that is earlier is a failure like any other", () =>
+      Effect.gen(function*() {
+        const timeout = make({ warmup: 1 })
+        const inner = Effect.never.pipe(Timeout.attempt("10 millis"), timeout)
+        yield* during("1 second", Effect.exit(inner))
+        assert.strictEqual(yield* timeout.observed, 0)
+      }))
+
+    it.effect("of a stream, the time to the first element", () =>
+      Effect.gen(function*() {
+        const timeout = make({ warmup: 1 })
+        const source = Stream.concat(after("100 millis", 1), after("5 seconds", 2)).pipe(timeout.stream)
+        assert.deepStrictEqual(yield* during("6 seconds", Stream.runCollect(source)), [1, 2])
+        assert.closeTo(yield* limitOf(timeout), 150, 3)
+        const { log, stream } = logged()
+        const hung = stream(() => Stream.never).pipe(timeout.stream)
+        assert.strictEqual((yield* during("1 second", timed(Stream.runDrain(hung))))[0], "TimeoutExceeded:attempt")
+        assert.deepStrictEqual(log, ["open1", "close1"])
+        assert.closeTo(yield* limitOf(timeout), 225, 9)
+      }))
+
+    it("explains itself", () => {
+      assert.strictEqual(
+        Policy.explain(make({ name: "search" })),
+        "timeout adaptive \"search\" (quantile: 0.99, factor: 1.5, min: 10ms, max: 10s, warmup: 5, window: 5m)"
+      )
+    })
   })
 })

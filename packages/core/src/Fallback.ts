@@ -1,0 +1,500 @@
+/**
+ * Something else in the place of a call that failed: another answer ({@link to}, {@link toStream}) or the last good one
+ * ({@link stale}).
+ *
+ * A fallback changes the type of what it wraps, so it is an operator and not a `Policy`: `op(self)` for effects,
+ * `op.stream(self)` for streams. It belongs outermost, outside of what retries and rejects.
+ *
+ * **Details**
+ *
+ * Only typed failures are handled. A cause with a defect in it is not: the defect stays, for it is a bug that nobody
+ * expected. An interruption is not either: nobody waits any more. Of several failures in one cause, all must be handled ones.
+ *
+ * A stream falls back only before its first element, and what it had opened is closed before the other one is opened. After
+ * that a failure is a failure, for half of one answer and the whole of another are no answer; hence the errors stay in the
+ * type of a stream.
+ *
+ * What this adds to `Effect.catch`: streams that are not cut and pasted, telemetry, and stale values.
+ *
+ * **Example** (A cached price when the circuit is open)
+ *
+ * ```ts import.meta.vitest
+ * import { CircuitBreaker, Fallback } from "@effect-resilience/core"
+ * import { Effect } from "effect"
+ *
+ * const breaker = CircuitBreaker.makeUnsafe()
+ * const price = Effect.succeed(12).pipe(
+ *   breaker,
+ *   Fallback.to(() => Effect.succeed(10), { when: CircuitBreaker.isCircuitOpen })
+ * ) // Effect<number>: CircuitOpen has left the error channel
+ *
+ * await Effect.runPromise(price) // => 12
+ * await Effect.runPromise(Effect.andThen(breaker.isolate, price)) // => 10
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
+import * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Fault from "./Fault.ts"
+import { emit } from "./internal/emit.ts"
+import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establish.ts"
+import { integer, positiveMillis } from "./internal/options.ts"
+import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
+import { now, wallNow } from "./internal/time.ts"
+import * as kernel from "./kernel/lastGood.ts"
+import type * as Policy from "./Policy.ts"
+import * as Telemetry from "./Telemetry.ts"
+
+/**
+ * An operator that accepts the errors `EIn`, takes `Handled` from the error channel of an effect, and gives `B` in their
+ * place; what it falls back to may fail with `EOut` and need `R`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Fallback<in EIn, in out Handled, out B, out EOut = never, out R = never> {
+  <A, E extends EIn, RX>(self: Effect.Effect<A, E, RX>): Effect.Effect<A | B, Exclude<E, Handled> | EOut, RX | R>
+  /** The errors stay in the type: after the first element they are not handled. */
+  readonly stream: <A, E extends EIn, RX>(self: Stream.Stream<A, E, RX>) => Stream.Stream<A | B, E | EOut, RX | R>
+  readonly info: Policy.PolicyInfo
+}
+
+/**
+ * The stream face of a {@link Fallback} alone.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type StreamFallback<EIn, B, EOut = never, R = never> = Pick<
+  Fallback<EIn, never, B, EOut, R>,
+  "stream" | "info"
+>
+
+/**
+ * Which failures are handled; all typed ones, if neither is given.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<in E = unknown> {
+  /** For telemetry and {@link Policy.explain}. */
+  readonly name?: string | undefined
+  /** Only errors with one of these tags. They leave the error channel. */
+  readonly tags?: ReadonlyArray<string> | undefined
+  /** Only errors of which this is true. If it is a type guard, they leave the error channel. */
+  readonly when?: Predicate.Predicate<E> | undefined
+}
+
+type Tagged<Tag extends string> = { readonly _tag: Tag }
+
+interface Settings {
+  readonly name: string | undefined
+  readonly handles: (error: unknown) => boolean
+}
+
+const settingsOf = ({ name, tags, when }: Options<never> = {}): Settings => ({
+  name,
+  handles: (error) =>
+    (tags === undefined || tags.some((tag) => Predicate.isTagged(error, tag))) &&
+    (when === undefined || when(error as never))
+})
+
+const infoOf = (kind: string, { name, tags, when }: Options<never> = {}): Policy.PolicyInfo => ({
+  kind,
+  name,
+  settings: { tags, when: when === undefined ? undefined : "custom" },
+  children: []
+})
+
+/** Gives what to fall back to, or fails with what is left of the cause once the errors are gone that the type says are gone. */
+const handler = <A>(settings: Settings, f: (error: any) => A) => (cause: Cause.Cause<unknown>) =>
+  Effect.withFiber((fiber): Effect.Effect<A, unknown> => {
+    const failures = cause.reasons.filter(Cause.isFailReason)
+    const handled = new Set<Cause.Reason<unknown>>(failures.filter(({ error }) => settings.handles(error)))
+    if (handled.size === 0) return Effect.failCause(cause)
+    if (handled.size < failures.length || Cause.hasDies(cause)) {
+      return Effect.failCause(Cause.fromReasons(cause.reasons.filter((reason) => !handled.has(reason))))
+    }
+    const listener = fiber.getRef(Telemetry.CurrentListener)
+    if (listener !== undefined) {
+      emit(listener, {
+        _tag: "FallbackUsed",
+        policy: "fallback",
+        name: settings.name,
+        fault: Fault.ofCause(cause, wallNow(fiber)),
+        cause
+      })
+    }
+    return Effect.succeed(f(failures[0]!.error))
+  })
+
+/** Until the first element has come out, `instead` may put another stream in the place of one that failed. */
+const recoverStream = (
+  self: AnyStream,
+  instead: (cause: Cause.Cause<unknown>) => Effect.Effect<AnyStream, unknown>
+): AnyStream =>
+  fromPull((streamScope) =>
+    Effect.sync(() => {
+      const scope = Scope.forkUnsafe(streamScope)
+      let pull: AnyPull | undefined
+      const use = (opened: AnyPull): AnyPull => {
+        pull = opened
+        return opened
+      }
+      const first = Effect.flatMap(open(self, scope), (opened) =>
+        Pull.matchEffect(opened, {
+          onSuccess: (chunk) => {
+            pull = opened
+            return Effect.succeed(chunk)
+          },
+          onDone: () => Cause.done(),
+          onFailure: (cause): AnyPull =>
+            Effect.flatMap(instead(cause), (other) =>
+              Effect.andThen(Scope.close(scope, Exit.failCause(cause)), Effect.flatMap(open(other, streamScope), use)))
+        }))
+      return Effect.suspend(() =>
+        pull ?? first
+      )
+    })
+  )
+
+/**
+ * Falls back to what `f` makes of the error. Without options, every typed error is handled; the errors that are handled
+ * leave the error channel of an effect. A stream that falls back has the one element that `f` gives; {@link toStream} gives
+ * a stream.
+ *
+ * **Example** (By tag, by predicate)
+ *
+ * ```ts import.meta.vitest
+ * import { Fallback } from "@effect-resilience/core"
+ * import { Data, Effect } from "effect"
+ *
+ * class Missing extends Data.TaggedError("Missing")<{ readonly id: number }> {}
+ * class Down extends Data.TaggedError("Down")<{}> {}
+ * const find = (id: number): Effect.Effect<string, Missing | Down> => new Missing({ id })
+ *
+ * const byTag = find(1).pipe(Fallback.to(() => Effect.succeed("nobody"), { tags: ["Missing", "Down"] }))
+ * await Effect.runPromise(byTag) // => "nobody"
+ *
+ * const isMissing = (error: unknown): error is Missing => error instanceof Missing
+ * const byGuard = find(2).pipe(Fallback.to((error) => Effect.succeed(`user ${error.id}`), { when: isMissing }))
+ * await Effect.runPromise(byGuard) // => "user 2"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const to: {
+  <const Tag extends string, B, E2 = never, R = never>(
+    f: (error: Tagged<Tag>) => Effect.Effect<B, E2, R>,
+    options: { readonly name?: string | undefined; readonly tags: ReadonlyArray<Tag> }
+  ): Fallback<unknown, Tagged<Tag>, B, E2, R>
+  <E, B, E2 = never, R = never>(
+    f: (error: E) => Effect.Effect<B, E2, R>,
+    options: { readonly name?: string | undefined; readonly when: Predicate.Refinement<unknown, E> }
+  ): Fallback<unknown, E, B, E2, R>
+  <E, B, E2 = never, R = never>(
+    f: (error: E) => Effect.Effect<B, E2, R>,
+    options: { readonly name?: string | undefined; readonly when: Predicate.Predicate<E> }
+  ): Fallback<E, never, B, E2, R>
+  <B, E = unknown, E2 = never, R = never>(
+    f: (error: E) => Effect.Effect<B, E2, R>,
+    options?: { readonly name?: string | undefined }
+  ): Fallback<E, unknown, B, E2, R>
+} = (f: (error: any) => AnyEffect, options?: Options<any>) => {
+  const recover = handler(settingsOf(options), f)
+  const effect = (cause: Cause.Cause<unknown>): AnyEffect => Effect.flatten(recover(cause))
+  const stream = (cause: Cause.Cause<unknown>) => Effect.map(recover(cause), Stream.fromEffect)
+  return Object.assign((self: AnyEffect): AnyEffect => Effect.catchCause(self, effect), {
+    stream: (self: AnyStream) => recoverStream(self, stream),
+    info: infoOf("fallback", options)
+  })
+}
+
+/**
+ * As {@link to}, for streams: falls back to the stream that `f` makes of the error, before the first element.
+ *
+ * **Example** (Another region)
+ *
+ * ```ts import.meta.vitest
+ * import { Fallback } from "@effect-resilience/core"
+ * import { Effect, Stream } from "effect"
+ *
+ * const other = Fallback.toStream((_: string) => Stream.make("from", "elsewhere"))
+ *
+ * await Effect.runPromise(Stream.runCollect(Stream.fail("down").pipe(other.stream))) // => ["from", "elsewhere"]
+ *
+ * const late = Stream.concat(Stream.make("half"), Stream.fail("reset")).pipe(other.stream)
+ * await Effect.runPromise(Effect.flip(Stream.runCollect(late))) // => "reset"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const toStream = <B, E = unknown, E2 = never, R = never>(
+  f: (error: E) => Stream.Stream<B, E2, R>,
+  options?: Options<E>
+): StreamFallback<E, B, E2, R> => {
+  const recover = handler(settingsOf(options), f)
+  return {
+    stream: (self: AnyStream) => recoverStream(self, recover),
+    info: infoOf("fallback stream", options)
+  }
+}
+
+/**
+ * A value that is served in the place of a failure.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StaleValue<out A> {
+  readonly value: A
+  /** How old it may be: the time since it was asked for. */
+  readonly age: Duration.Duration
+  /** What is wrong now. */
+  readonly cause: Cause.Cause<unknown>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface StaleOptions<in A, out B = A> {
+  /** For telemetry and {@link Policy.explain}. */
+  readonly name?: string | undefined
+  /** The age up to which a value is served. */
+  readonly ttl: Duration.Input
+  /**
+   * How many keys are remembered, effects and streams apart; the one whose value was replaced longest ago goes first.
+   *
+   * @default 1000
+   */
+  readonly capacity?: number | undefined
+  /**
+   * The longest stream that is remembered, in elements.
+   *
+   * @default 256
+   */
+  readonly elements?: number | undefined
+  /**
+   * Makes of a stale value what the caller gets, for example one that says how old it is. For a stream, of every element.
+   *
+   * @default the value as it was
+   */
+  readonly as?: ((stale: StaleValue<A>) => B) | undefined
+  /**
+   * In the place of the default classification.
+   *
+   * @default Fault.of
+   */
+  readonly classify?: Fault.Classify<any> | undefined
+}
+
+/**
+ * {@link stale} for one key.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StaleOperator<in out A, out B = A> {
+  <E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A | B, E, R>
+  readonly stream: <E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A | B, E, R>
+  readonly info: Policy.PolicyInfo
+}
+
+/**
+ * Remembers good values. As an operator it remembers one; {@link for} gives the operator of a key.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Stale<in out A, out B = A, in K = string> extends StaleOperator<A, B> {
+  readonly for: (key: K) => StaleOperator<A, B>
+  /** Forgets what a key had, for example because it was changed here. */
+  readonly invalidate: (key: K) => Effect.Effect<void>
+  /** The number of keys about which something is remembered. */
+  readonly size: Effect.Effect<number>
+}
+
+class Memory {
+  readonly info: Policy.PolicyInfo
+  readonly elements: number
+  readonly values: kernel.LastGood<unknown, unknown>
+  readonly streams: kernel.LastGood<unknown, ReadonlyArray<unknown>>
+  private readonly name: string | undefined
+  private readonly as: (stale: StaleValue<any>) => unknown
+  private readonly classify: Fault.Classify<any>
+
+  constructor(options: StaleOptions<any, unknown>) {
+    const where = "Fallback.stale"
+    const ttl = positiveMillis(where, "ttl", options.ttl, { infinite: true })
+    const capacity = integer(where, "capacity", options.capacity ?? 1000, 1)
+    this.elements = integer(where, "elements", options.elements ?? 256, 1)
+    this.values = new kernel.LastGood(ttl, capacity)
+    this.streams = new kernel.LastGood(ttl, capacity)
+    this.name = options.name
+    this.as = options.as ?? ((stale) => stale.value)
+    this.classify = options.classify ?? Fault.of
+    this.info = {
+      kind: "fallback stale",
+      name: options.name,
+      settings: { ttl: Duration.fromInputUnsafe(options.ttl), capacity },
+      children: []
+    }
+  }
+
+  /**
+   * What to give in the place of a failure of a call that began at `since`. A permanent failure is an answer: there is no
+   * such value any more, and it must not come back with the next failure that passes.
+   */
+  recall<A>(
+    fiber: AnyFiber,
+    store: kernel.LastGood<unknown, A>,
+    key: unknown,
+    since: number,
+    cause: Cause.Cause<unknown>
+  ): { readonly value: A; readonly show: (value: unknown) => unknown } | undefined {
+    const fault = this.classify(Exit.failCause(cause), wallNow(fiber))
+    switch (fault?._tag) {
+      case "Permanent":
+        store.forget(key, since)
+        return undefined
+      case "Transient":
+      case "Throttled":
+      case "Rejected": {
+        const found = store.find(key, now(fiber))
+        if (found === undefined) return undefined
+        const age = Duration.millis(found.age)
+        const listener = fiber.getRef(Telemetry.CurrentListener)
+        if (listener !== undefined) {
+          emit(listener, { _tag: "StaleServed", policy: "fallback", name: this.name, fault, cause, age })
+        }
+        return { value: found.value, show: (value) => this.as({ value, age, cause }) }
+      }
+      default:
+        return undefined
+    }
+  }
+}
+
+class StaleEffect extends Primitive {
+  private readonly self: AnyEffect
+  private readonly memory: Memory
+  private readonly key: unknown
+
+  constructor(self: AnyEffect, memory: Memory, key: unknown) {
+    super()
+    this.self = self
+    this.memory = memory
+    this.key = key
+  }
+
+  run(fiber: AnyFiber): AnyEffect {
+    const { key, memory } = this
+    const since = now(fiber)
+    return Effect.matchCauseEffect(this.self, {
+      onSuccess: (value) => {
+        memory.values.keep(key, value, since)
+        return Effect.succeed(value)
+      },
+      onFailure: (cause) => {
+        const found = memory.recall(fiber, memory.values, key, since, cause)
+        return found === undefined ? Effect.failCause(cause) : Effect.succeed(found.show(found.value))
+      }
+    })
+  }
+}
+
+const staleStream = (self: AnyStream, memory: Memory, key: unknown): AnyStream =>
+  fromPull((scope) =>
+    Effect.withFiber((fiber) => {
+      const since = now(fiber)
+      let seen: Array<unknown> | undefined = []
+      const watched = Stream.transformPull(self, (pull) =>
+        Effect.succeed(Effect.onExitPrimitive(pull, (exit) => {
+          if (seen === undefined) return undefined
+          if (Exit.isSuccess(exit)) {
+            seen = seen.length + exit.value.length <= memory.elements ? seen.concat(exit.value) : undefined
+          } else if (Pull.isDoneCause(exit.cause)) {
+            memory.streams.keep(key, seen, since)
+          }
+          return undefined
+        })))
+      return open(
+        recoverStream(watched, (cause) =>
+          Effect.withFiber((fiber) => {
+            const found = memory.recall(fiber, memory.streams, key, since, cause)
+            return found === undefined
+              ? Effect.failCause(cause)
+              : Effect.succeed(Stream.fromIterable(found.value.map(found.show)))
+          })),
+        scope
+      )
+    })
+  )
+
+const operator = <A, B>(memory: Memory, key: unknown): StaleOperator<A, B> =>
+  Object.assign((self: AnyEffect): AnyEffect => new StaleEffect(self, memory, key), {
+    stream: (self: AnyStream) => staleStream(self, memory, key),
+    info: memory.info
+  })
+
+/** The key of an operator that was not asked for one, which no key of a user is equal to. */
+const only = Symbol("effect-resilience/only")
+
+/**
+ * Stale-while-error: remembers the last good value, per key, and serves it when the call fails in a way that may pass:
+ * transient, throttled, or rejected by a policy. A permanent failure is an answer, and forgets the value; defects and
+ * interruptions go through (RFC 5861 section 4 is the same idea for HTTP).
+ *
+ * It never spares a call: whoever wants that wants a cache. It is a value with a memory: make it once and share it. A key
+ * must name whose data it is, or one user is served what another one saw.
+ *
+ * A value is as old as the question: an answer to a question that was asked earlier does not replace one that was asked
+ * later. A stream is remembered when it has ended well and was not too long, and served when the next one fails before its
+ * first element.
+ *
+ * **Example** (The user as he was)
+ *
+ * ```ts import.meta.vitest
+ * import { Fallback } from "@effect-resilience/core"
+ * import { Effect } from "effect"
+ *
+ * interface User {
+ *   readonly name: string
+ *   readonly stale?: boolean
+ * }
+ * const stale = Fallback.stale({
+ *   ttl: "5 minutes",
+ *   as: ({ value }: Fallback.StaleValue<User>): User => ({ ...value, stale: true })
+ * })
+ * const user = (id: string, call: Effect.Effect<User, string>) => call.pipe(stale.for(id))
+ *
+ * await Effect.runPromise(user("1", Effect.succeed({ name: "Ada" }))) // => { name: "Ada" }
+ * await Effect.runPromise(user("1", Effect.fail("down"))) // => { name: "Ada", stale: true }
+ * await Effect.runPromise(Effect.flip(user("2", Effect.fail("down")))) // => "down"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const stale = <A, B = A, K = string>(options: StaleOptions<A, B>): Stale<A, B, K> => {
+  const memory = new Memory(options)
+  return Object.assign(operator<A, B>(memory, only), {
+    for: (key: K) => operator<A, B>(memory, key),
+    invalidate: (key: K) =>
+      Effect.sync(() => {
+        memory.values.delete(key)
+        memory.streams.delete(key)
+      }),
+    size: Effect.sync(() => memory.values.size + memory.streams.size)
+  })
+}

@@ -1,0 +1,17 @@
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type { AnyFiber } from "./primitive.ts"
+
+export const diesOf = (exit: Exit.Exit<unknown, unknown>): Cause.Cause<never> | undefined =>
+  Exit.isFailure(exit) && Cause.hasDies(exit.cause)
+    ? Cause.fromReasons(exit.cause.reasons.filter(Cause.isDieReason))
+    : undefined
+
+/** The caller is being interrupted, and the call with it: wait for the call's clean-up and keep its defects. */
+export const awaitAndKeepDefects = (child: AnyFiber): Effect.Effect<void> =>
+  Effect.flatMap(Fiber.await(child), (exit) => {
+    const cause = diesOf(exit)
+    return cause === undefined ? Effect.void : Effect.failCause(cause)
+  })
