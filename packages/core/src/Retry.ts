@@ -13,13 +13,16 @@
  * A stream is retried only while nothing has been emitted (`commit` narrows which elements count); what was started is
  * closed before the wait. {@link resume} continues a stream that has emitted.
  *
+ * A `RetryBudget` bounds what all calls together spend on retries: each is paid for before its wait, and refunded if the wait
+ * is interrupted.
+ *
  * **Gotchas**
  *
  * A `schedule` that never ends, without `times`, retries until the deadline, or forever. Only a cause with a typed failure
  * is retried, whatever `classify` says.
  *
- * What this adds to `Effect.retry`: classification, `Retry-After`, the deadline, telemetry, streams; and no schedule is
- * built before the first failure.
+ * What this adds to `Effect.retry`: classification, `Retry-After`, the deadline, telemetry, budgets, streams; and no schedule
+ * is built before the first failure.
  *
  * **Example** (Exponential backoff, three retries)
  *
@@ -42,6 +45,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
@@ -51,6 +55,7 @@ import type * as Stream from "effect/Stream"
 import * as Backoff from "./Backoff.ts"
 import * as Deadline from "./Deadline.ts"
 import * as Fault from "./Fault.ts"
+import { sharedOf } from "./internal/budget.ts"
 import { emit } from "./internal/emit.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establish.ts"
 import { integer, invalid, positiveMillis } from "./internal/options.ts"
@@ -58,7 +63,9 @@ import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
 import { now, wallNow } from "./internal/time.ts"
 import * as kernel from "./kernel/retry.ts"
+import type { Budget, Grant } from "./kernel/retryBudget.ts"
 import type * as Policy from "./Policy.ts"
+import type { RetryBudget } from "./RetryBudget.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 /**
@@ -96,6 +103,12 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
    * @default false
    */
   readonly rejected?: boolean | undefined
+  /**
+   * What all calls to the callee may spend on retries; share one between them.
+   *
+   * @default no bound but that of each call
+   */
+  readonly budget?: RetryBudget | undefined
   readonly retryAfter?: {
     /**
      * The longest pause that the callee may ask for.
@@ -125,6 +138,8 @@ interface Settings {
   readonly retries: (fault: Fault.Fault, error: unknown) => boolean
   readonly classify: Fault.Classify<never>
   readonly hints: kernel.Hints
+  readonly budget: Budget | undefined
+  readonly budgetName: string | undefined
   readonly commit: Predicate.Predicate<unknown>
 }
 
@@ -138,10 +153,37 @@ class Run {
   private step: Step | undefined = undefined
   private metadata: Schedule.Metadata | undefined = undefined
   private startedAt = 0
+  /** what the attempt under way, or the one waited for, was paid with */
+  private grant: Grant | undefined = undefined
+  private begun = false
+  private waiting = false
 
   constructor(settings: Settings, listener: Telemetry.Listener | undefined) {
     this.settings = settings
     this.listener = listener
+  }
+
+  /** The budget hears of the call. Once is enough, for a stream that is started again as well. */
+  begin(fiber: AnyFiber): void {
+    const { budget } = this.settings
+    if (budget === undefined || this.begun) return
+    this.begun = true
+    budget.begin(budget.timed ? now(fiber) : 0)
+  }
+
+  /** The call is over, whatever it was doing. */
+  finish(fiber: AnyFiber): void {
+    const { budget } = this.settings
+    if (budget === undefined || !this.begun) return
+    if (this.grant !== undefined) {
+      if (this.waiting) budget.refund(this.grant, now(fiber))
+      else budget.release()
+    }
+    if (!this.waiting) budget.end()
+  }
+
+  succeeded(): void {
+    this.settings.budget?.succeed()
   }
 
   /** Tells of the attempt while it runs, and lets it see what the schedule said. */
@@ -188,6 +230,7 @@ class Run {
       const { classify, retries, times } = this.settings
       const wall = wallNow(fiber)
       const fault = classify(Exit.failCause(cause as Cause.Cause<never>), wall)
+      const counts = this.failed(fault)
       const failure = cause.reasons.find(Cause.isFailReason)
       if (fault === undefined || failure === undefined || !retries(fault, failure.error)) {
         return this.stop(cause, fault, "not-retryable")
@@ -203,14 +246,47 @@ class Run {
               deadline: fiber.getRef(Deadline.Deadline),
               random: fiber.getRef(Random.Random).nextDoubleUnsafe()
             }, this.settings.hints)
-            return typeof delay === "string"
-              ? this.stop(cause, fault, delay)
-              : this.sleep(cause, fault, failure.error, output, delay, wall)
+            if (typeof delay === "string") return this.stop(cause, fault, delay)
+            if (!this.pay(fiber, counts)) return this.stop(cause, fault, "budget")
+            return this.sleep(cause, fault, failure.error, output, delay, wall)
           },
           onFailure: (broken) => Effect.failCause(broken),
           onDone: () => this.stop(cause, fault, "exhausted")
         }))
     })
+  }
+
+  /** The budget hears of a failed attempt; tells whether it speaks against the callee. */
+  private failed(fault: Fault.Fault | undefined): boolean {
+    const { budget } = this.settings
+    const counts = fault?._tag === "Transient" || fault?._tag === "Throttled"
+    if (budget === undefined) return counts
+    if (this.grant !== undefined) budget.release()
+    this.grant = undefined
+    if (counts) budget.fail()
+    return counts
+  }
+
+  /** Before the wait, not after it: of many callers that wait for the last token, one would do so for something. */
+  private pay(fiber: AnyFiber, counts: boolean): boolean {
+    const { budget, budgetName, name } = this.settings
+    if (budget === undefined) return true
+    this.grant = budget.grant(now(fiber), counts)
+    if (this.grant !== undefined) {
+      budget.wait()
+      this.waiting = true
+      return true
+    }
+    if (this.listener !== undefined) {
+      emit(this.listener, {
+        _tag: "BudgetExhausted",
+        policy: "retry",
+        name,
+        budget: budgetName,
+        attempt: this.attempt
+      })
+    }
+    return false
   }
 
   /** The schedule is not even started before the first failure. */
@@ -273,7 +349,12 @@ class Run {
       elapsed: wall - start,
       elapsedSincePrevious: wall - (this.metadata?.now ?? wall)
     }
-    return millis <= 0 ? Effect.void : Effect.sleep(delay)
+    const wait = millis <= 0 ? Effect.void : Effect.sleep(delay)
+    const { budget } = this.settings
+    return budget === undefined ? wait : Effect.map(wait, () => {
+      budget.goOn()
+      this.waiting = false
+    })
   }
 }
 
@@ -284,6 +365,20 @@ const hintOf = (fault: Fault.Fault): number | undefined => {
 
 const attemptAndRetry = (run: Run, self: AnyEffect): AnyEffect =>
   Effect.catchCause(run.observe(self), (cause) => Effect.andThen(run.next(cause), () => attemptAndRetry(run, self)))
+
+/** The frame that settles with the budget is on the stack before anything is drawn from it. */
+const withinBudget = (run: Run, self: AnyEffect): AnyEffect =>
+  Effect.onExitPrimitive(
+    Effect.withFiber((fiber) => {
+      run.begin(fiber)
+      return attemptAndRetry(run, self)
+    }),
+    (exit) => {
+      if (Exit.isSuccess(exit)) run.succeeded()
+      run.finish(Fiber.getCurrent()!)
+      return undefined
+    }
+  )
 
 /** A success costs one frame: the run is made when something has failed, unless somebody listens. */
 class RetryEffect extends Primitive {
@@ -303,6 +398,7 @@ class RetryEffect extends Primitive {
 
   run(fiber: AnyFiber): AnyEffect {
     const listener = fiber.getRef(Telemetry.CurrentListener)
+    if (this.settings.budget !== undefined) return withinBudget(new Run(this.settings, listener), this.self)
     return listener === undefined ? this.unobserved : attemptAndRetry(new Run(this.settings, listener), this.self)
   }
 }
@@ -322,6 +418,7 @@ const retryStream = (self: AnyStream, settings: Settings, from: Continue | undef
       let telling = false
 
       const start = Effect.withFiber((fiber) => {
+        run.begin(fiber)
         run.started(fiber)
         telling = true
         return Effect.flatMap(open(source, scope), (opened) => {
@@ -338,6 +435,7 @@ const retryStream = (self: AnyStream, settings: Settings, from: Continue | undef
         const failed = Exit.isFailure(exit) && !Pull.isDoneCause(exit.cause)
         if (telling && (committed || Exit.isFailure(exit))) {
           telling = false
+          if (!failed) run.succeeded()
           return Effect.withFiber((fiber) => {
             run.ended(fiber, failed ? exit : Exit.void)
             return failed ? Scope.close(scope, exit) : Effect.void
@@ -357,9 +455,21 @@ const retryStream = (self: AnyStream, settings: Settings, from: Continue | undef
       const next: AnyPull = Effect.catchCause(attempt, (cause) =>
         Pull.isDoneCause(cause) || (committed && from === undefined) ? Effect.failCause(cause) : again(cause))
 
-      return Effect.succeed(Effect.suspend(() =>
+      const all: AnyPull = Effect.suspend(() =>
         committed && from === undefined ? pull! : next
-      ))
+      )
+      return settings.budget === undefined
+        ? Effect.succeed(all)
+        : Effect.as(
+          Scope.addFinalizer(
+            streamScope,
+            Effect.withFiber((fiber) => {
+              run.finish(fiber)
+              return Effect.void
+            })
+          ),
+          all
+        )
     })
   )
 
@@ -371,6 +481,7 @@ const settingsOf = (options: Options<never, unknown, unknown>): Settings => {
     throw invalid(where, "retryAfter.beyondCap", beyondCap, "\"fail\" or \"clip\"")
   }
   const rejected = options.rejected ?? false
+  const budget = options.budget === undefined ? undefined : sharedOf(options.budget)
   return {
     name: options.name,
     schedule: (schedule ?? Backoff.exponential({ base: "200 millis" })) as Settings["schedule"],
@@ -384,6 +495,8 @@ const settingsOf = (options: Options<never, unknown, unknown>): Settings => {
       cap: positiveMillis(where, "retryAfter.cap", retryAfter?.cap ?? "1 minute", { infinite: true }),
       beyondCap
     },
+    budget: budget?.kernel,
+    budgetName: budget?.name,
     commit: options.commit ?? (() => true)
   }
 }
@@ -396,6 +509,7 @@ const infoOf = (options: Options<never, unknown, unknown>, settings: Settings): 
     schedule: options.schedule === undefined ? "exponential from 200ms" : "custom",
     tags: options.tags,
     rejected: options.rejected,
+    budget: options.budget === undefined ? undefined : options.budget.name ?? "unnamed",
     retryAfter: Duration.millis(settings.hints.cap)
   },
   children: []

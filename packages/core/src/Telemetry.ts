@@ -88,12 +88,12 @@ export interface RetryScheduled extends Source<"retry"> {
 
 /**
  * Why a failed attempt is not followed by another one: the fault is not one to retry, the schedule or `times` is used up,
- * the callee asked for a longer pause than `retryAfter.cap`, or the wait would end after the deadline.
+ * the callee asked for a longer pause than `retryAfter.cap`, the wait would end after the deadline, or the budget is used up.
  *
  * @category models
  * @since 0.1.0
  */
-export type StopReason = "not-retryable" | "exhausted" | "retry-after-beyond-cap" | "deadline"
+export type StopReason = "not-retryable" | "exhausted" | "retry-after-beyond-cap" | "deadline" | "budget"
 
 /**
  * A failed attempt was the last one.
@@ -123,13 +123,13 @@ export interface TimedOut extends Source<"timeout"> {
 }
 
 /**
- * The clean-up of a call that timed out has died. The caller gets the timeout; this is the only place where the defect
- * shows.
+ * The clean-up of a call that timed out, or that lost to another attempt, has died. The caller gets the timeout, or the
+ * winner's result; this is the only place where the defect shows.
  *
  * @category models
  * @since 0.1.0
  */
-export interface CleanupDied extends Source<"timeout"> {
+export interface CleanupDied extends Source<"timeout" | "hedge"> {
   readonly _tag: "CleanupDied"
   readonly cause: Cause.Cause<never>
 }
@@ -264,6 +264,51 @@ export interface Coalesced extends Source<"coalesce"> {
 }
 
 /**
+ * There is no further attempt because the budget that many calls share is used up.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BudgetExhausted extends Source<"retry" | "hedge"> {
+  readonly _tag: "BudgetExhausted"
+  /** The name of the budget. */
+  readonly budget: string | undefined
+  /** The last attempt that there is. */
+  readonly attempt: number
+}
+
+/**
+ * A hedge begins another attempt beside those under way. `attempt` is 2 for the first of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HedgeStarted extends Source<"hedge"> {
+  readonly _tag: "HedgeStarted"
+  readonly attempt: number
+  /** Whether it was time for it, or an attempt had failed. */
+  readonly because: "delay" | "failure"
+  /** Since the call began. */
+  readonly elapsed: Duration.Duration
+}
+
+/**
+ * A call for which there was more than one attempt has its result.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HedgeSettled extends Source<"hedge"> {
+  readonly _tag: "HedgeSettled"
+  /** How many attempts were begun. */
+  readonly attempts: number
+  /** The attempt that succeeded, `undefined` if none has. */
+  readonly winner: number | undefined
+  /** Of the call. */
+  readonly duration: Duration.Duration
+}
+
+/**
  * Everything that policies tell.
  *
  * @category models
@@ -286,6 +331,9 @@ export type Event =
   | FallbackUsed
   | StaleServed
   | Coalesced
+  | BudgetExhausted
+  | HedgeStarted
+  | HedgeSettled
 
 /**
  * Receives events, synchronously and in order. It must be quick and must not throw: what it throws is dropped, so that

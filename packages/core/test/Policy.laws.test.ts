@@ -12,9 +12,11 @@ import { TestClock } from "effect/testing"
 import * as Backoff from "../src/Backoff.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Deadline from "../src/Deadline.ts"
+import * as Hedge from "../src/Hedge.ts"
 import * as Keyed from "../src/Keyed.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
+import * as RetryBudget from "../src/RetryBudget.ts"
 import * as Timeout from "../src/Timeout.ts"
 import { Bad, Boom, Busy, logged, now, outcome, recorder } from "./support/harness.ts"
 
@@ -31,6 +33,8 @@ const Kind = Schema.Literals([
   "rate",
   "slow",
   "keyed",
+  "hedge",
+  "budgeted",
   "identity",
   "own"
 ])
@@ -81,6 +85,15 @@ const policyOf = (kind: typeof Kind.Type): Policy.Policy<unknown, unknown> => {
       })
     case "keyed":
       return Keyed.makeUnsafe({ lookup: () => policyOf("consecutive"), idle: "200 millis" }).for("key")
+    case "hedge":
+      return Hedge.makeUnsafe({ delay: "60 millis", max: 2 })
+    case "budgeted": {
+      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ min: 1 }) })
+      return Policy.compose(
+        Retry.make({ schedule: Schedule.spaced("25 millis"), times: 2, budget }),
+        Hedge.makeUnsafe({ delay: "45 millis", budget })
+      )
+    }
     case "identity":
       return Policy.identity
     case "own":
@@ -180,8 +193,13 @@ const workload = (
     // a clock of its own: every workload begins at time 0
   }).pipe(Effect.provide(TestClock.layer()))
 
+/** One of each that multiplies calls at the same time: ten of them in each other are three to the power of ten calls. */
 const stackOf = (kinds: ReadonlyArray<typeof Kind.Type>): Policy.Policy<unknown, unknown> =>
-  Policy.compose(...kinds.map(policyOf))
+  Policy.compose(
+    ...kinds
+      .filter((kind, i) => (kind !== "hedge" && kind !== "budgeted") || kinds.indexOf(kind) === i)
+      .map(policyOf)
+  )
 
 const leaveAfter = Schema.Literals([0, 1, 30, 120])
 const face = Schema.Literals(["effect", "stream"])
@@ -298,11 +316,13 @@ describe("laws", () => {
       yield* Effect.sleep("5 millis")
       const slow = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.slowRate({ after: "1 minute", calls: 5 }) })
       const keyed = Keyed.makeUnsafe({ lookup: () => slow })
+      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight() })
       const stack = Policy.compose(
         Timeout.total("1 hour"),
-        Retry.make(),
+        Retry.make({ budget }),
         keyed.for("key"),
         breaker,
+        Hedge.makeUnsafe({ delay: 0, budget }),
         Timeout.attempt("1 minute")
       )
       const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
@@ -321,5 +341,6 @@ describe("laws", () => {
       assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", probing: 0 })
       assert.deepInclude(yield* slow.state, { _tag: "Closed", overdue: 0 })
       assert.deepStrictEqual((yield* keyed.entries).map(({ inUse }) => inUse), [0])
+      assert.deepInclude(yield* budget.state, { calls: 0, held: 0 })
     }))
 })

@@ -31,31 +31,39 @@ interface Established {
  * element (or the end, if the stream is empty), in a scope per attempt that is closed when the attempt loses.
  */
 export const establish = (effectFace: (self: AnyEffect) => AnyEffect, self: AnyStream): AnyStream =>
+  establishOneOf(([attempt]) => effectFace(attempt!), [self])
+
+/** The same for an effect face that chooses between several. */
+export const establishOneOf = (
+  effectFace: (all: ReadonlyArray<AnyEffect>) => AnyEffect,
+  streams: ReadonlyArray<AnyStream>
+): AnyStream =>
   fromPull((streamScope) =>
     Effect.sync(() => {
       let winner: AnyPull | undefined
       let decided = false
       const established = new Set<Established>()
 
-      const attempt = Effect.suspend(() => {
-        const scope = Scope.forkUnsafe(streamScope)
-        const settle = (first: Established["first"]) => (pull: AnyPull): Established => ({ scope, pull, first })
-        return Effect.onExit(
-          Effect.flatMap(open(self, scope), (pull) =>
-            Pull.matchEffect(pull, {
-              onSuccess: (chunk) => Effect.succeed(settle(Exit.succeed(chunk))(pull)),
-              onDone: () => Effect.succeed(settle(Exit.fail(Cause.Done()))(pull)),
-              onFailure: (cause) => Effect.failCause(cause)
-            })),
-          (exit) => {
-            if (decided || Exit.isFailure(exit)) return Scope.close(scope, exit)
-            established.add(exit.value)
-            return Effect.void
-          }
-        )
-      })
+      const attempt = (self: AnyStream) =>
+        Effect.suspend(() => {
+          const scope = Scope.forkUnsafe(streamScope)
+          const settle = (first: Established["first"]) => (pull: AnyPull): Established => ({ scope, pull, first })
+          return Effect.onExit(
+            Effect.flatMap(open(self, scope), (pull) =>
+              Pull.matchEffect(pull, {
+                onSuccess: (chunk) => Effect.succeed(settle(Exit.succeed(chunk))(pull)),
+                onDone: () => Effect.succeed(settle(Exit.fail(Cause.Done()))(pull)),
+                onFailure: (cause) => Effect.failCause(cause)
+              })),
+            (exit) => {
+              if (decided || Exit.isFailure(exit)) return Scope.close(scope, exit)
+              established.add(exit.value)
+              return Effect.void
+            }
+          )
+        })
 
-      const first = Effect.onExit(effectFace(attempt) as Effect.Effect<Established, any, any>, (exit) => {
+      const first = Effect.onExit(effectFace(streams.map(attempt)) as Effect.Effect<Established, any, any>, (exit) => {
         decided = true
         if (Exit.isSuccess(exit)) established.delete(exit.value)
         const losers = Array.from(established)

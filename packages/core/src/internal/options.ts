@@ -20,6 +20,13 @@ export const positiveMillis = (
   throw invalid(where, option, shown, infinite ? "a duration > 0" : "a finite duration > 0")
 }
 
+/** A duration option in milliseconds: zero or longer, `Infinity` included. */
+export const duration = (where: string, option: string, value: Duration.Input): number => {
+  const millis = Option.match(Duration.fromInput(value), { onNone: () => Number.NaN, onSome: Duration.toMillis })
+  if (millis >= 0) return millis
+  throw invalid(where, option, Duration.isDuration(value) ? Duration.format(value) : value, "a duration >= 0")
+}
+
 export const integer = (where: string, option: string, value: number, min: number, max = Infinity): number => {
   if (Number.isSafeInteger(value) && value >= min && value <= max) return value
   throw invalid(where, option, value, max === Infinity ? `an integer >= ${min}` : `an integer from ${min} to ${max}`)

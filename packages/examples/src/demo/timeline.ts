@@ -39,7 +39,8 @@ const stops: { readonly [Reason in Telemetry.StopReason]: string } = {
   "not-retryable": "another attempt would not help",
   exhausted: "no attempts left",
   "retry-after-beyond-cap": "that is too long to wait",
-  deadline: "there is no time left for another attempt"
+  deadline: "there is no time left for another attempt",
+  budget: "too much was spent on further attempts"
 }
 
 /** The line of an event, if it has one. */
@@ -72,6 +73,11 @@ export const lineOf = (event: Telemetry.Event): Line | undefined => {
     case "Rejected":
       return { mark: "!", attempt: undefined, policy: "breaker", text: `rejects for ${seconds(event.retryAfter)}` }
     case "CleanupDied":
-      return { mark: "!", attempt: undefined, policy: "timeout", text: "the clean-up died" }
+      return { mark: "!", attempt: undefined, policy: event.policy, text: "the clean-up died" }
+    case "HedgeStarted":
+      return { mark: "→", attempt: event.attempt, policy: "hedge", text: "asks beside the one before" }
+    case "BudgetExhausted":
+    case "HedgeSettled":
+      return undefined
   }
 }

@@ -1,0 +1,233 @@
+/**
+ * Bounds what all calls to one callee spend on further attempts, so that retries do not turn an overload into a collapse.
+ *
+ * A limit of three retries per call says nothing about a thousand calls: when a callee fails, every one of them makes four
+ * attempts, and the callee gets four times the load when it can bear the least. A budget is one value that all those calls
+ * share, given to `Retry.make` and `Hedge.make`. There are three ways to fund it:
+ *
+ * - {@link tokens}: a failure takes a token, a success brings a part of one (gRPC's retry throttling, gRFC A6). While
+ *   nothing succeeds, nothing is retried: of the three this is the one that lets an overloaded callee recover.
+ * - {@link traffic}: a share of the calls of the last while (Finagle, tower).
+ * - {@link inFlight}: a share of the calls in flight (Envoy, failsafe-go).
+ *
+ * **Details**
+ *
+ * The first attempt of a call is always free. A further one is paid for before the wait for it begins, and refunded if the
+ * wait is interrupted. When the budget is used up, the call ends with the failure that it has; the event `BudgetExhausted` tells
+ * why. Attempts that are under way are never stopped by the budget. A call that waits for its next attempt is not in
+ * flight, so that a backlog of waiting calls does not fund its own retries.
+ *
+ * Transient and throttled failures speak against the callee and take tokens; permanent ones, rejections by other policies,
+ * defects and interruptions do not.
+ *
+ * **Gotchas**
+ *
+ * Calls are counted by every policy that has the budget. In a stack with a hedge inside a retry, give it to the hedge alone
+ * or to the retry alone, or a call counts twice.
+ *
+ * **Example** (A hundred calls to a callee that is down)
+ *
+ * ```ts import.meta.vitest
+ * import { Retry, RetryBudget } from "@effect-resilience/core"
+ * import { Effect, Schedule } from "effect"
+ *
+ * const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ max: 10 }) })
+ * const retry = Retry.make({ schedule: Schedule.recurs(3), budget })
+ * let attempts = 0
+ * const call = Effect.suspend(() => Effect.fail(`down ${++attempts}`)).pipe(retry, Effect.exit)
+ *
+ * await Effect.runPromise(Effect.replicateEffect(call, 100, { discard: true }))
+ * attempts // => 103
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as internal from "./internal/budget.ts"
+import { integer, invalid, positiveMillis, ratio as share } from "./internal/options.ts"
+import * as kernel from "./kernel/retryBudget.ts"
+
+/**
+ * The brand of budgets.
+ *
+ * @category type IDs
+ * @since 0.1.0
+ */
+export const TypeId: typeof internal.TypeId = internal.TypeId
+
+/**
+ * Where the right to make further attempts comes from: {@link tokens}, {@link traffic} or {@link inFlight}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Funding = kernel.Funding
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface State {
+  /** How many further attempts would be granted now; never negative. */
+  readonly available: number
+  /** The calls in flight, without those that wait for their next attempt. */
+  readonly calls: number
+  /** The further attempts that were granted and have not ended; those waited for are among them. */
+  readonly held: number
+}
+
+/**
+ * A budget: one value, shared by the retries and hedges of all calls to one callee.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RetryBudget {
+  readonly [TypeId]: typeof TypeId
+  readonly name: string | undefined
+  /** The budget now. Looking at it ages it. */
+  readonly state: Effect.Effect<State>
+}
+
+/**
+ * Funded by success, as gRPC's retry throttling (gRFC A6). There are `max` tokens to begin with. A failure takes one, a success
+ * brings `ratio` of one, and another attempt is made only while more than half of `max` are there. A hedge after a delay,
+ * which no failure has paid for, takes one as well.
+ *
+ * When more than `ratio / (1 + ratio)` of the attempts fail for a while (9 % by default), the tokens run out.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const tokens = (
+  options: {
+    /**
+     * From 2 to 1000. One less than half of it is how many failures in a row may be followed by another attempt.
+     *
+     * @default 100
+     */
+    readonly max?: number | undefined
+    /**
+     * More than 0, at most 1; digits after the third do not count.
+     *
+     * @default 0.1
+     */
+    readonly ratio?: number | undefined
+  } = {}
+): Funding => {
+  const where = "RetryBudget.tokens"
+  const { max = 100, ratio = 0.1 } = options
+  if (!(ratio >= 0.001 && ratio <= 1)) throw invalid(where, "ratio", ratio, "a number from 0.001 to 1")
+  return { kind: "tokens", max: integer(where, "max", max, 2, 1000), ratio }
+}
+
+/**
+ * Funded by traffic, as Finagle's and tower's retry budgets: in any window of `within` there are at most `ratio` times as
+ * many further attempts as calls, and `minPerSecond` in any case.
+ *
+ * A callee that was brought down by this share of additional load is kept down by it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const traffic = (
+  options: {
+    /**
+     * More than 0, at most 1.
+     *
+     * @default 0.2
+     */
+    readonly ratio?: number | undefined
+    /** @default "10 seconds" */
+    readonly within?: Duration.Input | undefined
+    /**
+     * For callers with little traffic; 0 or more.
+     *
+     * @default 10
+     */
+    readonly minPerSecond?: number | undefined
+  } = {}
+): Funding => {
+  const where = "RetryBudget.traffic"
+  const { minPerSecond = 10, ratio = 0.2, within = "10 seconds" } = options
+  if (!(minPerSecond >= 0 && minPerSecond < Infinity)) {
+    throw invalid(where, "minPerSecond", minPerSecond, "a finite number >= 0")
+  }
+  return {
+    kind: "traffic",
+    ratio: share(where, "ratio", ratio),
+    millis: positiveMillis(where, "within", within),
+    minPerSecond
+  }
+}
+
+/**
+ * Funded by the calls in flight, as Envoy's and failsafe-go's budgets: another attempt is made while those under way or waited
+ * for are no more than `ratio` of the calls in flight, or fewer than `min`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const inFlight = (
+  options: {
+    /**
+     * More than 0, at most 1.
+     *
+     * @default 0.2
+     */
+    readonly ratio?: number | undefined
+    /**
+     * For callers with little traffic; 1 or more.
+     *
+     * @default 3
+     */
+    readonly min?: number | undefined
+  } = {}
+): Funding => {
+  const where = "RetryBudget.inFlight"
+  const { min = 3, ratio = 0.2 } = options
+  return { kind: "in-flight", ratio: share(where, "ratio", ratio), min: integer(where, "min", min, 1) }
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** For telemetry. */
+  readonly name?: string | undefined
+  /** @default tokens({ max: 100, ratio: 0.1 }) */
+  readonly funding?: Funding | undefined
+}
+
+/**
+ * Makes a budget without an effect, for module scope.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeUnsafe = (options: Options = {}): RetryBudget =>
+  new internal.Shared(options.name, kernel.make(options.funding ?? tokens()))
+
+/**
+ * Makes a budget.
+ *
+ * **Example** (What is left of it)
+ *
+ * ```ts import.meta.vitest
+ * import { RetryBudget } from "@effect-resilience/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const budget = yield* RetryBudget.make({ funding: RetryBudget.inFlight({ min: 5 }) })
+ *   return yield* budget.state
+ * })
+ *
+ * await Effect.runPromise(program) // => { available: 5, calls: 0, held: 0 }
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options = {}): Effect.Effect<RetryBudget> => Effect.sync(() => makeUnsafe(options))
