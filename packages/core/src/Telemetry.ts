@@ -309,6 +309,30 @@ export interface HedgeSettled extends Source<"hedge"> {
 }
 
 /**
+ * A bulkhead has refused a call: there was no permit, and no room in the queue or no more time to wait.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RejectedByBulkhead extends Source<"bulkhead"> {
+  readonly _tag: "Rejected"
+  readonly reason: "full" | "waited"
+  /** The time in the queue. */
+  readonly waited: Duration.Duration
+}
+
+/**
+ * A call that had to wait for a permit of a bulkhead has got it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface QueueWaited extends Source<"bulkhead"> {
+  readonly _tag: "QueueWaited"
+  readonly waited: Duration.Duration
+}
+
+/**
  * Everything that policies tell.
  *
  * @category models
@@ -334,6 +358,8 @@ export type Event =
   | BudgetExhausted
   | HedgeStarted
   | HedgeSettled
+  | RejectedByBulkhead
+  | QueueWaited
 
 /**
  * Receives events, synchronously and in order. It must be quick and must not throw: what it throws is dropped, so that

@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Backoff from "../src/Backoff.ts"
+import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Hedge from "../src/Hedge.ts"
@@ -35,6 +36,7 @@ const Kind = Schema.Literals([
   "keyed",
   "hedge",
   "budgeted",
+  "bulkhead",
   "identity",
   "own"
 ])
@@ -94,6 +96,8 @@ const policyOf = (kind: typeof Kind.Type): Policy.Policy<unknown, unknown> => {
         Hedge.makeUnsafe({ delay: "45 millis", budget })
       )
     }
+    case "bulkhead":
+      return Bulkhead.makeUnsafe({ concurrency: 2, queue: 2, maxWait: "60 millis" })
     case "identity":
       return Policy.identity
     case "own":

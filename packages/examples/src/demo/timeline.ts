@@ -71,7 +71,9 @@ export const lineOf = (event: Telemetry.Event): Line | undefined => {
     case "CircuitChanged":
       return { mark: "!", attempt: undefined, policy: "breaker", text: `${event.from} → ${event.to}` }
     case "Rejected":
-      return { mark: "!", attempt: undefined, policy: "breaker", text: `rejects for ${seconds(event.retryAfter)}` }
+      return event.policy === "circuit-breaker"
+        ? { mark: "!", attempt: undefined, policy: "breaker", text: `rejects for ${seconds(event.retryAfter)}` }
+        : undefined
     case "CleanupDied":
       return { mark: "!", attempt: undefined, policy: event.policy, text: "the clean-up died" }
     case "HedgeStarted":

@@ -1,0 +1,443 @@
+/**
+ * Lets only so many calls run at once, and so many wait, so that one slow callee cannot take everything a program has.
+ *
+ * A call that finds a permit runs. One that finds none waits, if the `queue` has room, and otherwise gets
+ * {@link BulkheadRejected} at once, without having been made.
+ *
+ * **Details**
+ *
+ * A permit that is given back goes straight to the waiter who is next; a newcomer never overtakes a waiter. First in,
+ * first out is the default. Last in, first out serves those who are still waited for when there is more than can be done:
+ * there a newcomer who finds the queue full takes the place of whoever has waited longest, and that one is rejected.
+ *
+ * A waiter that is interrupted, or has waited for `maxWait`, leaves the queue; a permit that reaches a waiter on its way out
+ * goes on to the next. A waiter also gives up when the ambient `Deadline` comes, a millisecond before it: a call that begins
+ * then cannot finish, and a total timeout would make the wait look like a callee that hangs. (Timers can be late: once in a
+ * while the total timeout is first all the same.)
+ *
+ * `resize` changes the limits while calls run. New permits go to waiters at once; where there are too many, running calls
+ * finish and waiters keep their places.
+ *
+ * A stream is one call: it holds its permit until it has ended and what it opened is closed, also when its consumer stops
+ * early or is interrupted.
+ *
+ * **Gotchas**
+ *
+ * A call that goes through the same bulkhead again on its way waits for itself. An attempt timeout outside counts the wait
+ * as the callee's time: put it inside.
+ *
+ * What this adds to `Effect`'s `Semaphore`: a bounded queue, a bounded wait, a typed rejection, last in first out, streams,
+ * telemetry.
+ *
+ * **Example** (One runs, one waits, one is rejected)
+ *
+ * ```ts import.meta.vitest
+ * import { Bulkhead } from "@effect-resilience/core"
+ * import { Effect } from "effect"
+ *
+ * const bulkhead = Bulkhead.makeUnsafe({ name: "reports", concurrency: 1, queue: 1 })
+ * const report = (n: number) => Effect.as(Effect.sleep("1 millis"), `report ${n}`)
+ * const ask = (n: number) =>
+ *   report(n).pipe(bulkhead, Effect.catchTag("BulkheadRejected", (error) => Effect.succeed(error.message)))
+ *
+ * const program = Effect.forEach([1, 2, 3], ask, { concurrency: "unbounded" })
+ * await Effect.runPromise(program) // => ["report 1", "report 2", "bulkhead \"reports\" is full"]
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
+import * as Deadline from "./Deadline.ts"
+import * as Fault from "./Fault.ts"
+import { emit } from "./internal/emit.ts"
+import { type AnyStream, fromPull, open } from "./internal/establish.ts"
+import { integer, invalid, positiveMillis } from "./internal/options.ts"
+import * as internal from "./internal/policy.ts"
+import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
+import { Rejection } from "./internal/rejection.ts"
+import { now, timerResolution } from "./internal/time.ts"
+import { Timer, TimerQueue } from "./internal/timers.ts"
+import * as kernel from "./kernel/bulkhead.ts"
+import type * as Policy from "./Policy.ts"
+import * as Telemetry from "./Telemetry.ts"
+
+const rejected = Fault.rejected()
+
+/**
+ * There was no permit: the queue was `full`, or the call has `waited` for as long as it may. The callee was not called. Its
+ * fault is `Rejected`: no policy counts it against the callee, and a retry repeats it only when told to.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class BulkheadRejected extends Rejection {
+  readonly _tag = "BulkheadRejected"
+  /** The name of the bulkhead, if it has one. */
+  readonly bulkhead: string | undefined
+  readonly reason: "full" | "waited"
+  /** The time in the queue, zero for a call that was not let in. */
+  readonly waited: Duration.Duration
+
+  constructor(options: {
+    readonly bulkhead: string | undefined
+    readonly reason: "full" | "waited"
+    readonly waited: Duration.Duration
+  }) {
+    super()
+    this.bulkhead = options.bulkhead
+    this.reason = options.reason
+    this.waited = options.waited
+  }
+
+  override get message(): string {
+    const bulkhead = this.bulkhead === undefined ? "bulkhead" : `bulkhead "${this.bulkhead}"`
+    return this.reason === "full" ?
+      `${bulkhead} is full` :
+      `${bulkhead} had no permit within ${Duration.format(this.waited)}`
+  }
+
+  get [Fault.TypeId](): Fault.Fault {
+    return rejected
+  }
+}
+
+/**
+ * @category guards
+ * @since 0.1.0
+ */
+export const isBulkheadRejected = (u: unknown): u is BulkheadRejected => u instanceof BulkheadRejected
+
+/**
+ * What {@link Bulkhead.resize} changes; what is left out stays.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Limits {
+  /** How many calls run at once; at least 1. */
+  readonly concurrency?: number | undefined
+  /** How many calls wait. */
+  readonly queue?: number | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** For errors, telemetry and {@link Policy.explain}. */
+  readonly name?: string | undefined
+  /** How many calls run at once; at least 1. */
+  readonly concurrency: number
+  /**
+   * How many calls wait when all permits are in use.
+   *
+   * @default 0
+   */
+  readonly queue?: number | undefined
+  /**
+   * How long a call waits. It has nothing to say while `queue` is 0.
+   *
+   * @default until the ambient deadline, or without end
+   */
+  readonly maxWait?: Duration.Input | undefined
+  /**
+   * Who is next: the one who has waited longest, or the one who came last. With `"lifo"`, whoever has waited longest gives
+   * its place to a newcomer who finds the queue full.
+   *
+   * @default "fifo"
+   */
+  readonly order?: "fifo" | "lifo" | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface State {
+  /** Calls that run; for a while after `concurrency` was lowered, more than that. */
+  readonly inUse: number
+  /** Calls that wait. */
+  readonly queued: number
+  /** Calls that may run at once. */
+  readonly concurrency: number
+}
+
+/**
+ * A bulkhead is a policy, and can be asked and resized.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Bulkhead extends Policy.Policy<unknown, BulkheadRejected> {
+  /** The state now. */
+  readonly state: Effect.Effect<State>
+  /** Changes the limits of a bulkhead in use. A bad limit throws a `RangeError`. */
+  readonly resize: (limits: Limits) => Effect.Effect<void>
+}
+
+class Compartment implements internal.Implementation {
+  readonly permits: kernel.Permits<Waiter>
+  readonly name: string | undefined
+  readonly maxWait: number
+  readonly timers: TimerQueue | undefined
+  private readonly order: kernel.Order | undefined
+
+  constructor(options: Options, limits: kernel.Limits, maxWait: number) {
+    this.name = options.name
+    this.permits = new kernel.Permits(limits, options.order ?? "fifo")
+    this.maxWait = maxWait
+    this.timers = maxWait === Infinity ? undefined : new TimerQueue(maxWait)
+    this.order = options.order
+  }
+
+  get info(): Policy.PolicyInfo {
+    const { concurrency, queue } = this.permits
+    return {
+      kind: "bulkhead",
+      name: this.name,
+      settings: {
+        concurrency,
+        queue,
+        maxWait: this.maxWait === Infinity ? undefined : Duration.millis(this.maxWait),
+        order: this.order
+      },
+      children: []
+    }
+  }
+
+  effect(self: AnyEffect): AnyEffect {
+    return new BulkheadEffect(self, this)
+  }
+
+  stream(self: AnyStream): AnyStream {
+    return bulkheadStream(self, this)
+  }
+
+  reject(fiber: AnyFiber, reason: "full" | "waited", waited: number): BulkheadRejected {
+    const error = new BulkheadRejected({
+      bulkhead: this.name,
+      reason,
+      waited: waited === 0 ? Duration.zero : Duration.millis(Math.round(waited))
+    })
+    const listener = fiber.getRef(Telemetry.CurrentListener)
+    if (listener !== undefined) {
+      emit(listener, { _tag: "Rejected", policy: "bulkhead", name: this.name, reason, waited: error.waited })
+    }
+    return error
+  }
+}
+
+/**
+ * A call, which is the effect that gets it a permit and then runs it. The frame that releases it is on the stack before it is
+ * evaluated: the scheduler may yield in between, and an interruption arrive there.
+ */
+class Call extends Primitive {
+  private readonly self: AnyEffect
+  readonly compartment: Compartment
+  held = false
+
+  constructor(self: AnyEffect, compartment: Compartment) {
+    super()
+    this.self = self
+    this.compartment = compartment
+  }
+
+  run(fiber: AnyFiber): AnyEffect {
+    const { compartment, self } = this
+    const { permits } = compartment
+    if (permits.enter()) {
+      this.held = true
+      return self
+    }
+    if (permits.full) return compartment.reject(fiber, "full", 0)
+    return Effect.andThen(Effect.callback<void, BulkheadRejected>((resume) => this.wait(fiber, resume)), self)
+  }
+
+  private wait(
+    fiber: AnyFiber,
+    resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
+  ): Effect.Effect<void> | void {
+    const { compartment } = this
+    const { permits } = compartment
+    // the scheduler may have yielded since the first look
+    if (permits.enter()) {
+      this.held = true
+      return resume(Effect.void)
+    }
+    if (permits.full) return resume(compartment.reject(fiber, "full", 0))
+    const at = now(fiber)
+    const left = fiber.getRef(Deadline.Deadline) - timerResolution - at
+    if (left <= 0) return resume(compartment.reject(fiber, "waited", 0))
+    for (let oldest = permits.displace(); oldest !== undefined; oldest = permits.displace()) oldest.displaced()
+    const waiter = new Waiter(this, fiber, at, resume)
+    if (left < compartment.maxWait) waiter.arm(fiber, at, left)
+    else waiter.arm(fiber, at, compartment.maxWait, compartment.timers)
+    return waiter.cleanup
+  }
+
+  release(): undefined {
+    if (this.held) this.compartment.permits.leave()?.granted()
+  }
+}
+
+/** A call that waits: its place in the queue, its timer and its clean-up in one object. */
+class Waiter extends Timer {
+  private readonly call: Call
+  private readonly fiber: AnyFiber
+  private readonly since: number
+  private readonly resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
+  private readonly place: kernel.Place<Waiter>
+  private gone = false
+
+  constructor(
+    call: Call,
+    fiber: AnyFiber,
+    since: number,
+    resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
+  ) {
+    super()
+    this.call = call
+    this.fiber = fiber
+    this.since = since
+    this.resume = resume
+    this.place = call.compartment.permits.join(this)
+  }
+
+  /** The permit is the call's from now on: should the call be interrupted before it goes on, its frame passes the permit on. */
+  granted(): void {
+    this.disarm()
+    this.call.held = true
+    later(() => {
+      if (this.gone) return
+      this.tell()
+      this.resume(Effect.void)
+    })
+  }
+
+  displaced(): void {
+    this.disarm()
+    later(() => {
+      if (!this.gone) this.reject("full")
+    })
+  }
+
+  expire(): void {
+    this.call.compartment.permits.cancel(this.place)
+    this.reject("waited")
+  }
+
+  run(): Effect.Effect<void> {
+    this.gone = true
+    this.disarm()
+    this.call.compartment.permits.cancel(this.place)
+    return Effect.void
+  }
+
+  private get waited(): number {
+    return now(this.fiber) - this.since
+  }
+
+  private reject(reason: "full" | "waited"): void {
+    this.resume(this.call.compartment.reject(this.fiber, reason, this.waited))
+  }
+
+  private tell(): void {
+    const listener = this.fiber.getRef(Telemetry.CurrentListener)
+    if (listener !== undefined) {
+      const { name } = this.call.compartment
+      emit(listener, { _tag: "QueueWaited", policy: "bulkhead", name, waited: Duration.millis(this.waited) })
+    }
+  }
+}
+
+/** A fiber is resumed on the stack of whoever resumes it. A thousand calls that hand on one permit would each nest in the one before. */
+const later = (f: () => void): void => queueMicrotask(f)
+
+class BulkheadEffect extends Primitive {
+  private readonly self: AnyEffect
+  private readonly compartment: Compartment
+
+  constructor(self: AnyEffect, compartment: Compartment) {
+    super()
+    this.self = self
+    this.compartment = compartment
+  }
+
+  run(): AnyEffect {
+    const call = new Call(this.self, this.compartment)
+    return Effect.onExitPrimitive(call, () => call.release())
+  }
+}
+
+const bulkheadStream = (self: AnyStream, compartment: Compartment): AnyStream =>
+  fromPull((streamScope) =>
+    Effect.suspend(() => {
+      const scope = Scope.forkUnsafe(streamScope)
+      // whoever pulls may keep the stream's scope open for longer than the stream lasts
+      const closeAtEnd = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined =>
+        Exit.isSuccess(exit) ? undefined : Scope.close(scope, Pull.isDoneCause(exit.cause) ? Exit.void : exit)
+      const call = new Call(
+        Effect.map(open(self, scope), (pull) => Effect.onExitPrimitive(pull, closeAtEnd)),
+        compartment
+      )
+      // the first finalizer of a scope is the last to run: what the stream opened is closed by then
+      return Effect.andThen(Scope.addFinalizer(scope, Effect.sync(() => call.release())), call)
+    })
+  )
+
+const BulkheadProto = Object.create(internal.PolicyProto, {
+  state: {
+    get(this: Bulkhead): Bulkhead["state"] {
+      const { permits } = internal.implementationOf<Compartment>(this)
+      return Effect.sync(() => ({
+        inUse: permits.inUse,
+        queued: permits.queued,
+        concurrency: permits.concurrency
+      }))
+    }
+  },
+  resize: {
+    get(this: Bulkhead): Bulkhead["resize"] {
+      const { permits } = internal.implementationOf<Compartment>(this)
+      return ({ concurrency, queue }) => {
+        const where = "Bulkhead.resize"
+        const limits: Partial<kernel.Limits> = {
+          ...concurrency === undefined ? {} : { concurrency: integer(where, "concurrency", concurrency, 1) },
+          ...queue === undefined ? {} : { queue: integer(where, "queue", queue, 0) }
+        }
+        return Effect.sync(() => permits.resize(limits).forEach((waiter) => waiter.granted()))
+      }
+    }
+  }
+})
+
+/**
+ * Makes a bulkhead without an effect, for module scope. A bad option throws a `RangeError`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeUnsafe = (options: Options): Bulkhead => {
+  const where = "Bulkhead.make"
+  const { maxWait, order = "fifo" } = options
+  if (order !== "fifo" && order !== "lifo") throw invalid(where, "order", order, "\"fifo\" or \"lifo\"")
+  const limits: kernel.Limits = {
+    concurrency: integer(where, "concurrency", options.concurrency, 1),
+    queue: integer(where, "queue", options.queue ?? 0, 0)
+  }
+  const millis = maxWait === undefined ? Infinity : positiveMillis(where, "maxWait", maxWait, { infinite: true })
+  return internal.make(new Compartment(options, limits, millis), BulkheadProto)
+}
+
+/**
+ * Makes a bulkhead.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): Effect.Effect<Bulkhead> => Effect.sync(() => makeUnsafe(options))
