@@ -210,24 +210,35 @@ export const ofStatus = (status: number, hint?: Hint): Fault => {
   return status >= 500 && status !== 501 && status !== 505 ? transient(hint) : permanent
 }
 
+const wholeNumber = /^\s*\d{1,15}\s*$/
+
+/** Milliseconds where a service gives them, as Azure's do: they say more than the standard header beside them. */
+const retryAfterOf = (headers: Headers.Headers, now: number | undefined): Duration.Duration | undefined => {
+  for (const header of [headers["retry-after-ms"], headers["x-ms-retry-after-ms"]]) {
+    if (header !== undefined && wholeNumber.test(header)) return Duration.millis(Number(header))
+  }
+  const header = headers["retry-after"]
+  const parsed = header === undefined ? undefined : Result.getOrUndefined(Headers.parseRetryAfter(header))
+  if (parsed === undefined || (parsed._tag === "DateTime" && now === undefined)) return undefined
+  return Headers.retryAfterDelay(parsed, now ?? 0)
+}
+
 const ofHttpClientError = (error: object, now: number | undefined): Fault => {
   const reason = Predicate.hasProperty(error, "reason") ? error.reason : undefined
   if (Predicate.isTagged(reason, "TransportError")) return plainTransient
   if (!Predicate.isTagged(reason, "StatusCodeError") || !Predicate.hasProperty(reason, "response")) return permanent
   const { headers, status } = reason.response as { readonly status: number; readonly headers: Headers.Headers }
-  const header = headers["retry-after"]
-  if (header === undefined) return ofStatus(status)
-  const parsed = Result.getOrUndefined(Headers.parseRetryAfter(header))
-  if (parsed === undefined || (parsed._tag === "DateTime" && now === undefined)) return ofStatus(status)
-  return ofStatus(status, { retryAfter: Headers.retryAfterDelay(parsed, now ?? 0) })
+  const retryAfter = retryAfterOf(headers, now)
+  return retryAfter === undefined ? ofStatus(status) : ofStatus(status, { retryAfter })
 }
 
 const permanentTags = new Set(["SchemaError", "ConfigError", "NoSuchElementError", "IllegalArgumentError"])
 
 /**
  * The fault of a typed failure. In this order: what the error says itself by {@link TypeId}; Effect's convention
- * `isRetryable` and `retryAfter` (`AiError`, `SqlError`, ...); an `HttpClientError` by its status and `Retry-After`;
- * `SchemaError`, `ConfigError`, `NoSuchElementError` and `IllegalArgumentError` are permanent; anything else is transient.
+ * `isRetryable` and `retryAfter` (`AiError`, `SqlError`, ...); an `HttpClientError` by its status and `Retry-After`, or
+ * `retry-after-ms` and `x-ms-retry-after-ms` before it; `SchemaError`, `ConfigError`, `NoSuchElementError` and
+ * `IllegalArgumentError` are permanent; anything else is transient.
  *
  * @category constructors
  * @since 0.1.0

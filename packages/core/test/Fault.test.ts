@@ -104,6 +104,16 @@ describe("Fault", () => {
       assert.strictEqual(millis(Fault.ofError(status(429, { "retry-after": "soon" }))), undefined)
     })
 
+    it("reads a pause in milliseconds before one in seconds, and only where it is a number", () => {
+      const pause = (headers: Record<string, string>) => millis(Fault.ofError(status(503, headers)))
+      assert.strictEqual(pause({ "retry-after-ms": "250", "retry-after": "1" }), 250)
+      assert.strictEqual(pause({ "x-ms-retry-after-ms": "40", "retry-after": "1" }), 40)
+      assert.strictEqual(pause({ "retry-after-ms": "10", "x-ms-retry-after-ms": "40" }), 10)
+      assert.strictEqual(pause({ "retry-after-ms": "soon", "x-ms-retry-after-ms": "40" }), 40)
+      assert.strictEqual(pause({ "retry-after-ms": "-5", "retry-after": "2" }), 2000)
+      assert.strictEqual(pause({ "retry-after-ms": "" }), undefined)
+    })
+
     it("keeps the pause of the retryable convention and of one's own error", () => {
       const limited = ai(new AiError.RateLimitError({ retryAfter: Duration.seconds(3) }))
       assert.strictEqual(millis(Fault.ofError(limited)), 3000)

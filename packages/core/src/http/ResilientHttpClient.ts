@@ -1,0 +1,183 @@
+/**
+ * Any `HttpClient` with any policy.
+ *
+ * **Details**
+ *
+ * The policy sees what HTTP hides from it: a status of 400 or more is a failure with its fault and its `Retry-After`, in
+ * seconds, as a date, or as `retry-after-ms` and `x-ms-retry-after-ms`. After the last attempt the caller gets the response
+ * as it is, as from any `HttpClient`; `failOnStatus` makes it an error.
+ *
+ * - `body: "buffer"` (the default): an attempt ends with the last byte of the body, so a retry covers a body that breaks, and
+ *   a timeout one that stalls. A body of more than `limit` bytes is a permanent failure.
+ * - `body: "stream"`: the policy's stream face is around head and body, the head its first element. Attempts end with the head;
+ *   idle and total timeouts, the outcome that a circuit breaker records and the permit of a bulkhead are about the whole. It
+ *   needs a `Scope`, which bounds the life of the response. What the policy adds to the body is the `cause` of an
+ *   `HttpClientError`, the only error that the type of a body has.
+ * - `body: "headers"`: the policy ends with the head, and the body is the caller's.
+ *
+ * A request is sent again only if that is safe: its method is idempotent (RFC 9110 section 9.2.2), it has an `Idempotency-Key`,
+ * `repeat` allows it, or nothing was sent because there was no connection. A request whose body is a stream is sent once. The
+ * failure of a request that must not be sent again still counts for a circuit breaker; a retry is told to wait for ever,
+ * and gives up at once. When a policy asks for another attempt all the same, it gets a `Rejected` failure and the caller the
+ * failure before that.
+ *
+ * What an attempt has opened is closed when it is lost or interrupted. The body of a failure is read, so that it holds no
+ * connection while a policy waits.
+ *
+ * **Gotchas**
+ *
+ * `fetch` follows redirects itself: that there was no connection may then be true of the last hop only. Where such a request
+ * must not be repeated, let it fail on redirects.
+ *
+ * What this adds to `HttpClient.retryTransient` and `withCircuitBreaker`: any policy, the body, methods, a cap on
+ * `Retry-After`, one count of attempts for statuses and errors.
+ *
+ * **Example** (Three answers, of which the last is good)
+ *
+ * ```ts import.meta.vitest
+ * import { Retry } from "@effect-resilience/core"
+ * import { ResilientHttpClient } from "@effect-resilience/core/http"
+ * import { Effect, Schedule } from "effect"
+ * import { HttpClient, HttpClientResponse } from "effect/http"
+ *
+ * const statuses = [503, 429, 200]
+ * const service = HttpClient.make((request) =>
+ *   Effect.sync(() => HttpClientResponse.fromWeb(request, new Response("hello", { status: statuses.shift()! })))
+ * )
+ *
+ * const client = ResilientHttpClient.make(service, Retry.make({ schedule: Schedule.recurs(3) }))
+ *
+ * const text = client.get("http://service.test/").pipe(Effect.flatMap((response) => response.text))
+ * await Effect.runPromise(text) // => "hello"
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import type * as Scope from "effect/Scope"
+import { execute } from "../internal/httpCall.ts"
+import { executeStream } from "../internal/httpStream.ts"
+import { integer, invalid } from "../internal/options.ts"
+import { defaultHeader } from "../kernel/http.ts"
+import type * as Policy from "../Policy.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * What the policy covers besides the head.
+   *
+   * @default "buffer"
+   */
+  readonly body?: "buffer" | "stream" | "headers" | undefined
+  /**
+   * The most bytes of a body that are held in memory: of any body with `"buffer"`, else of the body of a failure.
+   *
+   * @default 16 MiB (16_777_216)
+   */
+  readonly limit?: number | undefined
+  /**
+   * The responses that the policy sees as failures.
+   *
+   * @default a status of 400 or more
+   */
+  readonly isFailure?: ((response: HttpClientResponse.HttpClientResponse) => boolean) | undefined
+  /**
+   * Fails with a `StatusCodeError` when the last attempt's response is a failure, in the place of giving it back.
+   *
+   * @default false
+   */
+  readonly failOnStatus?: boolean | undefined
+  /**
+   * Requests that may be sent again although their method is not idempotent and they have no `Idempotency-Key`.
+   *
+   * @default none
+   */
+  readonly repeat?: ((request: HttpClientRequest.HttpClientRequest) => boolean) | undefined
+  /**
+   * Sends the time left until the ambient `Deadline` with every attempt, in milliseconds: `true` as `x-deadline-ms`, or the
+   * name of another header. One that the request has already is left as it is.
+   *
+   * @default false
+   */
+  readonly sendDeadline?: boolean | string | undefined
+}
+
+const where = "ResilientHttpClient.make"
+
+const bodies = ["buffer", "stream", "headers"] as const
+
+const headerOf = (sendDeadline: boolean | string): string | undefined => {
+  if (typeof sendDeadline === "boolean") return sendDeadline ? defaultHeader : undefined
+  if (sendDeadline.length === 0) throw invalid(where, "sendDeadline", sendDeadline, "a boolean or the name of a header")
+  return sendDeadline.toLowerCase()
+}
+
+/**
+ * Makes a client whose every request goes through the policy. What it costs where nothing fails is the policy and, with
+ * `"buffer"`, one copy of the body.
+ *
+ * **Example** (A payment is sent once, unless it has a key)
+ *
+ * ```ts import.meta.vitest
+ * import { Retry } from "@effect-resilience/core"
+ * import { ResilientHttpClient } from "@effect-resilience/core/http"
+ * import { Effect, Schedule } from "effect"
+ * import { HttpClient, HttpClientResponse } from "effect/http"
+ *
+ * let requests = 0
+ * const service = HttpClient.make((request) =>
+ *   Effect.sync(() => {
+ *     requests++
+ *     return HttpClientResponse.fromWeb(request, new Response(null, { status: 503 }))
+ *   })
+ * )
+ * const client = ResilientHttpClient.make(service, Retry.make({ schedule: Schedule.recurs(3) }))
+ *
+ * const response = await Effect.runPromise(client.post("http://service.test/payments"))
+ * response.status // => 503
+ * requests // => 1
+ *
+ * await Effect.runPromise(client.post("http://service.test/payments", { headers: { "idempotency-key": "7f3a" } }))
+ * requests // => 5
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: {
+  <E, R, EOut, RP>(
+    client: HttpClient.HttpClient.With<E, R>,
+    policy: Policy.Policy<E | HttpClientError.HttpClientError, EOut, RP>,
+    options: Options & { readonly body: "stream" }
+  ): HttpClient.HttpClient.With<E | EOut | HttpClientError.HttpClientError, R | RP | Scope.Scope>
+  <E, R, EOut, RP>(
+    client: HttpClient.HttpClient.With<E, R>,
+    policy: Policy.Policy<E | HttpClientError.HttpClientError, EOut, RP>,
+    options?: Options & { readonly body?: "buffer" | "headers" | undefined }
+  ): HttpClient.HttpClient.With<E | EOut | HttpClientError.HttpClientError, R | RP>
+} = (
+  client: HttpClient.HttpClient.With<any, any>,
+  policy: Policy.Policy<any, any, any>,
+  options?: Options
+): HttpClient.HttpClient.With<any, any> => {
+  const body = options?.body ?? "buffer"
+  if (!bodies.includes(body)) throw invalid(where, "body", body, "\"buffer\", \"stream\" or \"headers\"")
+  const run = (body === "stream" ? executeStream : execute)({
+    client,
+    policy,
+    body,
+    limit: integer(where, "limit", options?.limit ?? 16 * 1024 * 1024, 0),
+    isFailure: options?.isFailure ?? ((response) => response.status >= 400),
+    failOnStatus: options?.failOnStatus ?? false,
+    repeat: options?.repeat ?? (() => false),
+    deadlineHeader: headerOf(options?.sendDeadline ?? false)
+  })
+  return HttpClient.makeWith(Effect.flatMap(run), client.preprocess)
+}

@@ -1,0 +1,237 @@
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as HttpBody from "effect/http/HttpBody"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import * as Deadline from "../Deadline.ts"
+import * as Fault from "../Fault.ts"
+import * as kernel from "../kernel/http.ts"
+import type * as Policy from "../Policy.ts"
+import { bodyError, bytesOf, cancel, collect, HeldResponse } from "./httpResponse.ts"
+import type { AnyEffect, AnyFiber } from "./primitive.ts"
+import { now, wallNow } from "./time.ts"
+
+type Request = HttpClientRequest.HttpClientRequest
+type Response = HttpClientResponse.HttpClientResponse
+
+export interface Settings {
+  readonly client: HttpClient.HttpClient.With<any, any>
+  readonly policy: Policy.Policy<any, any, any>
+  readonly body: "buffer" | "stream" | "headers"
+  readonly limit: number
+  readonly isFailure: (response: Response) => boolean
+  readonly failOnStatus: boolean
+  readonly repeat: (request: Request) => boolean
+  readonly deadlineHeader: string | undefined
+}
+
+/**
+ * What the policy sees in the place of a failure: the same error, which states its fault. The caller gets the original.
+ */
+class Seen extends HttpClientError.HttpClientError {
+  readonly [Fault.TypeId]: Fault.Fault
+  readonly failure: unknown
+
+  constructor(reason: HttpClientError.HttpClientErrorReason, fault: Fault.Fault, failure: unknown) {
+    super({ reason })
+    this[Fault.TypeId] = fault
+    this.failure = failure
+  }
+}
+
+/** The failure behind what the policy saw. */
+export const originalOf = (error: unknown): unknown => error instanceof Seen ? originalOf(error.failure) : error
+
+const isReplayable = (body: HttpBody.HttpBody): boolean => {
+  if (body._tag === "Stream") return false
+  if (body._tag !== "Raw") return true
+  const { body: raw } = body
+  return typeof raw === "string" || raw instanceof ArrayBuffer || ArrayBuffer.isView(raw) || raw instanceof Blob ||
+    raw instanceof URLSearchParams || raw instanceof FormData
+}
+
+/** As gRPC's pushback of "never" (A6): a fault of the callee that no other attempt must follow. */
+const never = { retryAfter: Duration.infinity }
+const refusal = Fault.rejected()
+
+const failureOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
+  Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isFailReason)?.error : undefined
+
+/** One logical call: makes the attempts, and refuses the ones that must not be made. */
+export class Call {
+  private readonly settings: Settings
+  private readonly request: Request
+  private readonly replayable: boolean
+  private readonly repeatable: boolean
+  private readonly outside: Schedule.Metadata
+  /** the failures that are answers */
+  private readonly answers = new Map<unknown, Response>()
+  private running: Deferred.Deferred<void> | undefined = undefined
+  private last: Exit.Exit<Response, unknown> | undefined = undefined
+
+  constructor(settings: Settings, request: Request, fiber: AnyFiber) {
+    this.settings = settings
+    this.request = request
+    this.replayable = isReplayable(request.body)
+    this.repeatable = this.replayable &&
+      (kernel.isIdempotent(request.method) || Boolean(request.headers["idempotency-key"]) || settings.repeat(request))
+    this.outside = fiber.getRef(Schedule.CurrentMetadata)
+  }
+
+  /** One attempt: up to its end, or for a stream up to the head. */
+  attempt(onAccepted: (response: Response) => AnyEffect): AnyEffect {
+    return Effect.suspend(() => {
+      let running: Deferred.Deferred<void> | undefined
+      const start = Effect.withFiber((fiber) => {
+        if (!this.mayStart) return this.refuse(fiber, onAccepted)
+        this.running = running = Deferred.makeUnsafe()
+        return this.send(fiber, onAccepted)
+      })
+      return Effect.onExitPrimitive(start, (exit) => {
+        if (running === undefined) return undefined
+        this.last = exit
+        if (this.running === running) this.running = undefined
+        // whoever waits beside a success is about to be interrupted
+        if (Exit.isFailure(exit)) Deferred.doneUnsafe(running, Effect.yieldNow)
+        return undefined
+      })
+    })
+  }
+
+  /** The whole, with the errors that the caller knows. */
+  settle(self: AnyEffect): AnyEffect {
+    return Effect.catchCause(self, (cause) => {
+      const only = cause.reasons.length === 1 ? cause.reasons[0]! : undefined
+      const failure = only?._tag === "Fail" ? originalOf(only.error) : undefined
+      const answer = this.settings.failOnStatus ? undefined : this.answers.get(failure)
+      return answer === undefined ? Effect.failCause(Cause.map(cause, originalOf)) : Effect.succeed(answer)
+    })
+  }
+
+  private get mayStart(): boolean {
+    if (this.repeatable) return true
+    if (this.running !== undefined) return false
+    return this.last === undefined || (this.replayable && this.wasNeverSent(failureOf(this.last)))
+  }
+
+  private wasNeverSent(failure: unknown): boolean {
+    return kernel.neverSent(originalOf(failure))
+  }
+
+  /**
+   * A policy has asked for another attempt all the same: a hedge, or a retry of a failure that is the policy's own. It waits
+   * for the attempt that runs, and then learns that there is no other. `Rejected`, so that nobody counts it as a call.
+   */
+  private refuse(fiber: AnyFiber, onAccepted: (response: Response) => AnyEffect): AnyEffect {
+    const { last, running } = this
+    if (running !== undefined) return Effect.andThen(Deferred.await(running), () => this.attempt(onAccepted))
+    // it has been read, so there is no harm in giving it twice
+    if (last !== undefined && Exit.isSuccess(last) && this.settings.body === "buffer") return last
+    const metadata = fiber.getRef(Schedule.CurrentMetadata)
+    const told = metadata === this.outside ? undefined : metadata.input
+    const failure = originalOf(told ?? (last === undefined ? undefined : failureOf(last)))
+    const { request } = this
+    const reason = HttpClientError.isHttpClientError(failure)
+      ? failure.reason
+      : new HttpClientError.TransportError({
+        request,
+        cause: failure,
+        description: "interrupted, and not a request to be sent again"
+      })
+    return Effect.fail(new Seen(reason, refusal, failure ?? new HttpClientError.HttpClientError({ reason })))
+  }
+
+  private send(fiber: AnyFiber, onAccepted: (response: Response) => AnyEffect): AnyEffect {
+    const { body, client } = this.settings
+    const scoped = body !== "headers" && this.request.headers.upgrade === undefined
+    const response = (scoped ? HttpClient.withScope(client) : client).postprocess(Effect.succeed(this.copy(fiber)))
+    const attempt = Effect.uninterruptibleMask((restore) =>
+      Effect.catchCause(
+        Effect.flatMap(restore(response), (response) => this.accept(response, restore, onAccepted)),
+        (cause) => Effect.failCause(Cause.map(cause, (error) => this.see(fiber, error)))
+      )
+    )
+    return scoped && body === "buffer" ? Effect.scoped(attempt) : attempt
+  }
+
+  /** A request of its own for every attempt, because `withScope` tells by it what to abort. */
+  private copy(fiber: AnyFiber): Request {
+    const { deadlineHeader } = this.settings
+    const deadline = fiber.getRef(Deadline.Deadline)
+    const unsaid = deadlineHeader === undefined || deadline === Infinity || deadlineHeader in this.request.headers
+    return HttpClientRequest.setHeaders(
+      this.request,
+      unsaid ? {} : { [deadlineHeader]: kernel.formatRemaining(deadline - now(fiber)) }
+    )
+  }
+
+  private accept(
+    response: Response,
+    restore: (self: AnyEffect) => AnyEffect,
+    onAccepted: (response: Response) => AnyEffect
+  ): AnyEffect {
+    if (response.status === 101) return Effect.succeed(response)
+    if (this.settings.isFailure(response)) return this.answered(response, restore)
+    return this.settings.body === "buffer" ? this.read(response, restore) : onAccepted(response)
+  }
+
+  private read(response: Response, restore: (self: AnyEffect) => AnyEffect): AnyEffect {
+    const { limit } = this.settings
+    const tooLarge = () =>
+      bodyError(response, undefined, Fault.permanent, `body of more than ${limit} bytes, the limit of what is buffered`)
+    const bytes = Effect.onExitPrimitive(
+      restore(collect(bytesOf(response), limit, tooLarge)),
+      (exit) => Exit.isSuccess(exit) ? undefined : cancel(response)
+    )
+    return Effect.map(bytes, (bytes) => new HeldResponse(response, Stream.succeed(bytes)))
+  }
+
+  /**
+   * A status that is a failure is an answer as well: it is read here, so that it holds no connection while the policy waits
+   * and can be given to the caller whole. Where it cannot be read, the status still stands.
+   */
+  private answered(response: Response, restore: (self: AnyEffect) => AnyEffect): AnyEffect {
+    return Effect.flatMap(
+      Effect.catch(
+        this.read(response, restore),
+        (error) => Effect.succeed(new HeldResponse(response, Stream.fail(error)))
+      ),
+      (response: Response) => {
+        const error = new HttpClientError.HttpClientError({
+          reason: new HttpClientError.StatusCodeError({ request: response.request, response })
+        })
+        this.answers.set(error, response)
+        return Effect.fail(error)
+      }
+    )
+  }
+
+  private see(fiber: AnyFiber, error: unknown): unknown {
+    if (!HttpClientError.isHttpClientError(error)) return error
+    const fault = Fault.ofError(error, wallNow(fiber))
+    return new Seen(error.reason, this.repeatable ? fault : this.unrepeatable(error, fault), error)
+  }
+
+  private unrepeatable(error: unknown, fault: Fault.Fault): Fault.Fault {
+    if (this.replayable && this.wasNeverSent(error)) return fault
+    return fault._tag === "Transient" ?
+      Fault.transient(never) :
+      fault._tag === "Throttled"
+      ? Fault.throttled(never)
+      : fault
+  }
+}
+
+/** The response is complete, or for `headers` its head is there, when the policy is done. */
+export const execute = (settings: Settings) => (request: Request): AnyEffect =>
+  Effect.withFiber((fiber) => {
+    const call = new Call(settings, request, fiber)
+    return call.settle(settings.policy(call.attempt(Effect.succeed)))
+  })

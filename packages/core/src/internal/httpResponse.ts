@@ -1,0 +1,143 @@
+import * as Effect from "effect/Effect"
+import * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as Inspectable from "effect/Inspectable"
+import { pipeArguments } from "effect/Pipeable"
+import * as Stream from "effect/Stream"
+import * as Fault from "../Fault.ts"
+
+type Response = HttpClientResponse.HttpClientResponse
+type Failure = HttpClientError.HttpClientError
+
+/** An error of reading a body that states its own fault: by its kind alone it would be one of decoding, which no retry mends. */
+export class BodyError extends HttpClientError.HttpClientError {
+  readonly [Fault.TypeId]: Fault.Fault
+
+  constructor(reason: HttpClientError.HttpClientErrorReason, fault: Fault.Fault) {
+    super({ reason })
+    this[Fault.TypeId] = fault
+  }
+}
+
+export const bodyError = (response: Response, cause: unknown, fault: Fault.Fault, description?: string): BodyError =>
+  new BodyError(
+    new HttpClientError.DecodeError({ request: response.request, response, cause, description }),
+    fault
+  )
+
+const broken = Fault.transient()
+
+/** The bytes of a body. A response that has none fails to make a stream, and that is no failure. */
+export const bytesOf = (response: Response): Stream.Stream<Uint8Array, Failure> =>
+  Stream.catchCause(response.stream, (cause) => {
+    const failure = cause.reasons.find((reason) => reason._tag === "Fail")?.error
+    if (failure === undefined) return Stream.failCause(cause)
+    return failure.reason._tag === "EmptyBodyError" ? Stream.empty : Stream.fail(new BodyError(failure.reason, broken))
+  })
+
+/** Everything that a stream has, if it is not more than `limit` bytes. */
+export const collect = (
+  bytes: Stream.Stream<Uint8Array, Failure>,
+  limit: number,
+  tooLarge: () => Failure
+): Effect.Effect<Uint8Array<ArrayBuffer>, Failure> =>
+  Effect.suspend(() => {
+    const chunks: Array<Uint8Array> = []
+    let size = 0
+    const read = Stream.runForEach(bytes, (chunk) => {
+      size += chunk.byteLength
+      chunks.push(chunk)
+      return size > limit ? Effect.fail(tooLarge()) : Effect.void
+    })
+    return Effect.map(read, () => {
+      const all = new Uint8Array(size)
+      let offset = 0
+      for (const chunk of chunks) {
+        all.set(chunk, offset)
+        offset += chunk.byteLength
+      }
+      return all
+    })
+  })
+
+/** Gives back the connection of a response that nobody will read: a body that is opened and closed is cancelled. */
+export const cancel = (response: Response): Effect.Effect<void> =>
+  Effect.asVoid(Effect.exit(Effect.scoped(Stream.toPull(response.stream))))
+
+/** What a web response with a body may have for a status; another one does not show, but in the message of an error. */
+const mayHaveBody = (status: number): boolean =>
+  status >= 200 && status < 600 && status !== 204 && status !== 205 && status !== 304
+
+const web = (response: Response, bytes: Uint8Array<ArrayBuffer>): globalThis.Response => {
+  const type = response.headers["content-type"]
+  return new globalThis.Response(bytes, {
+    status: mayHaveBody(response.status) ? response.status : 200,
+    headers: type === undefined ? {} : { "content-type": type }
+  })
+}
+
+/** A response whose body comes from elsewhere than its connection. */
+export class HeldResponse extends Inspectable.Class implements Response {
+  readonly [HttpIncomingMessage.TypeId]: typeof HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
+  readonly [HttpClientResponse.TypeId]: typeof HttpClientResponse.TypeId = HttpClientResponse.TypeId
+  readonly stream: Stream.Stream<Uint8Array, Failure>
+  private readonly original: Response
+  private readonly source: Effect.Effect<Response, Failure>
+
+  constructor(original: Response, stream: Stream.Stream<Uint8Array, Failure>) {
+    super()
+    this.original = original
+    this.stream = stream
+    // a web response can be read once, the bytes as often as somebody asks
+    this.source = Effect.map(
+      Effect.runSync(Effect.cached(Stream.mkUint8Array(stream))),
+      (bytes) => HttpClientResponse.fromWeb(original.request, web(original, bytes))
+    )
+  }
+
+  get request() {
+    return this.original.request
+  }
+  get url() {
+    return this.original.url
+  }
+  get status() {
+    return this.original.status
+  }
+  get headers() {
+    return this.original.headers
+  }
+  get cookies() {
+    return this.original.cookies
+  }
+  get remoteAddress() {
+    return this.original.remoteAddress
+  }
+  get upgrade() {
+    return this.original.upgrade
+  }
+  get json() {
+    return Effect.flatMap(this.source, (source) => source.json)
+  }
+  get text() {
+    return Effect.flatMap(this.source, (source) => source.text)
+  }
+  get urlParamsBody() {
+    return Effect.flatMap(this.source, (source) => source.urlParamsBody)
+  }
+  get arrayBuffer() {
+    return Effect.flatMap(this.source, (source) => source.arrayBuffer)
+  }
+  get formData() {
+    return Effect.flatMap(this.source, (source) => source.formData)
+  }
+
+  toJSON(): unknown {
+    return this.original.toJSON()
+  }
+
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+}

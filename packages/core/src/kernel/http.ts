@@ -1,0 +1,56 @@
+/** What HTTP itself says about sending a request again, and about the time that is left for one. */
+
+/**
+ * RFC 9110 section 9.2.2: PUT, DELETE and the safe methods; QUERY is safe by its own definition. A method that is not
+ * known is taken for one that is not idempotent.
+ */
+const idempotent = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "QUERY", "PUT", "DELETE"])
+
+export const isIdempotent = (method: string): boolean => idempotent.has(method)
+
+/** What a connection that was never made fails with: Node's system errors, undici, Bun. */
+const neverConnected = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "ConnectionRefused"
+])
+
+/** An unreachable host or a timeout has not seen the request only if it came while connecting. */
+const connecting = new Set(["connect", "getaddrinfo"])
+
+/** A chain of causes that is longer is one that goes in a circle. */
+const longestChain = 8
+
+/** Whether the error proves that nothing was sent: what was not sent can be sent again, whatever it is. */
+export const neverSent = (error: unknown, depth = longestChain): boolean => {
+  if (typeof error !== "object" || error === null || depth === 0) return false
+  const { cause, code, errors, syscall } = error as {
+    readonly cause?: unknown
+    readonly code?: unknown
+    readonly errors?: unknown
+    readonly syscall?: unknown
+  }
+  // one error per address that was tried
+  if (Array.isArray(errors) && errors.length > 0) return errors.every((each) => neverSent(each, depth - 1))
+  return neverConnected.has(String(code)) || connecting.has(String(syscall)) || neverSent(cause, depth - 1)
+}
+
+/** The header that carries the milliseconds that are left. */
+export const defaultHeader = "x-deadline-ms"
+
+/** Milliseconds for a header: whole, and never more than there are. */
+export const formatRemaining = (millis: number): string => String(Math.max(0, Math.floor(millis)))
+
+const wholeMillis = /^\d{1,15}$/
+const grpcTimeout = /^(\d{1,8})([HMSmun])$/
+const grpcUnits: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 }
+
+/** Milliseconds from a header: plain, or as gRPC's `grpc-timeout` gives them (1 to 8 digits and a unit). */
+export const parseRemaining = (header: string): number | undefined => {
+  const text = header.trim()
+  if (wholeMillis.test(text)) return Number(text)
+  const [, digits, unit] = grpcTimeout.exec(text) ?? []
+  return digits === undefined ? undefined : Number(digits) * grpcUnits[unit!]!
+}
