@@ -43,6 +43,7 @@
  * | `resilience.attempt.duration` | histogram, milliseconds | name, outcome |
  * | `resilience.rejections` | counter | policy, name, reason |
  * | `resilience.timeouts` | counter | name, phase |
+ * | `resilience.hedges` | counter of calls with more than one attempt at once | name, won: whether a later one did |
  * | `resilience.breaker.state` | gauge: 0 closed, 1 half open, 2 open, 3 isolated, 4 metrics only, 5 disabled | name |
  *
  * @since 0.1.0
@@ -114,7 +115,7 @@ export const call = (name: string): Policy.Policy => {
 
 /** The reason of a rejection, in a word. */
 const reasonOf = (event: Extract<Telemetry.Event, { readonly _tag: "Rejected" }>): string =>
-  event.policy === "circuit-breaker" ? "open" : event.policy
+  event.policy === "circuit-breaker" ? "open" : event.reason
 
 const stateNumbers = { Closed: 0, HalfOpen: 1, Open: 2, Isolated: 3, MetricsOnly: 4, Disabled: 5 } as const
 
@@ -126,6 +127,7 @@ const attempts = Metric.counter("resilience.attempts", { incremental: true })
 const attemptDuration = Metric.histogram("resilience.attempt.duration", { boundaries })
 const rejections = Metric.counter("resilience.rejections", { incremental: true })
 const timeouts = Metric.counter("resilience.timeouts", { incremental: true })
+const hedges = Metric.counter("resilience.hedges", { incremental: true })
 const breakerState = Metric.gauge("resilience.breaker.state")
 
 /**
@@ -166,6 +168,8 @@ export const layerMetrics = (options: {
           return count(rejections, 1, { policy: event.policy, name, reason: reasonOf(event) })
         case "TimedOut":
           return count(timeouts, 1, { name, phase: event.phase })
+        case "HedgeSettled":
+          return count(hedges, 1, { name, won: String(event.winner !== undefined && event.winner > 1) })
         case "CircuitChanged":
           return count(breakerState, stateNumbers[event.to], { name })
       }

@@ -333,6 +333,32 @@ export interface QueueWaited extends Source<"bulkhead"> {
 }
 
 /**
+ * A rate limiter has refused a call. `retryAfter` is infinite when the call costs more than there ever is room for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RejectedByRateLimiter extends Source<"rate-limiter"> {
+  readonly _tag: "Rejected"
+  /** Why it could not wait either. */
+  readonly reason: "cost" | "wait" | "deadline" | "queue"
+  /** The dimension in which there was no room. */
+  readonly dimension: string
+  readonly retryAfter: Duration.Duration
+}
+
+/**
+ * A rate limiter has let a call through that had to wait.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LimiterWaited extends Source<"rate-limiter"> {
+  readonly _tag: "LimiterWaited"
+  readonly waited: Duration.Duration
+}
+
+/**
  * Everything that policies tell.
  *
  * @category models
@@ -360,6 +386,8 @@ export type Event =
   | HedgeSettled
   | RejectedByBulkhead
   | QueueWaited
+  | RejectedByRateLimiter
+  | LimiterWaited
 
 /**
  * Receives events, synchronously and in order. It must be quick and must not throw: what it throws is dropped, so that

@@ -1,0 +1,193 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
+import * as meter from "../../src/kernel/meter.ts"
+import { type Costs, Limiter, type Waiting } from "../../src/kernel/rateLimiter.ts"
+
+interface Caller extends Waiting {
+  readonly id: number
+}
+
+const caller = (id: number, costs: Costs, latest = Infinity): Caller => ({
+  id,
+  costs,
+  latest,
+  queued: false,
+  before: undefined,
+  behind: undefined
+})
+
+const bucket = (interval: number, burst: number): meter.Meter => meter.make({ kind: "spaced", interval, burst })
+const limiter = (...meters: ReadonlyArray<meter.Meter>): Limiter<Caller> => new Limiter(meters)
+
+const rules: ReadonlyArray<readonly [string, () => ReadonlyArray<meter.Meter>]> = [
+  ["buckets", () => [bucket(100, 3), bucket(10, 40)]],
+  ["windows", () => [
+    meter.make({ kind: "fixed-window", limit: 3, span: 500 }),
+    meter.make({ kind: "sliding-window", limit: 40, span: 800 })
+  ]],
+  ["a mixture", () => [bucket(70, 2), meter.make({ kind: "sliding-window", limit: 40, span: 1000 })]]
+]
+
+const Costly = Schema.Tuple([Schema.Literals([0, 1, 1, 1, 2]), Schema.Literals([0, 1, 5, 20, 40])])
+const Waiters = Schema.Array(Costly).check(Schema.isMinLength(1), Schema.isMaxLength(12))
+const Index = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 11 }))
+
+/** Lets everybody through at the time at which there is room: who, and when. */
+const drain = (limiter: Limiter<Caller>, at: number): ReadonlyArray<readonly [number, number]> => {
+  const gone: Array<readonly [number, number]> = []
+  for (let { first } = limiter; first !== undefined; first = limiter.first) {
+    at += limiter.next(at)
+    limiter.shift(at, [])
+    gone.push([first.id, Math.round(at)])
+  }
+  return gone
+}
+
+describe("kernel/rateLimiter", () => {
+  it("takes from all dimensions or from none", () => {
+    const l = limiter(bucket(100, 3), bucket(10, 40))
+    assert.isTrue(l.take(0, [1, 30]))
+    assert.isFalse(l.take(0, [1, 30]))
+    assert.deepStrictEqual(l.meters.map((m) => m.available(0)), [2, 10])
+    assert.deepStrictEqual(l.forecast(0, [1, 30]), { wait: 200, dimension: 1 })
+    assert.deepStrictEqual(l.forecast(0, [3, 15]), { wait: 100, dimension: 0 })
+    assert.deepStrictEqual(l.forecast(0, [1, 41]), { wait: Infinity, dimension: 1 })
+  })
+
+  it("what costs nothing in a dimension does not wait for it", () => {
+    const l = limiter(bucket(100, 1), bucket(10, 40))
+    l.settle(0, { costs: [0, 0], marks: [0, 0] }, [0, 100])
+    assert.strictEqual(l.meters[1]!.available(0), -60)
+    assert.isTrue(l.take(0, [1, 0]))
+  })
+
+  it("nobody overtakes: a large cost does not starve behind small ones", () => {
+    const l = limiter(bucket(100, 3))
+    l.take(0, [3])
+    l.enqueue(0, caller(1, [3]))
+    assert.isFalse(l.take(100, [1]))
+    assert.deepStrictEqual(l.forecast(100, [1]), { wait: 300, dimension: 0 })
+    l.enqueue(100, caller(2, [1]))
+    assert.deepStrictEqual(drain(l, 100), [[1, 300], [2, 400]])
+  })
+
+  for (const [name, meters] of rules) {
+    it.prop(`${name}: the forecast comes true`, [Waiters], ([waiters]) => {
+      const l = limiter(...meters())
+      const forecasts = waiters.map((costs, id) => {
+        const { wait } = l.forecast(0, costs)
+        l.enqueue(0, caller(id, costs))
+        return [id, Math.round(wait)] as const
+      })
+      assert.deepStrictEqual(drain(l, 0), forecasts)
+      assert.strictEqual(l.waiting, 0)
+    })
+
+    it.prop(
+      `${name}: who goes away was never there`,
+      [Waiters, Waiters, Schema.Array(Index)],
+      ([before, after, leave]) => {
+        const all = before.map((costs, id) => caller(id, costs))
+        const [l, never] = [limiter(...meters()), limiter(...meters())]
+        const leaving = new Set(leave)
+        for (const waiter of all) l.enqueue(0, waiter)
+        for (const waiter of all) if (leaving.has(waiter.id)) l.remove(waiter)
+        for (const { costs, id } of all) if (!leaving.has(id)) never.enqueue(0, caller(id, costs))
+        after.forEach((costs, i) => {
+          assert.deepStrictEqual(l.forecast(0, costs), never.forecast(0, costs))
+          l.enqueue(0, caller(100 + i, costs))
+          never.enqueue(0, caller(100 + i, costs))
+        })
+        assert.strictEqual(l.waiting, never.waiting)
+        assert.deepStrictEqual(drain(l, 0), drain(never, 0))
+      }
+    )
+
+    it.prop(`${name}: whom a refund finds waiting never waits longer`, [Costly, Waiters], ([costs, waiters]) => {
+      const [l, plain] = [limiter(...meters()), limiter(...meters())]
+      const ticket = { costs, marks: [] }
+      l.take(0, costs, ticket.marks)
+      plain.take(0, costs)
+      waiters.forEach((costs, id) => {
+        l.enqueue(0, caller(id, costs))
+        plain.enqueue(0, caller(id, costs))
+      })
+      l.refund(0, ticket)
+      const times = drain(l, 0)
+      drain(plain, 0).forEach(([id, at], i) => {
+        assert.strictEqual(times[i]![0], id)
+        assert.isAtMost(times[i]![1], at)
+      })
+    })
+  }
+
+  it("whose turn comes too late after all is taken out, and the others move up", () => {
+    const l = limiter(bucket(100, 2))
+    const ticket = { costs: [1], marks: [] }
+    l.take(0, [1], ticket.marks)
+    l.take(0, [1])
+    for (const [id, cost, latest] of [[1, 1, 500], [2, 2, 500], [3, 1, 450]] as const) {
+      l.enqueue(0, caller(id, [cost], latest))
+    }
+    l.settle(0, ticket, [3])
+    assert.deepStrictEqual(l.overdue(0).map(({ forecast, waiting }) => [waiting.id, forecast.wait]), [[3, 600]])
+    assert.deepStrictEqual(drain(l, 0), [[1, 300], [2, 500]])
+  })
+
+  it("what never fits again does not block the queue", () => {
+    const l = limiter(bucket(100, 3))
+    l.take(0, [3])
+    l.enqueue(0, caller(1, [3]))
+    l.enqueue(0, caller(2, [1]))
+    l.adopt(0, 0, { kind: "spaced", interval: 100, burst: 2 })
+    assert.deepStrictEqual(l.overdue(0).map(({ waiting }) => waiting.id), [1])
+    assert.deepStrictEqual(drain(l, 0), [[2, 200]])
+  })
+
+  it("R3 of resilience4j: twice the limit while one waits halves the wait; what was used stays used", () => {
+    const l = limiter(bucket(500, 1))
+    l.take(0, [1])
+    l.enqueue(0, caller(1, [1]))
+    assert.strictEqual(l.next(0), 500)
+    l.adopt(0, 0, { kind: "spaced", interval: 250, burst: 1 })
+    assert.strictEqual(l.next(0), 250)
+  })
+
+  it("R2 of failsafe-go: bursts of 2 per second", () => {
+    const l = limiter(meter.make({ kind: "fixed-window", limit: 2, span: 1000 }))
+    for (let id = 0; id < 7; id++) l.enqueue(0, caller(id, [1]))
+    assert.deepStrictEqual(drain(l, 0).map(([, at]) => at), [0, 0, 1000, 1000, 2000, 2000, 3000])
+  })
+
+  describe("a clock that is set", () => {
+    it("back: no time has passed, and none is waited for twice", () => {
+      const l = limiter(bucket(100, 1))
+      l.take(l.time(10_000), [1])
+      assert.strictEqual(l.forecast(l.time(5000), [1]).wait, 100)
+      assert.isTrue(l.take(l.time(5100), [1]))
+      assert.isFalse(l.take(l.time(5199), [1]))
+      assert.isTrue(l.take(l.time(5200), [1]))
+    })
+
+    it("forward: no more than the capacity is there", () => {
+      const l = limiter(bucket(100, 2))
+      l.take(l.time(0), [2])
+      const at = l.time(1e12)
+      assert.deepStrictEqual([l.take(at, [1]), l.take(at, [1]), l.take(at, [1])], [true, true, false])
+    })
+
+    const jumps = Schema.Array(Schema.Literals([-100_000, -300, -1, 0, 0, 1, 50, 100, 333, 100_000]))
+    for (const [name, meters] of rules) {
+      it.prop(`${name}: to and fro, never more than time that passed allows`, [jumps], ([jumps]) => {
+        const [l, monotone] = [limiter(...meters()), limiter(...meters())]
+        let now = 0
+        let passed = 0
+        for (const jump of jumps) {
+          now += jump
+          passed += Math.max(0, jump)
+          assert.strictEqual(l.take(l.time(now), [1, 5]), monotone.take(monotone.time(passed), [1, 5]))
+        }
+      })
+    }
+  })
+})
