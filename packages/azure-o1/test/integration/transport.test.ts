@@ -587,10 +587,10 @@ describe("clocks", () => {
   it.live("are not for plain answers, which show nothing before they are complete", () =>
     against(
       {
-        config: { ...chat, clocks: { headers: "20 millis", firstByte: "20 millis", first: "20 millis" } },
+        config: { ...chat, clocks: { headers: "2 seconds", firstByte: "2 seconds", first: "2 seconds" } },
         streams: false,
         responses: false,
-        script: [FakeAzure.answer("slow but good", { after: "100 millis" })]
+        script: [FakeAzure.answer("slow but good", { after: "2500 millis" })]
       },
       (o1) =>
         Effect.gen(function*() {
