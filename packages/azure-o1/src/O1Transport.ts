@@ -109,18 +109,21 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
   }
 
   const attempt = (request: O1Request): Stream.Stream<AttemptEvent, O1Error> =>
-    Stream.unwrap(Effect.map(way, (rung) =>
-      Stream.catch(on(rung, request), (error) => {
-        const missing = lacks(rung, error, api)
-        // what the service has accepted it did not refuse; and nothing is learnt twice
-        if (missing !== undefined && refused[missing] === undefined && error.resume === undefined) {
-          refused[missing] = true
-          return attempt(request)
-        }
-        return Stream.unwrap(
-          Effect.map(healed(request, error), (smaller) => smaller === undefined ? Stream.fail(error) : attempt(smaller))
-        )
-      })))
+    Stream.unwrap(
+      Effect.map(way, (rung) =>
+        Stream.catch(on(rung, request), (error) =>
+          Stream.unwrap(Effect.gen(function*() {
+            const open = (yield* CurrentCall)?.open
+            // what the service has taken on, it did not refuse
+            const missing = open === undefined ? lacks(rung, error, api) : undefined
+            if (missing !== undefined) {
+              refused[missing] = true
+              return attempt(request)
+            }
+            const smaller = yield* healed(request, error)
+            return smaller === undefined ? Stream.fail(error) : attempt(smaller)
+          }))))
+    )
 
   /** What a model does not have anyway need not be forbidden, and it may refuse to hear of it. */
   const acceptable = (request: O1Request): O1Request =>

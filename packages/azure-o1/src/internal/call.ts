@@ -47,10 +47,10 @@ export class Call {
   })
 
   /** Whoever leaves without an error to hold the token leaves for good: the service need not go on. */
-  readonly close = (exit: Exit.Exit<unknown, O1Error>): Effect.Effect<void> => {
+  readonly close = (failed: boolean): Effect.Effect<void> => {
     const { open } = this
     this.open = undefined
-    if (open === undefined || this.keep || (Exit.isFailure(exit) && Exit.hasFails(exit))) return Effect.void
+    if (open === undefined || this.keep || failed) return Effect.void
     return Effect.flatMap(
       Effect.forkDetach(open.cancel, { startImmediately: true }),
       (fiber) => Effect.asVoid(Effect.timeoutOption(Fiber.await(fiber), cancelWait))
@@ -65,15 +65,25 @@ export const CurrentCall = Context.Reference<Call | undefined>("@effect-resilien
 
 /** One call, with all of its attempts. */
 export const asCall = <A, R>(self: Effect.Effect<A, O1Error, R>, call: Call): Effect.Effect<A, O1Error, R> =>
-  Effect.onExit(Effect.mapError(Effect.provideService(self, CurrentCall, call), call.explain), call.close)
+  Effect.onExit(
+    Effect.mapError(Effect.provideService(self, CurrentCall, call), call.explain),
+    (exit) => call.close(Exit.hasFails(exit))
+  )
 
 /** The same for a stream. */
 export const asStreamedCall = <A, R>(self: Stream.Stream<A, O1Error, R>, call: Call): Stream.Stream<A, O1Error, R> =>
-  self.pipe(
-    Stream.provideService(CurrentCall, call),
-    Stream.mapError(call.explain),
-    Stream.onExit(call.close)
-  )
+  Stream.suspend(() => {
+    let failed = false
+    return self.pipe(
+      Stream.provideService(CurrentCall, call),
+      Stream.mapError((error) => {
+        failed = true
+        return call.explain(error)
+      }),
+      // a stream is closed with the error of whoever reads it, too
+      Stream.onExit(() => call.close(failed))
+    )
+  })
 
 /** Whether an attempt before has timed out, so that this one should be made in the background, where silence does no harm. */
 export const AfterTimeout = Context.Reference<boolean>("@effect-resilience/azure-o1/AfterTimeout", {

@@ -9,7 +9,7 @@ import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Clocks } from "../AzureO1Config.ts"
-import { O1Error, O1ProtocolError, O1TimeoutError } from "../O1Error.ts"
+import { O1Error, O1TimeoutError } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
 import type { AnswerStream, Origin } from "../wire/answer.ts"
 import type { Connection, Received } from "./connection.ts"
@@ -40,7 +40,12 @@ const bytesOf = (
 }
 
 const isEventStream = ({ origin }: Received): boolean =>
-  (origin.headers["content-type"] ?? "").includes("text/event-stream")
+  /^text\/event-stream\b/i.test((origin.headers["content-type"] ?? "").trim())
+
+/** Our own limits, and what was lost on the way: it tells nothing of the answer, with which the service may go on. */
+export const isOnTheWay = (error: O1Error): boolean =>
+  error._tag === "O1ProtocolError" || error._tag === "O1ConnectionError" ||
+  (error._tag === "O1TimeoutError" && error.kind !== "service" && error.kind !== "gateway")
 
 /** How a stream goes on after its connection broke: another connection, or nothing more to read because the answer is there. */
 export type Resume = (error: O1Error, answer: AnswerStream) => Effect.Effect<Received | undefined, O1Error, Scope.Scope>
@@ -70,31 +75,33 @@ const followed = (options: Parameters<typeof events>[0]): Stream.Stream<AttemptE
     Effect.gen(function*() {
       const { clocks, connection, resume } = options
       let connected = Scope.forkUnsafe(scope)
-      const read = (received: Received): Effect.Effect<Bytes> =>
-        Channel.toPullScoped(Stream.toChannel(bytesOf(received, clocks, connection)), connected)
+      let bytes: Bytes = Cause.done()
+      const read = (received: Received, answer: AnswerStream): Effect.Effect<void, O1Error> =>
+        isEventStream(received)
+          ? Effect.map(
+            Channel.toPullScoped(Stream.toChannel(bytesOf(received, clocks, connection)), connected),
+            (pull) => {
+              bytes = pull
+            }
+          )
+          // a stream was asked for, and something in one piece came
+          : Effect.map(connection.text(received), (body) => {
+            bytes = Cause.done()
+            answer.whole(body)
+          })
 
       const received = yield* Scope.provide(options.open, connected)
       const answer = options.answer(received.origin)
-      let bytes: Bytes = Cause.done()
-      // a stream was asked for, and something in one piece came
-      if (isEventStream(received)) bytes = yield* read(received)
-      else answer.whole(yield* connection.text(received))
+      yield* read(received, answer)
 
-      const reconnect = (error: O1Error): Events =>
+      const reconnect = (resume: Resume, error: O1Error): Events =>
         Effect.gen(function*() {
           yield* Scope.close(connected, Exit.void)
           connected = Scope.forkUnsafe(scope)
-          const again = yield* Scope.provide(resume!(error, answer), connected)
-          if (again !== undefined) {
-            bytes = yield* read(again)
-          }
+          const again = yield* Scope.provide(resume(error, answer), connected)
+          if (again !== undefined) yield* read(again, answer)
           return yield* emit
         })
-      const broken = (error: O1Error): Events => {
-        if (resume !== undefined && answer.broken) return reconnect(error)
-        answer.fail(error)
-        return emit
-      }
       const pull: Events = Effect.suspend(() =>
         Pull.matchEffect(
           answer.complete
@@ -106,14 +113,14 @@ const followed = (options: Parameters<typeof events>[0]): Stream.Stream<AttemptE
               return emit
             },
             onDone: (): Events => {
-              answer.flush()
-              if (resume !== undefined && answer.broken) return reconnect(new O1ProtocolError({ kind: "truncated" }))
               answer.end()
               return emit
             },
             onFailure: (cause): Events => {
               const failure = cause.reasons.find(Cause.isFailReason)
-              return failure === undefined ? Effect.failCause(cause) : broken(failure.error)
+              if (failure === undefined) return Effect.failCause(cause)
+              answer.fail(failure.error)
+              return emit
             }
           }
         )
@@ -121,8 +128,13 @@ const followed = (options: Parameters<typeof events>[0]): Stream.Stream<AttemptE
       const emit: Events = Effect.suspend((): Events => {
         const ready = answer.taken()
         if (Arr.isReadonlyArrayNonEmpty(ready)) return Effect.succeed(ready)
-        if (answer.outcome === undefined) return pull
-        if (O1Error.is(answer.outcome)) return Effect.fail(answer.outcome)
+        const { outcome } = answer
+        if (outcome === undefined) return pull
+        if (O1Error.is(outcome)) {
+          return resume === undefined || answer.complete || !isOnTheWay(outcome)
+            ? Effect.fail(outcome)
+            : reconnect(resume, outcome)
+        }
         return Effect.andThen(
           Effect.ignore(Effect.timeoutOption(Effect.forever(bytes), graceAfterDone)),
           Cause.done()

@@ -1,7 +1,6 @@
 import { Backoff, Retry, Telemetry } from "@effect-resilience/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Headers from "effect/http/Headers"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -17,11 +16,11 @@ import * as json from "../wire/json.ts"
 import * as wire from "../wire/responses.ts"
 import { type Call, CurrentCall } from "./call.ts"
 import { type Connection, type Received, started } from "./connection.ts"
-import { events } from "./events.ts"
+import { events, isOnTheWay, type Resume } from "./events.ts"
 import { responsesUrl } from "./paths.ts"
 import { CurrentProgress } from "./progress.ts"
 
-/** How often in a row a response that goes on without us is asked for in vain before we give up. */
+/** How often in a row a response that goes on without us is asked for in vain before we give up, or ask in another way. */
 const patience = 5
 
 /**
@@ -121,10 +120,17 @@ export const make = (
     after: answer.sequence
   })
 
-  const withToken = (answer: wire.ResponsesAnswer) => (error: O1Error): O1Error =>
-    error._tag === "O1RequestError"
-      ? O1Error.with(error, answer.details)
-      : O1Error.with(error, { ...answer.details, resume: tokenOf(answer) })
+  const withToken = (answer: wire.ResponsesAnswer) => (error: O1Error): O1Error => {
+    const { details } = answer
+    return O1Error.with(error, {
+      ...details,
+      // what is told of another HTTP answer than that of the text
+      status: error.status ?? details.status,
+      requestId: error.requestId ?? details.requestId,
+      region: error.region ?? details.region,
+      resume: error._tag === "O1RequestError" ? undefined : tokenOf(answer)
+    })
+  }
 
   /** Asks until the response does not change any more, and gives what was added since we knew it last. */
   const untilEnded = (answer: wire.ResponsesAnswer): Effect.Effect<ReadonlyArray<AttemptEvent>, O1Error> =>
@@ -154,14 +160,12 @@ export const make = (
   })
 
   /** An answer of nothing yet, for a response that is known by its id. */
-  const answerOf = (id: string): wire.ResponsesAnswer => {
-    const answer = new wire.ResponsesAnswer({
-      headers: Headers.empty,
-      status: 200,
-      deployment,
-      now: 0,
-      redact: (text) => text
-    })
+  const answerOf = (
+    id: string,
+    options?: ConstructorParameters<typeof wire.ResponsesAnswer>[1]
+  ): wire.ResponsesAnswer => {
+    const origin = { headers: Headers.empty, status: 200, deployment, now: 0, redact: (text: string) => text }
+    const answer = new wire.ResponsesAnswer(origin, options)
     answer.id = id
     return answer
   }
@@ -202,30 +206,40 @@ export const make = (
     })
 
   /** Goes on after a broken connection: with the events after the last one, and where that does not work, by asking. */
-  const resumed = (answer: wire.ResponsesAnswer) => (error: O1Error, stream: AnswerStream) =>
-    Effect.gen(function*() {
-      const broken = O1Error.with(error, answer.details)
-      if (answer.id === "") return yield* broken
-      yield* report({ _tag: "Resumed", error: broken, transport: "stream" })
-      const next = yield* read(answer.id, answer.sequence).pipe(
-        patiently,
-        Effect.asSome,
-        Effect.catchIf(
-          (error) => error._tag === "O1RequestError" && error.kind !== "response-not-found",
-          () => Effect.succeedNone
-        ),
-        Effect.mapError(withToken(answer))
-      )
-      if (Option.isSome(next)) {
-        answer.continuedFrom(next.value.origin)
-        stream.continuedFrom(next.value.origin)
-        return next.value
-      }
-      yield* report({ _tag: "Resumed", error: broken, transport: "background" })
-      const added = yield* untilEnded(answer)
-      stream.settle(answer.end(), added)
-      return undefined
-    })
+  const resumed = (answer: wire.ResponsesAnswer): Resume => {
+    let last = -1
+    let inVain = 0
+    return (error, stream) =>
+      Effect.gen(function*() {
+        const broken = O1Error.with(error, answer.details)
+        if (answer.id === "") return yield* broken
+        inVain = answer.sequence > last ? 0 : inVain + 1
+        last = answer.sequence
+        // events without numbers would be said twice
+        if (answer.numbered && answer.sequence >= 0 && inVain < patience) {
+          yield* report({ _tag: "Resumed", error: broken, transport: "stream" })
+          if (inVain > 0) yield* Effect.sleep(Duration.times(firstPoll, 2 ** (inVain - 1)))
+          const next = yield* read(answer.id, answer.sequence).pipe(
+            patiently,
+            Effect.asSome,
+            Effect.catchIf(
+              (error) => error._tag === "O1RequestError" && error.kind !== "response-not-found",
+              () => Effect.succeedNone
+            ),
+            Effect.mapError(withToken(answer))
+          )
+          if (Option.isSome(next)) {
+            answer.continuedFrom(next.value.origin)
+            stream.continuedFrom(next.value.origin)
+            return next.value
+          }
+        }
+        yield* report({ _tag: "Resumed", error: broken, transport: "background" })
+        const added = yield* untilEnded(answer)
+        stream.settle(answer.end(), added)
+        return undefined
+      })
+  }
 
   /** The events of a response that the service keeps, over as many connections as it takes. */
   const followed = (
@@ -243,12 +257,16 @@ export const make = (
       clocks,
       connection
     }).pipe(
-      Stream.onExit((exit) =>
+      Stream.mapError((error) =>
+        answer.id !== "" && !answer.finished && isOnTheWay(error) ? withToken(answer)(error) : error
+      ),
+      // nobody goes on with it, but the service might
+      Stream.tapError((error) =>
+        call === undefined || answer.finished || error.resume !== undefined ? Effect.void : call.abandon
+      ),
+      Stream.onExit(() =>
         Effect.sync(() => {
-          // what the service has ended, or given up, is not to be continued
-          const over = answer.finished ||
-            Option.exists(Exit.findErrorOption(exit), ({ resume }) => resume === undefined)
-          if (over && call !== undefined) call.open = undefined
+          if (answer.finished && call !== undefined) call.open = undefined
         })
       )
     )
@@ -260,11 +278,15 @@ export const make = (
       const tell = yield* CurrentProgress
       const known = call?.open?.id
       if (known !== undefined) {
-        return followed(Effect.andThen(started("stream"), patiently(read(known, -1))), answerOf(known), call)
+        const answer = answerOf(known)
+        const reading = Effect.mapError(patiently(read(known, -1)), withToken(answer))
+        return followed(Effect.andThen(started("stream"), reading), answer, call)
       }
-      const answer: wire.ResponsesAnswer = new wire.ResponsesAnswer(answerOf("").origin, () => {
-        open(call, answer, true)
-        tell?.(accepted(answer))
+      const answer: wire.ResponsesAnswer = answerOf("", {
+        identified: () => {
+          open(call, answer, true)
+          tell?.(accepted(answer))
+        }
       })
       return followed(create(request, { stream: true, background: true }), answer, call)
     }))
@@ -282,9 +304,9 @@ export const make = (
           })
         )
       }
-      const answer = answerOf(token.responseId)
-      answer.sequence = token.after
-      return followed(patiently(read(token.responseId, token.after)), answer, undefined)
+      const answer = answerOf(token.responseId, { after: token.after })
+      const reading = Effect.mapError(patiently(read(token.responseId, token.after)), withToken(answer))
+      return followed(reading, answer, undefined)
     })
 
   return { plain, background, stream, kept, resume }

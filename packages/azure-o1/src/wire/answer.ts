@@ -42,33 +42,36 @@ const isObject = (u: unknown): u is object => typeof u === "object" && u !== nul
 const isHtml = (headers: Headers.Headers, body: string): boolean =>
   (headers["content-type"] ?? "").includes("html") || /^\s*<(!doctype|html)/i.test(body)
 
+/** Nothing, or no more than the comments that keep a stream alive. */
+const isSilence = (body: string): boolean => body.split("\n").every((line) => /^\s*(:|$)/.test(line))
+
 /** The answer in one piece that a 200 brought, or what it is instead. */
-export const decode = (answer: Answer, body: string, origin: Origin): O1Completion | O1Error => {
+export const decode = (
+  answer: Answer,
+  body: string,
+  origin: Origin,
+  events: Array<AttemptEvent> = []
+): O1Completion | O1Error => {
   const parsed = json.parse(body)
   if (errors.isErrorBody(parsed)) return errors.fromResponse({ ...origin, body })
   if (!isObject(parsed)) {
-    const kind = body.trim() === ""
+    const kind = isSilence(body)
       ? "truncated"
       : isHtml(origin.headers, body)
       ? "unexpected-content-type"
       : "malformed"
     return new O1ProtocolError({ kind, ...answer.details })
   }
-  answer.takeWhole(parsed, [])
+  answer.takeWhole(parsed, events)
   return answer.end()
 }
 
-/** What a completion would have looked like as a stream, without its end. */
-const deltasOf = (completion: O1Completion): ReadonlyArray<AttemptEvent> => [
+/** What a completion would have looked like as a stream. */
+export const emulate = (completion: O1Completion): ReadonlyArray<AttemptEvent> => [
   ...completion.reasoning === undefined ? [] : [{ _tag: "ReasoningDelta", text: completion.reasoning } as const],
   ...completion.text === "" ? [] : [{ _tag: "TextDelta", text: completion.text } as const],
   ...completion.refusal === undefined ? [] : [{ _tag: "RefusalDelta", text: completion.refusal } as const],
-  ...completion.toolCalls.map((call, index) => ({ _tag: "ToolCallDelta", index, ...call }) as const)
-]
-
-/** What a completion would have looked like as a stream. */
-export const emulate = (completion: O1Completion): ReadonlyArray<AttemptEvent> => [
-  ...deltasOf(completion),
+  ...completion.toolCalls.map((call, index) => ({ _tag: "ToolCallDelta", index, ...call }) as const),
   { _tag: "Finished", completion }
 ]
 
@@ -95,11 +98,6 @@ export class AnswerStream {
     return this.answer.finished
   }
 
-  /** It broke in the middle: there were events, and they did not come to an end. */
-  get broken(): boolean {
-    return this.outcome === undefined && !this.complete && this.reader.unread === undefined
-  }
-
   feed(bytes: Uint8Array): void {
     const fed = this.reader.feed(bytes)
     if ("_tag" in fed) {
@@ -108,13 +106,8 @@ export class AnswerStream {
   }
 
   /** The connection has ended: what was left of its last event counts if it is whole. */
-  flush(): void {
-    for (const event of this.reader.end()) this.take(event)
-  }
-
-  /** The connection has ended, and no other follows. */
   end(): void {
-    this.flush()
+    for (const event of this.reader.end()) this.take(event)
     if (this.outcome !== undefined) return
     // no event at all: what came may be an error, or a plain answer, sent as if it were a stream
     if (this.reader.unread !== undefined) this.whole(this.reader.unread)
@@ -123,11 +116,14 @@ export class AnswerStream {
 
   /** The answer came in one piece. */
   whole(body: string): void {
-    const decoded = decode(this.answer, body, this.origin)
-    this.settle(decoded, O1Error.is(decoded) ? [] : deltasOf(decoded))
+    const events: Array<AttemptEvent> = []
+    const decoded = decode(this.answer, body, this.origin, events)
+    // of a failure nothing is shown, but of an answer that may go on
+    if (!O1Error.is(decoded) || !this.complete) this.ready.push(...events)
+    this.settle(decoded)
   }
 
-  /** The connection has failed, and no other follows. */
+  /** The connection has failed. */
   fail(error: O1Error): void {
     if (this.complete) this.end()
     else this.outcome = O1Error.with(error, this.answer.details)
@@ -135,6 +131,7 @@ export class AnswerStream {
 
   /** Another connection takes over. */
   continuedFrom(origin: Origin): void {
+    this.outcome = undefined
     this.origin = origin
     this.reader = new SseReader()
   }

@@ -108,7 +108,11 @@ export class ResponsesAnswer implements Answer {
   id = ""
   /** The number of the last event that was taken in; -1 before the first. */
   sequence = -1
+  /** All events had numbers, so that those that were taken in can be told from others. */
+  numbered = true
   origin: Origin
+  /** The beginning was read elsewhere: what is told as a whole has been said there, none knows how far. */
+  private readonly continues: boolean
   private readonly identified: () => void
   private model = ""
   private status: string | undefined = undefined
@@ -123,10 +127,12 @@ export class ResponsesAnswer implements Answer {
   private readonly filtered = new Set<string>()
   private filteredPrompt = false
 
-  /** `identified` is told as soon as the service has taken the response on. */
-  constructor(origin: Origin, identified: () => void = constVoid) {
+  /** `identified` is told as soon as the service has taken the response on; `after` is the last event that was read before. */
+  constructor(origin: Origin, options: { readonly identified?: () => void; readonly after?: number } = {}) {
     this.origin = origin
-    this.identified = identified
+    this.identified = options.identified ?? constVoid
+    this.sequence = options.after ?? -1
+    this.continues = this.sequence >= 0
   }
 
   /** The answer goes on with another HTTP response. */
@@ -164,7 +170,7 @@ export class ResponsesAnswer implements Answer {
     if (sequence !== undefined) {
       if (sequence <= this.sequence) return
       this.sequence = sequence
-    }
+    } else this.numbered = false
     switch (json.string(json.at(event, "type"))) {
       case "response.output_text.delta":
         return this.say("text", json.string(json.at(event, "delta")), events)
@@ -268,20 +274,21 @@ export class ResponsesAnswer implements Answer {
   private complete(channel: Channel, whole: string, events: Array<AttemptEvent>): void {
     this.whole[channel] = whole
     const said = this.said[channel].toString()
-    if (whole.startsWith(said)) this.say(channel, whole.slice(said.length), events)
+    if (!this.continues && whole.startsWith(said)) this.say(channel, whole.slice(said.length), events)
   }
 
   private takeItem(index: number, item: unknown, events: Array<AttemptEvent>): void {
     if (json.at(item, "type") !== "function_call") return
+    const id = json.string(json.at(item, "call_id"))
+    const name = json.string(json.at(item, "name"))
     const whole = json.string(json.at(item, "arguments")) ?? ""
-    const known = this.toolCalls.get(index)
+    // the whole need not have all the items of the stream, so that positions may differ
+    const [position, known] = Array.from(this.toolCalls).find(([, call]) => id && call.id === id) ??
+      [index, this.toolCalls.get(index)]
     const rest = whole.startsWith(known?.arguments ?? "") ? whole.slice(known?.arguments.length ?? 0) : ""
-    if (known !== undefined && rest === "") return
-    this.extend(index, {
-      id: json.string(json.at(item, "call_id")),
-      name: json.string(json.at(item, "name")),
-      arguments: rest
-    }, events)
+    if (this.continues && whole !== "") {
+      this.toolCalls.set(position, { id: id ?? "", name: name ?? "", arguments: whole })
+    } else if (known === undefined || rest !== "") this.extend(position, { id, name, arguments: rest }, events)
   }
 
   private extend(

@@ -9,6 +9,8 @@ export interface OddAnswer {
   readonly headers?: Readonly<Record<string, string>>
   /** As it is if it is text, as JSON otherwise. */
   readonly body?: unknown
+  /** How it goes on after the body: the end, a broken connection, or nothing more. Ended if absent. */
+  readonly ending?: "reset" | "stall"
 }
 
 /** A request as the server saw it. */
@@ -39,10 +41,16 @@ export const oddServer = (
         requests.push(request)
         const said = answer(request)
         if (said === undefined) return
-        const plain = typeof said.body === "string"
+        const text = typeof said.body === "string" ? said.body : JSON.stringify(said.body ?? {})
         response.sendDate = false
-        response.writeHead(said.status, { "content-type": plain ? "text/plain" : "application/json", ...said.headers })
-        response.end(plain ? said.body : JSON.stringify(said.body ?? {}))
+        response.writeHead(said.status, {
+          "content-type": text === said.body ? "text/plain" : "application/json",
+          ...said.headers
+        })
+        if (said.ending === undefined) return response.end(text)
+        response.flushHeaders()
+        response.write(text)
+        if (said.ending === "reset") setTimeout(() => response.destroy(), 10)
       })
     })
     const port = yield* Effect.acquireRelease(

@@ -181,6 +181,17 @@ describe("wire/answer", () => {
       assert.strictEqual(said, "{\"a\":1}")
     })
 
+    it("a tool call is the same one where the whole leaves out items of the stream", () => {
+      const call = { type: "function_call", call_id: "c1", name: "now", arguments: "{}" }
+      const { events, outcome } = playResponses(
+        created,
+        event("response.output_item.done", { output_index: 1, item: call }),
+        completed(call)
+      )
+      assert.strictEqual(finished(outcome).toolCalls.length, 1)
+      assert.strictEqual(events.filter(({ _tag }) => _tag === "ToolCallDelta").length, 1)
+    })
+
     const endings: ReadonlyArray<readonly [string, ReadonlyArray<string>, string]> = [
       ["failed for a reason", [event("response.failed", {
         response: { status: "failed", error: { code: "server_error", message: "boom" } }
