@@ -20,7 +20,7 @@ export interface Meter {
 
 export type Rule = SpacedRule | WindowRule
 
-export interface SpacedRule {
+interface SpacedRule {
   readonly kind: "spaced"
   /** between two units */
   readonly interval: number
@@ -28,7 +28,7 @@ export interface SpacedRule {
   readonly burst: number
 }
 
-export interface WindowRule {
+interface WindowRule {
   readonly kind: "fixed-window" | "sliding-window"
   readonly limit: number
   readonly span: number
