@@ -134,7 +134,7 @@ export class Calling {
     O1Error.with(error, {
       deployment: error.deployment ?? this.deployment,
       partialText: error.partialText === "" ? this.text.toString() : error.partialText,
-      attempts: this.history.attempts
+      attempts: this.history.failed(error)
     })
 
   readonly seen = (events: NonEmptyReadonlyArray<AttemptEvent>): NonEmptyReadonlyArray<AttemptEvent> => {

@@ -90,6 +90,9 @@ const passes = (config: AzureO1Config): {
   }
 }
 
+/** How long the words of an error are awaited. */
+const errorBodyLimit = "5 seconds"
+
 const isOk = ({ status }: Origin): boolean => status >= 200 && status < 300
 
 export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): Connection => {
@@ -154,8 +157,8 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
         received = yield* exchange(outgoing, pass)
       }
       if (isOk(received.origin)) return received
-      // the status says enough if the body breaks off
-      const body = yield* Effect.orElseSucceed(text(received), () => "")
+      // the status says enough if the body breaks off, or never comes
+      const body = yield* text(received).pipe(Effect.timeout(errorBodyLimit), Effect.orElseSucceed(() => ""))
       return yield* errors.fromResponse({ ...received.origin, body })
     })
 

@@ -3,6 +3,8 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
@@ -15,7 +17,7 @@ import type { AnswerStream, Origin } from "../wire/answer.ts"
 import type { Connection, Received } from "./connection.ts"
 
 /** After the model has said why it stopped, the rest (usage, the filter's last word) is awaited no longer than this. */
-const graceAfterFinish = "5 seconds"
+const graceAfterFinish = Duration.seconds(5)
 
 /** After the end of the answer, the end of the connection is awaited this long, so that it can be used again. */
 const graceAfterDone = "100 millis"
@@ -39,8 +41,8 @@ const bytesOf = (
   ).stream(bytes)
 }
 
-const isEventStream = ({ origin }: Received): boolean =>
-  /^text\/event-stream\b/i.test((origin.headers["content-type"] ?? "").trim())
+/** What does not say that it is something else is the stream that was asked for: not every gateway keeps the type. */
+const isEventStream = ({ origin }: Received): boolean => !/json|html/i.test(origin.headers["content-type"] ?? "")
 
 /** Our own limits, and what was lost on the way: it tells nothing of the answer, with which the service may go on. */
 export const isOnTheWay = (error: O1Error): boolean =>
@@ -76,6 +78,14 @@ const followed = (options: Parameters<typeof events>[0]): Stream.Stream<AttemptE
       const { clocks, connection, resume } = options
       let connected = Scope.forkUnsafe(scope)
       let bytes: Bytes = Cause.done()
+      let finishedAt: bigint | undefined
+      const lastWords: Bytes = Effect.flatMap(Clock.monotonicTimeNanos, (now) => {
+        finishedAt ??= now
+        return Effect.timeoutOrElse(bytes, {
+          duration: Duration.subtract(graceAfterFinish, Duration.nanos(now - finishedAt)),
+          orElse: () => Cause.done()
+        })
+      })
       const read = (received: Received, answer: AnswerStream): Effect.Effect<void, O1Error> =>
         isEventStream(received)
           ? Effect.map(
@@ -104,9 +114,7 @@ const followed = (options: Parameters<typeof events>[0]): Stream.Stream<AttemptE
         })
       const pull: Events = Effect.suspend(() =>
         Pull.matchEffect(
-          answer.complete
-            ? Effect.timeoutOrElse(bytes, { duration: graceAfterFinish, orElse: () => Cause.done() })
-            : bytes,
+          answer.complete ? lastWords : bytes,
           {
             onSuccess: (chunks): Events => {
               for (const chunk of chunks) answer.feed(chunk)

@@ -21,6 +21,14 @@ export class History {
     this.attempts.push({ attempt, deployment, duration, outcome: outcomeOf(exit), delay: undefined })
   }
 
+  /** The attempts of a call that failed. To the policy an attempt has succeeded when its first content came. */
+  readonly failed = (error: O1Error): ReadonlyArray<Attempt> => {
+    const last = this.attempts.at(-1)
+    return last?.outcome === "success"
+      ? [...this.attempts.slice(0, -1), { ...last, outcome: O1Error.label(error) }]
+      : this.attempts
+  }
+
   readonly listener: Telemetry.Listener = (event) => {
     if (event._tag !== "RetryScheduled") return
     const last = this.attempts.pop()

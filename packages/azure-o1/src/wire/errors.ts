@@ -252,7 +252,7 @@ export const fromResponse = (failure: Failure): O1Error => {
       return new O1AuthError({ kind: /expired/i.test(told.message) ? "token-expired" : "unauthorized", ...details })
     case 403:
       return /quota/i.test(told.message)
-        ? new O1RateLimitError({ kind: "quota", ...details })
+        ? new O1RateLimitError({ kind: "quota", retryAfter: hint, ...details })
         : new O1AuthError({ kind: "forbidden", ...details })
     case 404:
     case 410:

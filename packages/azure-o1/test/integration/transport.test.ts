@@ -22,6 +22,7 @@ import {
 import { FakeAzure, type FakeAzureOptions, type FakeRequest, type Reply } from "../../src/testing/index.ts"
 import { against, impatient, label, patient, text } from "../support/azure.ts"
 import { request } from "../support/harness.ts"
+import { oddServer } from "../support/odd-server.ts"
 
 const responses: Partial<AzureO1Config> = { api: "responses", pollInterval: "5 millis" }
 const chat: Partial<AzureO1Config> = { api: "chat", pollInterval: "5 millis" }
@@ -595,6 +596,28 @@ describe("clocks", () => {
       (o1) =>
         Effect.gen(function*() {
           assert.strictEqual((yield* o1.complete(request)).text, "slow but good")
+        })
+    ))
+})
+
+describe("an error", () => {
+  it.live("whose words never come is told by its status", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const server = yield* oddServer(() => ({ status: 403, body: "{", ending: "stall" }))
+      const failed = yield* against(
+        { config: { endpoint: server.url, ...chat } },
+        (o1) => Effect.flip(o1.complete(request))
+      )
+      assert.strictEqual(O1Error.label(failed), "O1AuthError/forbidden")
+    })), 20_000)
+
+  it.live("after the first content is the last of the attempts", () =>
+    against(
+      { config: chat, script: [FakeAzure.broken("reset", 2, poetry)] },
+      (o1) =>
+        Effect.gen(function*() {
+          const failed = yield* Effect.flip(collect(o1))
+          assert.deepStrictEqual(failed.attempts.map(({ outcome }) => outcome), [O1Error.label(failed)])
         })
     ))
 })

@@ -185,6 +185,13 @@ describe("wire/errors", () => {
       ["fractions in words", {}, "Please try again in 6.596s.", 6596],
       ["milliseconds in words", {}, "Please try again in 634ms.", 634],
       ["minutes in words", {}, "Try again in 2 minutes", 120_000],
+      ["minutes and seconds in one", {}, "Please try again in 1m30.5s.", 90_500],
+      ["hours, minutes and seconds in one", {}, "Try again in 2h3m4s", 7_384_000],
+      ["an hour in words", {}, "Please retry after 1 hour.", 3_600_000],
+      ["more than one unit in words", {}, "Try again in 1 hour, 2 minutes and 3 seconds.", 3_723_000],
+      ["a clock", {}, "Out of call volume quota. Quota will be replenished in 00:12:30.", 750_000],
+      ["a clock with days", {}, "Quota will be replenished in 2.01:00:00.", 176_400_000],
+      ["a number of something else", {}, "Try again after 3 monkeys", undefined],
       ["zero", { "retry-after-ms": "0" }, "", 0],
       ["nonsense is passed over", { "retry-after-ms": "soon", "retry-after": "tomorrow" }, "", undefined],
       ["a negative number is passed over", { "retry-after-ms": "-5", "retry-after": "3" }, "", 3000],
@@ -195,6 +202,15 @@ describe("wire/errors", () => {
         assert.strictEqual(millis(errorOf(503, told(message), headers)), expected)
       })
     }
+  })
+
+  it("a gateway's quota says when it is replenished", () => {
+    const error = errorOf(403, JSON.stringify({ statusCode: 403, message: "Out of call volume quota." }), {
+      "retry-after": "750"
+    })
+    assert.strictEqual(O1Error.label(error), "O1RateLimitError/quota")
+    assert.deepStrictEqual(error._tag === "O1RateLimitError" && error.retryAfter, Duration.seconds(750))
+    assert.isFalse(O1Error.isTransient(error))
   })
 
   describe("kinds of 400", () => {
