@@ -16,6 +16,7 @@ import * as Deadline from "../src/Deadline.ts"
 import * as Hedge from "../src/Hedge.ts"
 import * as Keyed from "../src/Keyed.ts"
 import * as Policy from "../src/Policy.ts"
+import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
 import * as RetryBudget from "../src/RetryBudget.ts"
 import * as Timeout from "../src/Timeout.ts"
@@ -32,6 +33,7 @@ const Kind = Schema.Literals([
   "phases",
   "consecutive",
   "rate",
+  "limiter",
   "slow",
   "keyed",
   "hedge",
@@ -98,6 +100,15 @@ const policyOf = (kind: typeof Kind.Type): Policy.Policy<unknown, unknown> => {
     }
     case "bulkhead":
       return Bulkhead.makeUnsafe({ concurrency: 2, queue: 2, maxWait: "60 millis" })
+    case "limiter":
+      return RateLimiter.makeUnsafe({
+        limits: {
+          calls: RateLimiter.gcra({ limit: 20, per: "1 second", burst: 2 }),
+          recently: RateLimiter.slidingWindow({ limit: 4, per: "200 millis" })
+        },
+        maxWait: "120 millis",
+        queue: 3
+      })
     case "identity":
       return Policy.identity
     case "own":

@@ -38,8 +38,8 @@ interface WindowRule {
 const instant = 1e-3
 const tolerance = 1e-6
 
-/** A wait in the whole milliseconds of a timer. */
-export const wholeMillis = (wait: number): number => Math.max(0, Math.ceil(wait - instant))
+/** A wait in the whole milliseconds of a timer. It is not rounded to no wait at all: a timer would be set again for ever. */
+export const wholeMillis = (wait: number): number => wait > 0 ? Math.max(1, Math.ceil(wait - instant)) : 0
 
 const tidy = (amount: number): number => Math.round(amount * 1e6) / 1e6
 
