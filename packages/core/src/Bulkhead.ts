@@ -58,11 +58,13 @@ import { type AnyStream, fromPull, open } from "./internal/establish.ts"
 import { integer, invalid, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
+import { register } from "./internal/registry.ts"
 import { Rejection } from "./internal/rejection.ts"
 import { now, timerResolution } from "./internal/time.ts"
 import { Timer, TimerQueue } from "./internal/timers.ts"
 import * as kernel from "./kernel/bulkhead.ts"
 import type * as Policy from "./Policy.ts"
+import type * as PolicyRegistry from "./PolicyRegistry.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 const rejected = Fault.rejected()
@@ -129,7 +131,7 @@ export interface Limits {
  * @since 0.1.0
  */
 export interface Options {
-  /** For errors, telemetry and {@link Policy.explain}. */
+  /** For errors, telemetry, {@link Policy.explain} and the `PolicyRegistry`. */
   readonly name?: string | undefined
   /** How many calls run at once; at least 1. */
   readonly concurrency: number
@@ -434,10 +436,31 @@ export const makeUnsafe = (options: Options): Bulkhead => {
   return internal.make(new Compartment(options, limits, millis), BulkheadProto)
 }
 
+/** For a health endpoint. */
+const reportOf = ({ permits: { concurrency, inUse, queue, queued } }: Compartment): PolicyRegistry.Report => ({
+  inUse,
+  queued,
+  concurrency,
+  queue
+})
+
+const gauges = {
+  "resilience.bulkhead.in_use": ({ permits }: Compartment) => permits.inUse,
+  "resilience.bulkhead.queued": ({ permits }: Compartment) => permits.queued,
+  "resilience.limit": ({ permits }: Compartment) => permits.concurrency
+}
+
 /**
- * Makes a bulkhead.
+ * Makes a bulkhead. One with a name is in the snapshot of the `PolicyRegistry`, if there is one, and in the metrics of
+ * `Observability`.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Effect.Effect<Bulkhead> => Effect.sync(() => makeUnsafe(options))
+export const make = (options: Options): Effect.Effect<Bulkhead> =>
+  Effect.withFiber((fiber) => {
+    const policy = makeUnsafe(options)
+    const compartment = internal.implementationOf<Compartment>(policy)
+    register(fiber, compartment, { kind: "bulkhead", name: options.name, report: reportOf, gauges })
+    return Effect.succeed(policy)
+  })

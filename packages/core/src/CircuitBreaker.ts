@@ -227,7 +227,7 @@ export const slowRate = (options: Share & { readonly after: Duration.Input }): T
  * @since 0.1.0
  */
 export interface Options {
-  /** For errors, telemetry and {@link Policy.explain}. */
+  /** For errors, telemetry, {@link Policy.explain} and the `PolicyRegistry`. */
   readonly name?: string | undefined
   /**
    * One rule or several: the circuit opens when one of them is met. At most one may be a {@link slowRate}.
@@ -397,13 +397,14 @@ const operations: {
   reset: (circuit) => circuit.reset()
 }
 
-const snapshotOf = (policy: CircuitBreaker, fiber: AnyFiber): kernel.Snapshot =>
-  internal.implementationOf<Breaker>(policy).change(fiber, (circuit) => circuit.snapshot(now(fiber)))
+const snapshotOf = (breaker: Breaker, fiber: AnyFiber): kernel.Snapshot =>
+  breaker.change(fiber, (circuit) => circuit.snapshot(now(fiber)))
 
 const BreakerProto = Object.create(internal.PolicyProto, {
   state: {
     get(this: CircuitBreaker): CircuitBreaker["state"] {
-      return Effect.withFiber((fiber) => Effect.succeed(stateOf(snapshotOf(this, fiber))))
+      const breaker = internal.implementationOf<Breaker>(this)
+      return Effect.withFiber((fiber) => Effect.succeed(stateOf(snapshotOf(breaker, fiber))))
     }
   },
   changes: {
@@ -465,8 +466,8 @@ const stateOf = (snapshot: kernel.Snapshot): State => {
 }
 
 /** For a health endpoint: what {@link State} says, as plain data. */
-const reportOf = (policy: CircuitBreaker, fiber: AnyFiber): PolicyRegistry.Report => {
-  const state = stateOf(snapshotOf(policy, fiber))
+const reportOf = (breaker: Breaker, fiber: AnyFiber): PolicyRegistry.Report => {
+  const state = stateOf(snapshotOf(breaker, fiber))
   return state._tag === "Open"
     ? { _tag: state._tag, retryAfterMillis: Duration.toMillis(state.retryAfter), openings: state.openings }
     : { ...state }
@@ -489,7 +490,8 @@ export const makeUnsafe = (options: Options = {}): CircuitBreaker =>
  */
 export const make = (options: Options = {}): Effect.Effect<CircuitBreaker> =>
   Effect.withFiber((fiber) => {
-    const breaker = makeUnsafe(options)
+    const policy = makeUnsafe(options)
+    const breaker = internal.implementationOf<Breaker>(policy)
     register(fiber, breaker, { kind: "circuit-breaker", name: options.name, report: reportOf })
-    return Effect.succeed(breaker)
+    return Effect.succeed(policy)
   })

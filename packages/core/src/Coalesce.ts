@@ -57,6 +57,7 @@ import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establi
 import { awaitAndKeepDefects } from "./internal/interrupt.ts"
 import { integer } from "./internal/options.ts"
 import { type AnyEffect, type AnyFiber, fork, Primitive } from "./internal/primitive.ts"
+import { register } from "./internal/registry.ts"
 import { type Reader, SharedBuffer } from "./kernel/sharedBuffer.ts"
 import type * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -66,7 +67,7 @@ import * as Telemetry from "./Telemetry.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** For telemetry and {@link Policy.explain}. */
+  /** For telemetry, {@link Policy.explain} and the `PolicyRegistry`. */
   readonly name?: string | undefined
   /**
    * How many chunks of a stream the fastest reader may be before the slowest.
@@ -366,26 +367,35 @@ const operator = <A, E>(coalescer: Coalescer, key: unknown): Operator<A, E> =>
 /** The key of an operator that was not asked for one, which no key of a user is equal to. */
 const only = Symbol("effect-resilience/only")
 
+const coalesce = <A, E, K>(coalescer: Coalescer): Coalesce<A, E, K> =>
+  Object.assign(operator<A, E>(coalescer, only), {
+    for: (key: K) => operator<A, E>(coalescer, key),
+    inFlight: Effect.sync(() => coalescer.inFlight)
+  })
+
 /**
  * As {@link make}, a plain value, for the scope of a module.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const makeUnsafe = <A, E = never, K = string>(options: Options = {}): Coalesce<A, E, K> => {
-  const coalescer = new Coalescer(options)
-  return Object.assign(operator<A, E>(coalescer, only), {
-    for: (key: K) => operator<A, E>(coalescer, key),
-    inFlight: Effect.sync(() => coalescer.inFlight)
-  })
-}
+export const makeUnsafe = <A, E = never, K = string>(options: Options = {}): Coalesce<A, E, K> =>
+  coalesce(new Coalescer(options))
 
 /**
  * Makes what coalesces calls that give an `A` or fail with an `E`, by keys of type `K`. Keys are compared as those of a
- * `Map` are.
+ * `Map` are. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = <A, E = never, K = string>(options: Options = {}): Effect.Effect<Coalesce<A, E, K>> =>
-  Effect.sync(() => makeUnsafe<A, E, K>(options))
+  Effect.withFiber((fiber) => {
+    const coalescer = new Coalescer(options)
+    register(fiber, coalescer, {
+      kind: "coalesce",
+      name: options.name,
+      report: ({ inFlight }) => ({ inFlight })
+    })
+    return Effect.succeed(coalesce<A, E, K>(coalescer))
+  })

@@ -62,6 +62,7 @@ import { type AnyStream, establish, establishOneOf } from "./internal/establish.
 import { duration, integer, invalid } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, fork, Primitive } from "./internal/primitive.ts"
+import { register } from "./internal/registry.ts"
 import { now, wallNow } from "./internal/time.ts"
 import { Timer, TimerQueue } from "./internal/timers.ts"
 import { LearntDelay } from "./kernel/latency.ts"
@@ -102,7 +103,7 @@ export interface Learnt {
  * @since 0.1.0
  */
 export interface Options {
-  /** For telemetry and {@link Policy.explain}. */
+  /** For telemetry, {@link Policy.explain} and the `PolicyRegistry`. */
   readonly name?: string | undefined
   /**
    * When another attempt begins: a time after the one before, or a share of the calls. With 0 all begin together; with an
@@ -200,6 +201,10 @@ class Hedging implements internal.Implementation {
 
   get delay(): number {
     return this.learnt === undefined ? this.fixed : this.learnt.delay
+  }
+
+  get answers(): number {
+    return this.learnt?.answers ?? 0
   }
 
   get info(): Policy.PolicyInfo {
@@ -484,10 +489,7 @@ const HedgeProto = Object.create(internal.PolicyProto, {
   state: {
     get(this: Hedge): Hedge["state"] {
       const hedging = internal.implementationOf<Hedging>(this)
-      return Effect.sync(() => ({
-        delay: Duration.millis(hedging.delay),
-        answers: hedging.learnt?.answers ?? 0
-      }))
+      return Effect.sync(() => ({ delay: Duration.millis(hedging.delay), answers: hedging.answers }))
     }
   }
 })
@@ -501,7 +503,7 @@ const HedgeProto = Object.create(internal.PolicyProto, {
 export const makeUnsafe = (options: Options): Hedge => internal.make(new Hedging(options), HedgeProto)
 
 /**
- * Makes a hedge.
+ * Makes a hedge. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
  *
  * **Example** (One call in twenty, and never more than a tenth)
  *
@@ -523,7 +525,16 @@ export const makeUnsafe = (options: Options): Hedge => internal.make(new Hedging
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Effect.Effect<Hedge> => Effect.sync(() => makeUnsafe(options))
+export const make = (options: Options): Effect.Effect<Hedge> =>
+  Effect.withFiber((fiber) => {
+    const policy = makeUnsafe(options)
+    register(fiber, internal.implementationOf<Hedging>(policy), {
+      kind: "hedge",
+      name: options.name,
+      report: ({ answers, delay }) => ({ delayMillis: Number.isFinite(delay) ? delay : null, answers })
+    })
+    return Effect.succeed(policy)
+  })
 
 type AnyEffects = readonly [Effect.Effect<any, any, any>, ...Array<Effect.Effect<any, any, any>>]
 type AnyStreams = readonly [AnyStream, ...Array<AnyStream>]

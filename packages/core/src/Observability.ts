@@ -33,18 +33,37 @@
  * **Details**
  *
  * Logical calls and attempts are separate numbers: `call` marks what a call is, usually the outside of a stack, and `Retry` tells of
- * its attempts. The names of policies become labels, of which there is a limit.
+ * its attempts. The names of policies become labels, of which there is a limit; keys and messages never do.
+ *
+ * The gauges of bulkheads are looked at when somebody takes a snapshot, which costs a call nothing: those of bulkheads with a name
+ * that are made by `make` where {@link layerMetrics} is provided.
  *
  * | metric | kind | labels |
  * | --- | --- | --- |
  * | `resilience.calls` | counter | name, outcome |
  * | `resilience.call.duration` | histogram, milliseconds | name, outcome |
- * | `resilience.attempts` | counter | name, attempt, outcome |
+ * | `resilience.attempts` | counter | name, attempt (1 to 5, `6+`), outcome |
  * | `resilience.attempt.duration` | histogram, milliseconds | name, outcome |
+ * | `resilience.retry.delay` | histogram, milliseconds | name, fault |
+ * | `resilience.retry.stops` | counter | name, reason |
  * | `resilience.rejections` | counter | policy, name, reason |
+ * | `resilience.wait.duration` | histogram of the calls that had to wait, milliseconds | policy, name |
  * | `resilience.timeouts` | counter | name, phase |
- * | `resilience.hedges` | counter of calls with more than one attempt at once | name, won: whether a later one did |
+ * | `resilience.detached` | counter, up and down: left behind and still running | name |
+ * | `resilience.deadlines` | counter | name, began: whether the work had |
+ * | `resilience.cleanup.defects` | counter | policy, name |
  * | `resilience.breaker.state` | gauge: 0 closed, 1 half open, 2 open, 3 isolated, 4 metrics only, 5 disabled | name |
+ * | `resilience.breaker.changes` | counter | name, to |
+ * | `resilience.breaker.exceeded` | counter | name |
+ * | `resilience.bulkhead.in_use` | gauge | policy, name |
+ * | `resilience.bulkhead.queued` | gauge | policy, name |
+ * | `resilience.limit` | gauge: how many calls may run at once | policy, name |
+ * | `resilience.hedges` | counter of calls with more than one attempt at once | name, won: whether a later one did |
+ * | `resilience.hedge.attempts` | counter | name, because: `delay` or `failure` |
+ * | `resilience.budget.exhausted` | counter | policy, name, budget: its name |
+ * | `resilience.fallbacks` | counter | name, given: `alternative` or `stale`, fault |
+ * | `resilience.stale.age` | histogram, milliseconds | name |
+ * | `resilience.coalesced` | counter | name |
  *
  * @since 0.1.0
  */
@@ -54,35 +73,29 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
-import * as Fault from "./Fault.ts"
+import type * as Fault from "./Fault.ts"
 import { emit } from "./internal/emit.ts"
+import { SampledGauges } from "./internal/gauges.ts"
+import { Meter, outcomeOf } from "./internal/metrics.ts"
 import { integer } from "./internal/options.ts"
+import { CurrentGauges } from "./internal/registry.ts"
 import { now } from "./internal/time.ts"
-import { attemptLabel, Labels } from "./kernel/labels.ts"
+import { Labels } from "./kernel/labels.ts"
 import * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
 
-/** What an exit is called in metrics and logs. */
-const outcomeOf = (exit: Exit.Exit<unknown, unknown>, wall: number): string =>
-  Fault.of(exit, wall)?._tag.toLowerCase() ?? "success"
+/** A listener added to whatever is there. */
+const joined = (listener: Telemetry.Listener): Effect.Effect<Telemetry.Listener> =>
+  Effect.map(Telemetry.CurrentListener, (outer) => (event) => {
+    emit(listener, event)
+    if (outer !== undefined) emit(outer, event)
+  })
 
-/** Adds a listener to whatever is there. */
 const layerListener = <R>(make: Effect.Effect<Telemetry.Listener, never, R>): Layer.Layer<never, never, R> =>
-  Layer.effect(
-    Telemetry.CurrentListener,
-    Effect.gen(function*() {
-      const outer = yield* Telemetry.CurrentListener
-      const listener = yield* make
-      return (event) => {
-        emit(listener, event)
-        if (outer !== undefined) emit(outer, event)
-      }
-    })
-  )
+  Layer.effect(Telemetry.CurrentListener, Effect.flatMap(make, joined))
 
 /**
  * A policy that tells how a whole call ended, and how long it took: the outside of a stack.
@@ -113,23 +126,6 @@ export const call = (name: string): Policy.Policy => {
   })
 }
 
-/** The reason of a rejection, in a word. */
-const reasonOf = (event: Extract<Telemetry.Event, { readonly _tag: "Rejected" }>): string =>
-  event.policy === "circuit-breaker" ? "open" : event.reason
-
-const stateNumbers = { Closed: 0, HalfOpen: 1, Open: 2, Isolated: 3, MetricsOnly: 4, Disabled: 5 } as const
-
-const boundaries = Metric.exponentialBoundaries({ start: 1, factor: 2, count: 20 })
-
-const calls = Metric.counter("resilience.calls", { incremental: true })
-const callDuration = Metric.histogram("resilience.call.duration", { boundaries })
-const attempts = Metric.counter("resilience.attempts", { incremental: true })
-const attemptDuration = Metric.histogram("resilience.attempt.duration", { boundaries })
-const rejections = Metric.counter("resilience.rejections", { incremental: true })
-const timeouts = Metric.counter("resilience.timeouts", { incremental: true })
-const hedges = Metric.counter("resilience.hedges", { incremental: true })
-const breakerState = Metric.gauge("resilience.breaker.state")
-
 /**
  * The layer of metrics: see the table of this module.
  *
@@ -145,35 +141,13 @@ export const layerMetrics = (options: {
   readonly maxNames?: number | undefined
 } = {}): Layer.Layer<never> => {
   const most = integer("Observability.layerMetrics", "maxNames", options.maxNames ?? 100, 1)
-  return layerListener(Effect.gen(function*() {
+  return Layer.effectContext(Effect.gen(function*() {
     const context = yield* Effect.context()
-    const clock = yield* Clock.Clock
     const labels = new Labels(most)
-    const count = <I>(metric: Metric.Metric<I, unknown>, input: I, attributes: Record<string, string>): void =>
-      Metric.withAttributes(metric, attributes).updateUnsafe(input, context)
-    return (event) => {
-      const name = labels.of(event.name)
-      switch (event._tag) {
-        case "CallEnded": {
-          const outcome = outcomeOf(event.exit, clock.currentTimeMillisUnsafe())
-          count(calls, 1, { name, outcome })
-          return count(callDuration, Duration.toMillis(event.duration), { name, outcome })
-        }
-        case "AttemptEnded": {
-          const outcome = event.fault?._tag.toLowerCase() ?? "success"
-          count(attempts, 1, { name, attempt: attemptLabel(event.attempt), outcome })
-          return count(attemptDuration, Duration.toMillis(event.duration), { name, outcome })
-        }
-        case "Rejected":
-          return count(rejections, 1, { policy: event.policy, name, reason: reasonOf(event) })
-        case "TimedOut":
-          return count(timeouts, 1, { name, phase: event.phase })
-        case "HedgeSettled":
-          return count(hedges, 1, { name, won: String(event.winner !== undefined && event.winner > 1) })
-        case "CircuitChanged":
-          return count(breakerState, stateNumbers[event.to], { name })
-      }
-    }
+    const gauges = new SampledGauges(context, labels)
+    yield* Effect.addFinalizer(() => Effect.sync(() => gauges.close()))
+    const listener = yield* joined(new Meter(context, labels).record)
+    return Context.make(CurrentGauges, gauges).pipe(Context.add(Telemetry.CurrentListener, listener))
   }))
 }
 
@@ -189,8 +163,30 @@ const fieldsOf = (event: Telemetry.Event, wall: number): Record<string, unknown>
   return fields
 }
 
-/** What an operator wants to know of; the rest is detail. */
-const remarkable = new Set<Telemetry.Event["_tag"]>(["CircuitChanged", "RetryStopped", "CleanupDied"])
+/** A change of mind or a leak is what an operator wants to know of; the rest is detail. */
+const levels: { readonly [Tag in Telemetry.Event["_tag"]]: "Warn" | "Debug" } = {
+  AttemptStarted: "Debug",
+  AttemptEnded: "Debug",
+  RetryScheduled: "Debug",
+  RetryStopped: "Warn",
+  TimedOut: "Debug",
+  CleanupDied: "Warn",
+  CircuitChanged: "Warn",
+  CircuitExceeded: "Warn",
+  Rejected: "Debug",
+  CallEnded: "Debug",
+  CallDetached: "Warn",
+  DetachedEnded: "Debug",
+  DeadlinePassed: "Debug",
+  FallbackUsed: "Debug",
+  StaleServed: "Debug",
+  Coalesced: "Debug",
+  BudgetExhausted: "Debug",
+  HedgeStarted: "Debug",
+  HedgeSettled: "Debug",
+  QueueWaited: "Debug",
+  LimiterWaited: "Debug"
+}
 
 /**
  * The layer of logs: what changes a policy's mind as a warning, everything else as `Debug`. Annotations carry the fields, durations
@@ -204,8 +200,8 @@ export const layerLogs: Layer.Layer<never> = layerListener(Effect.gen(function*(
   const clock = yield* Clock.Clock
   const run = Effect.runForkWith(services)
   return (event) => {
-    const log = remarkable.has(event._tag) ? Effect.logWarning : Effect.logDebug
-    run(Effect.annotateLogs(log(`resilience: ${event._tag}`), fieldsOf(event, clock.currentTimeMillisUnsafe())))
+    const log = Effect.logWithLevel(levels[event._tag])(`resilience: ${event._tag}`)
+    run(Effect.annotateLogs(log, fieldsOf(event, clock.currentTimeMillisUnsafe())))
   }
 }))
 

@@ -1,8 +1,8 @@
 /**
  * Lists every named stateful policy with its state, for a health endpoint.
  *
- * Policies that are made by `make` where a registry is provided enter themselves, if they have a name; `makeUnsafe` has no
- * place to look for one. {@link snapshot} gives plain data: numbers, strings and booleans, ready for `JSON.stringify`.
+ * What is made by `make` where a registry is provided enters itself, if it has a name; `makeUnsafe` has no place to look for
+ * one. {@link snapshot} gives plain data: numbers, strings and booleans, ready for `JSON.stringify`.
  *
  * **Gotchas**
  *
@@ -40,7 +40,7 @@ import type { AnyFiber } from "./internal/primitive.ts"
  * @since 0.1.0
  */
 export interface Report {
-  readonly [field: string]: string | number | boolean | null
+  readonly [field: string]: string | number | boolean | null | Report
 }
 
 /**

@@ -65,7 +65,8 @@ import { type AnyStream, fromPull, open } from "./internal/establish.ts"
 import { type Charged, LimitedEffect, Limits } from "./internal/limits.ts"
 import { integer, invalid, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
-import type { AnyEffect } from "./internal/primitive.ts"
+import type { AnyEffect, AnyFiber } from "./internal/primitive.ts"
+import { register } from "./internal/registry.ts"
 import { Rejection } from "./internal/rejection.ts"
 import type * as kernel from "./kernel/rateLimiter.ts"
 import type * as Policy from "./Policy.ts"
@@ -210,7 +211,7 @@ export const fixedWindow = (options: Rate): Limit => limitOf("fixed-window", "Ra
  * @since 0.1.0
  */
 export interface Options {
-  /** For errors, telemetry and {@link Policy.explain}. */
+  /** For errors, telemetry, {@link Policy.explain} and the `PolicyRegistry`. */
   readonly name?: string | undefined
   /**
    * How long a call may wait for its turn. One whose turn comes later is refused at once.
@@ -383,6 +384,17 @@ class Settling extends Costly {
   }
 }
 
+const stateOf = (limits: Limits, fiber: AnyFiber): State<string> => {
+  const at = limits.time(fiber)
+  return {
+    waiting: limits.kernel.waiting,
+    limits: limits.record((i) => {
+      const { capacity } = limits.kernel.meters[i]!
+      return { available: limits.kernel.meters[i]!.available(at), capacity }
+    })
+  }
+}
+
 const RateLimiterProto = Object.create(internal.PolicyProto, {
   cost: {
     value(this: RateLimiter, cost: Cost<string>): Policy.Policy<unknown, RateLimiterRejected> {
@@ -414,16 +426,7 @@ const RateLimiterProto = Object.create(internal.PolicyProto, {
   state: {
     get(this: RateLimiter): Effect.Effect<State<string>> {
       const limits = internal.implementationOf<Limits>(this)
-      return Effect.withFiber((fiber) => {
-        const at = limits.time(fiber)
-        return Effect.succeed({
-          waiting: limits.kernel.waiting,
-          limits: limits.record((i) => {
-            const { capacity } = limits.kernel.meters[i]!
-            return { available: limits.kernel.meters[i]!.available(at), capacity }
-          })
-        })
-      })
+      return Effect.withFiber((fiber) => Effect.succeed(stateOf(limits, fiber)))
     }
   },
   reconfigure: {
@@ -457,7 +460,7 @@ export const makeUnsafe: {
 }
 
 /**
- * Makes a rate limiter.
+ * Makes a rate limiter. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
  *
  * @category constructors
  * @since 0.1.0
@@ -467,4 +470,13 @@ export const make: {
   <D extends string>(
     options: Options & { readonly limits: { readonly [K in D]: Limit } }
   ): Effect.Effect<RateLimiter<D>>
-} = (options: any): any => Effect.sync(() => makeUnsafe(options))
+} = (options: any): any =>
+  Effect.withFiber((fiber) => {
+    const policy = makeUnsafe(options)
+    register(fiber, internal.implementationOf<Limits>(policy), {
+      kind: "rate-limiter",
+      name: options.name,
+      report: (limits, fiber) => ({ ...stateOf(limits, fiber) })
+    })
+    return Effect.succeed(policy)
+  })

@@ -46,6 +46,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as internal from "./internal/budget.ts"
 import { integer, invalid, positiveMillis, ratio as share } from "./internal/options.ts"
+import { register } from "./internal/registry.ts"
 import * as kernel from "./kernel/retryBudget.ts"
 
 /**
@@ -195,7 +196,7 @@ export const inFlight = (
  * @since 0.1.0
  */
 export interface Options {
-  /** For telemetry. */
+  /** For telemetry and the `PolicyRegistry`. */
   readonly name?: string | undefined
   /** @default tokens({ max: 100, ratio: 0.1 }) */
   readonly funding?: Funding | undefined
@@ -211,7 +212,7 @@ export const makeUnsafe = (options: Options = {}): RetryBudget =>
   new internal.Shared(options.name, kernel.make(options.funding ?? tokens()))
 
 /**
- * Makes a budget.
+ * Makes a budget. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
  *
  * **Example** (What is left of it)
  *
@@ -230,4 +231,13 @@ export const makeUnsafe = (options: Options = {}): RetryBudget =>
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): Effect.Effect<RetryBudget> => Effect.sync(() => makeUnsafe(options))
+export const make = (options: Options = {}): Effect.Effect<RetryBudget> =>
+  Effect.withFiber((fiber) => {
+    const budget = makeUnsafe(options)
+    register(fiber, internal.sharedOf(budget).kernel, {
+      kind: "retry-budget",
+      name: options.name,
+      report: (kernel, fiber) => ({ ...internal.stateOf(kernel, fiber) })
+    })
+    return Effect.succeed(budget)
+  })

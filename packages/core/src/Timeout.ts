@@ -54,6 +54,7 @@ import { establish } from "./internal/establish.ts"
 import { integer, invalid, positiveMillis, ratio } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
+import { register } from "./internal/registry.ts"
 import { Rejection } from "./internal/rejection.ts"
 import { now, timerResolution } from "./internal/time.ts"
 import * as timeout from "./internal/timeout.ts"
@@ -295,7 +296,7 @@ export const detached: Effect.Effect<number> = Effect.sync(timeout.leftBehind)
  * @since 0.1.0
  */
 export interface AdaptiveOptions extends Options {
-  /** For telemetry and {@link Policy.explain}. */
+  /** For telemetry, {@link Policy.explain} and the `PolicyRegistry`. */
   readonly name?: string | undefined
   /** The shortest limit. */
   readonly min: Duration.Input
@@ -364,6 +365,65 @@ class AdaptiveEffect extends Primitive {
   }
 }
 
+const rulesOf = (options: AdaptiveOptions): kernel.Rules => {
+  const where = "Timeout.adaptive"
+  const { factor = 1.5 } = options
+  if (!(factor > 1 && factor < Infinity)) throw invalid(where, "factor", factor, "a finite number > 1")
+  const min = positiveMillis(where, "min", options.min)
+  const max = positiveMillis(where, "max", options.max)
+  if (min > max) throw invalid(where, "min", Duration.format(Duration.millis(min)), "at most max")
+  return {
+    quantile: ratio(where, "quantile", options.quantile ?? 0.99),
+    factor,
+    min,
+    max,
+    warmup: integer(where, "warmup", options.warmup ?? 20, 1)
+  }
+}
+
+const adapt = (options: AdaptiveOptions, rules: kernel.Rules, durations: kernel.Durations): Adaptive => {
+  const { detach = false, name } = options
+  const settings: timeout.Settings = {
+    first: (at) => kernel.limit(durations, rules, at),
+    idle: unlimited,
+    total: unlimited,
+    progress: undefined,
+    queue: undefined,
+    left: detach ? { running: 0 } : undefined,
+    exceeded: (fiber, _, limit, elapsed) => {
+      durations.record(limit, now(fiber))
+      return exceeded(fiber, "attempt", limit, elapsed, name)
+    },
+    refused: undefined
+  }
+  const effect = (self: AnyEffect): AnyEffect => new AdaptiveEffect(self, settings, durations)
+  const policy = internal.make<Policy.Policy<unknown, TimeoutExceeded>>({
+    info: {
+      kind: "timeout adaptive",
+      name,
+      settings: {
+        quantile: rules.quantile,
+        factor: rules.factor,
+        min: Duration.millis(rules.min),
+        max: Duration.millis(rules.max),
+        warmup: rules.warmup,
+        window: Duration.millis(durations.window),
+        detach: detach || undefined
+      },
+      children: []
+    },
+    effect,
+    stream: (self) => establish(effect, self)
+  })
+  return Object.assign(policy, {
+    limit: Effect.withFiber((fiber) => Effect.succeed(Duration.millis(kernel.limit(durations, rules, now(fiber))))),
+    observed: Effect.withFiber((fiber) => Effect.succeed(durations.count(now(fiber))))
+  })
+}
+
+const durationsOf = ({ window = "5 minutes" }: AdaptiveOptions): kernel.Durations =>
+  new kernel.Durations(positiveMillis("Timeout.adaptive", "window", window))
+
 /**
  * Limits one attempt, as {@link attempt} does, by what attempts have taken: `factor` times a quantile of the last while,
  * between `min` and `max`. It is a value with a memory: make it once for all callers of one callee.
@@ -397,56 +457,25 @@ class AdaptiveEffect extends Primitive {
  * @category constructors
  * @since 0.1.0
  */
-export const adaptive = (options: AdaptiveOptions): Adaptive => {
-  const where = "Timeout.adaptive"
-  const { detach = false, factor = 1.5, name } = options
-  if (!(factor > 1 && factor < Infinity)) throw invalid(where, "factor", factor, "a finite number > 1")
-  const min = positiveMillis(where, "min", options.min)
-  const max = positiveMillis(where, "max", options.max)
-  if (min > max) throw invalid(where, "min", Duration.format(Duration.millis(min)), "at most max")
-  const rules: kernel.Rules = {
-    quantile: ratio(where, "quantile", options.quantile ?? 0.99),
-    factor,
-    min,
-    max,
-    warmup: integer(where, "warmup", options.warmup ?? 20, 1)
-  }
-  const window = positiveMillis(where, "window", options.window ?? "5 minutes")
-  const durations = new kernel.Durations(window)
-  const settings: timeout.Settings = {
-    first: (at) => kernel.limit(durations, rules, at),
-    idle: unlimited,
-    total: unlimited,
-    progress: undefined,
-    queue: undefined,
-    left: detach ? { running: 0 } : undefined,
-    exceeded: (fiber, _, limit, elapsed) => {
-      durations.record(limit, now(fiber))
-      return exceeded(fiber, "attempt", limit, elapsed, name)
-    },
-    refused: undefined
-  }
-  const effect = (self: AnyEffect): AnyEffect => new AdaptiveEffect(self, settings, durations)
-  const policy = internal.make<Policy.Policy<unknown, TimeoutExceeded>>({
-    info: {
+export const adaptive = (options: AdaptiveOptions): Adaptive => adapt(options, rulesOf(options), durationsOf(options))
+
+/**
+ * Makes what {@link adaptive} is. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeAdaptive = (options: AdaptiveOptions): Effect.Effect<Adaptive> =>
+  Effect.withFiber((fiber) => {
+    const rules = rulesOf(options)
+    const durations = durationsOf(options)
+    register(fiber, durations, {
       kind: "timeout adaptive",
-      name,
-      settings: {
-        quantile: rules.quantile,
-        factor,
-        min: Duration.millis(min),
-        max: Duration.millis(max),
-        warmup: rules.warmup,
-        window: Duration.millis(window),
-        detach: detach || undefined
-      },
-      children: []
-    },
-    effect,
-    stream: (self) => establish(effect, self)
+      name: options.name,
+      report: (durations, fiber) => {
+        const at = now(fiber)
+        return { limitMillis: kernel.limit(durations, rules, at), observed: durations.count(at) }
+      }
+    })
+    return Effect.succeed(adapt(options, rules, durations))
   })
-  return Object.assign(policy, {
-    limit: Effect.withFiber((fiber) => Effect.succeed(Duration.millis(kernel.limit(durations, rules, now(fiber))))),
-    observed: Effect.withFiber((fiber) => Effect.succeed(durations.count(now(fiber))))
-  })
-}

@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -10,24 +12,43 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Tracer from "effect/Tracer"
+import { readFileSync } from "node:fs"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Fault from "../src/Fault.ts"
 import { attemptLabel, Labels } from "../src/kernel/labels.ts"
 import * as Observability from "../src/Observability.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Telemetry from "../src/Telemetry.ts"
 import * as Timeout from "../src/Timeout.ts"
+import { fork } from "./support/harness.ts"
 
-/** The metrics of a program, one line each. */
+setFlagsFromString("--expose-gc")
+const collectGarbage = runInNewContext("gc") as () => void
+
+/** The metrics of a snapshot, one line each; of a histogram the sum, or how many. */
+const linesOf = (histogram: "sum" | "count") =>
+  Effect.map(Metric.snapshot, (snapshot) =>
+    snapshot.map(({ attributes, id, state }) => {
+      const labels = Object.entries(attributes ?? {}).flatMap(([key, value]) => key === "unit" ? [] : [value])
+      const { count, sum, value } = state as { readonly [K in "count" | "sum" | "value"]?: number }
+      const number = histogram === "sum" ? sum ?? count : count
+      return `${id} ${labels.join(" ")}: ${number ?? value}`
+    }).toSorted())
+
+const lines = linesOf("sum")
+
+const measured = <A, E, R>(program: Effect.Effect<A, E, R>, options?: { readonly maxNames?: number }) =>
+  program.pipe(
+    Effect.provide(Observability.layerMetrics(options)),
+    Effect.provideService(Metric.MetricRegistry, new Map())
+  )
+
 const metricsOf = <A, E>(program: Effect.Effect<A, E>) =>
-  Effect.gen(function*() {
-    yield* Effect.exit(program)
-    const snapshot = yield* Metric.snapshot
-    return snapshot.map(({ attributes, id, state }) => {
-      const { count, value } = state as { readonly count?: number; readonly value?: number }
-      return `${id} ${Object.values(attributes ?? {}).join(" ")}: ${count ?? value}`
-    }).toSorted()
-  }).pipe(Effect.provide(Observability.layerMetrics()), Effect.provideService(Metric.MetricRegistry, new Map()))
+  measured(Effect.andThen(Effect.exit(program), linesOf("count")))
 
 const flakyTwice = () => {
   let calls = 0
@@ -39,7 +60,211 @@ const stack = Policy.compose(
   Retry.make({ name: "orders", schedule: Schedule.recurs(3) })
 )
 
+const second = Duration.seconds(1)
+const secret = "SECRET"
+const cause = Cause.fail(secret)
+const dies = Cause.die(secret)
+const exit = Exit.fail(secret)
+const fault = Fault.transient()
+
+/** One event of every type and policy, and what it is in metrics, histograms of durations in milliseconds. */
+const rows: {
+  readonly [E in Telemetry.Event as `${E["policy"]} ${E["_tag"]}`]: readonly [
+    event: Omit<E, "_tag" | "policy" | "name">,
+    metrics: ReadonlyArray<string>
+  ]
+} = {
+  "call CallEnded": [{ duration: second, exit }, [
+    "resilience.call.duration x transient: 1000",
+    "resilience.calls x transient: 1"
+  ]],
+  "retry AttemptStarted": [{ attempt: 1 }, []],
+  "retry AttemptEnded": [{ attempt: 7, duration: second, fault, exit }, [
+    "resilience.attempt.duration x transient: 1000",
+    "resilience.attempts x 6+ transient: 1"
+  ]],
+  "retry RetryScheduled": [{ attempt: 1, fault, cause, delay: second }, ["resilience.retry.delay x transient: 1000"]],
+  "retry RetryStopped": [{ attempt: 1, fault, cause, reason: "exhausted" }, ["resilience.retry.stops x exhausted: 1"]],
+  "retry BudgetExhausted": [{ budget: "shared", attempt: 1 }, ["resilience.budget.exhausted retry x shared: 1"]],
+  "timeout TimedOut": [{ phase: "idle", limit: second, elapsed: second }, ["resilience.timeouts x idle: 1"]],
+  "timeout CleanupDied": [{ cause: dies }, ["resilience.cleanup.defects timeout x: 1"]],
+  "timeout CallDetached": [{ running: 3 }, ["resilience.detached x: 1"]],
+  "timeout DetachedEnded": [{ running: 2, after: second }, ["resilience.detached x: -1"]],
+  "deadline DeadlinePassed": [{ began: true, overrun: second }, ["resilience.deadlines x true: 1"]],
+  "circuit-breaker CircuitChanged": [{ from: "Closed", to: "Open" }, [
+    "resilience.breaker.changes x Open: 1",
+    "resilience.breaker.state x: 2"
+  ]],
+  "circuit-breaker CircuitExceeded": [{}, ["resilience.breaker.exceeded x: 1"]],
+  "circuit-breaker Rejected": [{ retryAfter: second }, ["resilience.rejections circuit-breaker x open: 1"]],
+  "bulkhead Rejected": [{ reason: "full", waited: second }, ["resilience.rejections bulkhead x full: 1"]],
+  "bulkhead QueueWaited": [{ waited: second }, ["resilience.wait.duration bulkhead x: 1000"]],
+  "rate-limiter Rejected": [{ reason: "cost", dimension: "tokens", retryAfter: second }, [
+    "resilience.rejections rate-limiter x cost: 1"
+  ]],
+  "rate-limiter LimiterWaited": [{ waited: second }, ["resilience.wait.duration rate-limiter x: 1000"]],
+  "hedge HedgeStarted": [{ attempt: 2, because: "delay", elapsed: second }, ["resilience.hedge.attempts x delay: 1"]],
+  "hedge HedgeSettled": [{ attempts: 2, winner: 2, duration: second }, ["resilience.hedges x true: 1"]],
+  "hedge BudgetExhausted": [{ budget: undefined, attempt: 1 }, ["resilience.budget.exhausted hedge x none: 1"]],
+  "hedge CleanupDied": [{ cause: dies }, ["resilience.cleanup.defects hedge x: 1"]],
+  "fallback FallbackUsed": [{ fault, cause }, ["resilience.fallbacks x alternative transient: 1"]],
+  "fallback StaleServed": [{ fault, cause, age: second }, [
+    "resilience.fallbacks x stale transient: 1",
+    "resilience.stale.age x: 1000"
+  ]],
+  "coalesce Coalesced": [{}, ["resilience.coalesced x: 1"]]
+}
+
+const everyEvent = Object.entries(rows).map(([key, [fields, metrics]]) => {
+  const [policy, _tag] = key.split(" ")
+  return { key, event: { _tag, policy, name: "x", ...fields } as Telemetry.Event, metrics }
+})
+
+const tell = (event: Telemetry.Event): Effect.Effect<void> =>
+  Effect.map(Telemetry.CurrentListener, (listener) => listener!(event))
+
+const settled = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+
 describe("Observability", () => {
+  describe("every event", () => {
+    for (const { event, key, metrics } of everyEvent) {
+      it.effect(`${key} has its metrics`, () =>
+        Effect.gen(function*() {
+          yield* tell(event)
+          assert.deepStrictEqual(yield* lines, metrics)
+        }).pipe(measured))
+
+      it.effect(`${key} has a line in the log and an event in the span, without what errors hold`, () =>
+        Effect.gen(function*() {
+          const seen: Array<unknown> = []
+          const logger = Logger.make(({ fiber, message }) => {
+            seen.push([message, fiber.getRef(References.CurrentLogAnnotations)])
+          })
+          const tracer = Tracer.make({
+            span: (options) => {
+              const span = new Tracer.NativeSpan(options)
+              span.event = (name, _, attributes) => void seen.push([name, attributes])
+              return span
+            }
+          })
+          yield* tell(event).pipe(
+            Observability.spanEvents,
+            Effect.withSpan("call"),
+            Effect.provide(Layer.provideMerge(Observability.layerLogs, Logger.layer([logger]))),
+            Effect.provideService(Tracer.Tracer, tracer),
+            Effect.provideService(References.MinimumLogLevel, "All")
+          )
+          yield* Effect.yieldNow
+          const [inSpan, inLog] = seen as Array<[unknown, Record<string, unknown>]>
+          assert.strictEqual(inSpan![0], `resilience.${event._tag}`)
+          assert.deepStrictEqual(inLog![0], [`resilience: ${event._tag}`])
+          for (const [, fields] of [inSpan!, inLog!]) {
+            assert.deepInclude(fields, { policy: event.policy, name: "x" })
+            assert.notInclude(JSON.stringify(fields), secret)
+            for (const value of Object.values(fields)) assert.include(["string", "number", "boolean"], typeof value)
+          }
+        }))
+    }
+
+    it.effect("every metric is in the tables of the page and of the module", () =>
+      Effect.gen(function*() {
+        yield* Bulkhead.make({ name: "x", concurrency: 1 })
+        for (const { event } of everyEvent) yield* tell(event)
+        const ids = new Set((yield* Metric.snapshot).map(({ id }) => id))
+        for (const path of ["../../../docs/policies/observability.md", "../src/Observability.ts"]) {
+          const text = readFileSync(new URL(path, import.meta.url), "utf8")
+          const listed = Array.from(text.matchAll(/^[ *]*\| `(resilience\.[a-z_.]+)`/gmu), ([, id]) => id!)
+          assert.deepStrictEqual(listed.toSorted(), Array.from(ids).toSorted())
+        }
+        for (const { attributes, description, id, type } of yield* Metric.snapshot) {
+          assert.isString(description, id)
+          assert.strictEqual(attributes?.["unit"], type === "Histogram" ? "milliseconds" : undefined, id)
+        }
+      }).pipe(measured))
+  })
+
+  describe("gauges of bulkheads", () => {
+    it.effect("are what is so when somebody looks, whoever makes the calls", () =>
+      Effect.gen(function*() {
+        const bulkhead = yield* Bulkhead.make({ name: "reports", concurrency: 2, queue: 9 })
+        const gauges = (inUse: number, queued: number, limit: number) => [
+          `resilience.bulkhead.in_use bulkhead reports: ${inUse}`,
+          `resilience.bulkhead.queued bulkhead reports: ${queued}`,
+          `resilience.limit bulkhead reports: ${limit}`
+        ]
+        assert.deepStrictEqual(yield* lines, gauges(0, 0, 2))
+        const call = fork(Effect.never.pipe(bulkhead))
+        const heard = yield* call
+        const unheard = yield* Effect.replicateEffect(
+          Effect.provideService(call, Telemetry.CurrentListener, undefined),
+          3
+        )
+        assert.deepStrictEqual(yield* lines, gauges(2, 2, 2))
+        yield* bulkhead.resize({ concurrency: 3 })
+        assert.deepStrictEqual((yield* lines).slice(0, 3), gauges(3, 1, 3))
+        yield* Fiber.interruptAll([heard, ...unheard])
+        assert.deepStrictEqual((yield* lines).slice(0, 3), gauges(0, 0, 3))
+      }).pipe(measured))
+
+    it.effect("are the sum of those that share a name, as do all beyond the most names", () =>
+      Effect.gen(function*() {
+        const bulkheads = yield* Effect.forEach(["a", "a", "b", "c"], (name, i) =>
+          Bulkhead.make({ name, concurrency: 10 ** i }))
+        assert.deepStrictEqual(
+          (yield* lines).filter((line) =>
+            line.includes("limit")
+          ),
+          [
+            "resilience.limit bulkhead a: 11",
+            "resilience.limit bulkhead other: 1100"
+          ]
+        )
+        return bulkheads
+      }).pipe((program) => measured(program, { maxNames: 1 })))
+
+    it.effect("keep no bulkhead alive, and end with the last of a name", () =>
+      Effect.gen(function*() {
+        const kept = yield* Bulkhead.make({ name: "shared", concurrency: 1 })
+        for (let i = 0; i < 100; i++) {
+          yield* Bulkhead.make({ name: "shared", concurrency: 1 })
+          yield* Bulkhead.make({ name: `dropped ${i}`, concurrency: 1 })
+        }
+        const limits = Effect.map(lines, (all) => all.filter((line) => line.startsWith("resilience.limit")))
+        const before = yield* limits
+        assert.lengthOf(before, 101)
+        assert.include(before, "resilience.limit bulkhead shared: 101")
+        yield* settled
+        collectGarbage()
+        yield* Effect.replicateEffect(settled, 10, { discard: true }) // finalizers run in tasks of their own
+        const after = yield* limits
+        assert.isBelow(after.length, 10)
+        const shared = Number(after.find((line) => line.includes("shared"))?.split(": ")[1])
+        assert.isTrue(shared >= 1 && shared < 10, `shared: ${shared}`)
+        return kept
+      }).pipe((program) => measured(program, { maxNames: 200 })))
+
+    it.effect("end with the layer", () =>
+      Effect.gen(function*() {
+        const registry = new Map()
+        const bulkhead = yield* Bulkhead.make({ name: "x", concurrency: 1 }).pipe(
+          Effect.tap(() => Effect.sync(() => assert.strictEqual(registry.size, 3))),
+          Effect.provide(Observability.layerMetrics()),
+          Effect.provideService(Metric.MetricRegistry, registry)
+        )
+        assert.strictEqual(registry.size, 0)
+        yield* bulkhead(Effect.void)
+      }))
+
+    it.effect("are not for those without a name, and not without the layer", () =>
+      Effect.gen(function*() {
+        yield* Effect.provideService(Bulkhead.make({ name: "x", concurrency: 1 }), Metric.MetricRegistry, new Map())
+        yield* measured(Effect.gen(function*() {
+          yield* Bulkhead.make({ concurrency: 1 })
+          assert.deepStrictEqual(yield* lines, [])
+        }))
+      }))
+  })
+
   describe("metrics", () => {
     it.effect("calls and attempts are separate numbers", () =>
       Effect.gen(function*() {
@@ -50,7 +275,8 @@ describe("Observability", () => {
           "resilience.attempts orders 2 transient: 1",
           "resilience.attempts orders 3 success: 1",
           "resilience.call.duration orders success: 1",
-          "resilience.calls orders success: 1"
+          "resilience.calls orders success: 1",
+          "resilience.retry.delay orders transient: 2"
         ])
       }))
 
@@ -75,6 +301,7 @@ describe("Observability", () => {
         assert.deepStrictEqual(
           (yield* metricsOf(program)).filter((line) => !line.includes("duration")),
           [
+            "resilience.breaker.changes db Open: 1",
             "resilience.breaker.state db: 2",
             "resilience.calls db rejected: 1",
             "resilience.rejections circuit-breaker db open: 1",

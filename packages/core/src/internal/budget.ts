@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import type * as kernel from "../kernel/retryBudget.ts"
 import type { RetryBudget, State } from "../RetryBudget.ts"
+import type { AnyFiber } from "./primitive.ts"
 import { now } from "./time.ts"
 
 export const TypeId = "~effect-resilience/core/RetryBudget"
@@ -17,11 +18,13 @@ export class Shared implements RetryBudget {
   }
 
   get state(): Effect.Effect<State> {
-    return Effect.withFiber((fiber) => {
-      const { calls, held } = this.kernel
-      return Effect.succeed({ available: this.kernel.available(now(fiber)), calls, held })
-    })
+    return Effect.withFiber((fiber) => Effect.succeed(stateOf(this.kernel, fiber)))
   }
+}
+
+export const stateOf = (budget: kernel.Budget, fiber: AnyFiber): State => {
+  const { calls, held } = budget
+  return { available: budget.available(now(fiber)), calls, held }
 }
 
 /** There is one implementation of the interface, and its constructor is not exported. */

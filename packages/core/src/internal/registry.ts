@@ -2,18 +2,38 @@ import * as Context from "effect/Context"
 import { PolicyRegistry, type Report } from "../PolicyRegistry.ts"
 import type { AnyFiber } from "./primitive.ts"
 
+/** What of a policy's state is a metric, looked at when somebody wants to know. */
+export type GaugeName = "resilience.bulkhead.in_use" | "resilience.bulkhead.queued" | "resilience.limit"
+
+export type GaugesOf<P> = { readonly [Name in GaugeName]?: (policy: P) => number }
+
+/** Takes in the gauges of policies, weakly. */
+export interface Gauges {
+  readonly add: <P extends object>(policy: P, kind: string, name: string, gauges: GaugesOf<P>) => void
+}
+
+/** Where policies that are made take their gauges: nowhere, unless somebody measures. */
+export const CurrentGauges = Context.Reference<Gauges | undefined>(
+  "@effect-resilience/core/Observability/CurrentGauges",
+  { defaultValue: () => undefined }
+)
+
 /**
- * Enters a policy with a name into the registry of the fiber that makes it, if there is one. `report` is given the policy,
- * and must not hold it: the registry keeps no policy alive.
+ * Enters a policy with a name into the registry of the fiber that makes it, if there is one, and its gauges into the metrics.
+ * `policy` is what its callers hold as long as they can call through it, which may be less than what users were given: an
+ * effect that a policy was put around holds its state only. `report` and `gauges` are given that, and must not hold it: no
+ * policy is kept alive.
  */
-export const register = <P extends object>(fiber: AnyFiber, policy: P, { kind, name, report }: {
+export const register = <P extends object>(fiber: AnyFiber, policy: P, { gauges, kind, name, report }: {
   readonly kind: string
   readonly name: string | undefined
   readonly report: (policy: P, fiber: AnyFiber) => Report
+  readonly gauges?: GaugesOf<P>
 }): void => {
   if (name === undefined) return
   Context.getOrUndefined(fiber.context as Context.Context<any>, PolicyRegistry)?.register(
     policy,
     (policy, fiber) => ({ kind, name, state: report(policy as P, fiber) })
   )
+  if (gauges !== undefined) fiber.getRef(CurrentGauges)?.add(policy, kind, name, gauges)
 }

@@ -35,7 +35,7 @@ class Generation {
 }
 
 export class Durations {
-  private readonly window: number
+  readonly window: number
   private younger: Generation | undefined = undefined
   private older: Generation | undefined = undefined
   private since = 0

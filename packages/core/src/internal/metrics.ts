@@ -1,0 +1,133 @@
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import type * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
+import * as Fault from "../Fault.ts"
+import { attemptLabel, type Labels } from "../kernel/labels.ts"
+import type { Event } from "../Telemetry.ts"
+
+/** What an exit is called in metrics and logs. */
+export const outcomeOf = (exit: Exit.Exit<unknown, unknown>, wall: number): string => faultOf(Fault.of(exit, wall))
+
+const faultOf = (fault: Fault.Fault | undefined): string => fault?._tag.toLowerCase() ?? "success"
+
+/** The reason of a rejection, in a word. */
+const reasonOf = (event: Extract<Event, { readonly _tag: "Rejected" }>): string =>
+  event.policy === "circuit-breaker" ? "open" : event.reason
+
+const stateNumbers = { Closed: 0, HalfOpen: 1, Open: 2, Isolated: 3, MetricsOnly: 4, Disabled: 5 } as const
+
+/** Up to 17 minutes: a reasoning model takes its time. */
+const boundaries = Metric.exponentialBoundaries({ start: 1, factor: 2, count: 22 })
+
+/** Effect's exporters take the unit of a metric from its attributes. */
+const millis = (id: string, description: string) =>
+  Metric.histogram(id, { description, boundaries, attributes: { unit: "milliseconds" } })
+
+const counter = (id: string, description: string) => Metric.counter(id, { description, incremental: true })
+
+const calls = counter("resilience.calls", "Calls that have ended, retries and waits included")
+const callDuration = millis("resilience.call.duration", "The time that calls took, retries and waits included")
+const attempts = counter("resilience.attempts", "Attempts that have ended")
+const attemptDuration = millis("resilience.attempt.duration", "The time that attempts took")
+const retryDelay = millis("resilience.retry.delay", "The wait before another attempt")
+const retryStops = counter("resilience.retry.stops", "Failed attempts that no other one follows")
+const rejections = counter("resilience.rejections", "Calls that a policy has refused")
+const waits = millis("resilience.wait.duration", "The time that calls waited for their turn, of those that had to")
+const timeouts = counter("resilience.timeouts", "Calls that a time limit has ended")
+const deadlines = counter("resilience.deadlines", "Work that has not ended at its deadline, or came to begin after it")
+const cleanupDefects = counter("resilience.cleanup.defects", "Defects in the clean-up of calls that nobody waits for")
+const detached = Metric.counter("resilience.detached", { description: "Calls left behind by a timeout, still running" })
+const breakerState = Metric.gauge("resilience.breaker.state", {
+  description: "0 closed, 1 half open, 2 open, 3 isolated, 4 metrics only, 5 disabled"
+})
+const breakerChanges = counter("resilience.breaker.changes", "Changes of the state of a circuit breaker")
+const breakerExceeded = counter("resilience.breaker.exceeded", "How often a circuit that only counts would have opened")
+const hedges = counter("resilience.hedges", "Calls with more than one attempt at once")
+const hedgeAttempts = counter("resilience.hedge.attempts", "Attempts beside the first one of a call")
+const budgetExhausted = counter("resilience.budget.exhausted", "Attempts that were not made for want of budget")
+const fallbacks = counter("resilience.fallbacks", "Failed calls for which something else was given")
+const staleAge = millis("resilience.stale.age", "The age of the values given for a failed call")
+const coalesced = counter("resilience.coalesced", "Calls that were not made, for one of the same key was under way")
+
+/** Writes events into metrics. Labels are the kinds and names of policies and words of this library, never a key or a message. */
+export class Meter {
+  private readonly context: Context.Context<never>
+  private readonly labels: Labels
+
+  constructor(context: Context.Context<never>, labels: Labels) {
+    this.context = context
+    this.labels = labels
+  }
+
+  readonly record = (event: Event): void => {
+    const { policy } = event
+    const name = this.labels.of(event.name)
+    switch (event._tag) {
+      case "CallEnded": {
+        const outcome = outcomeOf(event.exit, Context.get(this.context, Clock.Clock).currentTimeMillisUnsafe())
+        this.update(calls, 1, { name, outcome })
+        return this.time(callDuration, event.duration, { name, outcome })
+      }
+      case "AttemptStarted":
+        return // counted when it has ended
+      case "AttemptEnded": {
+        const outcome = faultOf(event.fault)
+        this.update(attempts, 1, { name, attempt: attemptLabel(event.attempt), outcome })
+        return this.time(attemptDuration, event.duration, { name, outcome })
+      }
+      case "RetryScheduled":
+        return this.time(retryDelay, event.delay, { name, fault: faultOf(event.fault) })
+      case "RetryStopped":
+        return this.update(retryStops, 1, { name, reason: event.reason })
+      case "Rejected":
+        return this.update(rejections, 1, { policy, name, reason: reasonOf(event) })
+      case "QueueWaited":
+      case "LimiterWaited":
+        return this.time(waits, event.waited, { policy, name })
+      case "TimedOut":
+        return this.update(timeouts, 1, { name, phase: event.phase })
+      case "DeadlinePassed":
+        return this.update(deadlines, 1, { name, began: String(event.began) })
+      case "CleanupDied":
+        return this.update(cleanupDefects, 1, { policy, name })
+      case "CallDetached":
+        return this.update(detached, 1, { name })
+      case "DetachedEnded":
+        return this.update(detached, -1, { name })
+      case "CircuitChanged":
+        this.update(breakerState, stateNumbers[event.to], { name })
+        return this.update(breakerChanges, 1, { name, to: event.to })
+      case "CircuitExceeded":
+        return this.update(breakerExceeded, 1, { name })
+      case "HedgeStarted":
+        return this.update(hedgeAttempts, 1, { name, because: event.because })
+      case "HedgeSettled":
+        return this.update(hedges, 1, { name, won: String(event.winner !== undefined && event.winner > 1) })
+      case "BudgetExhausted":
+        return this.update(budgetExhausted, 1, { policy, name, budget: this.labels.of(event.budget) })
+      case "FallbackUsed":
+        return this.update(fallbacks, 1, { name, given: "alternative", fault: faultOf(event.fault) })
+      case "StaleServed":
+        this.update(fallbacks, 1, { name, given: "stale", fault: faultOf(event.fault) })
+        return this.time(staleAge, event.age, { name })
+      case "Coalesced":
+        return this.update(coalesced, 1, { name })
+      default:
+        event satisfies never
+    }
+  }
+
+  private update(metric: Metric.Metric<number, unknown>, input: number, attributes: Record<string, string>): void {
+    Metric.withAttributes(metric, attributes).updateUnsafe(input, this.context)
+  }
+
+  private time(
+    metric: Metric.Histogram<number>,
+    duration: Duration.Duration,
+    attributes: Record<string, string>
+  ): void {
+    this.update(metric, Duration.toMillis(duration), attributes)
+  }
+}
