@@ -34,6 +34,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Stream from "effect/Stream"
 import { type AnyStream, establish } from "./internal/establish.ts"
+import { warningsOf } from "./internal/lint.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyEffect } from "./internal/primitive.ts"
 
@@ -375,7 +376,28 @@ const print = ({ below, line }: Tree): ReadonlyArray<string> => [
 ]
 
 /**
- * Prints a stack as a tree with its settings, outermost first.
+ * What is wrong with the order of a stack, or with times in it that contradict each other; empty for most.
+ *
+ * A policy that means to be told apart by its `kind` is: what it is called, and durations that its settings hold under the
+ * names of the options, is all that is looked at. Limits that are functions are not.
+ *
+ * **Example** (A total that is over first)
+ *
+ * ```ts import.meta.vitest
+ * import { Policy, Timeout } from "@effect-resilience/core"
+ *
+ * const stack = Policy.compose(Timeout.total("10 seconds"), Timeout.attempt("1 minute"))
+ *
+ * Policy.warnings(stack) // => ["timeout attempt (1m) is longer than timeout total (10s)"]
+ * ```
+ *
+ * @category destructors
+ * @since 0.1.0
+ */
+export const warnings = (policy: Any): ReadonlyArray<string> => warningsOf(policy.info)
+
+/**
+ * Prints a stack as a tree with its settings, outermost first, and its {@link warnings} beneath.
  *
  * **Example** (A stack)
  *
@@ -387,7 +409,19 @@ const print = ({ below, line }: Tree): ReadonlyArray<string> => [
  * Policy.explain(stack) // => "timeout total (limit: 1m)\n└─ timeout attempt (limit: 10s)"
  * ```
  *
+ * **Example** (An order that is seldom meant)
+ *
+ * ```ts import.meta.vitest
+ * import { CircuitBreaker, Policy, Retry } from "@effect-resilience/core"
+ *
+ * const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(5) })
+ * const [warning] = Policy.explain(Policy.compose(breaker, Retry.make())).split("\n").slice(-1)
+ *
+ * warning // => "warning: circuit-breaker outside retry sees one outcome per logical call, not one per attempt: put it inside"
+ * ```
+ *
  * @category destructors
  * @since 0.1.0
  */
-export const explain = (policy: Any): string => treesOf(policy.info).flatMap(print).join("\n")
+export const explain = (policy: Any): string =>
+  [...treesOf(policy.info).flatMap(print), ...warnings(policy).map((warning) => `warning: ${warning}`)].join("\n")

@@ -203,11 +203,13 @@ const make = (watch: Watch): Policy.Policy<unknown, TimeoutExceeded> => {
     exceeded: (fiber, phase, limit, elapsed) => exceeded(fiber, phase === "first" ? firstPhase : phase, limit, elapsed),
     refused: undefined
   }
-  return internal.make({
+  const implementation: timeout.Limiting = {
     info: { kind: watch.kind, settings: { ...watch.shown, detach: detach || undefined }, children: [] },
+    settings,
     effect: (self) => new timeout.TimeoutEffect(self, settings),
     stream: (self) => timeout.timeoutStream(self, settings)
-  })
+  }
+  return internal.make(implementation)
 }
 
 /**

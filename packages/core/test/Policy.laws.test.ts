@@ -15,6 +15,7 @@ import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Hedge from "../src/Hedge.ts"
 import * as Keyed from "../src/Keyed.ts"
+import * as Pipelines from "../src/Pipelines.ts"
 import * as Policy from "../src/Policy.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
@@ -39,6 +40,7 @@ const Kind = Schema.Literals([
   "hedge",
   "budgeted",
   "bulkhead",
+  "pipeline",
   "identity",
   "own"
 ])
@@ -108,6 +110,14 @@ const policyOf = (kind: typeof Kind.Type): Policy.Policy<unknown, unknown> => {
         },
         maxWait: "120 millis",
         queue: 3
+      })
+    case "pipeline":
+      return Pipelines.standard({
+        limiter: Bulkhead.makeUnsafe({ concurrency: 3, queue: 1 }),
+        total: "450 millis",
+        retry: { schedule: Schedule.spaced("15 millis"), times: 1 },
+        breaker: { trip: CircuitBreaker.consecutive(4), open: "100 millis" },
+        attempt: "130 millis"
       })
     case "identity":
       return Policy.identity

@@ -8,8 +8,11 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Hedge from "../src/Hedge.ts"
 import * as Policy from "../src/Policy.ts"
+import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Telemetry from "../src/Telemetry.ts"
 import * as Timeout from "../src/Timeout.ts"
@@ -181,6 +184,80 @@ describe("Policy", () => {
       assert.strictEqual(
         Policy.explain(Policy.compose(own, Timeout.attempt("1 minute"))),
         "own\n├─ timeout total (limit: 1s)\n├─ timeout attempt (limit: 1s)\n└─ timeout attempt (limit: 1m)"
+      )
+    })
+  })
+
+  describe("warnings", () => {
+    const breaker = CircuitBreaker.makeUnsafe()
+    const retry = Retry.make()
+    const hedge = Hedge.makeUnsafe({ delay: "20 seconds", max: 2 })
+    const attempt = Timeout.attempt("10 seconds")
+    const total = Timeout.total("30 seconds")
+    const queueing = Bulkhead.makeUnsafe({ concurrency: 1, queue: 1, maxWait: "1 minute" })
+    const limiter = RateLimiter.makeUnsafe({
+      limit: RateLimiter.tokenBucket({ limit: 1, per: "1 second" }),
+      maxWait: "1 second"
+    })
+
+    it.each<[string, Policy.Any, ReadonlyArray<string>]>([
+      ["nothing is wrong", Policy.compose(total, retry, breaker, attempt), []],
+      ["one policy", breaker, []],
+      ["resilience4j #515: a breaker outside a retry", Policy.compose(breaker, retry), [
+        "circuit-breaker outside retry sees one outcome per logical call, not one per attempt: put it inside"
+      ]],
+      ["an attempt's limit outside a retry", Policy.compose(attempt, retry), [
+        "timeout attempt outside retry limits all attempts together: put it inside, or use timeout total"
+      ]],
+      ["a total inside a retry", Policy.compose(retry, total), [
+        "timeout total inside retry limits each attempt: put it outside, or use timeout attempt"
+      ]],
+      ["attempts that multiply", Policy.compose(Retry.make({ times: 4 }), retry), [
+        "retry inside retry multiplies attempts, up to 20 calls"
+      ]],
+      ["a hedge of retries", Policy.compose(hedge, retry), ["retry inside hedge multiplies attempts, up to 12 calls"]],
+      [
+        "attempts whose number nobody knows",
+        Policy.compose(Retry.make({ schedule: Schedule.recurs(2) }), retry),
+        ["retry inside retry multiplies attempts"]
+      ],
+      ["a queue inside an attempt's limit", Policy.compose(attempt, queueing), [
+        "timeout attempt outside bulkhead counts the wait for a turn as the callee's time: put it inside"
+      ]],
+      ["a limiter inside an attempt's limit", Policy.compose(attempt, limiter), [
+        "timeout attempt outside rate-limiter counts the wait for a turn as the callee's time: put it inside"
+      ]],
+      [
+        "dotnet/extensions #4770: an attempt longer than the total",
+        Policy.compose(total, Timeout.attempt("1 minute")),
+        [
+          "timeout attempt (1m) is longer than timeout total (30s)"
+        ]
+      ],
+      ["hedges after the end", Policy.compose(total, hedge), [
+        "hedge (2 after 20s each) begins later than timeout total (30s) ends"
+      ]],
+      ["a wait beyond the end", Policy.compose(total, queueing), [
+        "maxWait of bulkhead (1m) is longer than timeout total (30s)"
+      ]],
+      ["a window that sees one timeout", Policy.compose(breaker, Timeout.attempt("16 seconds")), [
+        "window of circuit-breaker (30s) is shorter than twice timeout attempt (16s)"
+      ]],
+      [
+        "however it is nested",
+        Policy.compose(
+          Policy.compose(breaker, Policy.identity),
+          Policy.compose(limiter, Policy.compose(retry, attempt))
+        ),
+        ["circuit-breaker outside retry sees one outcome per logical call, not one per attempt: put it inside"]
+      ]
+    ])("%s", (_, policy, expected) => assert.deepStrictEqual(Policy.warnings(policy), expected))
+
+    it("are printed beneath the stack", () => {
+      assert.strictEqual(
+        Policy.explain(Policy.compose(total, Timeout.attempt("1 minute"))),
+        "timeout total (limit: 30s)\n└─ timeout attempt (limit: 1m)\n" +
+          "warning: timeout attempt (1m) is longer than timeout total (30s)"
       )
     })
   })

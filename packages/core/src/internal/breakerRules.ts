@@ -69,10 +69,28 @@ const describeTrip = (trip: Trip): string => {
   return `${trip.ratio * 100}%${what} of at least ${trip.minimumThroughput} calls ${over}`
 }
 
+/** The rules, to be printed, and to be compared with other times. */
+class ShownTrips {
+  private readonly trips: ReadonlyArray<Trip>
+
+  constructor(trips: ReadonlyArray<Trip>) {
+    this.trips = trips
+  }
+
+  /** The span of the shortest window of time, in milliseconds. */
+  get shortestWindow(): number {
+    return Math.min(...this.trips.map((trip) => "over" in trip && "millis" in trip.over ? trip.over.millis : Infinity))
+  }
+
+  toString(): string {
+    return this.trips.map(describeTrip).join(", or ")
+  }
+}
+
 export const settingsOf = (options: Options): Readonly<Record<string, unknown>> => {
   const { initial, lease, open, probes, ratio, retryAfter } = options
   return {
-    trip: tripsOf(options.trip ?? defaultTrip).map(describeTrip).join(", or "),
+    trip: new ShownTrips(tripsOf(options.trip ?? defaultTrip)),
     open: open === undefined
       ? "10s doubling to 5m"
       : Schedule.isSchedule(open)

@@ -10,6 +10,7 @@ import { Deadline } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
 import { awaitAndKeepDefects, diesOf } from "./interrupt.ts"
+import type { Implementation } from "./policy.ts"
 import { type AnyEffect, type AnyFiber, fork, Primitive } from "./primitive.ts"
 import { now, timerResolution } from "./time.ts"
 import { Timer, type TimerQueue } from "./timers.ts"
@@ -80,9 +81,14 @@ export interface Settings {
   readonly refused: ((fiber: AnyFiber, overrun: number) => AnyEffect) | undefined
 }
 
+/** What a timeout is made of. */
+export interface Limiting extends Implementation {
+  readonly settings: Settings
+}
+
 export class TimeoutEffect extends Primitive {
-  private readonly self: AnyEffect
-  private readonly settings: Settings
+  protected readonly self: AnyEffect
+  protected readonly settings: Settings
 
   constructor(self: AnyEffect, settings: Settings) {
     super()
@@ -91,8 +97,13 @@ export class TimeoutEffect extends Primitive {
   }
 
   run(fiber: AnyFiber): AnyEffect {
+    const at = now(fiber)
+    return this.limited(fiber, at, at)
+  }
+
+  /** Limits what counts as begun at `startedAt`; `at` is now. */
+  protected limited(fiber: AnyFiber, startedAt: number, at: number): AnyEffect {
     const { self, settings } = this
-    const startedAt = now(fiber)
     const first = settings.first(startedAt)
     const total = settings.total(startedAt)
     const limit = Math.min(first, total)
@@ -105,10 +116,11 @@ export class TimeoutEffect extends Primitive {
     if (deadline <= end) return self
     const phase = total <= first ? "total" : "first"
     const run = new TimeoutRun(fiber, settings, phase, limit, startedAt)
-    const context: Context.Context<never> = phase === "total"
-      ? Context.add(fiber.context, Deadline, end)
+    const context: Context.Context<never> = total < Infinity
+      ? Context.add(fiber.context, Deadline, Math.min(deadline, startedAt + total))
       : fiber.context
-    return Effect.callback((resume) => run.start(self, context, resume))
+    const left = at === startedAt ? limit : end - at
+    return Effect.callback((resume) => run.start(self, context, left, resume))
   }
 }
 
@@ -140,6 +152,7 @@ class TimeoutRun extends Timer {
   start(
     self: AnyEffect,
     context: Context.Context<never>,
+    left: number,
     resume: (effect: AnyEffect) => void
   ): Effect.Effect<void> | void {
     const child = fork(context, self)
@@ -147,7 +160,7 @@ class TimeoutRun extends Timer {
     if (exit !== undefined) return resume(exit)
     this.child = child
     this.resume = resume
-    this.arm(this.parent, this.startedAt, this.limit, this.settings.queue)
+    this.arm(this.parent, this.startedAt, left, this.settings.queue)
     child.addObserver((exit) => this.settle(exit))
     return this.cleanup
   }

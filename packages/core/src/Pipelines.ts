@@ -1,0 +1,337 @@
+/**
+ * Ready-made stacks, with the order and the defaults that most calls want.
+ *
+ * - {@link standard}: limiter > total timeout > retry > circuit breaker > attempt timeout, the retries paid by a budget
+ *   that successes fund.
+ * - {@link hedging}: total timeout > hedge > limiter > circuit breaker > attempt timeout, for calls that may be made twice
+ *   at once.
+ *
+ * The orders are those of .NET's standard resilience and hedging handlers. What differs are the budget and the breaker's
+ * doubling open time: in a callee that retries have brought down, retries without a budget, or with one that traffic funds,
+ * keep it down.
+ *
+ * **Details**
+ *
+ * A pipeline is a value with a memory: make one per callee, for all its callers. {@link makeStandard} and {@link makeHedging}
+ * make the same where there is a `PolicyRegistry` to enter its parts. Each part can be given as options or, the stateful
+ * ones, as an instance that is shared with other stacks. Times that contradict each other throw a `RangeError`
+ * that names both: an attempt longer than the total, a breaker's window shorter than two attempts, hedges that would begin
+ * after the total.
+ *
+ * `standard` does what {@link Policy.compose} of its parts does, and costs a fiber and a timer less: until something fails,
+ * the timer of the attempt enforces the total as well.
+ *
+ * **Example** (A callee that fails twice)
+ *
+ * ```ts import.meta.vitest
+ * import { Pipelines } from "@effect-resilience/core"
+ * import { Effect, Schedule } from "effect"
+ *
+ * const payments = Pipelines.standard({
+ *   name: "payments",
+ *   total: "20 seconds",
+ *   retry: { schedule: Schedule.max([Schedule.exponential("1 millis"), Schedule.recurs(3)]) },
+ *   attempt: "5 seconds"
+ * })
+ * let calls = 0
+ * const pay = Effect.suspend(() => ++calls < 3 ? Effect.fail("busy") : Effect.succeed("paid"))
+ *
+ * await Effect.runPromise(pay.pipe(payments)) // => "paid"
+ * const { calls: seen } = await Effect.runPromise(payments.breaker.state) as { readonly calls: number }
+ * seen // => 3
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Bulkhead from "./Bulkhead.ts"
+import * as CircuitBreaker from "./CircuitBreaker.ts"
+import * as Hedge from "./Hedge.ts"
+import { sharedOf } from "./internal/budget.ts"
+import { contradictionsOf } from "./internal/lint.ts"
+import * as internal from "./internal/policy.ts"
+import { type Parts, StandardEffect } from "./internal/standard.ts"
+import type { Limiting } from "./internal/timeout.ts"
+import * as Policy from "./Policy.ts"
+import * as Retry from "./Retry.ts"
+import * as RetryBudget from "./RetryBudget.ts"
+import * as Timeout from "./Timeout.ts"
+
+/**
+ * What both pipelines have.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<L = Bulkhead.BulkheadRejected> {
+  /** For errors, telemetry and {@link Policy.explain}: the name of every part that is not given as an instance. */
+  readonly name?: string | undefined
+  /**
+   * Bounds the load: a `Bulkhead`, a `RateLimiter`, one composed with the other, or `Policy.identity`.
+   *
+   * @default a bulkhead for 1000 calls, of which none waits
+   */
+  readonly limiter?: Policy.Policy<unknown, L> | undefined
+  /**
+   * The time for everything, waits included.
+   *
+   * @default "30 seconds"
+   */
+  readonly total?: Timeout.Limit | undefined
+  /**
+   * The time for one attempt.
+   *
+   * @default "10 seconds"
+   */
+  readonly attempt?: Timeout.Limit | undefined
+  /**
+   * The circuit breaker, or the options for one.
+   *
+   * @default 50 % of at least 20 calls within 30 s; open 10 s, doubling to 5 minutes
+   */
+  readonly breaker?: CircuitBreaker.CircuitBreaker | Omit<CircuitBreaker.Options, "name"> | undefined
+  /**
+   * What all calls together may spend on further attempts.
+   *
+   * @default RetryBudget.tokens({ max: 100, ratio: 0.1 })
+   */
+  readonly budget?: RetryBudget.RetryBudget | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface StandardOptions<E = unknown, L = Bulkhead.BulkheadRejected> extends Options<L> {
+  /**
+   * What `Retry.make` takes.
+   *
+   * @default 3 retries, exponential from 200 ms, full jitter
+   */
+  readonly retry?:
+    | Omit<Retry.Options<E | Timeout.TimeoutExceeded | CircuitBreaker.CircuitOpen>, "name" | "budget">
+    | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface HedgingOptions<L = Bulkhead.BulkheadRejected> extends Options<L> {
+  /**
+   * What `Hedge.make` takes.
+   *
+   * @default one more attempt after 2 seconds
+   */
+  readonly hedge?: Omit<Hedge.Options, "name" | "budget"> | undefined
+}
+
+/**
+ * A pipeline is a policy; its stateful parts can be asked and operated.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Pipeline<in E = unknown, out L = Bulkhead.BulkheadRejected>
+  extends Policy.Policy<E, L | Timeout.TimeoutExceeded | CircuitBreaker.CircuitOpen>, Stateful<L>
+{}
+
+/**
+ * The parts of a pipeline that have a memory.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Stateful<out L = Bulkhead.BulkheadRejected> {
+  readonly limiter: Policy.Policy<unknown, L>
+  readonly breaker: CircuitBreaker.CircuitBreaker
+  readonly budget: RetryBudget.RetryBudget
+}
+
+const isBreaker = (breaker: Options["breaker"]): breaker is CircuitBreaker.CircuitBreaker =>
+  typeof breaker === "function"
+
+const concurrency = 1000
+
+const statefulOf = <L>({ breaker, budget, limiter, name }: Options<L>): Stateful<L> => ({
+  // whoever leaves out the limiter has not said what it adds, and the default of L is what this one does
+  limiter: limiter ?? Bulkhead.makeUnsafe({ name, concurrency }) as Policy.Policy<unknown, any>,
+  breaker: isBreaker(breaker) ? breaker : CircuitBreaker.makeUnsafe({ ...breaker, name }),
+  budget: budget ?? RetryBudget.makeUnsafe({ name })
+})
+
+const makeStateful = <L>({ breaker, budget, limiter, name }: Options<L>): Effect.Effect<Stateful<L>> =>
+  Effect.all({
+    limiter: limiter === undefined
+      ? Bulkhead.make({ name, concurrency }) as Effect.Effect<Policy.Policy<unknown, any>>
+      : Effect.succeed(limiter),
+    breaker: isBreaker(breaker) ? Effect.succeed(breaker) : CircuitBreaker.make({ ...breaker, name }),
+    budget: budget === undefined ? RetryBudget.make({ name }) : Effect.succeed(budget)
+  })
+
+const timeoutsOf = ({ attempt = "10 seconds", total = "30 seconds" }: Options<unknown>) => ({
+  attempt: Timeout.attempt(attempt),
+  total: Timeout.total(total)
+})
+
+/** A pipeline whose times do not contradict each other; `effect` may put its parts together in a cheaper way. */
+const pipelineOf = <E, L>(
+  where: string,
+  parts: Stateful<L>,
+  composed: Policy.Policy<any, any>,
+  effect: internal.Implementation["effect"] = composed
+): Pipeline<E, L> => {
+  const [contradiction] = contradictionsOf(composed.info)
+  if (contradiction !== undefined) throw new RangeError(`${where}: ${contradiction}`)
+  const policy = internal.make<Policy.Policy<E, L | Timeout.TimeoutExceeded | CircuitBreaker.CircuitOpen>>({
+    info: composed.info,
+    effect,
+    stream: composed.stream,
+    pinned: (at, pressed) => internal.pinned(parts.breaker, at, pressed)
+  })
+  return Object.assign(policy, parts)
+}
+
+/**
+ * Limiter > total timeout > retry > circuit breaker > attempt timeout.
+ *
+ * **Example** (What it is made of)
+ *
+ * ```ts import.meta.vitest
+ * import { Pipelines, Policy } from "@effect-resilience/core"
+ *
+ * const [limiter, total, retry] = Policy.explain(Pipelines.standard({ name: "search" })).split("\n")
+ *
+ * limiter // => "bulkhead \"search\" (concurrency: 1000, queue: 0)"
+ * total // => "└─ timeout total (limit: 30s)"
+ * retry // => "   └─ retry \"search\" (times: 3, schedule: exponential from 200ms, budget: search, retryAfter: 1m)"
+ * ```
+ *
+ * **Example** (Times that contradict each other)
+ *
+ * ```ts import.meta.vitest
+ * import { Pipelines } from "@effect-resilience/core"
+ *
+ * const messageOf = (f: () => unknown) => {
+ *   try {
+ *     return f()
+ *   } catch (error) {
+ *     return (error as Error).message
+ *   }
+ * }
+ *
+ * messageOf(() => Pipelines.standard({ attempt: "1 minute" })) // => "Pipelines.standard: timeout attempt (1m) is longer than timeout total (30s)"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const standard = <E = unknown, L = Bulkhead.BulkheadRejected>(
+  options: StandardOptions<E, L> = {}
+): Pipeline<E, L> => {
+  const { attempt, total } = timeoutsOf(options)
+  const stateful = statefulOf(options)
+  const { breaker, budget, limiter } = stateful
+  const retry: Policy.Policy<any> = Retry.make<any>({ ...options.retry, name: options.name, budget })
+  const composed: Policy.Policy<any, any> = Policy.compose(total, retry, breaker, attempt)
+  const kernel = sharedOf(budget).kernel
+  const totalSettings = internal.implementationOf<Limiting>(total).settings
+  const attemptSettings = internal.implementationOf<Limiting>(attempt).settings
+  // where limits do not vary, and no budget asks for the time of each call
+  const fused = totalSettings.queue !== undefined && attemptSettings.queue !== undefined && !kernel.timed &&
+    attemptSettings.first(0) < totalSettings.total(0)
+  const parts: Parts = {
+    composed,
+    total: { ...totalSettings, queue: undefined },
+    retry,
+    budget: kernel,
+    breaker,
+    attempt,
+    both: {
+      ...attemptSettings,
+      total: totalSettings.total,
+      // an attempt whose clean-up goes on until the total is over is over with it
+      exceeded: (fiber, phase, limit, elapsed) => {
+        const whole = totalSettings.total(0)
+        return elapsed >= whole
+          ? totalSettings.exceeded(fiber, "total", whole, elapsed)
+          : attemptSettings.exceeded(fiber, phase, limit, elapsed)
+      }
+    }
+  }
+  return pipelineOf(
+    "Pipelines.standard",
+    stateful,
+    Policy.compose(limiter, composed),
+    fused ? (self) => limiter(new StandardEffect(self, parts)) : undefined
+  )
+}
+
+/**
+ * Total timeout > hedge > limiter > circuit breaker > attempt timeout: another attempt begins when the first one takes long
+ * or fails, and the first success wins. For calls that may be made twice at once, and callees that can bear it: the limiter
+ * is inside, so that every attempt counts.
+ *
+ * For attempts that go to another endpoint each, with a limiter and a breaker of its own, give `Hedge.alternatives` one stack
+ * per endpoint.
+ *
+ * **Example** (A call that hangs once)
+ *
+ * ```ts import.meta.vitest
+ * import { Pipelines } from "@effect-resilience/core"
+ * import { Effect } from "effect"
+ *
+ * const search = Pipelines.hedging({ name: "search", hedge: { delay: "1 millis" } })
+ * let calls = 0
+ * const find = Effect.suspend(() => ++calls === 1 ? Effect.never : Effect.succeed(`answer ${calls}`))
+ *
+ * await Effect.runPromise(find.pipe(search)) // => "answer 2"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const hedging = <L = Bulkhead.BulkheadRejected>(options: HedgingOptions<L> = {}): Pipeline<unknown, L> => {
+  const { attempt, total } = timeoutsOf(options)
+  const stateful = statefulOf(options)
+  const { breaker, budget, limiter } = stateful
+  const hedge = Hedge.makeUnsafe({ delay: "2 seconds", ...options.hedge, name: options.name, budget })
+  return pipelineOf("Pipelines.hedging", stateful, Policy.compose(total, hedge, limiter, breaker, attempt))
+}
+
+/**
+ * As {@link standard}; with a name, its stateful parts are in the snapshot of the `PolicyRegistry`, if there is one.
+ *
+ * **Example** (A pipeline in a layer)
+ *
+ * ```ts import.meta.vitest
+ * import { Pipelines, PolicyRegistry } from "@effect-resilience/core"
+ * import { Context, Effect, Layer } from "effect"
+ *
+ * class Payments extends Context.Service<Payments, Pipelines.Pipeline>()("Payments") {
+ *   static readonly layer = Layer.effect(Payments, Pipelines.makeStandard({ name: "payments" }))
+ * }
+ * const live = Payments.layer.pipe(Layer.provideMerge(PolicyRegistry.layer))
+ * const listed = Effect.andThen(Payments, Effect.map(PolicyRegistry.snapshot, (all) => all.map(({ kind }) => kind)))
+ *
+ * await Effect.runPromise(Effect.provide(listed, live)) // => ["bulkhead", "circuit-breaker", "retry-budget"]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeStandard = <E = unknown, L = Bulkhead.BulkheadRejected>(
+  options: StandardOptions<E, L> = {}
+): Effect.Effect<Pipeline<E, L>> =>
+  Effect.map(makeStateful(options), (stateful) => standard({ ...options, ...stateful }))
+
+/**
+ * As {@link hedging}; with a name, its stateful parts are in the snapshot of the `PolicyRegistry`, if there is one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeHedging = <L = Bulkhead.BulkheadRejected>(
+  options: HedgingOptions<L> = {}
+): Effect.Effect<Pipeline<unknown, L>> =>
+  Effect.map(makeStateful(options), (stateful) => hedging({ ...options, ...stateful }))

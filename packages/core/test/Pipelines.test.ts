@@ -1,0 +1,387 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { TestClock } from "effect/testing"
+import * as Bulkhead from "../src/Bulkhead.ts"
+import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Deadline from "../src/Deadline.ts"
+import * as Pipelines from "../src/Pipelines.ts"
+import * as Policy from "../src/Policy.ts"
+import * as PolicyRegistry from "../src/PolicyRegistry.ts"
+import * as RateLimiter from "../src/RateLimiter.ts"
+import * as Retry from "../src/Retry.ts"
+import * as RetryBudget from "../src/RetryBudget.ts"
+import * as Timeout from "../src/Timeout.ts"
+import { Bad, Boom, Busy, during, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
+
+const Step = Schema.Struct({
+  delay: Schema.Literals([0, 0, 1, 40, 99, 100, 101, 260]),
+  outcome: Schema.Literals(["ok", "ok", "boom", "boom", "bad", "busy", "die", "hang", "leaves", "stubborn"])
+})
+type Step = typeof Step.Type
+const Scripts = Schema.Array(Step).check(Schema.isMinLength(1))
+
+const finish = (step: Step): Effect.Effect<string, Boom | Bad | Busy> => {
+  switch (step.outcome) {
+    case "ok":
+      return Effect.succeed("ok")
+    case "boom":
+      return Effect.fail(new Boom({}))
+    case "bad":
+      return Effect.fail(new Bad())
+    case "busy":
+      return Effect.fail(new Busy({ retryAfter: "30 millis" }))
+    case "die":
+      return Effect.die("bug")
+    case "hang":
+      return Effect.never
+    case "leaves":
+      return Effect.interrupt
+    case "stubborn":
+      return Effect.uninterruptible(Effect.as(Effect.sleep("120 millis"), "late"))
+  }
+}
+
+interface Times {
+  readonly total: number
+  readonly attempt: number
+}
+
+const schedule = Schedule.max([Schedule.exponential("20 millis"), Schedule.recurs(2)])
+const breakerOptions = { trip: CircuitBreaker.consecutive(3), open: "150 millis" } as const
+const fundings = {
+  tokens: RetryBudget.tokens({ max: 6 }),
+  inFlight: RetryBudget.inFlight({ min: 2 }),
+  traffic: RetryBudget.traffic({ minPerSecond: 1 })
+}
+const Funding = Schema.Literals(["tokens", "tokens", "inFlight", "traffic"])
+
+const pipelineOf = ({ attempt, total }: Times, funding: typeof Funding.Type) =>
+  Pipelines.standard({
+    total,
+    attempt,
+    breaker: breakerOptions,
+    retry: { schedule },
+    budget: RetryBudget.makeUnsafe({ funding: fundings[funding] }),
+    limiter: Bulkhead.makeUnsafe({ concurrency: 3 })
+  })
+
+/** The same stack of the same parts, put together by hand. */
+const byHand = ({ attempt, total }: Times, funding: typeof Funding.Type) => {
+  const breaker = CircuitBreaker.makeUnsafe(breakerOptions)
+  const budget = RetryBudget.makeUnsafe({ funding: fundings[funding] })
+  const limiter = Bulkhead.makeUnsafe({ concurrency: 3 })
+  const policy = Policy.compose(
+    limiter,
+    Timeout.total(total),
+    Retry.make({ schedule, budget }),
+    breaker,
+    Timeout.attempt(attempt)
+  )
+  return Object.assign(policy, { breaker, budget, limiter })
+}
+
+interface Stack extends Policy.Policy<unknown, unknown> {
+  readonly breaker: CircuitBreaker.CircuitBreaker
+  readonly budget: RetryBudget.RetryBudget
+  readonly limiter: Policy.Policy<unknown, unknown>
+}
+
+/** Ten callers, 25 ms and a bit apart, so that no two do something at the same time, of whom some go away: what each got and when, what the callee saw, what the parts know. */
+const seen = (stack: Stack, script: ReadonlyArray<Step>, leaveAfter: number, within: number) =>
+  Effect.gen(function*() {
+    const { effect, log } = logged()
+    const step = (n: number): Step => script[(n - 1) % script.length]!
+    const call = effect((n) => Effect.delay(finish(step(n)), step(n).delay)).pipe(stack, Deadline.within(within))
+    const states = Effect.all([stack.breaker.state, stack.budget.state])
+    const start = yield* now
+    const caller = (n: number) =>
+      Effect.gen(function*() {
+        yield* Effect.sleep(n * 25.0625)
+        const fiber = yield* fork(call)
+        if (n % 3 === 2) {
+          yield* Effect.sleep(leaveAfter)
+          yield* Fiber.interrupt(fiber)
+        }
+        const exit = yield* Fiber.await(fiber)
+        return [n, outcome(exit), (yield* now) - start, yield* states]
+      })
+    const all = yield* fork(
+      Random.withSeed(
+        Effect.forEach(Array.from({ length: 10 }, (_, n) => n), caller, { concurrency: "unbounded" }),
+        "pipelines"
+      )
+    )
+    yield* TestClock.adjust("20 seconds")
+    const exit = all.pollUnsafe()
+    return {
+      callers: exit !== undefined && Exit.isSuccess(exit) ? exit.value : outcome(exit!),
+      log,
+      states: yield* states
+    }
+  }).pipe(Effect.provide(TestClock.layer()))
+
+const runs = { arbitrary: { runs: Number(process.env.PROPERTY_RUNS ?? 200) }, timeout: 600_000 }
+
+describe("Pipelines", () => {
+  describe("standard", () => {
+    it.effect.prop(
+      "does what its parts do when they are composed",
+      [
+        Scripts,
+        Schema.Literals([0, 1, 30, 120]),
+        Schema.Literals([50, 100, 130, 5000]),
+        Schema.Literals([100, 250, 1000]),
+        Funding
+      ],
+      ([script, leaveAfter, within, total, funding]) =>
+        Effect.gen(function*() {
+          const times = { total, attempt: 100 }
+          const expected = yield* seen(byHand(times, funding), script, leaveAfter, within)
+          const actual = yield* seen(pipelineOf(times, funding), script, leaveAfter, within)
+          assert.deepStrictEqual(actual, expected)
+          assert.deepInclude(actual.states[1], { calls: 0, held: 0 })
+        }),
+      runs
+    )
+
+    it.effect("makes four calls in the default settings, and gives the last failure", () =>
+      Effect.gen(function*() {
+        let calls = 0
+        const call = Effect.suspend(() => Effect.fail(new Boom({ n: ++calls }))).pipe(Pipelines.standard(), Effect.flip)
+        const error = yield* during("30 seconds", call)
+        assert.deepInclude(error, { _tag: "Boom", n: 4 })
+      }))
+
+    it.effect("a callee that hangs is given up after an attempt, and everything after the total", () =>
+      Effect.gen(function*() {
+        const pipeline = Pipelines.standard({ retry: { schedule: Schedule.spaced("1 second") } })
+        assert.deepStrictEqual(yield* during("31 seconds", timed(Effect.never.pipe(pipeline))), [
+          "TimeoutExceeded:total",
+          30_000
+        ])
+        assert.deepInclude(yield* pipeline.breaker.state, { calls: 3, failures: 3 })
+      }))
+
+    it.effect("what the callee sees of the deadline is the pipeline's, from the first attempt on", () =>
+      Effect.gen(function*() {
+        const seen: Array<unknown> = []
+        let calls = 0
+        const call = Effect.gen(function*() {
+          seen.push(Duration.toMillis(Option.getOrThrow(yield* Deadline.remaining)))
+          if (++calls < 3) return yield* new Boom({})
+        })
+        const retry = { schedule: Schedule.spaced("1 second") }
+        yield* during("1 minute", Effect.exit(call.pipe(Pipelines.standard({ retry }))))
+        assert.deepStrictEqual(seen, [30_000, 29_000, 28_000])
+      }))
+
+    it.effect("a listener is told of the first attempt as of every other", () =>
+      Effect.gen(function*() {
+        const { events, policy } = recorder()
+        const retry = { schedule: Schedule.recurs(1) }
+        yield* Effect.exit(Effect.fail(new Boom({})).pipe(Pipelines.standard({ name: "it", retry }), policy))
+        assert.deepStrictEqual(events.map(({ _tag, name }) => [_tag, name]), [
+          ["AttemptStarted", "it"],
+          ["AttemptEnded", "it"],
+          ["RetryScheduled", "it"],
+          ["AttemptStarted", "it"],
+          ["AttemptEnded", "it"],
+          ["RetryStopped", "it"]
+        ])
+      }))
+
+    it.effect("a budget that has run out ends the retries, and successes fill it", () =>
+      Effect.gen(function*() {
+        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ max: 4, ratio: 1 }) })
+        const pipeline = Pipelines.standard({ budget, retry: { schedule: Schedule.recurs(3) } })
+        let calls = 0
+        const failing = Effect.suspend(() => Effect.fail(new Boom({ n: ++calls })))
+        yield* Effect.exit(failing.pipe(pipeline))
+        assert.strictEqual(calls, 2)
+        yield* Effect.void.pipe(pipeline, Effect.repeat({ times: 2 }))
+        assert.deepStrictEqual(yield* budget.state, { available: 1, calls: 0, held: 0 })
+      }))
+
+    it.effect("limits that are functions are asked at every call", () =>
+      Effect.gen(function*() {
+        let total = 5000
+        const pipeline = Pipelines.standard({ total: () => total, attempt: () => 4000, retry: { times: 0 } })
+        const hang = timed(Effect.never.pipe(pipeline))
+        assert.deepStrictEqual(yield* during("1 minute", hang), ["TimeoutExceeded:attempt", 4000])
+        total = 3000
+        assert.deepStrictEqual((yield* during("1 minute", hang))[0], "TimeoutExceeded:total")
+      }))
+
+    it.effect("any limiter, or none", () =>
+      Effect.gen(function*() {
+        const limiter = RateLimiter.makeUnsafe({ limit: RateLimiter.fixedWindow({ limit: 1, per: "1 minute" }) })
+        const limited = Pipelines.standard({ limiter })
+        yield* limited(Effect.void)
+        assert.strictEqual(outcome(yield* Effect.exit(limited(Effect.void))), "RateLimiterRejected")
+        const free = Pipelines.standard({ limiter: Policy.identity })
+        const all = yield* fork(Effect.forEach(Array.from({ length: 2000 }), () => free(Effect.sleep("1 second")), {
+          concurrency: "unbounded",
+          discard: true
+        }))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(outcome(all.pollUnsafe()!), "ok:undefined")
+      }))
+
+    it.effect("a stream: established within an attempt, whole within the total, never silently restarted", () =>
+      Effect.gen(function*() {
+        const pipeline = Pipelines.standard({ retry: { schedule: Schedule.recurs(3) } })
+        const { log, stream } = logged()
+        const elements: Array<number> = []
+        const hangs = stream((n) => n < 3 ? Stream.fail(new Boom({ n })) : Stream.concat(Stream.make(1), Stream.never))
+        const run = hangs.pipe(pipeline.stream, Stream.runForEach((n) => Effect.sync(() => elements.push(n))))
+        assert.deepStrictEqual(yield* during("1 minute", timed(run)), ["TimeoutExceeded:total", 30_000])
+        assert.deepStrictEqual(elements, [1])
+        assert.deepStrictEqual(log, ["open1", "close1", "open2", "close2", "open3", "close3"])
+      }))
+
+    it.live("on the live clock: both limits, and no process is kept alive by what has ended", () =>
+      Effect.gen(function*() {
+        const pipeline = Pipelines.standard({
+          total: "60 millis",
+          attempt: "25 millis",
+          retry: { schedule: Schedule.spaced(1) }
+        })
+        const error = yield* Effect.flip(Effect.never.pipe(pipeline))
+        assert.deepInclude(error, { _tag: "TimeoutExceeded", phase: "total" })
+        assert.strictEqual(yield* Effect.delay(Effect.succeed("quick"), 1).pipe(pipeline), "quick")
+      }))
+
+    it.live("an interruption at any step of the scheduler leaves nothing behind", () =>
+      Effect.gen(function*() {
+        const pipeline = Pipelines.standard()
+        let open = 0
+        const call = Effect.acquireUseRelease(
+          Effect.sync(() => open++),
+          () => Effect.never,
+          () => Effect.sync(() => open--)
+        )
+        const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
+        for (let i = 0; i < 2000; i++) {
+          // the scheduler yields after some two thousand steps, and an interruption arrives there
+          const steps = Effect.forEach(Array.from({ length: 1950 + (i % 100) }), () => Effect.void, { discard: true })
+          const fiber = Effect.runFork(Effect.andThen(steps, pipeline(call)))
+          fiber.interruptUnsafe()
+          fibers.push(fiber)
+        }
+        yield* Fiber.awaitAll(fibers)
+        assert.strictEqual(open, 0)
+        assert.deepInclude(yield* pipeline.budget.state, { calls: 0, held: 0 })
+      }))
+  })
+
+  describe("hedging", () => {
+    it.effect("the second attempt wins, the first one is stopped", () =>
+      Effect.gen(function*() {
+        const pipeline = Pipelines.hedging()
+        const { effect, log } = logged()
+        const call = effect((n) => n === 1 ? Effect.never : Effect.succeed(n)).pipe(pipeline)
+        assert.deepStrictEqual(yield* during("1 minute", timed(call)), ["ok:2", 2000])
+        assert.deepStrictEqual(log, ["open1", "open2", "close2", "close1"])
+      }))
+
+    it.effect("every attempt counts at the limiter and at the breaker", () =>
+      Effect.gen(function*() {
+        const limiter = Bulkhead.makeUnsafe({ concurrency: 1 })
+        const pipeline = Pipelines.hedging({ limiter, hedge: { delay: "1 second" } })
+        const fiber = yield* fork(Effect.never.pipe(pipeline))
+        yield* TestClock.adjust("2 seconds")
+        assert.deepInclude(yield* limiter.state, { inUse: 1, queued: 0 })
+        yield* TestClock.adjust("30 seconds")
+        assert.strictEqual(outcome(fiber.pollUnsafe()!), "TimeoutExceeded:attempt")
+        assert.deepInclude(yield* pipeline.breaker.state, { calls: 1, failures: 1 })
+      }))
+
+    it.effect("a budget without tokens allows no second attempt", () =>
+      Effect.gen(function*() {
+        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ max: 2 }) })
+        const pipeline = Pipelines.hedging({ budget, attempt: "5 seconds" })
+        let calls = 0
+        const call = Effect.suspend(() => {
+          calls++
+          return Effect.never
+        }).pipe(pipeline)
+        yield* during("1 minute", timed(call))
+        assert.strictEqual(calls, 1)
+      }))
+
+    it.effect("a stream is raced to its first element", () =>
+      Effect.gen(function*() {
+        const { log, stream } = logged()
+        const tokens = stream((n) => n === 1 ? Stream.never : Stream.make(n, n)).pipe(Pipelines.hedging().stream)
+        assert.deepStrictEqual(yield* during("1 minute", Stream.runCollect(tokens)), [2, 2])
+        assert.deepStrictEqual(log, ["open1", "open2", "close1", "close2"])
+      }))
+  })
+
+  describe("times that contradict each other", () => {
+    it("an attempt longer than the total (MEHR: TotalRequestTimeout)", () => {
+      assert.throws(
+        () => Pipelines.standard({ total: "5 seconds" }),
+        RangeError,
+        "Pipelines.standard: timeout attempt (10s) is longer than timeout total (5s)"
+      )
+      assert.throws(
+        () => Pipelines.hedging({ attempt: "31 seconds" }),
+        RangeError,
+        "Pipelines.hedging: timeout attempt (31s) is longer than timeout total (30s)"
+      )
+    })
+
+    it("a window shorter than two attempts (MEHR: SamplingDuration)", () => {
+      const trip = CircuitBreaker.failureRate({ within: "19 seconds" })
+      const message = "window of circuit-breaker (19s) is shorter than twice timeout attempt (10s)"
+      assert.throws(() => Pipelines.standard({ breaker: { trip } }), RangeError, message)
+      assert.throws(() => Pipelines.standard({ breaker: CircuitBreaker.makeUnsafe({ trip }) }), RangeError, message)
+      assert.throws(() => Pipelines.standard({ attempt: "16 seconds" }), RangeError, "(30s)")
+      Pipelines.standard({ breaker: { trip: CircuitBreaker.failureRate({ within: "20 seconds" }) } })
+      Pipelines.standard({ breaker: { trip: CircuitBreaker.consecutive(5) }, attempt: "30 seconds" })
+    })
+
+    it("hedges that begin after the total (MEHR: Delay)", () => {
+      assert.throws(
+        () => Pipelines.hedging({ hedge: { delay: "11 seconds", max: 3 } }),
+        RangeError,
+        "Pipelines.hedging: hedge (3 after 11s each) begins later than timeout total (30s) ends"
+      )
+      Pipelines.hedging({ hedge: { delay: "10 seconds", max: 3 } })
+      Pipelines.hedging({ hedge: { delay: Infinity, max: 3 } })
+    })
+
+    it("options of the parts are checked as theirs", () => {
+      assert.throws(
+        () => Pipelines.standard({ total: 0 }),
+        RangeError,
+        "Timeout.total: limit must be a finite duration > 0"
+      )
+      assert.throws(() => Pipelines.standard({ retry: { times: -1 } }), RangeError, "times must be an integer >= 0")
+    })
+  })
+
+  it.effect("makeStandard and makeHedging enter their parts in the registry", () =>
+    Effect.gen(function*() {
+      const standard = yield* Pipelines.makeStandard({ name: "a" })
+      const hedging = yield* Pipelines.makeHedging({ name: "b", breaker: standard.breaker })
+      const kinds = (yield* PolicyRegistry.snapshot).map(({ kind, name }) => `${kind} ${name}`)
+      assert.deepStrictEqual(kinds.toSorted(), [
+        "bulkhead a",
+        "bulkhead b",
+        "circuit-breaker a",
+        "retry-budget a",
+        "retry-budget b"
+      ])
+      yield* hedging(standard(Effect.void))
+    }).pipe(Effect.provide(PolicyRegistry.layer)))
+})
