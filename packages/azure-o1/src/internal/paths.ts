@@ -1,7 +1,15 @@
 import type { AzureO1Config } from "../AzureO1Config.ts"
 
 /** Where the paths of the APIs begin, whichever of them the endpoint was copied with. */
-export const baseOf = (endpoint: string): string => endpoint.replace(/\/+$/, "").replace(/\/openai(\/v1)?$/, "")
+export const baseOf = (endpoint: string): string =>
+  endpoint.replace(/\/+$/, "").replace(
+    /\/openai(\/v1|\/deployments\/[^/]+)?(\/chat\/completions|\/responses)?$/i,
+    ""
+  )
+
+/** The deployment that an endpoint was copied with, if any. */
+export const deploymentIn = (endpoint: string): string | undefined =>
+  /\/openai\/deployments\/([^/]+)/i.exec(endpoint)?.[1]
 
 type Place = Pick<AzureO1Config, "apiVersion" | "deployment" | "endpoint">
 

@@ -132,13 +132,16 @@ export const make = (
     })
   }
 
-  /** Asks until the response does not change any more, and gives what was added since we knew it last. */
-  const untilEnded = (answer: wire.ResponsesAnswer): Effect.Effect<ReadonlyArray<AttemptEvent>, O1Error> =>
+  /**
+   * Asks until the response does not change any more, and gives what was added since we knew it last. What this attempt has not
+   * `heard` of yet is asked for at once: with attempts that are shorter than the pause it would never be.
+   */
+  const untilEnded = (answer: wire.ResponsesAnswer, heard = 0): Effect.Effect<ReadonlyArray<AttemptEvent>, O1Error> =>
     Effect.gen(function*() {
       const added: Array<AttemptEvent> = []
-      for (let asked = 0; !answer.finished; asked++) {
+      for (let times = heard; !answer.finished; times++) {
         // what is soon ready is soon seen
-        yield* Effect.sleep(Duration.min(interval, Duration.times(firstPoll, 2 ** asked)))
+        if (times > 0) yield* Effect.sleep(Duration.min(interval, Duration.times(firstPoll, 2 ** (times - 1))))
         yield* patiently(retrieve(answer, added))
       }
       return added
@@ -183,15 +186,16 @@ export const make = (
     Effect.gen(function*() {
       const call = yield* CurrentCall
       const answer = answerOf(call?.open?.id ?? "")
-      if (answer.id === "") {
+      const known = answer.id !== ""
+      if (known) {
+        yield* started("background")
+      } else {
         const received = yield* create(request, { stream: false, background: true })
         yield* takeBody(received, answer, [])
         open(call, answer, false)
         yield* report(accepted(answer))
-      } else {
-        yield* started("background")
       }
-      yield* untilEnded(answer)
+      yield* untilEnded(answer, known ? 0 : 1)
       if (call !== undefined) call.open = undefined
       return yield* finish(answer.end())
     }).pipe(Effect.scoped)

@@ -3,7 +3,7 @@ import * as Formatter from "effect/Formatter"
 import * as Option from "effect/Option"
 import * as AzureO1Config from "../AzureO1Config.ts"
 import type { Cloud } from "../Credential.ts"
-import { baseOf } from "../internal/paths.ts"
+import { baseOf, deploymentIn } from "../internal/paths.ts"
 import * as ModelProfile from "../ModelProfile.ts"
 import type { Finding, Options } from "../Verify.ts"
 import { fail, pass, warn } from "./finding.ts"
@@ -134,6 +134,15 @@ export const endpoint = (config: AzureO1Config.AzureO1Config): Finding => {
   const url = new URL(baseOf(config.endpoint))
   const kind = hostKind(url.hostname)
   const details = { host: url.host, kind }
+  const named = deploymentIn(config.endpoint)
+  if (named !== undefined && named !== config.deployment) {
+    return warn(
+      "endpoint",
+      `The endpoint was copied with the deployment "${named}", but "${config.deployment}" is asked.`,
+      `Set the endpoint to ${url.href}, and deployment to the one that is meant.`,
+      details
+    )
+  }
   switch (kind) {
     case "resource":
       return resource(config, url)

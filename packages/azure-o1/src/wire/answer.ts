@@ -39,6 +39,9 @@ export interface Answer {
 
 const isObject = (u: unknown): u is object => typeof u === "object" && u !== null
 
+/** Events of other names, and empty ones, are how some gateways keep a connection alive. */
+const isOfAnswer = (event: string): boolean => event === "message" || event.startsWith("response.")
+
 const isHtml = (headers: Headers.Headers, body: string): boolean =>
   (headers["content-type"] ?? "").includes("html") || /^\s*<(!doctype|html)/i.test(body)
 
@@ -145,7 +148,7 @@ export class AnswerStream {
 
   private take({ data, event }: SseEvent): void {
     if (this.outcome !== undefined || (event === "message" && this.answer.takeAlike(data, this.ready))) return
-    if (data === "[DONE]") return this.settle(this.answer.end())
+    if (data.trim() === "[DONE]") return this.settle(this.answer.end())
     const chunk = json.parse(data)
     if (event === "error" || json.at(chunk, "type") === "error" || errors.isErrorBody(chunk)) {
       const { partialText } = this.answer.details
@@ -153,7 +156,7 @@ export class AnswerStream {
     } else if (isObject(chunk)) {
       this.answer.take(chunk, this.ready, data)
       if (this.answer.ended) this.settle(this.answer.end())
-    } else {
+    } else if (data.trim() !== "" && isOfAnswer(event)) {
       this.outcome = new O1ProtocolError({ kind: "malformed", ...this.answer.details })
     }
   }

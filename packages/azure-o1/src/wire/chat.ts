@@ -93,7 +93,7 @@ export class ChatAnswer implements Answer {
   }
 
   get details(): Details {
-    const origin = errors.origin(this.origin.headers)
+    const origin = errors.origin(this.origin)
     return {
       ...origin,
       model: this.model === "" ? origin.model : this.model,
@@ -130,14 +130,16 @@ export class ChatAnswer implements Answer {
     this.model ||= json.string(json.at(chunk, "model")) ?? ""
     this.usage = usageOf(json.at(chunk, "usage")) ?? this.usage
     for (const choice of json.array(json.at(chunk, "choices"))) {
+      // others are other answers
+      if ((json.number(json.at(choice, "index")) ?? 0) > 0) continue
       // a filter's chunk has no delta
       this.takeDelta(json.at(choice, "delta") ?? json.at(choice, "message"), events)
       for (const category of errors.filteredCategories(json.at(choice, "content_filter_results"))) {
         this.filtered.add(category)
       }
       const reason = json.string(json.at(choice, "finish_reason"))
-      // a block that comes late overrules the reason that was given first
-      if (reason !== undefined && this.finishReason !== "content_filter") this.finishReason = reason
+      // some gateways have an empty one in every chunk; a block that comes late overrules the reason that was given first
+      if (reason && this.finishReason !== "content_filter") this.finishReason = reason
     }
   }
 
@@ -183,7 +185,7 @@ export class ChatAnswer implements Answer {
     if (finishReason === "length" && text === "" && refusal === "" && toolCalls.length === 0) {
       return new O1OutputLimitError({ kind: "reasoning-exhausted", usage, ...details })
     }
-    const { region, requestId } = errors.origin(origin.headers)
+    const { region, requestId } = errors.origin(origin)
     return {
       id: this.id,
       model: this.model,

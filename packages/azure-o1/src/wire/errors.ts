@@ -66,7 +66,8 @@ const tell = (body: unknown, text: string): Told => {
 /** Whether a body that came with a 200 is an error all the same. */
 export const isErrorBody = (body: unknown): boolean => {
   const error = json.at(body, "error")
-  return (error !== undefined && error !== null) || json.number(json.at(body, "statusCode")) !== undefined
+  return (error !== undefined && error !== null) || json.number(json.at(body, "statusCode")) !== undefined ||
+    (json.string(json.at(body, "code")) !== undefined && json.string(json.at(body, "message")) !== undefined)
 }
 
 const statusOfCode: { readonly [code: string]: number } = {
@@ -123,10 +124,11 @@ const policyCodes = new Set(["bio_policy", "misalignment_policy_violation"])
 
 const isRetired = ({ code, message }: Told): boolean => /deprecated|retired/i.test(`${code} ${message}`)
 
-const badRequest = (told: Told, details: Details): O1Error => {
+const badRequest = (told: Told, details: Details, redact: Failure["redact"]): O1Error => {
   const { code, error, message } = told
   const named = inWords.exec(message)?.[1]
-  const param = told.param ?? named
+  const about = told.param ?? named
+  const param = about === undefined ? undefined : redact(about)
   if (code === "content_filter" || code === "responsibleaipolicyviolation") {
     return new O1ContentFilterError({ kind: "prompt", categories: filteredCategories(filterResult(error)), ...details })
   }
@@ -183,7 +185,7 @@ const tooMany = (
     // Azure names a whole day where the request can never fit into the minute
     if (hint !== undefined && Duration.toMillis(hint) >= Duration.toMillis("1 day")) return "request-exceeds-limit"
     if (/high demand|overloaded|peak load|capacity/i.test(`${code} ${message}`)) return "capacity"
-    if (type === "tokens" || /token rate limit|tokens per|\btpm\b/i.test(message)) return "tokens"
+    if (type === "tokens" || /token (?:rate )?limit|tokens per|\btpm\b/i.test(message)) return "tokens"
     if (type === "requests" || /request rate limit|call rate limit|requests per|\brpm\b/i.test(message)) {
       return "requests"
     }
@@ -209,16 +211,22 @@ const requestIdHeaders = ["apim-request-id", "x-request-id", "x-ms-request-id", 
 
 /** What every answer tells about where it came from. */
 export const origin = (
-  headers: Headers.Headers
+  { headers, redact }: Pick<Failure, "headers" | "redact">
 ): {
   readonly requestId: string | undefined
   readonly region: string | undefined
   readonly model: string | undefined
-} => ({
-  requestId: requestIdHeaders.map((name) => headers[name]).find((id) => id !== undefined && id !== ""),
-  region: headers["x-ms-region"],
-  model: headers["x-ms-served-model"]
-})
+} => {
+  const shown = (name: string): string | undefined => {
+    const value = headers[name]
+    return value === undefined ? undefined : redact(value)
+  }
+  return {
+    requestId: requestIdHeaders.map(shown).find((id) => id !== undefined && id !== ""),
+    region: shown("x-ms-region"),
+    model: shown("x-ms-served-model")
+  }
+}
 
 const shouldRetry = (headers: Headers.Headers): boolean | undefined => {
   switch (headers["x-should-retry"]?.trim().toLowerCase()) {
@@ -238,7 +246,7 @@ export const fromResponse = (failure: Failure): O1Error => {
   const status = statusOf(failure.status, told)
   const html = /^\s*</.test(told.message)
   const details: Details = {
-    ...origin(headers),
+    ...origin(failure),
     deployment,
     status: failure.status,
     detail: html || told.message === "" ? undefined : redact(told.message).slice(0, longestDetail),
@@ -247,7 +255,7 @@ export const fromResponse = (failure: Failure): O1Error => {
   const hint = retryAfter(headers, told.message, now)
   switch (status) {
     case 400:
-      return badRequest(told, details)
+      return badRequest(told, details, redact)
     case 401:
       return new O1AuthError({ kind: /expired/i.test(told.message) ? "token-expired" : "unauthorized", ...details })
     case 403:
@@ -279,7 +287,7 @@ export const fromResponse = (failure: Failure): O1Error => {
       return new O1TimeoutError({ kind: "gateway", retryAfter: hint, ...details })
   }
   if (status >= 500) return new O1ServerError({ kind: "internal", retryAfter: hint, ...details })
-  if (status >= 400) return badRequest(told, details)
+  if (status >= 400) return badRequest(told, details, redact)
   if (status >= 300) {
     const detail = "It answered with a redirect, which is not followed: the key would go along."
     return new O1DeploymentError({ kind: "endpoint-not-found", ...details, detail })

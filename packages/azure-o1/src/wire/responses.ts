@@ -150,7 +150,7 @@ export class ResponsesAnswer implements Answer {
   }
 
   get details(): Details {
-    const origin = errors.origin(this.origin.headers)
+    const origin = errors.origin(this.origin)
     return {
       ...origin,
       model: this.model === "" ? origin.model : this.model,
@@ -170,8 +170,11 @@ export class ResponsesAnswer implements Answer {
     if (sequence !== undefined) {
       if (sequence <= this.sequence) return
       this.sequence = sequence
-    } else this.numbered = false
-    switch (json.string(json.at(event, "type"))) {
+    }
+    const type = json.string(json.at(event, "type"))
+    // what keeps the connection alive has none, and needs none
+    if (sequence === undefined && type?.startsWith("response.")) this.numbered = false
+    switch (type) {
       case "response.output_text.delta":
         return this.say("text", json.string(json.at(event, "delta")), events)
       case "response.refusal.delta":
@@ -197,6 +200,7 @@ export class ResponsesAnswer implements Answer {
       case "response.failed":
       case "response.incomplete":
       case "response.cancelled":
+        this.endedBy(type.slice("response.".length))
         return this.takeWhole(json.at(event, "response"), events)
     }
   }
@@ -248,7 +252,7 @@ export class ResponsesAnswer implements Answer {
     if (cut && text === "" && refusal === "" && toolCalls.length === 0) {
       return new O1OutputLimitError({ kind: "reasoning-exhausted", usage, ...details })
     }
-    const { region, requestId } = errors.origin(this.origin.headers)
+    const { region, requestId } = errors.origin(this.origin)
     return {
       id: this.id,
       model: this.model,
@@ -262,6 +266,11 @@ export class ResponsesAnswer implements Answer {
       requestId,
       region
     }
+  }
+
+  /** The name of the last event is proof enough that the response has ended, but no answer to who has read only a part of it. */
+  private endedBy(status: string): void {
+    if (!this.continues && terminal.has(status)) this.status = status
   }
 
   private say(channel: Channel, text: string | undefined, events: Array<AttemptEvent>): void {

@@ -34,7 +34,7 @@ export class SseReader {
   end(): ReadonlyArray<SseEvent> {
     this.parser.feed(this.decoder.decode())
     this.parser.feed("\n\n")
-    return this.taken().filter(({ data }) => data === "[DONE]" || json.parse(data) !== undefined)
+    return this.taken().filter(({ data }) => data.trim() === "[DONE]" || json.parse(data) !== undefined)
   }
 
   private taken(): ReadonlyArray<SseEvent> {

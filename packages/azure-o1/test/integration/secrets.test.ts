@@ -47,6 +47,7 @@ describe("the key", () => {
           status
         ) => [FakeAzure.status(status, { body: echo }), FakeAzure.status(status, { body: echo })]),
         FakeAzure.status(500, { body: `plain words with ${key}` }),
+        FakeAzure.status(500, { headers: { "x-request-id": key, "x-ms-region": key } }),
         FakeAzure.status(200, { body: echo }),
         FakeAzure.broken("reset", "nothing"),
         FakeAzure.broken("reset", 2),

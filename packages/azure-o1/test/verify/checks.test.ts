@@ -32,7 +32,9 @@ describe("configuration", () => {
   const endpoints: ReadonlyArray<readonly [string, string, string, Partial<AzureO1Config>?]> = [
     ["https://x.openai.azure.com", "pass", "resource"],
     ["https://x.openai.azure.com/openai/v1/", "pass", "resource"],
-    ["https://x.openai.azure.com/openai/deployments/o1/chat/completions", "warn", "resource"],
+    ["https://x.openai.azure.com/openai/deployments/o1/chat/completions", "pass", "resource"],
+    ["https://x.openai.azure.com/openai/deployments/o1/embeddings", "warn", "resource"],
+    ["https://x.openai.azure.com/openai/deployments/other/chat/completions", "warn", "resource"],
     ["https://x.cognitiveservices.azure.com", "pass", "resource"],
     ["https://x.services.ai.azure.com", "pass", "resource"],
     ["https://x.services.ai.azure.com/models", "warn", "resource"],

@@ -233,6 +233,29 @@ describe("wire/answer", () => {
       })
     }
 
+    it("what keeps a connection alive takes no number from the events", () => {
+      const answer = new ResponsesAnswer(origin)
+      answer.take({}, [])
+      answer.take({ type: "ping" }, [])
+      assert.isTrue(answer.numbered)
+      answer.take({ type: "response.output_text.delta", delta: "x" }, [])
+      assert.isFalse(answer.numbered)
+    })
+
+    it("the name of the last event is no answer to who has read only the rest", () => {
+      const answer = new ResponsesAnswer(origin, { after: 7 })
+      const { outcome } = play(
+        [Buffer.from(text("x") + event("response.completed", { response: { id: "r1" } }))],
+        answer
+      )
+      assert.strictEqual(O1Error.label(outcome), "O1ProtocolError/truncated")
+    })
+
+    it("the name of the last event is proof enough", () => {
+      const { outcome } = playResponses(created, text("x"), event("response.completed", { response: { id: "r1" } }))
+      assert.strictEqual(finished(outcome).text, "x")
+    })
+
     it("cut off in the middle is an answer that says so", () => {
       const { outcome } = playResponses(
         created,
@@ -333,6 +356,27 @@ describe("wire/answer", () => {
     assert.deepInclude(outcome, { _tag: "O1ProtocolError", kind: "malformed", partialText: "a" })
   })
 
+  it("an empty reason to stop is none: the answer may be cut off", () => {
+    const chunk = JSON.stringify({ choices: [{ index: 0, delta: { content: "half" }, finish_reason: "" }] })
+    const { outcome } = play([Buffer.from(`data: ${chunk}\n\n`)])
+    assert.deepInclude(outcome, { _tag: "O1ProtocolError", kind: "truncated", partialText: "half" })
+  })
+
+  it("what keeps a connection alive is no part of the answer", () => {
+    const { events, outcome } = play([
+      Buffer.from(`data:\n\nevent: ping\ndata: ping\n\n${delta("a")}event: ping\ndata: {}\n\n${stop}data: [DONE] \n\n`)
+    ])
+    assert.strictEqual(textOf(events), "a")
+    assert.strictEqual(finished(outcome).text, "a")
+  })
+
+  it("another choice is another answer", () => {
+    const other = JSON.stringify({ choices: [{ index: 1, delta: { content: "B" }, finish_reason: "stop" }] })
+    const { events, outcome } = play([Buffer.from(`${delta("a")}data: ${other}\n\n`)])
+    assert.strictEqual(textOf(events), "a")
+    assert.strictEqual(O1Error.label(outcome), "O1ProtocolError/truncated")
+  })
+
   it("a body without any event may be an error, or a plain answer, after all", () => {
     const busy = play([Buffer.from("{\"error\":{\"code\":\"429\",\"message\":\"Try again in 2 seconds.\"}}")])
     assert.strictEqual(O1Error.label(busy.outcome), "O1RateLimitError/requests")
@@ -352,6 +396,7 @@ describe("wire/answer", () => {
       ["half of JSON", "{\"choices\":", "O1ProtocolError/malformed"],
       ["an empty object", "{}", "O1ProtocolError/truncated"],
       ["no reason to stop", "{\"choices\":[{\"message\":{\"content\":\"x\"}}]}", "O1ProtocolError/truncated"],
+      ["a flat error", "{\"code\":\"429\",\"message\":\"slow down\"}", "O1RateLimitError/requests"],
       ["an error of API Management", "{\"statusCode\":503,\"message\":\"down\"}", "O1ServerError/unavailable"],
       [
         "a filtered answer",

@@ -140,6 +140,7 @@ describe("wire/errors", () => {
   describe("kinds of 429", () => {
     const table: ReadonlyArray<readonly [string, unknown, Record<string, string>, string]> = [
       ["tokens by words", told("exceeded token rate limit of your tier"), {}, "tokens"],
+      ["tokens by a gateway's words", { statusCode: 429, message: "Token limit is exceeded." }, {}, "tokens"],
       ["requests by words", told("have exceeded call rate limit of your tier"), {}, "requests"],
       ["OpenAI's type", { error: { code: "rate_limit_exceeded", type: "requests", message: "" } }, {}, "requests"],
       ["what is used up, by the headers", told("Too Many Requests"), {
@@ -280,6 +281,13 @@ describe("wire/errors", () => {
   it("keeps the words of the service, cut to a readable length, without the key and without HTML", () => {
     assert.strictEqual(errorOf(401, told("bad key SECRET")).detail, "bad key <redacted>")
     assert.strictEqual(errorOf(500, "x".repeat(495) + "SECRET").detail, "x".repeat(495) + "<reda")
+    const param = { error: { code: "unsupported_parameter", param: "SECRET", message: "" } }
+    const named = told("Unknown parameter: SECRET")
+    const headers = { "x-request-id": "SECRET", "x-ms-region": "SECRET", "x-ms-served-model": "SECRET" }
+    for (const error of [errorOf(400, param), errorOf(400, named), errorOf(500, "", headers)]) {
+      assert.include(JSON.stringify(error), "<redacted>")
+      assert.notInclude(JSON.stringify(error), "SECRET")
+    }
     assert.strictEqual(errorOf(502, "<html>proxy</html>").detail, undefined)
   })
 
