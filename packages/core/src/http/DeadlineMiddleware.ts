@@ -40,8 +40,9 @@ import * as Effect from "effect/Effect"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
-import { invalid } from "../internal/options.ts"
-import { defaultHeader, parseRemaining } from "../kernel/http.ts"
+import { invalid, positiveMillis } from "../internal/options.ts"
+import { parse } from "../kernel/deadline.ts"
+import { defaultHeader } from "../kernel/http.ts"
 import * as Timeout from "../Timeout.ts"
 
 /**
@@ -55,6 +56,12 @@ export interface Options {
    * @default ["x-deadline-ms", "grpc-timeout"]
    */
   readonly headers?: ReadonlyArray<string> | undefined
+  /**
+   * The longest that a caller is believed to wait, as in `Deadline.fromHeader`.
+   *
+   * @default "1 hour"
+   */
+  readonly max?: Duration.Input | undefined
   /**
    * The status of the answer to a request whose time is over.
    *
@@ -80,6 +87,7 @@ type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 export const make = (options: Options = {}): <E, R>(app: App<E, R>) => App<E, R | HttpServerRequest> => {
   const where = "DeadlineMiddleware.make"
   const headers = (options.headers ?? [defaultHeader, "grpc-timeout"]).map((header) => header.toLowerCase())
+  const max = positiveMillis(where, "max", options.max ?? "1 hour")
   const status = options.status ?? 504
   if (status !== 503 && status !== 504) throw invalid(where, "status", status, "503 or 504")
   const least = Option.match(Duration.fromInput(options.least ?? 0), { onNone: () => NaN, onSome: Duration.toMillis })
@@ -92,7 +100,7 @@ export const make = (options: Options = {}): <E, R>(app: App<E, R>) => App<E, R 
     return Effect.flatMap(HttpServerRequest, (request) => {
       const remaining = headers
         .map((header) => request.headers[header])
-        .map((value) => value === undefined ? undefined : parseRemaining(value))
+        .map((value) => value === undefined ? undefined : parse(value, max))
         .find((millis) => millis !== undefined)
       if (remaining === undefined) return app
       if (remaining <= 0 || remaining < least) return late

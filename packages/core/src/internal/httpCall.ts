@@ -12,6 +12,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Deadline from "../Deadline.ts"
 import * as Fault from "../Fault.ts"
+import { format } from "../kernel/deadline.ts"
 import * as kernel from "../kernel/http.ts"
 import type * as Policy from "../Policy.ts"
 import { bodyError, bytesOf, cancel, collect, HeldResponse } from "./httpResponse.ts"
@@ -168,7 +169,7 @@ export class Call {
     const unsaid = deadlineHeader === undefined || deadline === Infinity || deadlineHeader in this.request.headers
     return HttpClientRequest.setHeaders(
       this.request,
-      unsaid ? {} : { [deadlineHeader]: kernel.formatRemaining(deadline - now(fiber)) }
+      unsaid ? {} : { [deadlineHeader]: format(deadline - now(fiber)) }
     )
   }
 

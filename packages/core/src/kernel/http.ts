@@ -37,20 +37,5 @@ export const neverSent = (error: unknown, depth = longestChain): boolean => {
   return neverConnected.has(String(code)) || connecting.has(String(syscall)) || neverSent(cause, depth - 1)
 }
 
-/** The header that carries the milliseconds that are left. */
+/** The header that carries the milliseconds that are left, in the form of `deadline.ts`. */
 export const defaultHeader = "x-deadline-ms"
-
-/** Milliseconds for a header: whole, and never more than there are. */
-export const formatRemaining = (millis: number): string => String(Math.max(0, Math.floor(millis)))
-
-const wholeMillis = /^\d{1,15}$/
-const grpcTimeout = /^(\d{1,8})([HMSmun])$/
-const grpcUnits: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 }
-
-/** Milliseconds from a header: plain, or as gRPC's `grpc-timeout` gives them (1 to 8 digits and a unit). */
-export const parseRemaining = (header: string): number | undefined => {
-  const text = header.trim()
-  if (wholeMillis.test(text)) return Number(text)
-  const [, digits, unit] = grpcTimeout.exec(text) ?? []
-  return digits === undefined ? undefined : Number(digits) * grpcUnits[unit!]!
-}

@@ -49,6 +49,21 @@ describe("DeadlineMiddleware", () => {
       )
     }))
 
+  it.effect("believes what Deadline.fromHeader believes, and no more than max", () =>
+    Effect.gen(function*() {
+      for (const header of ["1500", "2S", "99999999H", "1500.5", "-1", "1s", "1e3", ""]) {
+        const response = yield* Deadline.remaining.pipe(
+          Effect.tap((left) => Effect.sync(() => assert.deepStrictEqual(left, Deadline.fromHeader(header), header))),
+          Effect.as(HttpServerResponse.empty()),
+          middleware,
+          ask({ "x-deadline-ms": header })
+        )
+        assert.strictEqual(response.status, 204)
+      }
+      const other = DeadlineMiddleware.make({ max: "1 day" })(left).pipe(ask({ "grpc-timeout": "99999999H" }))
+      assert.strictEqual(yield* Effect.flatMap(other, told), "1d")
+    }))
+
   it.effect("a request that comes too late is answered and not handled", () =>
     Effect.gen(function*() {
       let handled = 0
@@ -119,6 +134,7 @@ describe("DeadlineMiddleware", () => {
     const make = (options: object) => () => DeadlineMiddleware.make(options)
     assert.throws(make({ status: 500 }), "DeadlineMiddleware.make: status must be 503 or 504, got 500")
     assert.throws(make({ least: -1 }), "DeadlineMiddleware.make: least must be a finite duration >= 0, got -1")
+    assert.throws(make({ max: 0 }), "DeadlineMiddleware.make: max must be a finite duration > 0, got 0")
     assert.throws(
       make({ least: "soon" }),
       "DeadlineMiddleware.make: least must be a finite duration >= 0, got \"soon\""

@@ -1,5 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Schema from "effect/Schema"
 import * as kernel from "../../src/kernel/http.ts"
 
 const cyclic: { cause: unknown } = { cause: undefined }
@@ -46,30 +45,4 @@ describe("kernel/http", () => {
       assert.strictEqual(kernel.neverSent(error), expected)
     })
   }
-
-  it("reads milliseconds and gRPC's units, and nothing else", () => {
-    const read = {
-      "250": 250,
-      " 250 ": 250,
-      "0": 0,
-      "1H": 3_600_000,
-      "2M": 120_000,
-      "3S": 3000,
-      "4m": 4,
-      "5000u": 5,
-      "6000000n": 6,
-      "99999999H": 99_999_999 * 3_600_000
-    }
-    for (const [header, millis] of Object.entries(read)) {
-      assert.approximately(kernel.parseRemaining(header)!, millis, 1e-9 * millis)
-    }
-    for (const header of ["", "-1", "1.5", "1e3", "5s", "S", "123456789m", "1 S", "soon", "1234567890123456"]) {
-      assert.strictEqual(kernel.parseRemaining(header), undefined, header)
-    }
-  })
-
-  it.prop("what is written is read again, and is never more than there was", [Schema.Finite], ([millis]) => {
-    const written = kernel.parseRemaining(kernel.formatRemaining(millis))
-    return Math.abs(millis) >= 1e15 || (written! <= Math.max(0, millis) && written! > millis - 1)
-  })
 })
