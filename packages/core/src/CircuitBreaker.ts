@@ -245,7 +245,7 @@ export interface Options {
   /**
    * Heeds the pause that the callee asks for. A failure with such a hint that opens the circuit keeps it open for at least
    * as long; a throttled call with a hint, which else counts for nothing, opens it at once, for as long as it asks. Neither
-   * is longer than `cap`.
+   * is longer than `cap`. An infinite hint names no time: then it is that of `open`.
    *
    * @default hints are not looked at; `cap` is 5 minutes
    */

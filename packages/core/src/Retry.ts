@@ -117,7 +117,7 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
      */
     readonly cap?: Duration.Input | undefined
     /**
-     * What a longer one means: the error at once, or a pause of `cap`.
+     * What a longer one means: the error at once, or a pause of `cap`. An infinite one means the error at once.
      *
      * @default "fail"
      */

@@ -520,9 +520,11 @@ describe("CircuitBreaker", () => {
       [
         "and that is capped too",
         { retryAfter: { cap: "1 minute" } },
-        Effect.fail(new Busy({ retryAfter: "Infinity" })),
+        Effect.fail(new Busy({ retryAfter: "1 day" })),
         "1m"
-      ]
+      ],
+      ["an infinite one says no time", { retryAfter: {} }, Effect.fail(new Down({ retryAfter: "Infinity" })), "1s"],
+      ["nor does a throttled call's", { retryAfter: {} }, Effect.fail(new Busy({ retryAfter: "Infinity" })), "1s"]
     ]
     for (const [name, options, call, expected] of table) {
       it.effect(name, () =>

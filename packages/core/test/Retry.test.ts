@@ -135,6 +135,16 @@ describe("Retry", () => {
         )
       }))
 
+    it.effect("a callee that says never is not called again after some pause", () =>
+      Effect.gen(function*() {
+        for (const beyondCap of ["fail", "clip"] as const) {
+          const never = calls([new Busy({ retryAfter: Duration.infinity })])
+          const retry = Retry.make({ schedule: seed, retryAfter: { beyondCap } })
+          yield* during("1 hour", Effect.exit(never.effect.pipe(retry)))
+          assert.strictEqual(never.times.length, 1)
+        }
+      }))
+
     it.effect("beyond the cap fails at once, or is clipped", () =>
       Effect.gen(function*() {
         const day = new Busy({ retryAfter: "86400 seconds" })

@@ -239,16 +239,24 @@ export class Circuit {
   private open(now: number, atLeast: number): void {
     this.enter("Open")
     this.openings++
-    const { hintCap, openFor } = this.rules
-    const millis = typeof openFor === "number" ? openFor : openFor(this.openings)
-    this.openUntil = now + Math.max(millis, Math.min(atLeast, hintCap))
+    this.openUntil = now + Math.max(this.configured(this.openings), this.asked(atLeast))
   }
 
   /** The callee is well and asked for a pause: no opening that makes the next one longer. */
   private pause(now: number, hint: number): void {
     if (this.rules.hintCap === 0) return
     this.enter("Open")
-    this.openUntil = now + Math.min(hint, this.rules.hintCap)
+    this.openUntil = now + (this.asked(hint) || this.configured(Math.max(1, this.openings)))
+  }
+
+  private configured(opening: number): number {
+    const { openFor } = this.rules
+    return typeof openFor === "number" ? openFor : openFor(opening)
+  }
+
+  /** A callee that says never does not say how long; 0. */
+  private asked(hint: number): number {
+    return hint === Infinity ? 0 : Math.min(hint, this.rules.hintCap)
   }
 
   /** Opens it as if a rule were met; for so long, if that is said. */

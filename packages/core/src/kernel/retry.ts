@@ -26,7 +26,9 @@ export const wait = (
   { deadline, hint, now, random, scheduled }: Failure,
   hints: Hints
 ): number | "retry-after-beyond-cap" | "deadline" => {
-  if (hint !== undefined && hint > hints.cap && hints.beyondCap === "fail") return "retry-after-beyond-cap"
+  // a callee that says never has not asked for a pause that could be cut short
+  const never = hint === Infinity
+  if (never || (hint !== undefined && hint > hints.cap && hints.beyondCap === "fail")) return "retry-after-beyond-cap"
   const asked = hint === undefined ? 0 : Math.min(hint, hints.cap) * (1 + spread * random)
   const delay = Math.max(scheduled, asked)
   return now + delay < deadline ? delay : "deadline"

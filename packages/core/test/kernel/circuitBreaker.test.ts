@@ -316,13 +316,17 @@ describe("kernel/circuitBreaker", () => {
     })
   })
 
+  /** stands for an infinite hint, which is no literal */
+  const never = -1
+  const asked = (hint: number): number => hint === never ? 0 : Math.min(hint, 2000)
+
   const Step = Schema.Struct({
     gap: Schema.Literals([0, 0, 0, 10, 250, 900, 1100]),
     // operators interfere now and then
     act: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 79 })),
     which: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 })),
     outcome: Schema.Literals(["success", "success", "failure", "failure", "ignored"]),
-    hint: Schema.Literals([0, 0, 0, 3000])
+    hint: Schema.Literals([0, 0, 0, 3000, never])
   })
 
   const actOf = (act: number): "admit" | "end" | "isolate" | "close" | "open" | "observe" =>
@@ -403,16 +407,17 @@ describe("kernel/circuitBreaker", () => {
       if (call.epoch !== this.epoch) return
       this.order.push(id)
       if (outcome === "ignored") {
-        if (hint > 0 && this.state !== "MetricsOnly") this.open(now, Math.min(hint, 2000), false)
+        if (hint === 0 || this.state === "MetricsOnly") return
+        this.open(now, asked(hint) || 1000 * Math.max(1, this.openings), false)
       } else if (call.probe) {
         const failed = this.ended.filter(({ at, ended, outcome }) => outcome === F || ended! - at >= 800).length
-        if (failed > 1) this.open(now, Math.max(1000 * (this.openings + 1), Math.min(hint, 2000)))
+        if (failed > 1) this.open(now, Math.max(1000 * (this.openings + 1), asked(hint)))
         else if (this.ended.length - failed >= 2) {
           this.enter("Closed")
           this.openings = 0
         }
       } else if (this.state === "Closed" && this.met(now)) {
-        this.open(now, Math.max(1000 * (this.openings + 1), Math.min(hint, 2000)))
+        this.open(now, Math.max(1000 * (this.openings + 1), asked(hint)))
       }
     }
   }
@@ -447,7 +452,7 @@ describe("kernel/circuitBreaker", () => {
           const [call] = underWay.splice(which % Math.max(1, underWay.length), 1)
           if (call === undefined) continue
           model.end(call.id, now, outcome, hint)
-          circuit.record(call.permit, outcome, now, hint)
+          circuit.record(call.permit, outcome, now, hint === never ? Infinity : hint)
         } else if (act === "isolate") {
           model.enter("Isolated")
           circuit.force("Isolated")

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Failure, wait } from "../../src/kernel/retry.ts"
+import { type Failure, type Hints, wait } from "../../src/kernel/retry.ts"
 
 const failure = (overrides: Partial<Failure>): Failure => ({
   scheduled: 1000,
@@ -9,33 +9,34 @@ const failure = (overrides: Partial<Failure>): Failure => ({
   random: 0,
   ...overrides
 })
-const fail = { cap: 60_000, beyondCap: "fail" } as const
-const clip = { cap: 60_000, beyondCap: "clip" } as const
+const fail: Hints = { cap: 60_000, beyondCap: "fail" }
+const clip: Hints = { cap: 60_000, beyondCap: "clip" }
 
 describe("kernel/retry", () => {
-  const table: ReadonlyArray<readonly [string, Partial<Failure>, typeof fail | typeof clip, ReturnType<typeof wait>]> =
+  const table: ReadonlyArray<readonly [string, Partial<Failure>, Hints, ReturnType<typeof wait>]> = [
+    ["no hint: what the schedule says", {}, fail, 1000],
+    ["a shorter hint changes nothing", { hint: 200 }, fail, 1000],
+    ["a longer hint is the least delay", { hint: 1500 }, fail, 1500],
+    ["a hint of 0 is no delay of its own", { hint: 0, scheduled: 0 }, fail, 0],
+    ["up to a tenth is added above a hint", { hint: 10_000, random: 0.5 }, fail, 10_500],
+    ["nothing is added where the schedule says more", { hint: 900, random: 0.99 }, fail, 1000],
+    ["a hint at the cap is obeyed", { hint: 60_000 }, fail, 60_000],
+    ["a hint beyond the cap ends the call", { hint: 60_001 }, fail, "retry-after-beyond-cap"],
+    ["86,400 s, which Azure really sends, ends the call", { hint: 86_400_000 }, fail, "retry-after-beyond-cap"],
+    ["or is clipped to the cap", { hint: 86_400_000 }, clip, 60_000],
+    ["an infinite hint ends the call", { hint: Infinity }, fail, "retry-after-beyond-cap"],
+    ["and cannot be clipped", { hint: Infinity }, clip, "retry-after-beyond-cap"],
+    ["nor is it within any cap", { hint: Infinity }, { ...fail, cap: Infinity }, "retry-after-beyond-cap"],
+    ["a wait that ends before the deadline", { now: 500, deadline: 1501 }, fail, 1000],
     [
-      ["no hint: what the schedule says", {}, fail, 1000],
-      ["a shorter hint changes nothing", { hint: 200 }, fail, 1000],
-      ["a longer hint is the least delay", { hint: 1500 }, fail, 1500],
-      ["a hint of 0 is no delay of its own", { hint: 0, scheduled: 0 }, fail, 0],
-      ["up to a tenth is added above a hint", { hint: 10_000, random: 0.5 }, fail, 10_500],
-      ["nothing is added where the schedule says more", { hint: 900, random: 0.99 }, fail, 1000],
-      ["a hint at the cap is obeyed", { hint: 60_000 }, fail, 60_000],
-      ["a hint beyond the cap ends the call", { hint: 60_001 }, fail, "retry-after-beyond-cap"],
-      ["86,400 s, which Azure really sends, ends the call", { hint: 86_400_000 }, fail, "retry-after-beyond-cap"],
-      ["or is clipped to the cap", { hint: 86_400_000 }, clip, 60_000],
-      ["an infinite hint ends the call", { hint: Infinity }, fail, "retry-after-beyond-cap"],
-      ["a wait that ends before the deadline", { now: 500, deadline: 1501 }, fail, 1000],
-      [
-        "a wait that ends at the deadline leaves no time for the attempt",
-        { now: 500, deadline: 1500 },
-        fail,
-        "deadline"
-      ],
-      ["a deadline that has passed", { scheduled: 0, now: 10, deadline: 10 }, fail, "deadline"],
-      ["the deadline counts the hint as well", { hint: 5000, deadline: 4000 }, fail, "deadline"]
-    ]
+      "a wait that ends at the deadline leaves no time for the attempt",
+      { now: 500, deadline: 1500 },
+      fail,
+      "deadline"
+    ],
+    ["a deadline that has passed", { scheduled: 0, now: 10, deadline: 10 }, fail, "deadline"],
+    ["the deadline counts the hint as well", { hint: 5000, deadline: 4000 }, fail, "deadline"]
+  ]
   for (const [name, overrides, hints, expected] of table) {
     it(name, () => {
       assert.strictEqual(wait(failure(overrides), hints), expected)
