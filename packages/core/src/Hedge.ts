@@ -63,6 +63,7 @@ import { duration, integer, invalid } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, fork, Primitive } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
+import { mayRepeat } from "./internal/repeat.ts"
 import { now, wallNow } from "./internal/time.ts"
 import { Timer, TimerQueue } from "./internal/timers.ts"
 import { LearntDelay } from "./kernel/latency.ts"
@@ -318,7 +319,7 @@ class Race extends Timer {
   }
 
   private get mayBegin(): boolean {
-    return this.state === "racing" && !this.complete && this.begun <= this.entrants.max
+    return this.state === "racing" && !this.complete && this.begun <= this.entrants.max && mayRepeat(this.parent)
   }
 
   private awaitNext(): void {
@@ -333,7 +334,7 @@ class Race extends Timer {
   }
 
   expire(): void {
-    this.another("delay", false)
+    if (this.mayBegin) this.another("delay", false)
     this.awaitNext()
   }
 

@@ -61,6 +61,7 @@ import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establi
 import { integer, invalid, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
+import { mayRepeat } from "./internal/repeat.ts"
 import { now, wallNow } from "./internal/time.ts"
 import * as kernel from "./kernel/retry.ts"
 import type { Budget, Grant } from "./kernel/retryBudget.ts"
@@ -232,7 +233,7 @@ class Run {
       const fault = classify(Exit.failCause(cause as Cause.Cause<never>), wall)
       const counts = this.failed(fault)
       const failure = cause.reasons.find(Cause.isFailReason)
-      if (fault === undefined || failure === undefined || !retries(fault, failure.error)) {
+      if (fault === undefined || failure === undefined || !retries(fault, failure.error) || !mayRepeat(fiber)) {
         return this.stop(cause, fault, "not-retryable")
       }
       if (this.attempt > times) return this.stop(cause, fault, "exhausted")

@@ -17,9 +17,9 @@
  *
  * A request is sent again only if that is safe: its method is idempotent (RFC 9110 section 9.2.2), it has an `Idempotency-Key`,
  * `repeat` allows it, or nothing was sent because there was no connection. A request whose body is a stream is sent once. The
- * failure of a request that must not be sent again still counts for a circuit breaker; a retry is told to wait for ever,
- * and gives up at once. When a policy asks for another attempt all the same, it gets a `Rejected` failure and the caller the
- * failure before that.
+ * failure of a request that must not be sent again still counts for a circuit breaker; `Retry` gives up at once and `Hedge`
+ * begins no second attempt. A policy of your own that asks for another one all the same gets a `Rejected` failure, and the
+ * caller the failure before that.
  *
  * What an attempt has opened is closed when it is lost or interrupted. The body of a failure is read, so that it holds no
  * connection while a policy waits.

@@ -1,6 +1,5 @@
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as HttpBody from "effect/http/HttpBody"
@@ -17,6 +16,7 @@ import * as kernel from "../kernel/http.ts"
 import type * as Policy from "../Policy.ts"
 import { bodyError, bytesOf, cancel, collect, HeldResponse } from "./httpResponse.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
+import { MayRepeat } from "./repeat.ts"
 import { now, wallNow } from "./time.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
@@ -58,8 +58,6 @@ const isReplayable = (body: HttpBody.HttpBody): boolean => {
     raw instanceof URLSearchParams || raw instanceof FormData
 }
 
-/** As gRPC's pushback of "never" (A6): a fault of the callee that no other attempt must follow. */
-const never = { retryAfter: Duration.infinity }
 const refusal = Fault.rejected()
 
 const failureOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
@@ -93,7 +91,7 @@ export class Call {
       const start = Effect.withFiber((fiber) => {
         if (!this.mayStart) return this.refuse(fiber, onAccepted)
         this.running = running = Deferred.makeUnsafe()
-        return this.send(fiber, onAccepted)
+        return this.answering(this.send(fiber, onAccepted), fiber, undefined)
       })
       return Effect.onExitPrimitive(start, (exit) => {
         if (running === undefined) return undefined
@@ -106,14 +104,30 @@ export class Call {
     })
   }
 
-  /** The whole, with the errors that the caller knows. */
-  settle(self: AnyEffect): AnyEffect {
-    return Effect.catchCause(self, (cause) => {
+  /** The whole: the policy knows whether it may ask for another attempt, and the caller knows the errors. */
+  settle(self: AnyEffect, fiber: AnyFiber): AnyEffect {
+    return Effect.catchCause(this.answering(self, fiber, () => this.mayRepeat), (cause) => {
       const only = cause.reasons.length === 1 ? cause.reasons[0]! : undefined
       const failure = only?._tag === "Fail" ? originalOf(only.error) : undefined
       const answer = this.settings.failOnStatus ? undefined : this.answers.get(failure)
       return answer === undefined ? Effect.failCause(Cause.map(cause, originalOf)) : Effect.succeed(answer)
     })
+  }
+
+  /** A request around this one, or inside of it, has an answer of its own. */
+  private answering(self: AnyEffect, fiber: AnyFiber, mayRepeat: (() => boolean) | undefined): AnyEffect {
+    const answer = this.repeatable ? undefined : mayRepeat
+    return fiber.getRef(MayRepeat) === answer ? self : Effect.provideService(self, MayRepeat, answer)
+  }
+
+  private get mayRepeat(): boolean {
+    return this.mayStart || (this.running === undefined && this.repeated !== undefined)
+  }
+
+  /** The answer that another attempt gets: it has been read, so there is no harm in giving it twice. */
+  private get repeated(): Exit.Success<Response, unknown> | undefined {
+    const { last, settings } = this
+    return last !== undefined && Exit.isSuccess(last) && settings.body === "buffer" ? last : undefined
   }
 
   private get mayStart(): boolean {
@@ -127,14 +141,13 @@ export class Call {
   }
 
   /**
-   * A policy has asked for another attempt all the same: a hedge, or a retry of a failure that is the policy's own. It waits
+   * A policy has asked for another attempt all the same: one that does not ask whether it may, or did so too early. It waits
    * for the attempt that runs, and then learns that there is no other. `Rejected`, so that nobody counts it as a call.
    */
   private refuse(fiber: AnyFiber, onAccepted: (response: Response) => AnyEffect): AnyEffect {
-    const { last, running } = this
+    const { last, repeated, running } = this
     if (running !== undefined) return Effect.andThen(Deferred.await(running), () => this.attempt(onAccepted))
-    // it has been read, so there is no harm in giving it twice
-    if (last !== undefined && Exit.isSuccess(last) && this.settings.body === "buffer") return last
+    if (repeated !== undefined) return repeated
     const metadata = fiber.getRef(Schedule.CurrentMetadata)
     const told = metadata === this.outside ? undefined : metadata.input
     const failure = originalOf(told ?? (last === undefined ? undefined : failureOf(last)))
@@ -216,17 +229,7 @@ export class Call {
 
   private see(fiber: AnyFiber, error: unknown): unknown {
     if (!HttpClientError.isHttpClientError(error)) return error
-    const fault = Fault.ofError(error, wallNow(fiber))
-    return new Seen(error.reason, this.repeatable ? fault : this.unrepeatable(error, fault), error)
-  }
-
-  private unrepeatable(error: unknown, fault: Fault.Fault): Fault.Fault {
-    if (this.replayable && this.wasNeverSent(error)) return fault
-    return fault._tag === "Transient" ?
-      Fault.transient(never) :
-      fault._tag === "Throttled"
-      ? Fault.throttled(never)
-      : fault
+    return new Seen(error.reason, Fault.ofError(error, wallNow(fiber)), error)
   }
 }
 
@@ -234,5 +237,5 @@ export class Call {
 export const execute = (settings: Settings) => (request: Request): AnyEffect =>
   Effect.withFiber((fiber) => {
     const call = new Call(settings, request, fiber)
-    return call.settle(settings.policy(call.attempt(Effect.succeed)))
+    return call.settle(settings.policy(call.attempt(Effect.succeed)), fiber)
   })

@@ -38,7 +38,8 @@ export const executeStream = (settings: Settings) => (request: Request): AnyEffe
         ([head, ...rest]) => new HeldResponse(head, bodyAfter(head, rest, pull, scope, fiber.context))
       ))
     return call.settle(
-      Effect.onExitPrimitive(head, (exit) => Exit.isSuccess(exit) ? undefined : Scope.close(scope, exit))
+      Effect.onExitPrimitive(head, (exit) => Exit.isSuccess(exit) ? undefined : Scope.close(scope, exit)),
+      fiber
     )
   })
 

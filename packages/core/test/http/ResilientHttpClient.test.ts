@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -20,6 +21,7 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
 import type * as Fault from "../../src/Fault.ts"
+import * as Hedge from "../../src/Hedge.ts"
 import { ResilientHttpClient } from "../../src/http/index.ts"
 import * as Policy from "../../src/Policy.ts"
 import * as Retry from "../../src/Retry.ts"
@@ -184,6 +186,78 @@ describe("ResilientHttpClient", () => {
         const response = yield* resilient.post(url)
         assert.deepStrictEqual([response.status, requests.length, yield* now], [503, 1, 0])
         assert.deepStrictEqual([(yield* inner.state)._tag, (yield* outer.state)._tag], ["Closed", "Open"])
+      }))
+
+    it.effect("nor is a timeout of the policy's own, which no callee could have told", () =>
+      Effect.gen(function*() {
+        for (const body of ["buffer", "stream"] as const) {
+          const { events, policy: listening } = recorder()
+          const { client, requests } = fake(() => Effect.never)
+          const policy = Policy.compose(
+            listening,
+            Retry.make({ schedule: Schedule.spaced("1 minute") }),
+            Timeout.phases({ first: "1 second" })
+          )
+          const start = yield* now
+          const failed = ResilientHttpClient.make(client, policy, { body: body as "buffer" }).post(url)
+          const at = yield* during("1 hour", Effect.andThen(Effect.flip(failed), now))
+          assert.deepStrictEqual([at - start, requests.length], [1000, 1])
+          assert.deepStrictEqual(
+            events.map((event) => event._tag === "RetryStopped" ? event.reason : event._tag),
+            ["AttemptStarted", "TimedOut", "AttemptEnded", "not-retryable"]
+          )
+        }
+      }))
+
+    it.effect("a pause that the service asks for is the one that a breaker hears of", () =>
+      Effect.gen(function*() {
+        const { client } = fake(() => status(503, { "retry-after": "30" }))
+        const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(1), retryAfter: {} })
+        yield* ResilientHttpClient.make(client, breaker).post(url)
+        assert.deepInclude(yield* breaker.state, { _tag: "Open", retryAfter: Duration.seconds(30) })
+      }))
+
+    it.effect("a hedge begins nothing beside what must not be sent twice", () =>
+      Effect.gen(function*() {
+        const run = (method: "GET" | "POST", delay: Duration.Input) =>
+          Effect.gen(function*() {
+            const { events, policy: listening } = recorder()
+            const { client, requests } = fake(() => Effect.delay(Effect.succeed(status(200)), "3 seconds"))
+            const policy = Policy.compose(listening, Hedge.makeUnsafe({ delay, max: 2 }))
+            yield* during(
+              "1 minute",
+              ResilientHttpClient.make(client, policy).execute(HttpClientRequest.make(method)(url))
+            )
+            return [requests.length, events.length > 0] as const
+          })
+        assert.deepStrictEqual(yield* run("GET", "1 second"), [3, true])
+        assert.deepStrictEqual(yield* run("GET", 0), [3, true])
+        assert.deepStrictEqual(yield* run("POST", "1 second"), [1, false])
+        assert.deepStrictEqual(yield* run("POST", 0), [1, false])
+      }))
+
+    it.effect("but in the place of what was never sent", () =>
+      Effect.gen(function*() {
+        const { client, requests } = fake((n, request) =>
+          n === 1 ? Effect.delay(transport(request, refusedConnection), "2 seconds") : status(200)
+        )
+        const resilient = ResilientHttpClient.make(client, Hedge.makeUnsafe({ delay: "1 second" }))
+        const response = yield* during("1 minute", resilient.post(url))
+        assert.deepStrictEqual([response.status, requests.length], [200, 2])
+      }))
+
+    it.effect("other requests inside of it, and policies of the client's own, are not bound by it", () =>
+      Effect.gen(function*() {
+        const token = fake((n) => status(n < 3 ? 503 : 200))
+        const asking = ResilientHttpClient.make(token.client, retry)
+        const own = fake((n) => status(n === 1 ? 503 : 200))
+        const restless = HttpClient.transformResponse(HttpClient.filterStatusOk(own.client), retry)
+        const policy = Policy.make({
+          info: { kind: "token", settings: {}, children: [] },
+          effect: (self) => Effect.andThen(self, Effect.andThen(Effect.orDie(asking.get(url)), self))
+        })
+        const response = yield* ResilientHttpClient.make(restless, policy).post(url)
+        assert.deepStrictEqual([response.status, token.requests.length, own.requests.length], [200, 3, 2])
       }))
 
     it.effect("failsafe-go #73, undici #4080: a body that is a stream is sent once, and the first failure comes back", () =>
