@@ -12,8 +12,8 @@
  *
  * A waiter that is interrupted, or has waited for `maxWait`, leaves the queue; a permit that reaches a waiter on its way out
  * goes on to the next. A waiter also gives up when the ambient `Deadline` comes, a millisecond before it: a call that begins
- * then cannot finish, and a total timeout would make the wait look like a callee that hangs. (Timers can be late: once in a
- * while the total timeout is first all the same.)
+ * then cannot finish. (Timers can be late: once in a while a total timeout is first. That is no failure of the callee
+ * either.)
  *
  * `resize` changes the limits while calls run. New permits go to waiters at once; where there are too many, running calls
  * finish and waiters keep their places.
@@ -62,6 +62,7 @@ import { register } from "./internal/registry.ts"
 import { Rejection } from "./internal/rejection.ts"
 import { now, timerResolution } from "./internal/time.ts"
 import { Timer, TimerQueue } from "./internal/timers.ts"
+import { leaveQueue } from "./internal/turn.ts"
 import * as kernel from "./kernel/bulkhead.ts"
 import type * as Policy from "./Policy.ts"
 import type * as PolicyRegistry from "./PolicyRegistry.ts"
@@ -333,7 +334,8 @@ class Waiter extends Timer {
     this.reject("waited")
   }
 
-  run(): Effect.Effect<void> {
+  run(fiber: AnyFiber): Effect.Effect<void> {
+    leaveQueue(fiber)
     this.gone = true
     this.disarm()
     this.call.compartment.permits.cancel(this.place)

@@ -155,7 +155,7 @@ class Flight {
       this.end()
       const child = this.child!
       child.interruptUnsafe(fiber.id)
-      return awaitAndKeepDefects(child)
+      return awaitAndKeepDefects(fiber, child)
     })
   }
 
@@ -270,7 +270,7 @@ class Broadcast {
       const { child } = this
       if (child === undefined) return Scope.close(this.scope, exit)
       child.interruptUnsafe(fiber.id)
-      return awaitAndKeepDefects(child)
+      return awaitAndKeepDefects(fiber, child)
     })
   }
 }

@@ -59,6 +59,7 @@ import { Rejection } from "./internal/rejection.ts"
 import { now, timerResolution } from "./internal/time.ts"
 import * as timeout from "./internal/timeout.ts"
 import { TimerQueue } from "./internal/timers.ts"
+import { hasLeftQueue } from "./internal/turn.ts"
 import * as kernel from "./kernel/durations.ts"
 import type * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -360,7 +361,7 @@ class AdaptiveEffect extends Primitive {
       const at = now(fiber)
       if (
         exit._tag === "Success" ||
-        (Cause.hasInterruptsOnly(exit.cause) && at + timerResolution >= fiber.getRef(Deadline))
+        (Cause.hasInterruptsOnly(exit.cause) && at + timerResolution >= fiber.getRef(Deadline) && !hasLeftQueue(fiber))
       ) this.durations.record(at - startedAt, at)
       return undefined
     })

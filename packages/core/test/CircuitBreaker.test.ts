@@ -6,7 +6,9 @@ import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Deadline from "../src/Deadline.ts"
 import * as Fault from "../src/Fault.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
@@ -19,6 +21,8 @@ const fragile = (options: CircuitBreaker.Options = {}): CircuitBreaker.CircuitBr
 const boom = Effect.fail(new Boom({}))
 const stateOf = (breaker: CircuitBreaker.CircuitBreaker): Effect.Effect<string> =>
   Effect.map(breaker.state, ({ _tag }) => _tag)
+
+const within = (millis: number) => Effect.provideService(Deadline.Deadline, millis)
 
 describe("CircuitBreaker", () => {
   it("names the bad option, the value and what is allowed", () => {
@@ -149,6 +153,48 @@ describe("CircuitBreaker", () => {
           yield* during("100 millis", Effect.exit(Stream.runDrain(Stream.never.pipe(stack(stream).stream))))
           assert.strictEqual(yield* stateOf(stream), "Open")
         }
+      }))
+
+    it.effect.each<[string, Policy.Policy<unknown, unknown>]>([
+      ["for a permit", Bulkhead.makeUnsafe({ concurrency: 1, queue: 1 })],
+      [
+        "inside a limit of its own",
+        Policy.compose(Timeout.attempt("99.5 millis"), Bulkhead.makeUnsafe({ concurrency: 1, queue: 1 }))
+      ]
+    ])("not a call that waited %s until the total was over: it was not made", ([, queue]) =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        yield* fork(Effect.never.pipe(queue))
+        // a timer that is late, as on a busy machine: the total's comes before the one with which a waiter gives up
+        const late = yield* fork(Effect.sleep("99 millis"))
+        const call = yield* fork(Effect.die("called").pipe(Policy.compose(breaker, queue), within(100)))
+        yield* fork(Effect.andThen(Fiber.join(late), Fiber.interrupt(call)))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(outcome(call.pollUnsafe()!), "Interrupt")
+        assert.deepInclude(yield* breaker.state, { _tag: "Closed", consecutiveFailures: 0 })
+      }))
+
+    it.effect("but a call that was made and hangs until then", () =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        const call = yield* fork(Effect.never.pipe(breaker, within(100)))
+        yield* TestClock.adjust("99 millis")
+        yield* Fiber.interrupt(call)
+        assert.strictEqual((yield* breaker.state)._tag, "Open")
+      }))
+
+    it.live("on the live clock, of a thousand that wait until the total is over, none is counted", () =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, queue: 1000 })
+        const running = yield* fork(bulkhead(Effect.never))
+        const stack = Policy.compose(Timeout.total("20 millis"), breaker, bulkhead)
+        yield* Effect.all(Array.from({ length: 1000 }, () => Effect.exit(Effect.die("called").pipe(stack))), {
+          concurrency: "unbounded",
+          discard: true
+        })
+        assert.strictEqual((yield* breaker.state)._tag, "Closed")
+        yield* Fiber.interrupt(running)
       }))
   })
 

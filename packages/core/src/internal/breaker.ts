@@ -16,6 +16,7 @@ import { type AnyStream, fromPull, open } from "./establish.ts"
 import type { Implementation } from "./policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { now, timerResolution, wallNow } from "./time.ts"
+import { hasLeftQueue } from "./turn.ts"
 
 type Subscriber = (change: CircuitBreaker.Change) => void
 type Handler = (exit: Exit.Exit<any, any>) => undefined
@@ -139,7 +140,7 @@ export class Breaker implements Implementation {
       case "Defect":
         return "failure"
       case "Interrupted":
-        return this.classify === classifyDefault && pastDeadline(fiber) ? "failure" : "ignored"
+        return this.classify === classifyDefault && hangs(fiber) ? "failure" : "ignored"
       case "Throttled":
       case "Rejected":
         return "ignored"
@@ -165,7 +166,9 @@ const hintOf = (fault: Fault.Fault | undefined): number => {
   return fault.retryAfter === undefined ? 0 : Duration.toMillis(fault.retryAfter)
 }
 
-const pastDeadline = (fiber: AnyFiber): boolean => now(fiber) + timerResolution >= fiber.getRef(Deadline.Deadline)
+/** The callee has been called, and has not answered by the deadline. */
+const hangs = (fiber: AnyFiber): boolean =>
+  now(fiber) + timerResolution >= fiber.getRef(Deadline.Deadline) && !hasLeftQueue(fiber)
 
 class BreakerEffect extends Primitive {
   private readonly self: AnyEffect

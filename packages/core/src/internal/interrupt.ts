@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { AnyFiber } from "./primitive.ts"
+import { hasLeftQueue, leaveQueue } from "./turn.ts"
 
 export const diesOf = (exit: Exit.Exit<unknown, unknown>): Cause.Cause<never> | undefined =>
   Exit.isFailure(exit) && Cause.hasDies(exit.cause)
@@ -10,8 +11,9 @@ export const diesOf = (exit: Exit.Exit<unknown, unknown>): Cause.Cause<never> | 
     : undefined
 
 /** The caller is being interrupted, and the call with it: wait for the call's clean-up and keep its defects. */
-export const awaitAndKeepDefects = (child: AnyFiber): Effect.Effect<void> =>
+export const awaitAndKeepDefects = (fiber: AnyFiber, child: AnyFiber): Effect.Effect<void> =>
   Effect.flatMap(Fiber.await(child), (exit) => {
+    if (hasLeftQueue(child)) leaveQueue(fiber)
     const cause = diesOf(exit)
     return cause === undefined ? Effect.void : Effect.failCause(cause)
   })

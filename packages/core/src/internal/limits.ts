@@ -13,6 +13,7 @@ import type { Implementation } from "./policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { now, timerResolution } from "./time.ts"
 import { Timer } from "./timers.ts"
+import { leaveQueue } from "./turn.ts"
 
 const ruleOf = ({ burst, kind, limit, per }: Limit): meter.Rule =>
   kind === "token-bucket" || kind === "gcra"
@@ -331,6 +332,7 @@ class Waiter extends Timer implements kernel.Waiting {
   /** The caller has gone away, perhaps in the instant in which it was let through. */
   run(fiber: AnyFiber): Effect.Effect<void> {
     const { kernel } = this.limits
+    leaveQueue(fiber)
     this.disarm()
     if (this.admitted) kernel.refund(this.limits.time(fiber), this)
     else kernel.remove(this)

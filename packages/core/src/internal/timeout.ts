@@ -199,7 +199,7 @@ class TimeoutRun extends Timer {
     this.disarm()
     const child = this.child!
     child.interruptUnsafe(fiber.id)
-    if (this.settings.left === undefined || child.pollUnsafe() !== undefined) return awaitAndKeepDefects(child)
+    if (this.settings.left === undefined || child.pollUnsafe() !== undefined) return awaitAndKeepDefects(fiber, child)
     this.leave(fiber)
     return Effect.void
   }
@@ -349,7 +349,7 @@ class StreamTimer extends Timer {
       return Effect.void
     }
     this.child = undefined
-    return awaitAndKeepDefects(child)
+    return awaitAndKeepDefects(fiber, child)
   }
 }
 
