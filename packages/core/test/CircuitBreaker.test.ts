@@ -74,6 +74,25 @@ describe("CircuitBreaker", () => {
       assert.deepStrictEqual(lengths, ["10s", "20s", "40s", "1m 20s", "2m 40s", "5m", "5m", "5m"])
     }))
 
+  it.effect.each(
+    [
+      ["calls", { calls: 10, minimumThroughput: 4 }],
+      ["time", { within: "1 minute", minimumThroughput: 4 }]
+    ] as const
+  )(
+    "a success that makes the calls enough opens it for its whole time: resilience4j B6a, over %s",
+    ([, share]) =>
+      Effect.gen(function*() {
+        const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.failureRate(share), open: "1 second" })
+        yield* TestClock.adjust("1 hour")
+        for (const call of [boom, boom, Effect.void, Effect.void]) yield* Effect.exit(breaker(call))
+        yield* TestClock.adjust("999 millis")
+        assert.deepInclude(yield* breaker.state, { _tag: "Open", retryAfter: Duration.millis(1) })
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual((yield* breaker.state)._tag, "HalfOpen")
+      })
+  )
+
   it.effect("open, it rejects without calling, and says for how long", () =>
     Effect.gen(function*() {
       const breaker = fragile({ name: "payments" })

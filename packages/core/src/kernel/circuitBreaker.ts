@@ -95,7 +95,7 @@ export class Circuit {
 
   /** Whether a success has to be recorded with its time. */
   get timed(): boolean {
-    return this.gauge.timed
+    return this.underWay !== undefined || this.gauge.timed
   }
 
   /** Whether somebody forced it out of the state in which it was made. */

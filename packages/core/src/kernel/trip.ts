@@ -67,9 +67,14 @@ export class Gauge {
     this.next?.clear()
   }
 
-  /** Whether a call has to be recorded with its time. */
+  /**
+   * Whether a success has to be recorded with its time: for a window of time, and where it may be the call that makes the
+   * failures before it enough to open the circuit, for then that is when the opening begins.
+   */
   get timed(): boolean {
-    return this.window instanceof TimeWindow || (this.next !== undefined && this.next.timed)
+    const { next, window } = this
+    return (window !== undefined && (window.failures > 0 || window.slow > 0 || window instanceof TimeWindow)) ||
+      (next !== undefined && next.timed)
   }
 
   /** The window of the first rule that has one: what a reader is shown. */
