@@ -464,8 +464,12 @@ class Race extends Timer {
     return running
   }
 
-  /** The caller is being interrupted: wait for every attempt's clean-up and keep its defects. */
+  /**
+   * The caller is being interrupted: wait for every attempt's clean-up and keep its defects. (`Effect.callback` asks for its
+   * clean-up also when what it was resumed with is an interruption, that of an attempt which ended itself.)
+   */
   run(): Effect.Effect<void> {
+    if (this.state === "settled") return Effect.void
     this.state = "abandoned"
     this.disarm()
     if (this.first === undefined) this.learn(false)

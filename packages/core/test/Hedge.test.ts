@@ -450,6 +450,18 @@ describe("Hedge", () => {
         assert.deepStrictEqual(yield* budget.state, { available: 1, calls: 0, held: 0 })
       }))
 
+    it.effect("a call that interrupts itself ends once, and waits for no loser", () =>
+      Effect.gen(function*() {
+        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ min: 1 }) })
+        let n = 0
+        const call = Effect.suspend(() =>
+          ++n === 1 ? Effect.delay(Effect.interrupt, 150) : Effect.uninterruptible(Effect.sleep("1 second"))
+        )
+        const result = yield* during("1 minute", timed(call.pipe(Hedge.makeUnsafe({ delay: 100, budget }))))
+        assert.deepStrictEqual(result, ["Interrupt", 150])
+        assert.deepStrictEqual(yield* budget.state, { available: 1, calls: 0, held: 0 })
+      }))
+
     it.effect("a callee that becomes slow is not called twice as often", () =>
       Effect.gen(function*() {
         const attempts = (budget: RetryBudget.RetryBudget | undefined) =>
