@@ -73,6 +73,25 @@ describe("Timeout", () => {
         assert.strictEqual(outcome(yield* Effect.exit(timeout(Effect.interrupt))), "Interrupt")
       }))
 
+    it.effect("a call that interrupts itself later ends as it ends without a timeout, once", () =>
+      Effect.gen(function*() {
+        const leave = Effect.delay(Effect.onExit(Effect.interrupt, () => Effect.die("bug")), "10 millis")
+        const stream = Stream.concat(Stream.make(1), Stream.fromEffect(leave))
+        const plain = outcome(yield* during("1 second", Effect.exit(leave)))
+        for (
+          const timeout of [
+            Timeout.attempt("1 second"),
+            Timeout.total("1 second", { detach: true }),
+            Timeout.phases({ idle: "1 second", total: "2 seconds" }),
+            Timeout.adaptive({ min: "1 second", max: "2 seconds" })
+          ]
+        ) {
+          assert.strictEqual(outcome(yield* during("1 second", Effect.exit(timeout(leave)))), plain)
+          const drained = Stream.runDrain(timeout.stream(stream))
+          assert.strictEqual(outcome(yield* during("1 second", Effect.exit(drained))), plain)
+        }
+      }))
+
     it.effect("too late: the error, after the clean-up", () =>
       Effect.gen(function*() {
         const error = yield* during(

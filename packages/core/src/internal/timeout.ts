@@ -195,9 +195,11 @@ class TimeoutRun extends Timer {
     leaveBehind(fiber, this.settings.left!, this.child!, undefined)
   }
 
+  /** `Effect.callback` asks for its clean-up also when it was resumed with the exit of a call that interrupted itself. */
   run(fiber: AnyFiber): Effect.Effect<void> {
     this.disarm()
     const child = this.child!
+    if (child.pollUnsafe() !== undefined) return Effect.void
     child.interruptUnsafe(fiber.id)
     if (this.settings.left === undefined || child.pollUnsafe() !== undefined) return awaitAndKeepDefects(fiber, child)
     this.leave(fiber)
@@ -340,9 +342,11 @@ class StreamTimer extends Timer {
     }
   }
 
+  /** As for an effect: there is no child when it was the stream that interrupted itself. */
   run(fiber: AnyFiber): Effect.Effect<void> {
     this.disarm()
-    const child = this.child!
+    const child = this.child
+    if (child === undefined) return Effect.void
     child.interruptUnsafe(fiber.id)
     if (this.settings.left !== undefined && child.pollUnsafe() === undefined) {
       this.leave(fiber, child)
