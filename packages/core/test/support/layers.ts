@@ -1,0 +1,275 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Backoff from "../../src/Backoff.ts"
+import * as Bulkhead from "../../src/Bulkhead.ts"
+import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
+import * as Coalesce from "../../src/Coalesce.ts"
+import * as Deadline from "../../src/Deadline.ts"
+import * as Fallback from "../../src/Fallback.ts"
+import * as Hedge from "../../src/Hedge.ts"
+import * as Keyed from "../../src/Keyed.ts"
+import * as Policy from "../../src/Policy.ts"
+import * as RateLimiter from "../../src/RateLimiter.ts"
+import * as Retry from "../../src/Retry.ts"
+import * as RetryBudget from "../../src/RetryBudget.ts"
+import * as Timeout from "../../src/Timeout.ts"
+import { recount, type Rules } from "./recount.ts"
+import { type Call, type Face, grid, type Layer, longestCleanup, type MakeLayer } from "./workload.ts"
+
+const nothing: Layer["problems"] = Effect.succeed([])
+
+const wrapIn = (policy: Policy.Policy<unknown, unknown>): Layer["wrap"] => ({ effect, stream }) => ({
+  effect: policy(effect),
+  stream: policy.stream(stream)
+})
+
+/** One of three, by seed: every kind of a policy has its turn. */
+const oneOf = <A>(seed: number, first: A, second: A, third: A): A => [first, second, third][seed % 3]!
+
+/** No call lasts longer than its limit and the clean-up; of a stream, whichever part the timeout is about. */
+const limited = (
+  policy: Policy.Policy<unknown, unknown>,
+  limit: number,
+  until: "answers" | "ends"
+): MakeLayer =>
+({ journal, outside }) => ({
+  wrap: wrapIn(policy),
+  problems: Effect.sync(() => {
+    const begun = new Map<number, number>()
+    return journal.at(outside).flatMap(({ at, id, what }) => {
+      if (what === "begins") begun.set(id, at)
+      const since = begun.get(id)
+      if (what === until || what === "ends") begun.delete(id)
+      return what !== "begins" && since !== undefined && at - since > limit + longestCleanup + 1 && !begun.has(id)
+        ? [`call ${id} took ${at - since} ms of ${limit}`]
+        : []
+    })
+  })
+})
+
+/** A policy that draws on a budget, which is never negative, and holds nothing when nobody calls. */
+const budgeted =
+  (make: (options: { readonly name: string; readonly budget: RetryBudget.RetryBudget }) => Policy.Policy): MakeLayer =>
+  ({ name, seed }) => {
+    const budget = RetryBudget.makeUnsafe({
+      name,
+      funding: oneOf(
+        seed,
+        RetryBudget.tokens({ max: 10, ratio: 0.5 }),
+        RetryBudget.inFlight({ min: 2, ratio: 0.5 }),
+        RetryBudget.traffic({ ratio: 0.3, minPerSecond: 2, within: "1 second" })
+      )
+    })
+    const negative = Effect.map(
+      budget.state,
+      (state) => Object.values(state).some((n) => n < 0) ? [`the budget is ${JSON.stringify(state)}`] : []
+    )
+    return {
+      wrap: wrapIn(make({ name, budget })),
+      always: negative,
+      problems: Effect.map(
+        budget.state,
+        ({ available, calls, held }) =>
+          calls === 0 && held === 0 && available >= 0 ? [] : [`the budget holds ${held} for ${calls} calls`]
+      )
+    }
+  }
+
+const rulesOf = (seed: number): Rules => ({
+  trip: oneOf<Rules["trip"]>(seed, { consecutive: 3 }, { ratio: 0.5, minimum: 4, last: 8 }, {
+    ratio: 0.4,
+    minimum: 5,
+    last: Infinity
+  }),
+  open: 12 * grid,
+  probes: oneOf(seed, 1, 2, 3)
+})
+
+const breakerOf = (name: string, { open, probes, trip }: Rules): CircuitBreaker.CircuitBreaker =>
+  CircuitBreaker.makeUnsafe({
+    name,
+    open,
+    probes,
+    trip: "consecutive" in trip
+      ? CircuitBreaker.consecutive(trip.consecutive)
+      : CircuitBreaker.failureRate({
+        ratio: trip.ratio,
+        minimumThroughput: trip.minimum,
+        ...trip.last === Infinity ? { within: "1 hour" } : { calls: trip.last }
+      })
+  })
+
+const circuitBreaker: MakeLayer = ({ inside, journal, name, seed }) => {
+  const rules = rulesOf(seed)
+  const breaker = breakerOf(name, rules)
+  return {
+    wrap: wrapIn(breaker),
+    problems: Effect.map(breaker.state, (state) => recount(journal, { name, place: inside, rules, state }))
+  }
+}
+
+const bulkhead: MakeLayer = ({ inside, journal, name, seed }) => {
+  const concurrency = 3
+  const bulkhead = Bulkhead.makeUnsafe({
+    name,
+    concurrency,
+    queue: 4,
+    maxWait: oneOf<Duration.Input>(seed, 6 * grid, 15 * grid, "Infinity"),
+    order: oneOf(seed, "fifo", "lifo", "fifo")
+  })
+  return {
+    wrap: wrapIn(bulkhead),
+    problems: Effect.map(bulkhead.state, ({ inUse, queued }) => {
+      let running = 0
+      const most = journal.at(inside).reduce((most, { what }) => {
+        running += what === "begins" ? 1 : what === "ends" ? -1 : 0
+        return Math.max(most, running)
+      }, 0)
+      return [
+        ...inUse + queued === 0 ? [] : [`${inUse} permits in use, ${queued} waiters`],
+        ...most <= concurrency ? [] : [`${most} calls at once`]
+      ]
+    })
+  }
+}
+
+/** So many begin within so many milliseconds, both ends included or the later one not. */
+const rateLimiter: MakeLayer = ({ inside, journal, name, seed }) => {
+  const limit = oneOf(
+    seed,
+    RateLimiter.slidingWindow({ limit: 4, per: 20 * grid }),
+    RateLimiter.tokenBucket({ limit: 4, per: 20 * grid, capacity: 5 }),
+    RateLimiter.fixedWindow({ limit: 4, per: 20 * grid })
+  )
+  const span = Duration.toMillis(limit.per)
+  const most = (millis: number): number =>
+    limit.kind === "token-bucket"
+      ? limit.burst + Math.floor((millis * limit.limit) / span)
+      : (limit.kind === "fixed-window" ? Math.ceil(millis / span) + 1 : Math.ceil(millis / span)) * limit.limit
+  const limiter = RateLimiter.makeUnsafe({ name, limit, maxWait: 25 * grid, queue: 6 })
+  return {
+    wrap: wrapIn(limiter),
+    problems: Effect.map(limiter.state, ({ waiting }) => {
+      const starts = journal.at(inside).flatMap(({ at, what }) => what === "begins" ? [at] : [])
+      const over = starts.flatMap((from, i) =>
+        starts.slice(i).flatMap((to, n) => n + 1 > most(to - from + 1) ? [`${n + 1} calls from ${from} to ${to}`] : [])
+      )
+      return [...waiting === 0 ? [] : [`${waiting} wait for the limiter`], ...over.slice(0, 1)]
+    })
+  }
+}
+
+const keyed: MakeLayer = ({ journal, name, seed }) => {
+  const rules = rulesOf(seed)
+  const breakers = new Map<string, CircuitBreaker.CircuitBreaker>()
+  const keyed = Keyed.makeUnsafe({
+    lookup: (key: string) => {
+      const breaker = breakerOf(key, rules)
+      breakers.set(key, breaker)
+      return Policy.compose(breaker, journal.spy(key))
+    }
+  })
+  const policies = ["a", "b"].map((key) => keyed.for(`${name}.${key}`))
+  return {
+    wrap: (call, caller) => wrapIn(policies[caller % 2]!)(call, caller),
+    problems: Effect.gen(function*() {
+      const inUse = (yield* keyed.entries).reduce((sum, entry) => sum + entry.inUse, 0)
+      const problems = inUse === 0 ? [] : [`${inUse} calls of keys`]
+      for (const [key, breaker] of breakers) {
+        problems.push(...recount(journal, { name: key, place: key, rules, state: yield* breaker.state }))
+      }
+      return problems
+    })
+  }
+}
+
+const coalesce: MakeLayer = ({ name }) => {
+  const shared = Coalesce.makeUnsafe<unknown, unknown, number>({ name })
+  return {
+    wrap: ({ effect, stream }: Call, caller) => {
+      const operator = shared.for(caller % 4)
+      return { effect: operator(effect), stream: operator.stream(stream) }
+    },
+    problems: Effect.map(shared.inFlight, (n) => n === 0 ? [] : [`${n} shared calls are left`])
+  }
+}
+
+const fallback: MakeLayer = ({ name }) => {
+  const operator = Fallback.to(() => Effect.succeed("instead"), { name })
+  return {
+    wrap: ({ effect, stream }) => ({ effect: operator(effect), stream: operator.stream(stream) }),
+    problems: nothing
+  }
+}
+
+const only =
+  (policy: (seed: number, name: string) => Policy.Policy<unknown, unknown>): MakeLayer => ({ name, seed }) => ({
+    wrap: wrapIn(policy(seed, name)),
+    problems: nothing
+  })
+
+/** The catalogue, each as new for every run. */
+export const catalogue: Readonly<Record<string, MakeLayer>> = {
+  "Timeout.attempt": limited(Timeout.attempt(12 * grid), 12 * grid, "answers"),
+  "Timeout.total": limited(Timeout.total(30 * grid), 30 * grid, "ends"),
+  "Timeout.adaptive": (options) =>
+    limited(
+      Timeout.adaptive({ min: 5 * grid, max: 20 * grid, quantile: 0.9, warmup: 4 }),
+      20 * grid,
+      "answers"
+    )(options),
+  "Timeout.phases": limited(Timeout.phases({ first: 10 * grid, idle: 6 * grid, total: 25 * grid }), 25 * grid, "ends"),
+  "Deadline.within": limited(Deadline.within(25 * grid), 25 * grid, "ends"),
+  "Retry": only((seed, name) =>
+    Retry.make({
+      name,
+      times: 2,
+      rejected: seed % 3 === 0,
+      schedule: oneOf<Schedule.Schedule<unknown>>(
+        seed,
+        Backoff.exponential({ base: 2 * grid }),
+        Schedule.spaced(2 * grid),
+        Schedule.forever
+      )
+    })
+  ),
+  "Retry with a budget": budgeted((options) =>
+    Retry.make({ ...options, schedule: Schedule.spaced(2 * grid), times: 2 })
+  ),
+  "CircuitBreaker": circuitBreaker,
+  "Bulkhead": bulkhead,
+  "RateLimiter": rateLimiter,
+  "Hedge": only((seed, name) =>
+    Hedge.makeUnsafe({
+      name,
+      max: 2,
+      delay: oneOf<Hedge.Options["delay"]>(seed, 4 * grid, { quantile: 0.8, warmup: 4 }, 0)
+    })
+  ),
+  "Hedge with a budget": budgeted((options) => Hedge.makeUnsafe({ ...options, delay: 4 * grid, max: 2 })),
+  "Keyed": keyed,
+  "Fallback": fallback,
+  "Coalesce": coalesce
+}
+
+export const faces: ReadonlyArray<Face> = ["effect", "stream"]
+
+/** All of them in one stack, in an order that one might choose. */
+export const stackOfAll: ReadonlyArray<MakeLayer> = [
+  "Fallback",
+  "Coalesce",
+  "Timeout.phases",
+  "Timeout.total",
+  "Deadline.within",
+  "RateLimiter",
+  "Retry",
+  "Keyed",
+  "Bulkhead",
+  "CircuitBreaker",
+  "Hedge with a budget",
+  "Retry with a budget",
+  "Hedge",
+  "Timeout.adaptive",
+  "Timeout.attempt"
+].map((name) => catalogue[name]!)
