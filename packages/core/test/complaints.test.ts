@@ -205,7 +205,7 @@ describe("complaints", () => {
         return signals.length <= 100 ? Promise.resolve() : new Promise<void>(() => {})
       })
       const stack = Policy.compose(Timeout.total("1 minute"), Retry.make(), Hedge.makeUnsafe({ delay: "1 minute" }))
-      for (let i = 0; i < 100; i++) await Effect.runPromise(stack(call), { signal: caller.signal })
+      await Promise.all(Array.from({ length: 100 }, () => Effect.runPromise(stack(call), { signal: caller.signal })))
       assert.deepStrictEqual(getEventListeners(caller.signal, "abort"), [])
       const last = Effect.runPromiseExit(stack(call), { signal: caller.signal })
       caller.abort()
