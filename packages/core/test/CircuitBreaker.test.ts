@@ -226,18 +226,30 @@ describe("CircuitBreaker", () => {
         return breaker
       })
 
-    for (const probes of [1, 3]) {
-      it.effect(`of a thousand callers at that instant exactly ${probes} run (resilience4j #1432)`, () =>
+    for (const [probes, face] of [[1, "effect"], [3, "effect"], [1, "stream"], [3, "stream"]] as const) {
+      it.effect(`B9d: of a thousand callers at that instant exactly ${probes} run, ${face} (resilience4j #1432)`, () =>
         Effect.gen(function*() {
-          const breaker = yield* halfOpen({ probes })
+          const breaker = fragile({ probes })
+          yield* Effect.exit(breaker(boom))
           let ran = 0
           const call = Effect.andThen(Effect.sync(() => ran++), Effect.sleep("100 millis"))
-          const fibers = yield* Effect.forEach(Array.from({ length: 1000 }), () => fork(Effect.exit(breaker(call))))
+          const guarded: Effect.Effect<unknown, unknown> = face === "effect"
+            ? breaker(call)
+            : Stream.runDrain(breaker.stream(Stream.concat(Stream.fromEffect(call), Stream.fromEffect(Effect.never))))
+          // half of them wake up in the instant in which it becomes half-open, the others come right after
+          const waking = yield* Effect.replicateEffect(fork(Effect.delay(guarded, "1 second")), 500)
+          yield* TestClock.adjust("1 second")
+          const coming = yield* Effect.replicateEffect(fork(guarded), 500)
           assert.strictEqual(ran, probes)
           yield* TestClock.adjust("100 millis")
-          const outcomes = (yield* Fiber.joinAll(fibers)).map(outcome)
-          assert.strictEqual(outcomes.filter((outcome) => outcome === "CircuitOpen").length, 1000 - probes)
           assert.strictEqual(yield* stateOf(breaker), "Closed")
+          const all = [...waking, ...coming]
+          const rejected = all.filter((fiber) => {
+            const exit = fiber.pollUnsafe()
+            return exit !== undefined && outcome(exit) === "CircuitOpen"
+          })
+          assert.strictEqual(rejected.length, 1000 - probes)
+          yield* Fiber.interruptAll(all)
         }))
     }
 
