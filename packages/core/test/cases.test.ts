@@ -1,0 +1,235 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import { TestClock } from "effect/testing"
+import * as Fs from "node:fs"
+import * as Backoff from "../src/Backoff.ts"
+import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Fault from "../src/Fault.ts"
+import * as Hedge from "../src/Hedge.ts"
+import * as Policy from "../src/Policy.ts"
+import * as Retry from "../src/Retry.ts"
+import { Bad, Boom, Busy, during, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
+
+/**
+ * Cases that the tests of other libraries have, or should have, and where ours are, if they do not name the case themselves.
+ * Not here: policies that there are not (C3, C5, L1 to L8, T2 to T4), a server's share of late requests (D1), the header of
+ * gRPC's pushback (J8), and going from closed to half-open by hand, for which there is no operation (B6o).
+ */
+const elsewhere: ReadonlyArray<readonly [id: string, file: string, title: string]> = [
+  ["W5f", "kernel/window", "an hour of silence empties it"],
+  ["B9d", "CircuitBreaker", "B9d: of a thousand callers"],
+  ["B9e", "Bulkhead", "a rejection is never counted by a breaker outside"],
+  ["B9f", "CircuitBreaker", "an inner circuit's rejections never open an outer one"],
+  ["J9", "cases", "J9 and J4"],
+  ["G2", "kernel/retryBudget", "without traffic there is nothing"],
+  ["G2", "kernel/retryBudget", "half of two calls is one attempt, as long as both are in the window"],
+  ["G3", "kernel/retryBudget", "is compared with what is under way, the floor first"],
+  ["G4", "kernel/retryBudget", "there are never fewer than none: 51 successes"],
+  ["G7", "RetryBudget", "of two callers one waits; interrupted, it gives back what it holds"],
+  ["R5", "Keyed", "ten thousand keys leave `max`"],
+  ["L10", "Bulkhead", "a newcomer in the tick of the release does not overtake a waiter"],
+  ["L10", "Bulkhead", "maxWait 100 ms rejects at 100 ms"],
+  ["L10", "Bulkhead", "leaves the queue and frees its place"],
+  [
+    "H7",
+    "kernel/latency",
+    "the share of hedged calls stays within half a percent of what was asked for, over 200,000 calls"
+  ],
+  ["H1n", "Hedge", "a listener that throws changes nothing"],
+  ["C1", "CircuitBreaker", "inside a retry it sees every attempt, and its rejection ends the retry"],
+  ["C6", "CircuitBreaker", "what is open stays open, what has been counted stays counted"],
+  ["C7", "Retry", "is started again only while nothing has come out"],
+  ["C7", "Hedge", "are raced to the first element; the loser is closed, the winner goes on"],
+  ["C7", "Bulkhead", "holds its permit until it has ended, and closed what it opened"],
+  ["C8", "shells", "a caller that goes away while it waits"],
+  ["C9", "composition/determinism", "the same seed gives the same log"]
+]
+
+const ok = Effect.succeed
+const boom = (n: number) => Effect.fail(new Boom({ n }))
+const hang = [3_600_000, ok("late")] as const
+
+type Script = ReadonlyArray<readonly [millis: number, end: Effect.Effect<unknown, unknown>]>
+
+/** When attempts begin, how the call ends and when, and which attempts were cleaned up. */
+const race = (options: Hedge.Options, script: Script) =>
+  Effect.gen(function*() {
+    const begun: Array<number> = []
+    const { effect, log } = logged()
+    const call = effect((n) =>
+      Effect.flatMap(now, (at) => {
+        begun.push(at)
+        const [millis, end] = script[n - 1]!
+        return Effect.delay(end, millis)
+      })
+    )
+    const [exit, at] = yield* during("10 minutes", timed(call.pipe(Hedge.makeUnsafe(options))))
+    return { exit, at, begun, log }
+  })
+
+describe("cases of other libraries", () => {
+  for (const [id, file, title] of elsewhere) {
+    it(`${id}: ${title}`, () => {
+      assert.include(Fs.readFileSync(new URL(`${file}.test.ts`, import.meta.url), "utf8"), title)
+    })
+  }
+
+  describe("hedges", () => {
+    const everything = { classify: () => Fault.transient() }
+    const table: Readonly<Record<string, readonly [Hedge.Options, Script, string, number, ReadonlyArray<number>]>> = {
+      "H1a: without a delay, all begin at once": [{ delay: 0, max: 3 }, [hang, hang, hang, [10, ok(4)]], "ok:4", 10, [
+        0,
+        0,
+        0,
+        0
+      ]],
+      "H1b: with an infinite delay, one after the other fails": [
+        { delay: "Infinity", max: 2 },
+        [[100, boom(1)], [100, boom(2)], [100, ok(3)]],
+        "ok:3",
+        300,
+        [0, 100, 200]
+      ],
+      "H1c: the one that ends first wins, whichever began first": [
+        { delay: 1000, max: 3 },
+        [hang, [10_000, ok(2)], [2000, ok(3)], [3000, ok(4)]],
+        "ok:3",
+        4000,
+        [0, 1000, 2000, 3000]
+      ],
+      "H1d: all four fail: the first one's error, three hedges": [
+        { delay: 10, max: 3 },
+        [[100, Effect.fail("first")], [20, boom(2)], [20, boom(3)], [20, boom(4)]],
+        "first",
+        100,
+        [0, 10, 20, 30]
+      ],
+      "H1e: the third fails for good: that failure, at once": [
+        { delay: 10, max: 2 },
+        [hang, hang, [30, Effect.fail(new Bad())]],
+        "Bad",
+        50,
+        [0, 10, 20]
+      ],
+      "H1f: the first fails for good: no hedge": [{ delay: 10, max: 2 }, [[5, Effect.fail(new Bad())]], "Bad", 5, [0]],
+      "H1g: two hedges fail, the third succeeds": [
+        { delay: 10, max: 3 },
+        [hang, [100, boom(2)], [100, boom(3)], [100, ok(4)]],
+        "ok:4",
+        130,
+        [0, 10, 20, 30]
+      ],
+      "H1h: every outcome is a failure, the first is the slowest: the first one's": [
+        { delay: 10, max: 2, ...everything },
+        [[500, ok("first")], [10, ok(2)], [10, ok(3)]],
+        "ok:first",
+        500,
+        [0, 10, 20]
+      ],
+      "H1o: a delay of exactly 12 345 ms": [{ delay: 12_345 }, [hang, [0, ok(2)]], "ok:2", 12_345, [0, 12_345]],
+      "H3 (failsafe-go): a slow first and two hedges": [
+        { delay: 10, max: 2 },
+        [[100, ok(1)], [1000, ok(2)], [1000, ok(3)]],
+        "ok:1",
+        100,
+        [0, 10, 20]
+      ],
+      "H3: without a delay the third one's result": [
+        { delay: 0, max: 2 },
+        [hang, hang, [1, ok(3)]],
+        "ok:3",
+        1,
+        [0, 0, 0]
+      ],
+      "H6 (gRFC A6): every half a second one more": [
+        { delay: 500, max: 3 },
+        [hang, hang, hang, [100, ok(4)]],
+        "ok:4",
+        1600,
+        [0, 500, 1000, 1500]
+      ],
+      "H6: a failure that is not fatal begins the next at once": [
+        { delay: 500, max: 3 },
+        [[200, boom(1)], hang, [100, ok(3)]],
+        "ok:3",
+        800,
+        [0, 200, 700]
+      ],
+      "H6: a pushback begins nothing more, and those under way go on": [
+        { delay: 500, max: 3 },
+        [[900, ok(1)], [100, Effect.fail(new Busy({ retryAfter: 300 }))]],
+        "ok:1",
+        900,
+        [0, 500]
+      ]
+    }
+    for (const [name, [options, script, exit, at, begun]] of Object.entries(table)) {
+      it.effect(name, () =>
+        Effect.gen(function*() {
+          const seen = yield* race(options, script)
+          assert.deepStrictEqual([seen.exit, seen.at, seen.begun], [exit, at, begun])
+          // H1i, H1j: whoever won, the others are cancelled and cleaned up
+          assert.strictEqual(seen.log.length, 2 * begun.length)
+        }))
+    }
+
+    it.effect("H1k: as many alternatives as there are, and then those under way are waited for", () =>
+      Effect.gen(function*() {
+        const first = Effect.delay(ok("first"), "1 second")
+        const other = Effect.delay(boom(2), "1 millis")
+        const raced = first.pipe(Hedge.alternatives(Hedge.makeUnsafe({ delay: 10, max: 9 }), [other]))
+        assert.deepStrictEqual(yield* during("1 minute", timed(raced)), ["ok:first", 1000])
+      }))
+
+    it.effect("H1l: the caller goes away: all of them are cancelled", () =>
+      Effect.gen(function*() {
+        const { effect, log } = logged()
+        const fiber = yield* fork(effect(() => Effect.never).pipe(Hedge.makeUnsafe({ delay: 10, max: 2 })))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(fiber)
+        assert.strictEqual(outcome(yield* Fiber.await(fiber)), "Interrupt")
+        assert.deepStrictEqual(log.toSorted(), ["close1", "close2", "close3", "open1", "open2", "open3"])
+      }))
+
+    it.effect("H1m: hedges are told in order, one event each", () =>
+      Effect.gen(function*() {
+        const { events, policy } = recorder()
+        const hedge = Hedge.makeUnsafe({ delay: 10, max: 3 })
+        yield* during("1 minute", Effect.delay(ok(1), "1 second").pipe(hedge, policy))
+        const told = events.flatMap((event) => event._tag === "HedgeStarted" ? [event.attempt] : [])
+        assert.deepStrictEqual(told, [2, 3, 4])
+      }))
+  })
+
+  it.effect("C2: outside a retry a breaker records one outcome for each call", () =>
+    Effect.gen(function*() {
+      const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(3) })
+      const stack = Policy.compose(breaker, Retry.make({ schedule: Schedule.recurs(3) }))
+      for (let calls = 1; calls <= 2; calls++) {
+        yield* Effect.exit(stack(boom(calls)))
+        assert.deepInclude(yield* breaker.state, { _tag: "Closed", consecutiveFailures: calls })
+      }
+    }))
+
+  it.effect("B6s (resilience4j): the same state twice is one change", () =>
+    Effect.gen(function*() {
+      const { events, policy } = recorder()
+      const breaker = CircuitBreaker.makeUnsafe()
+      const operations = [breaker.close, breaker.isolate, breaker.isolate, breaker.close, breaker.close, breaker.reset]
+      yield* Effect.all(operations).pipe(policy)
+      const changes = events.flatMap((event) => event._tag === "CircuitChanged" ? [`${event.from} ${event.to}`] : [])
+      assert.deepStrictEqual(changes, ["Closed Isolated", "Isolated Closed"])
+    }))
+
+  it("J9 and J4 (tower backoff, resilience4j IntervalFunctionTest): bad numbers are found when it is made", () => {
+    for (const proportional of [Infinity, -Infinity, NaN, -0.5, 1.5]) {
+      assert.throws(() => Backoff.exponential({ base: 100, jitter: { proportional } }), RangeError)
+    }
+    for (const cap of [0, -1, NaN]) assert.throws(() => Backoff.exponential({ base: 100, cap }), RangeError)
+    for (const factor of [0, 0.5, NaN, Infinity]) {
+      assert.throws(() => Backoff.exponential({ base: 100, factor }), RangeError)
+    }
+  })
+})
