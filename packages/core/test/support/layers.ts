@@ -1,6 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import * as Backoff from "../../src/Backoff.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
@@ -9,11 +10,13 @@ import * as Deadline from "../../src/Deadline.ts"
 import * as Fallback from "../../src/Fallback.ts"
 import * as Hedge from "../../src/Hedge.ts"
 import * as Keyed from "../../src/Keyed.ts"
+import * as Observability from "../../src/Observability.ts"
 import * as Policy from "../../src/Policy.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
 import * as Retry from "../../src/Retry.ts"
 import * as RetryBudget from "../../src/RetryBudget.ts"
 import * as Timeout from "../../src/Timeout.ts"
+import type { Journal } from "./journal.ts"
 import { recount, type Rules } from "./recount.ts"
 import { type Call, type Face, grid, type Layer, longestCleanup, type MakeLayer } from "./workload.ts"
 
@@ -109,6 +112,26 @@ const circuitBreaker: MakeLayer = ({ inside, journal, name, seed }) => {
   }
 }
 
+const bulkheadLayer = (
+  bulkhead: Bulkhead.Bulkhead,
+  concurrency: number,
+  inside: string,
+  journal: Journal
+): Layer => ({
+  wrap: wrapIn(bulkhead),
+  problems: Effect.map(bulkhead.state, ({ inUse, queued }) => {
+    let running = 0
+    const most = journal.at(inside).reduce((most, { what }) => {
+      running += what === "begins" ? 1 : what === "ends" ? -1 : 0
+      return Math.max(most, running)
+    }, 0)
+    return [
+      ...inUse + queued === 0 ? [] : [`${inUse} permits in use, ${queued} waiters`],
+      ...most <= concurrency ? [] : [`${most} calls at once`]
+    ]
+  })
+})
+
 const bulkhead: MakeLayer = ({ inside, journal, name, seed }) => {
   const concurrency = 3
   const bulkhead = Bulkhead.makeUnsafe({
@@ -118,20 +141,7 @@ const bulkhead: MakeLayer = ({ inside, journal, name, seed }) => {
     maxWait: oneOf<Duration.Input>(seed, 6 * grid, 15 * grid, "Infinity"),
     order: oneOf(seed, "fifo", "lifo", "fifo")
   })
-  return {
-    wrap: wrapIn(bulkhead),
-    problems: Effect.map(bulkhead.state, ({ inUse, queued }) => {
-      let running = 0
-      const most = journal.at(inside).reduce((most, { what }) => {
-        running += what === "begins" ? 1 : what === "ends" ? -1 : 0
-        return Math.max(most, running)
-      }, 0)
-      return [
-        ...inUse + queued === 0 ? [] : [`${inUse} permits in use, ${queued} waiters`],
-        ...most <= concurrency ? [] : [`${most} calls at once`]
-      ]
-    })
-  }
+  return bulkheadLayer(bulkhead, concurrency, inside, journal)
 }
 
 /** So many begin within so many milliseconds, both ends included or the later one not. */
@@ -203,6 +213,124 @@ const fallback: MakeLayer = ({ name }) => {
   }
 }
 
+const observed: MakeLayer = ({ journal, name, outside }) => ({
+  wrap: wrapIn(Observability.call(name)),
+  problems: Effect.sync(() => {
+    const begun = journal.at(outside).filter(({ what }) => what === "begins").length
+    const told = journal.entries.filter((entry) =>
+      entry.what === "tells" && entry.event._tag === "CallEnded" && entry.event.name === name
+    ).length
+    return begun === told ? [] : [`told of ${told} calls of ${begun}`]
+  })
+})
+
+/** Some callers change the policy before they call. */
+const operated = (layer: Layer, operations: ReadonlyArray<Effect.Effect<void>>): Layer => ({
+  ...layer,
+  wrap: (call, caller) => {
+    const wrapped = layer.wrap(call, caller)
+    const operation = caller % 4 === 0 ? operations[(caller / 4) % operations.length] : undefined
+    return operation === undefined ? wrapped : {
+      effect: Effect.andThen(operation, wrapped.effect),
+      stream: Stream.unwrap(Effect.as(operation, wrapped.stream))
+    }
+  }
+})
+
+const noSlots = (breaker: CircuitBreaker.CircuitBreaker): Layer => ({
+  wrap: wrapIn(breaker),
+  problems: Effect.map(breaker.state, (state) => {
+    const held = state._tag === "HalfOpen" ? state.probing : state._tag === "Closed" ? state.overdue ?? 0 : 0
+    return held === 0 ? [] : [`${held} calls are held: ${JSON.stringify(state)}`]
+  })
+})
+
+const slowRate = CircuitBreaker.slowRate({ after: 8 * grid, calls: 10, minimumThroughput: 4 })
+
+/** The rules are changed, and the state, while calls are under way. */
+const operatedBreaker: MakeLayer = ({ name, seed }) => {
+  const breaker = breakerOf(name, rulesOf(seed))
+  return operated(noSlots(breaker), [
+    breaker.reconfigure({ trip: slowRate, probes: 3 }),
+    breaker.open(5 * grid),
+    breaker.reconfigure({ trip: [slowRate, CircuitBreaker.consecutive(2)], probes: 1, lease: 4 * grid }),
+    breaker.close,
+    breaker.observe,
+    breaker.reset
+  ])
+}
+
+const resizedBulkhead: MakeLayer = ({ inside, journal, name, seed }) => {
+  const bulkhead = Bulkhead.makeUnsafe({ name, concurrency: 2, queue: 3, order: oneOf(seed, "lifo", "fifo", "lifo") })
+  return operated(bulkheadLayer(bulkhead, 5, inside, journal), [
+    bulkhead.resize({ concurrency: 1 }),
+    bulkhead.resize({ concurrency: 5, queue: 0 }),
+    bulkhead.resize({ queue: 2 })
+  ])
+}
+
+const reconfiguredLimiter: MakeLayer = ({ name, seed }) => {
+  const limiter = RateLimiter.makeUnsafe({
+    name,
+    limits: {
+      calls: RateLimiter.tokenBucket({ limit: 4, per: 20 * grid }),
+      tokens: RateLimiter.slidingWindow({ limit: 50, per: 20 * grid })
+    },
+    maxWait: 30 * grid
+  })
+  const settling = limiter.settle({ tokens: 20 }, (_: unknown) => ({ tokens: (seed * 17) % 40 }))
+  const layer: Layer = {
+    wrap: ({ effect, stream }) => ({ effect: settling(effect), stream: settling.stream(stream) }),
+    problems: Effect.map(limiter.state, ({ limits, waiting }) => [
+      ...waiting === 0 ? [] : [`${waiting} wait for the limiter`],
+      ...Object.values(limits).every(({ available, capacity }) => available === capacity)
+        ? []
+        : [`the limiter is not as new: ${JSON.stringify(limits)}`]
+    ])
+  }
+  return operated(layer, [
+    limiter.reconfigure({ calls: RateLimiter.gcra({ limit: 2, per: 20 * grid }) }),
+    limiter.reconfigure({ tokens: RateLimiter.slidingWindow({ limit: 15, per: 20 * grid }) }),
+    limiter.reconfigure({ calls: RateLimiter.tokenBucket({ limit: 10, per: 20 * grid }) })
+  ])
+}
+
+const evictedKeys: MakeLayer = ({ name }) => {
+  const keyed = Keyed.makeUnsafe({
+    idle: 3 * grid,
+    max: 2,
+    lookup: (key: number) => Bulkhead.makeUnsafe({ name: `${name}.${key}`, concurrency: 1, queue: 2 })
+  })
+  return {
+    wrap: (call, caller) => wrapIn(keyed.for(caller % 5))(call, caller),
+    problems: Effect.map(keyed.entries, (entries) => entries.length === 0 ? [] : [`${entries.length} keys are left`])
+  }
+}
+
+const stale: MakeLayer = ({ name }) => {
+  const operator = Fallback.stale<unknown, unknown, number>({ name, ttl: "1 hour" })
+  return {
+    wrap: ({ effect, stream }, caller) => {
+      const ofKey = operator.for(caller % 3)
+      return { effect: ofKey(effect), stream: ofKey.stream(stream) }
+    },
+    problems: nothing
+  }
+}
+
+const resumed: MakeLayer = ({ name }) => {
+  const operator = Retry.resume<unknown, unknown>({
+    name,
+    schedule: Schedule.spaced(grid),
+    times: 3,
+    from: () => Stream.fromEffect(Effect.delay(Effect.succeed("the rest"), grid))
+  })
+  return {
+    wrap: ({ effect, stream }) => ({ effect: operator(effect), stream: operator.stream(stream) }),
+    problems: nothing
+  }
+}
+
 const only =
   (policy: (seed: number, name: string) => Policy.Policy<unknown, unknown>): MakeLayer => ({ name, seed }) => ({
     wrap: wrapIn(policy(seed, name)),
@@ -250,7 +378,17 @@ export const catalogue: Readonly<Record<string, MakeLayer>> = {
   "Hedge with a budget": budgeted((options) => Hedge.makeUnsafe({ ...options, delay: 4 * grid, max: 2 })),
   "Keyed": keyed,
   "Fallback": fallback,
-  "Coalesce": coalesce
+  "Coalesce": coalesce,
+  "Observability.call": observed,
+  "Timeout.attempt, detached": limited(Timeout.attempt(12 * grid, { detach: true }), 12 * grid, "answers"),
+  "CircuitBreaker of slow calls": ({ name, seed }) =>
+    noSlots(CircuitBreaker.makeUnsafe({ name, trip: slowRate, open: 6 * grid, probes: oneOf(seed, 1, 2, 3) })),
+  "CircuitBreaker, operated": operatedBreaker,
+  "Bulkhead, resized": resizedBulkhead,
+  "RateLimiter, reconfigured and settled": reconfiguredLimiter,
+  "Keyed, evicted": evictedKeys,
+  "Fallback.stale": stale,
+  "Retry.resume": resumed
 }
 
 export const faces: ReadonlyArray<Face> = ["effect", "stream"]
