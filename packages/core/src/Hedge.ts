@@ -393,7 +393,14 @@ class Race extends Timer {
       this.first = exit
       this.learn(Exit.isSuccess(exit))
     }
-    const fault = this.hedging.classify(exit as Exit.Exit<never>, wallNow(this.parent))
+    let fault: Fault.Fault | undefined
+    try {
+      fault = this.hedging.classify(exit as Exit.Exit<never>, wallNow(this.parent))
+    } catch (bug) {
+      // nobody catches what an observer of a fiber throws
+      this.close(attempt, exit)
+      return this.settle(Exit.die(bug), undefined)
+    }
     if (fault === undefined) return this.settle(exit, attempt)
     this.close(attempt, exit)
     if (isFinal(fault)) return this.settle(exit, undefined)

@@ -278,7 +278,13 @@ class StreamTimer extends Timer {
       return exit
     }
     const { progress } = this.settings
-    this.phases.produced(now(fiber), progress === undefined || exit.value.some(progress))
+    try {
+      this.phases.produced(now(fiber), progress === undefined || exit.value.some(progress))
+    } catch (bug) {
+      // nobody catches what an observer of a fiber throws
+      this.disarm()
+      return Exit.die(bug)
+    }
     return exit
   }
 
