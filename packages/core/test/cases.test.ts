@@ -14,7 +14,7 @@ import { Bad, Boom, Busy, during, fork, logged, now, outcome, recorder, timed } 
 
 /**
  * Cases that the tests of other libraries have, or should have, and where ours are, if they do not name the case themselves.
- * Not here: policies that there are not (C3, C5, L1 to L8, T2 to T4), a server's share of late requests (D1), the header of
+ * Not here: policies that there are not (C5, L1 to L8, T2 to T4), a server's share of late requests (D1), the header of
  * gRPC's pushback (J8), and going from closed to half-open by hand, for which there is no operation (B6o).
  */
 const elsewhere: ReadonlyArray<readonly [id: string, file: string, title: string]> = [
@@ -39,6 +39,9 @@ const elsewhere: ReadonlyArray<readonly [id: string, file: string, title: string
   ],
   ["H1n", "Hedge", "a listener that throws changes nothing"],
   ["C1", "CircuitBreaker", "inside a retry it sees every attempt, and its rejection ends the retry"],
+  ["C3", "Pipelines", "an attempt longer than the total (MEHR: TotalRequestTimeout)"],
+  ["C3", "Pipelines", "a window shorter than two attempts (MEHR: SamplingDuration)"],
+  ["C3", "Pipelines", "hedges that begin after the total (MEHR: Delay)"],
   ["C6", "CircuitBreaker", "what is open stays open, what has been counted stays counted"],
   ["C7", "Retry", "is started again only while nothing has come out"],
   ["C7", "Hedge", "are raced to the first element; the loser is closed, the winner goes on"],

@@ -111,6 +111,16 @@ const elsewhere: ReadonlyArray<readonly [complaint: string, file: string, title:
     "Timeout",
     "the owner of the earlier end is the one that reports"
   ],
+  [
+    "dotnet/extensions #4770: timeouts that contradict each other",
+    "Pipelines",
+    "an attempt longer than the total (MEHR: TotalRequestTimeout)"
+  ],
+  [
+    "tower #682, #705: no standard stack",
+    "Pipelines",
+    "makes four calls in the default settings, and gives the last failure"
+  ],
   ["resilience4j #2091: a deadline that crosses services", "Deadline", "crosses two services"],
   [
     "effect 4.1: Stream.timeout ends a stream as if it were complete",

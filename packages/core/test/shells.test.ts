@@ -13,6 +13,7 @@ import * as Deadline from "../src/Deadline.ts"
 import * as Fallback from "../src/Fallback.ts"
 import * as Hedge from "../src/Hedge.ts"
 import * as Keyed from "../src/Keyed.ts"
+import * as Pipelines from "../src/Pipelines.ts"
 import * as Policy from "../src/Policy.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
@@ -58,6 +59,13 @@ const breakerOf = (options: CircuitBreaker.Options): Subject => {
   }
 }
 
+const breaker = { trip: CircuitBreaker.consecutive(100) }
+
+const pipelineOf = (pipeline: Pipelines.Pipeline): Subject => ({
+  ...stateless(pipeline),
+  held: Effect.map(pipeline.budget.state, ({ calls, held }) => [calls, held])
+})
+
 const slowRate = CircuitBreaker.slowRate({ after: "1 hour", calls: 100 })
 
 /** Nothing in these limits comes into play unless a test is about it. */
@@ -98,6 +106,9 @@ const subjects: Readonly<Record<string, () => Subject>> = {
     const operator = Coalesce.makeUnsafe<unknown, unknown>()
     return { effect: operator, stream: operator.stream, held: operator.inFlight }
   },
+  "Pipelines.standard": () => pipelineOf(Pipelines.standard({ total: "2 hours", attempt: "1 hour", breaker })),
+  "Pipelines.hedging": () =>
+    pipelineOf(Pipelines.hedging({ total: "2 hours", attempt: "1 hour", breaker, hedge: { delay: "1 hour" } })),
   "no policy": () => stateless(Policy.identity)
 }
 

@@ -16,7 +16,8 @@ describe("pairs of policies", () => {
             Effect.gen(function*() {
               for (const face of faces) {
                 for (const seed of seeds) {
-                  const { lines, problems } = yield* workload({ layers: [makeOuter, makeInner], face, seed })
+                  const listening = (seed + (face === "stream" ? 1 : 0)) % 3 !== 0
+                  const { lines, problems } = yield* workload({ layers: [makeOuter, makeInner], face, seed, listening })
                   const where = `${outer} around ${inner}, ${face}, seed ${seed}`
                   assert.deepStrictEqual(problems, [], `${where}\n${problems.join("\n")}\n${lines.join("\n")}`)
                 }

@@ -44,11 +44,14 @@ const show = (entry: Entry): string => {
 /** Everything that happens in one run, in order. */
 export class Journal {
   readonly entries: Array<Entry> = []
+  /** Whether the policies tell it of what they do: there are shorter ways for calls that nobody listens to. */
+  readonly listening: boolean
   private readonly clock: Clock.Clock
   private readonly ids = new Map<string, number>()
 
-  constructor(clock: Clock.Clock) {
+  constructor(clock: Clock.Clock, listening: boolean) {
     this.clock = clock
+    this.listening = listening
   }
 
   /** in whole milliseconds: that is how exact timers are */

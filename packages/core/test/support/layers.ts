@@ -11,6 +11,7 @@ import * as Fallback from "../../src/Fallback.ts"
 import * as Hedge from "../../src/Hedge.ts"
 import * as Keyed from "../../src/Keyed.ts"
 import * as Observability from "../../src/Observability.ts"
+import * as Pipelines from "../../src/Pipelines.ts"
 import * as Policy from "../../src/Policy.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
 import * as Retry from "../../src/Retry.ts"
@@ -220,9 +221,25 @@ const observed: MakeLayer = ({ journal, name, outside }) => ({
     const told = journal.entries.filter((entry) =>
       entry.what === "tells" && entry.event._tag === "CallEnded" && entry.event.name === name
     ).length
-    return begun === told ? [] : [`told of ${told} calls of ${begun}`]
+    return begun === told || !journal.listening ? [] : [`told of ${told} calls of ${begun}`]
   })
 })
+
+/** The ready-made stacks: their parts hold nothing when nobody calls. */
+const pipeline = (make: (options: Pipelines.Options) => Pipelines.Pipeline): MakeLayer => ({ name, seed }) => {
+  const limiter = Bulkhead.makeUnsafe({ name, concurrency: 6, queue: 6 })
+  const breaker = breakerOf(name, rulesOf(seed))
+  const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ max: 20, ratio: 0.5 }) })
+  return {
+    wrap: wrapIn(make({ name, limiter, total: 30 * grid, attempt: 12 * grid, breaker, budget })),
+    problems: Effect.gen(function*() {
+      const { inUse, queued } = yield* limiter.state
+      const { calls, held } = yield* budget.state
+      const problems = inUse + queued + calls + held === 0 ? [] : [`held: ${[inUse, queued, calls, held].join()}`]
+      return [...problems, ...(yield* noSlots(breaker).problems)]
+    })
+  }
+}
 
 /** Some callers change the policy before they call. */
 const operated = (layer: Layer, operations: ReadonlyArray<Effect.Effect<void>>): Layer => ({
@@ -380,6 +397,10 @@ export const catalogue: Readonly<Record<string, MakeLayer>> = {
   "Fallback": fallback,
   "Coalesce": coalesce,
   "Observability.call": observed,
+  "Pipelines.standard": pipeline((options) =>
+    Pipelines.standard({ ...options, retry: { schedule: Schedule.spaced(2 * grid), times: 2 } })
+  ),
+  "Pipelines.hedging": pipeline((options) => Pipelines.hedging({ ...options, hedge: { delay: 4 * grid } })),
   "Timeout.attempt, detached": limited(Timeout.attempt(12 * grid, { detach: true }), 12 * grid, "answers"),
   "CircuitBreaker of slow calls": ({ name, seed }) =>
     noSlots(CircuitBreaker.makeUnsafe({ name, trip: slowRate, open: 6 * grid, probes: oneOf(seed, 1, 2, 3) })),

@@ -39,6 +39,7 @@ export const recount = (journal: Journal, { name, place, rules, state }: {
   /** at the end */
   readonly state: CircuitBreaker.State
 }): ReadonlyArray<string> => {
+  if (!journal.listening) return []
   const problems: Array<string> = []
   let at = 0
   const problem = (text: string): void => void problems.push(`circuit ${name} at ${at}: ${text}`)

@@ -9,6 +9,7 @@ import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
+import * as Policy from "../../src/Policy.ts"
 import * as Telemetry from "../../src/Telemetry.ts"
 import { Bad, Boom, Busy, outcome } from "./harness.ts"
 import { Journal } from "./journal.ts"
@@ -118,10 +119,12 @@ export const workload = (options: {
   readonly layers: ReadonlyArray<MakeLayer>
   readonly face: Face
   readonly seed: number
+  /** @default true */
+  readonly listening?: boolean
 }): Effect.Effect<Run> =>
   Effect.gen(function*() {
-    const { face, seed } = options
-    const journal = new Journal(yield* Clock.Clock)
+    const { face, listening = true, seed } = options
+    const journal = new Journal(yield* Clock.Clock, listening)
     const random = numbers(seed)
     const problems: Array<string> = []
     const places = options.layers.map((_, i) => `spy${i}`)
@@ -134,7 +137,7 @@ export const workload = (options: {
     }
     const callee = spied(calleeOf(journal, random), "innermost")
     const always = Effect.forEach(layers, (layer) => layer.always ?? Effect.succeed([]))
-    const listening = Telemetry.listen((event) => journal.tells(event))
+    const listen = listening ? Telemetry.listen((event) => journal.tells(event)) : Policy.identity
 
     const caller = Effect.fnUntraced(function*(n: number) {
       yield* Effect.sleep(grid * random(100))
@@ -145,8 +148,8 @@ export const workload = (options: {
       )
       const elements: Stream.Stream<unknown, unknown> = random(4) === 0 ? Stream.take(stream, 1) : stream
       const call: Effect.Effect<unknown, unknown> = face === "effect"
-        ? listening(effect)
-        : Stream.runCollect(listening.stream(elements))
+        ? listen(effect)
+        : Stream.runCollect(listen.stream(elements))
       const fiber = yield* Effect.forkChild(call, { startImmediately: true })
       let exits = 0
       fiber.addObserver((exit) => {
