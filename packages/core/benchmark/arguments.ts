@@ -1,11 +1,17 @@
 import { closeSync, openSync } from "node:fs"
 import { parseArgs } from "node:util"
+import { type GroupName, groups, type Plan } from "./measure.ts"
 
-export interface Arguments {
-  readonly rounds: number
-  readonly memory: boolean
+/** What `--only` takes. */
+export type Part = GroupName | "memory"
+
+export interface Arguments extends Plan {
+  readonly parts: ReadonlyArray<Part>
   readonly json: string | undefined
+  readonly markdown: string | undefined
 }
+
+const allParts: ReadonlyArray<Part> = [...Object.keys(groups) as ReadonlyArray<GroupName>, "memory"]
 
 const roundsOf = (rounds: string): number => {
   const n = Number(rounds)
@@ -13,11 +19,19 @@ const roundsOf = (rounds: string): number => {
   throw new Error(`--rounds must be an integer >= 1, got "${rounds}"`)
 }
 
+const partOf = (name: string): Part => {
+  const part = allParts.find((part) => part === name)
+  if (part === undefined) throw new Error(`--only must be one of ${allParts.join(", ")}; got "${name}"`)
+  return part
+}
+
 /** Found out before minutes of measuring, not after. */
-const writable = (file: string): string => {
-  closeSync(openSync(file, "a"))
+const writable = (file: string | undefined): string | undefined => {
+  if (file !== undefined) closeSync(openSync(file, "a"))
   return file
 }
+
+const usage = "options: --rounds N, --quick, --only NAME, --no-memory, --json FILE, --markdown FILE"
 
 /** What is wrong with the arguments is thrown as an error of one line. */
 export const parse = (args: ReadonlyArray<string>): Arguments => {
@@ -26,17 +40,23 @@ export const parse = (args: ReadonlyArray<string>): Arguments => {
       args: [...args],
       options: {
         "rounds": { type: "string", default: "5" },
+        "quick": { type: "boolean", default: false },
+        "only": { type: "string", multiple: true },
         "no-memory": { type: "boolean", default: false },
-        "json": { type: "string" }
+        "json": { type: "string" },
+        "markdown": { type: "string" }
       }
     })
+    const parts = values.only?.map(partOf) ?? allParts
     return {
       rounds: roundsOf(values.rounds),
-      memory: !values["no-memory"],
-      json: values.json === undefined ? undefined : writable(values.json)
+      quick: values.quick,
+      parts: values["no-memory"] ? parts.filter((part) => part !== "memory") : parts,
+      json: writable(values.json),
+      markdown: writable(values.markdown)
     }
   } catch (error) {
     const [reason] = (error as Error).message.split(". ", 1) // Node's advice that follows does not apply here
-    throw new Error(`${reason} (options: --rounds N, --no-memory, --json FILE)`, { cause: error })
+    throw new Error(`${reason} (${usage})`, { cause: error })
   }
 }

@@ -20,30 +20,44 @@ export const hanging: Callee = {
 /** Never answers, and holds nothing. */
 export const silent: Callee = { effect: hanging.effect, promise: () => new Promise(() => {}) }
 
-/** Does what `outcome` tells at each call. */
-const scripted = (callee: Callee, outcome: () => "answer" | "fail"): Callee => {
-  const failure = Effect.fail("failure")
-  return {
-    effect: Effect.suspend(() => outcome() === "fail" ? failure : callee.effect),
-    promise: (context) => {
-      if (outcome() === "fail") throw new Error("failure")
-      return callee.promise(context)
-    }
+const failure = new Error("failure")
+
+/** Fails at once, and makes no error for it. */
+export const refusing: Callee = {
+  effect: Effect.fail(failure),
+  promise: () => {
+    throw failure
   }
 }
+
+/** At each call does what `callee` does whom `choose` names. */
+const scripted = (choose: () => Callee): Callee => ({
+  effect: Effect.suspend(() => choose().effect),
+  promise: (context) => choose().promise(context)
+})
 
 /** Fails at every other call, the first one among them. */
 export const flaky = (callee: Callee): Callee => {
   let calls = 0
-  return scripted(callee, () => calls++ % 2 === 0 ? "fail" : "answer")
+  return scripted(() => calls++ % 2 === 0 ? refusing : callee)
 }
 
-/** Fails, and counts how often it is called. */
-export const failing = (): Callee & { readonly calls: () => number } => {
+/** Hangs at the first call only. */
+export const hangingOnce = (): Callee => {
   let calls = 0
-  const callee = scripted(asynchronous, () => {
+  return scripted(() => calls++ === 0 ? hanging : asynchronous)
+}
+
+interface Counted extends Callee {
+  readonly calls: () => number
+}
+
+/** Does what `callee` does, and counts how often it is called. */
+export const counting = (callee: Callee): Counted => {
+  let calls = 0
+  const counted = scripted(() => {
     calls++
-    return "fail"
+    return callee
   })
-  return { ...callee, calls: () => calls }
+  return { ...counted, calls: () => calls }
 }

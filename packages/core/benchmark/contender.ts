@@ -14,16 +14,23 @@ export interface Callee {
 
 /** One library's way to do what a row of the table says. */
 export interface Contender {
+  /** What it uses for that, for the reader of the tables. */
+  readonly does: string
   readonly call: (callee: Callee) => Promise<unknown>
-  /** Starts a call and gives what keeps it alive. */
-  readonly start: (callee: Callee) => unknown
+  /** Starts a call and gives what keeps it alive. With a signal, where functions are called, somebody could cancel it. */
+  readonly start: (callee: Callee, signal?: AbortSignal) => unknown
   readonly loop: (callee: Callee) => Run
   /** The same for calls that fail. */
   readonly failingLoop: (callee: Callee) => Run
+  /** All of them at once. */
+  readonly together: (callee: Callee) => Run
 }
 
-/** Ours and the rivals. `bare` and `promise` call without any policy, in a fiber and with `await`. */
-export type By = "bare" | "promise" | "ours" | "effect" | "cockatiel" | "opossum"
+/**
+ * Ours and the rivals. `bare` and `promise` call without any policy, in a fiber and with `await`. `cockatiel` has its timeout
+ * set to what costs least, `cockatielAsIs` to what it does when it is told nothing.
+ */
+export type By = "bare" | "promise" | "ours" | "effect" | "cockatiel" | "cockatielAsIs" | "opossum" | "pRetry"
 
 export type PerContender<A> = { readonly [K in By]?: A }
 
@@ -32,11 +39,13 @@ export type Contenders = PerContender<Contender>
 export const mapContenders = <A, B>(contenders: PerContender<A>, f: (a: A) => B): PerContender<B> =>
   Object.fromEntries(Object.entries(contenders).map(([by, a]) => [by, f(a)]))
 
-/** A breaker of its own for a key: what a program keeps, and how it calls through it. */
+/** A policy of its own for a key: what a program keeps, and how it calls through it. */
 export interface Kept {
   readonly kept: unknown
   readonly contender: Contender
 }
+
+export type Wrap = (self: Effect.Effect<number, unknown>) => Effect.Effect<number, unknown>
 
 export const oneFiber = (unit: () => Effect.Effect<unknown, unknown>, units = unitsPerRun): Run => {
   const program = Effect.forEach(Array.from({ length: units }), unit, { discard: true })
@@ -44,19 +53,28 @@ export const oneFiber = (unit: () => Effect.Effect<unknown, unknown>, units = un
 }
 
 /** Wraps anew at each call, as `call(request).pipe(policy)` does. */
-export const inFiber = (
-  wrap: (self: Effect.Effect<number, unknown>) => Effect.Effect<number, unknown>
-): Contender => ({
+export const inFiber = (does: string, wrap: Wrap): Contender => ({
+  does,
   call: ({ effect }) => Effect.runPromise(wrap(effect)),
   start: ({ effect }) => Effect.runFork(wrap(effect)),
   loop: ({ effect }) => oneFiber(() => wrap(effect)),
-  failingLoop: ({ effect }) => oneFiber(() => Effect.exit(wrap(effect)))
+  failingLoop: ({ effect }) => oneFiber(() => Effect.exit(wrap(effect))),
+  together: ({ effect }) => {
+    const all = Effect.forEach(Array.from({ length: unitsPerRun }), () => wrap(effect), {
+      concurrency: "unbounded",
+      discard: true
+    })
+    return () => Effect.runPromise(all)
+  }
 })
 
+type Execute = (f: Callee["promise"], signal?: AbortSignal) => number | Promise<number>
+
 /* oxlint-disable no-await-in-loop -- one call after the other is what is measured */
-export const awaited = (execute: (f: Callee["promise"]) => number | Promise<number>): Contender => ({
+export const awaited = (does: string, execute: Execute): Contender => ({
+  does,
   call: ({ promise }) => Promise.resolve(execute(promise)),
-  start: ({ promise }) => execute(promise),
+  start: ({ promise }, signal) => execute(promise, signal),
   loop: ({ promise }) => async () => {
     for (let i = 0; i < unitsPerRun; i++) await execute(promise)
   },
@@ -68,7 +86,9 @@ export const awaited = (execute: (f: Callee["promise"]) => number | Promise<numb
         // what a failure costs is the question
       }
     }
-  }
+  },
+  together: ({ promise }) => () =>
+    Promise.all(Array.from({ length: unitsPerRun }, () => Promise.resolve(execute(promise))))
 })
 
 /** Each call on its own, as a program makes it that is not written with Effect. */
@@ -78,6 +98,6 @@ export const eachAwaited = ({ call }: Contender, callee: Callee): Run => async (
 /* oxlint-enable no-await-in-loop */
 
 export const bare = {
-  bare: inFiber((self) => self),
-  promise: awaited((f) => f())
+  bare: inFiber("the effect alone", (self) => self),
+  promise: awaited("the function alone", async (f) => f())
 } satisfies Contenders

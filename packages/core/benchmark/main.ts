@@ -3,11 +3,15 @@ import { availableParallelism, cpus } from "node:os"
 import { type Arguments, parse } from "./arguments.ts"
 import { callCases } from "./calls.ts"
 import { checkCalls } from "./check.ts"
+import { checkHttp, httpCases } from "./http.ts"
 import { measureAll } from "./measure.ts"
 import { weighAll } from "./memory.ts"
-import { report } from "./report.ts"
+import { writePage } from "./page.ts"
+import { tables } from "./report.ts"
 import { checkStreams, streamCases } from "./streams.ts"
+import { markdown, plain } from "./table.ts"
 import { judge, type Results } from "./targets.ts"
+import { checkTelemetry, telemetryCases } from "./telemetry.ts"
 
 const environment = {
   node: process.version,
@@ -18,13 +22,16 @@ const environment = {
 
 const tell = (progress: string): void => console.error(`${progress} ...`)
 
-const measure = async ({ memory, rounds }: Arguments): Promise<Results> => {
+const measure = async ({ parts, ...plan }: Arguments): Promise<Results> => {
   tell("checking that all contenders do the same")
   await checkCalls()
   await checkStreams()
+  await checkHttp()
+  await checkTelemetry()
+  const cases = [...await callCases(), ...telemetryCases(), ...httpCases(), ...streamCases()]
   return {
-    rows: await measureAll([...await callCases(), ...streamCases()], rounds, tell),
-    memory: memory ? await weighAll(rounds, tell) : undefined
+    rows: await measureAll(cases.filter(({ group }) => parts.includes(group)), plan, tell),
+    memory: parts.includes("memory") ? await weighAll(plan, tell) : undefined
   }
 }
 
@@ -32,11 +39,17 @@ const main = async (args: Arguments): Promise<void> => {
   const { cores, cpu, node, platform } = environment
   const results = await measure(args)
   const targets = judge(results)
-  console.log(`Node ${node}, ${platform}, ${cpu}, ${cores} cores; rounds: ${args.rounds}\n`)
-  console.log(report(results, targets))
+  const report = tables(results, targets)
+  const machine = `Node ${node}, ${platform}, ${cpu}, ${cores} cores; rounds: ${args.rounds}`
+  const head = args.quick ? `${machine}, quick: the figures say little` : machine
+  console.log([head, ...report.map(plain)].join("\n\n"))
   if (args.json !== undefined) {
-    writeFileSync(args.json, `${JSON.stringify({ environment, rounds: args.rounds, ...results, targets }, null, 2)}\n`)
+    writeFileSync(
+      args.json,
+      `${JSON.stringify({ environment, rounds: args.rounds, quick: args.quick, ...results, targets }, null, 2)}\n`
+    )
   }
+  if (args.markdown !== undefined) writePage(args.markdown, [`${head}.`, ...report.map(markdown)].join("\n\n"))
 }
 
 const readArguments = (): Arguments => {

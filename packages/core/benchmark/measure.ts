@@ -3,28 +3,36 @@ import { mapContenders, type PerContender, type Run } from "./contender.ts"
 
 const sliceNanoseconds = 80_000_000
 
+/** What is measured, by the name that `--only` takes. */
 export const groups = {
   asynchronous: "asynchronous callee",
   synchronous: "synchronous callee",
+  rejections: "rejections",
+  crowd: "1,000 calls at once",
   runPromise: "asynchronous callee, each call through Effect.runPromise",
+  telemetry: "telemetry of retry > breaker > attempt",
+  http: "HTTP client",
   elements: "stream of many asynchronous elements",
   streams: "stream of one asynchronous element"
 } as const
 
-export type Group = (typeof groups)[keyof typeof groups]
+export type GroupName = keyof typeof groups
 
 export interface Case {
-  readonly group: Group
+  readonly group: GroupName
   readonly subject: string
   readonly unit: "call" | "element" | "stream"
   readonly unitsPerRun: number
   readonly runs: PerContender<Run>
+  /** What each uses for it. */
+  readonly does: PerContender<string>
 }
 
 export interface Row {
-  readonly group: Group
+  readonly group: GroupName
   readonly subject: string
   readonly unit: Case["unit"]
+  readonly does: PerContender<string>
   /** Nanoseconds per unit, the median of the rounds. */
   readonly ns: PerContender<number>
   /** Ours as a multiple of another in the same round, the median of the rounds. */
@@ -43,23 +51,42 @@ export const median = (values: ReadonlyArray<number>): number => {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-const ratios = ({ ours, ...others }: PerContender<Rounds>): Row["ratios"] =>
-  ours === undefined ? {} : mapContenders(others, (other) => median(ours.map((ns, round) => ns / other[round]!)))
+/** The median of what one is as a multiple of the other, round by round. */
+export const ratioOf = (one: Rounds, other: Rounds): number => median(one.map((ns, round) => ns / other[round]!))
 
-const measureOnce = async ({ run, unitsPerRun }: { readonly run: Run; readonly unitsPerRun: number }) => {
-  // a run is many calls already, so no batches of runs; a forced collection would shrink the young generation
-  const { p50 } = await measure(run, { min_cpu_time: sliceNanoseconds, batch_threshold: 0, gc: false })
+const ratios = ({ ours, ...others }: PerContender<Rounds>): Row["ratios"] =>
+  ours === undefined ? {} : mapContenders(others, (other) => ratioOf(ours, other))
+
+export interface Plan {
+  readonly rounds: number
+  /** For seeing that it runs, not for what it says. */
+  readonly quick: boolean
+}
+
+const measureOnce = async (
+  { run, unitsPerRun }: { readonly run: Run; readonly unitsPerRun: number },
+  { quick }: Plan
+) => {
+  // of the young generation: nobody pays for what the one before has left, and a full one would shrink it
+  globalThis.gc!({ type: "minor" })
+  // a run is many calls already, so no batches of runs
+  const { p50 } = await measure(run, {
+    ...quick ? { min_cpu_time: 1, min_samples: 1 } : { min_cpu_time: sliceNanoseconds },
+    batch_threshold: 0,
+    gc: false
+  })
   return p50 / unitsPerRun
 }
 
 /* oxlint-disable no-await-in-loop -- nothing else may run while something is measured */
 /**
  * Measures everything in each round, a short while each time: a disturbance of the machine then spoils a round of some
- * rows, not a row. The contenders of a row follow one another, so that they see the same machine.
+ * rows, not a row. The contenders of a row follow one another, so that they see the same machine; every other round goes
+ * backwards, so that nobody is always the first.
  */
 export const measureAll = async (
   cases: ReadonlyArray<Case>,
-  rounds: number,
+  plan: Plan,
   tell: (progress: string) => void
 ): Promise<ReadonlyArray<Row>> => {
   const measurements = cases.map(({ runs, unitsPerRun }) =>
@@ -68,18 +95,21 @@ export const measureAll = async (
   const all = measurements.flatMap((row) => Object.values(row))
   tell("warming up")
   for (const { run } of all) await run()
-  for (let round = 1; round <= rounds; round++) {
-    tell(`round ${round} of ${rounds}`)
-    for (const measurement of all) measurement.rounds.push(await measureOnce(measurement))
+  for (let round = 1; round <= plan.rounds; round++) {
+    tell(`round ${round} of ${plan.rounds}`)
+    for (const measurement of round % 2 === 1 ? all : all.toReversed()) {
+      measurement.rounds.push(await measureOnce(measurement, plan))
+    }
   }
   const roundsOf = (i: number): PerContender<Rounds> => mapContenders(measurements[i]!, ({ rounds }) => rounds)
-  return cases.map(({ group, subject, unit }, i) => {
+  return cases.map(({ does, group, subject, unit }, i) => {
     const bare = roundsOf(cases.findIndex((other) => other.group === group && other.subject === bareSubject)).bare!
     const rounds = roundsOf(i)
     return {
       group,
       subject,
       unit,
+      does,
       ns: mapContenders(rounds, median),
       ratios: ratios({ bare, ...rounds }),
       rounds

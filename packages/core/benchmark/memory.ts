@@ -2,30 +2,37 @@ import { execFile } from "node:child_process"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import type { Load, Weight } from "./load.ts"
-import { median } from "./measure.ts"
+import { median, type Plan } from "./measure.ts"
+import { five, standard } from "./subjects.ts"
 
 export interface Weighed extends Load, Weight {
   /** What the calls cost beyond those without a policy. */
   readonly overBare: number | undefined
 }
 
-const stack = "total > retry > breaker > attempt"
+const calls = 100_000
+const callsOfPromises = 10_000
+const instances = 1_000
 
-const bareFiber: Load = { subject: "bare", by: "bare", count: 100_000 }
-const barePromise: Load = { subject: "bare", by: "promise", count: 10_000 }
-
-/** Not more than 10,000 of cockatiel's: each costs more to start than the one before. */
+/** Not more than 10,000 of cockatiel's without signals: they share one, and each costs more to start than the one before. */
 const loads: ReadonlyArray<Load> = [
-  bareFiber,
-  barePromise,
-  { subject: stack, by: "ours", count: 100_000 },
-  { subject: stack, by: "effect", count: 100_000 },
-  { subject: stack, by: "cockatiel", count: 10_000 },
-  { subject: "idle breaker", by: "ours", count: 1_000 },
-  { subject: "idle breaker", by: "effect", count: 1_000 },
-  { subject: "idle breaker", by: "cockatiel", count: 1_000 },
-  { subject: "idle breaker", by: "opossum", count: 1_000 }
+  { subject: "bare", by: "bare", count: calls },
+  { subject: "bare", by: "promise", count: callsOfPromises },
+  { subject: five, by: "ours", count: calls },
+  { subject: standard, by: "ours", count: calls },
+  { subject: five, by: "effect", count: calls },
+  { subject: five, by: "cockatiel", count: calls, signals: true },
+  { subject: five, by: "cockatiel", count: callsOfPromises },
+  { subject: "idle breaker", by: "ours", count: instances },
+  { subject: "idle breaker", by: "effect", count: instances },
+  { subject: "idle breaker", by: "cockatiel", count: instances },
+  { subject: "idle breaker", by: "opossum", count: instances },
+  { subject: "idle key", by: "ours", count: instances },
+  { subject: "idle key with a breaker", by: "ours", count: instances }
 ]
+
+/** What to take off to see what the policies add. */
+const bareOf: { readonly [B in Load["by"]]?: Load["by"] } = { ours: "bare", effect: "bare", cockatiel: "promise" }
 
 /** In a process of its own, so that no load finds the heap of another. */
 const weigh = async (load: Load): Promise<Weight> => {
@@ -41,27 +48,34 @@ const weigh = async (load: Load): Promise<Weight> => {
 // weight varies little, and a round of this takes long
 const mostRounds = 3
 
+const tenth = (load: Load): Load => ({ ...load, count: load.count / 10 })
+
+/** Of ours, and of what is taken off it. */
+const few = loads.filter(({ by }) => by === "bare" || by === "ours").map(tenth)
+
 /** The median of the rounds. */
 export const weighAll = async (
-  rounds: number,
+  { quick, rounds }: Plan,
   tell: (progress: string) => void
 ): Promise<ReadonlyArray<Weighed>> => {
-  const weights = loads.map((): Array<Weight> => [])
+  const chosen = quick ? few : loads
+  const weights = chosen.map((): Array<Weight> => [])
   const times = Math.min(rounds, mostRounds)
   for (let round = 1; round <= times; round++) {
     tell(`memory, round ${round} of ${times}`)
     // oxlint-disable-next-line no-await-in-loop -- one process at a time has the machine to itself
-    for (const [i, load] of loads.entries()) weights[i]!.push(await weigh(load))
+    for (const [i, load] of chosen.entries()) weights[i]!.push(await weigh(load))
   }
-  const bytesOf = (load: Load): number => median(weights[loads.indexOf(load)]!.map(({ bytes }) => bytes))
-  const weighed = (load: Load, i: number): Weighed => {
-    const without = load.subject === stack ? load.by === "cockatiel" ? barePromise : bareFiber : undefined
-    return {
-      ...load,
-      bytes: bytesOf(load),
-      overBare: without === undefined ? undefined : bytesOf(load) - bytesOf(without),
-      millis: median(weights[i]!.map(({ millis }) => millis))
-    }
+  const bytes = weights.map((weights) => median(weights.map(({ bytes }) => bytes)))
+  const overBare = ({ by, subject }: Load, bytesEach: number): number | undefined => {
+    const without = chosen.findIndex((load) => load.subject === "bare" && load.by === bareOf[by])
+    return (subject === five || subject === standard) && without !== -1 ? bytesEach - bytes[without]! : undefined
   }
-  return loads.map(weighed)
+  const weighed = (load: Load, i: number): Weighed => ({
+    ...load,
+    bytes: bytes[i]!,
+    overBare: overBare(load, bytes[i]!),
+    millis: median(weights[i]!.map(({ millis }) => millis))
+  })
+  return chosen.map(weighed)
 }

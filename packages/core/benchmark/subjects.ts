@@ -1,24 +1,58 @@
-import type { Contender, Contenders } from "./contender.ts"
-import { cockatiel } from "./contenders/cockatiel.ts"
+import type { By, Contender, Contenders } from "./contender.ts"
+import { cockatiel, cockatielAsIs } from "./contenders/cockatiel.ts"
 import { effect } from "./contenders/effect.ts"
 import { opossum } from "./contenders/opossum.ts"
 import { ours } from "./contenders/ours.ts"
+import { pRetry } from "./contenders/pRetry.ts"
 import type { Limits } from "./limits.ts"
 
 /** What a contender is seen doing before its success path is measured. */
-export type Deed = "times out" | "retries thrice" | "trips after 5 in a row" | "trips after 20"
+export type Deed =
+  | "times out"
+  | "retries thrice"
+  | "trips after 5 in a row"
+  | "trips after 20"
+  | "trips after 20 of each"
+  | "trips when slow"
+  | "lets one in"
+  | "lets one through"
+  | "asks twice"
+  | "falls back"
+  | "shares a call"
+
+export const three = "retry > breaker > attempt"
+export const five = "total > retry > breaker > bulkhead > attempt"
+export const standard = "Pipelines.standard"
+export const hedging = "Pipelines.hedging"
 
 /** Everything that wraps a call. Another policy is one line here and one in the table of each contender that has it. */
 export const subjects = {
   "attempt timeout": ["times out"],
   "total timeout": ["times out"],
+  "adaptive timeout": ["times out"],
+  "deadline": ["times out"],
   "retry": ["retries thrice"],
+  "retry with a budget": ["retries thrice"],
   "breaker, failures in a row": ["trips after 5 in a row"],
   "breaker, share of last calls": ["trips after 20"],
   "breaker, share over time": ["trips after 20"],
+  "breaker, share of slow calls": ["trips when slow"],
+  "breaker by key": ["trips after 20 of each"],
+  "bulkhead": ["lets one in"],
+  "bulkhead with a queue": ["lets one in"],
+  "limiter, token bucket": ["lets one through"],
+  "limiter, GCRA": ["lets one through"],
+  "limiter, sliding window": ["lets one through"],
+  "limiter, fixed window": ["lets one through"],
+  "hedge after a fixed delay": ["asks twice"],
+  "hedge after a learnt delay": ["asks twice"],
+  "fallback": ["falls back"],
+  "coalesce": ["shares a call"],
   "breaker > attempt": ["times out", "trips after 20"],
-  "retry > breaker > attempt": ["times out", "retries thrice", "trips after 5 in a row"],
-  "total > retry > breaker > attempt": ["times out", "retries thrice", "trips after 5 in a row"]
+  [three]: ["times out", "retries thrice", "trips after 5 in a row"],
+  [five]: ["times out", "retries thrice", "trips after 5 in a row", "lets one in"],
+  [standard]: ["times out", "retries thrice", "trips after 5 in a row", "lets one in"],
+  [hedging]: ["times out", "asks twice", "lets one in"]
 } as const satisfies Record<string, ReadonlyArray<Deed>>
 
 export type Subject = keyof typeof subjects
@@ -30,10 +64,17 @@ export type Table = { readonly [S in Subject]?: Contender }
 
 /** New instances of everything, by subject. */
 export const lineUp = (limits: Limits): { readonly [S in Subject]: Contenders } => {
-  const tables = { ours: ours(limits), effect: effect(limits), cockatiel: cockatiel(limits), opossum: opossum(limits) }
+  const tables: { readonly [K in By]?: Table } = {
+    ours: ours(limits),
+    effect: effect(limits),
+    cockatiel: cockatiel(limits),
+    cockatielAsIs: cockatielAsIs(limits),
+    opossum: opossum(limits),
+    pRetry: pRetry(limits)
+  }
   const contendersOf = (subject: Subject): Contenders =>
     Object.fromEntries(
-      Object.entries<Table>(tables).flatMap(([by, table]) => subject in table ? [[by, table[subject]]] : [])
+      Object.entries(tables).flatMap(([by, table]) => subject in table ? [[by, table[subject]]] : [])
     )
   return Object.fromEntries(names.map((name) => [name, contendersOf(name)])) as Record<Subject, Contenders>
 }

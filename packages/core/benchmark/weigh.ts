@@ -6,13 +6,19 @@ import * as opossum from "./contenders/opossum.ts"
 import * as ours from "./contenders/ours.ts"
 import { measured } from "./limits.ts"
 import type { Load, Weight } from "./load.ts"
-import { lineUp } from "./subjects.ts"
+import { lineUp, type Subject } from "./subjects.ts"
 
-const keyed: PerContender<() => (key: string) => Kept> = {
-  ours: ours.keyed,
-  effect: effect.keyed,
-  cockatiel: cockatiel.keyed,
-  opossum: opossum.keyed
+type Make = () => (key: string) => Kept
+
+const keyed: { readonly [S in Load["subject"]]?: PerContender<Make> } = {
+  "idle breaker": {
+    ours: ours.keyed,
+    effect: effect.keyed,
+    cockatiel: cockatiel.keyed,
+    opossum: opossum.keyed
+  },
+  "idle key": { ours: ours.keyedAlone },
+  "idle key with a breaker": { ours: ours.keyedBreaker }
 }
 
 /** What adds one more, and what holds them all. */
@@ -21,12 +27,12 @@ interface Scale {
   readonly held: object
 }
 
-const callsInFlight = ({ start }: Contender): Scale => {
+const callsInFlight = ({ start }: Contender, signals = false): Scale => {
   const held: Array<unknown> = []
-  return { held, add: () => held.push(start(silent)) }
+  return { held, add: () => held.push(signals ? start(silent, new AbortController().signal) : start(silent)) }
 }
 
-const idleBreakers = (make: (key: string) => Kept): Scale => {
+const idle = (make: (key: string) => Kept): Scale => {
   const held = new Map<string, unknown>()
   return {
     held,
@@ -39,10 +45,11 @@ const idleBreakers = (make: (key: string) => Kept): Scale => {
   }
 }
 
-const scaleFor = ({ by, subject }: Load): Scale => {
-  if (subject === "idle breaker") return idleBreakers(keyed[by]!())
-  const contenders: Contenders = subject === "bare" ? bare : lineUp(measured)[subject]
-  return callsInFlight(contenders[by]!)
+const scaleFor = ({ by, signals, subject }: Load): Scale => {
+  const make = keyed[subject]?.[by]
+  if (make !== undefined) return idle(make())
+  const contenders: Contenders = subject === "bare" ? bare : lineUp(measured)[subject as Subject]
+  return callsInFlight(contenders[by]!, signals)
 }
 
 const warmUp = 1_000

@@ -1,8 +1,10 @@
 import {
+  bulkhead,
   circuitBreaker,
   ConsecutiveBreaker,
   CountBreaker,
   ExponentialBackoff,
+  fallback,
   handleAll,
   type IBreaker,
   type IPolicy,
@@ -13,14 +15,20 @@ import {
   TimeoutStrategy,
   wrap
 } from "cockatiel"
-import { awaited, type Contender, type Kept } from "../contender.ts"
+import { awaited, type Callee, type Contender, type Kept, type Run } from "../contender.ts"
+import { nextKey } from "../keys.ts"
 import { type Limits, openFor, trip } from "../limits.ts"
 import type { Table } from "../subjects.ts"
 
-const contender = (policy: IPolicy): Contender => awaited((f) => policy.execute(f))
+const contender = (does: string, policy: IPolicy): Contender => awaited(does, (f, signal) => policy.execute(f, signal))
 
-// stops the call and waits for it, as Effect does; the other strategy costs more
-const timeout = (millis: number) => timeoutPolicy(millis, TimeoutStrategy.Cooperative)
+/** Stops the call and waits for it, as Effect does; the other strategy costs more. */
+const strategy = TimeoutStrategy.Cooperative
+
+/** Without a word, its timeout aborts the signal of a call that has succeeded as well, which makes an error of it each time. */
+type Timeout = (millis: number) => IPolicy
+const asItIs: Timeout = (millis) => timeoutPolicy(millis, strategy)
+const cheapest: Timeout = (millis) => timeoutPolicy(millis, { strategy, abortOnReturn: false })
 
 const retry = ({ backoff }: Limits) =>
   retryPolicy(handleAll, {
@@ -38,21 +46,54 @@ const ofLastCalls = () =>
 const minimumRps = trip.minimum / (trip.within / 1000)
 const overTime = () => breaker(new SamplingBreaker({ threshold: trip.ratio, duration: trip.within, minimumRps }))
 
-export const cockatiel = (limits: Limits): Table => ({
-  "attempt timeout": contender(timeout(limits.attempt)),
-  "total timeout": contender(timeout(limits.total)),
-  "retry": contender(retry(limits)),
-  "breaker, failures in a row": contender(inARow()),
-  "breaker, share of last calls": contender(ofLastCalls()),
-  "breaker, share over time": contender(overTime()),
-  "breaker > attempt": contender(wrap(overTime(), timeout(limits.attempt))),
-  "retry > breaker > attempt": contender(wrap(retry(limits), inARow(), timeout(limits.attempt))),
-  "total > retry > breaker > attempt": contender(
-    wrap(timeout(limits.total), retry(limits), inARow(), timeout(limits.attempt))
+/** As its users write it: a map. */
+const breakersByKey = (): Contender => {
+  const breakers = new Map<string, IPolicy>()
+  const key = nextKey()
+  return awaited("Map of breakers", (f) => {
+    const name = key()
+    let breaker = breakers.get(name)
+    if (breaker === undefined) breakers.set(name, breaker = overTime())
+    return breaker.execute(f)
+  })
+}
+
+const withTimeout = (timeout: Timeout, limits: Limits): Table => ({
+  "attempt timeout": contender("timeout", timeout(limits.attempt)),
+  "total timeout": contender("timeout", timeout(limits.total)),
+  "breaker > attempt": contender("wrap", wrap(overTime(), timeout(limits.attempt))),
+  "retry > breaker > attempt": contender("wrap", wrap(retry(limits), inARow(), timeout(limits.attempt))),
+  "total > retry > breaker > bulkhead > attempt": contender(
+    "wrap",
+    wrap(timeout(limits.total), retry(limits), inARow(), bulkhead(limits.permits), timeout(limits.attempt))
   )
 })
 
+/** With a timeout that is told to leave alone what has succeeded. */
+export const cockatiel = (limits: Limits): Table => ({
+  ...withTimeout(cheapest, limits),
+  "retry": contender("retry", retry(limits)),
+  "breaker, failures in a row": contender("ConsecutiveBreaker", inARow()),
+  "breaker, share of last calls": contender("CountBreaker", ofLastCalls()),
+  "breaker, share over time": contender("SamplingBreaker", overTime()),
+  "breaker by key": breakersByKey(),
+  "bulkhead": contender("bulkhead", bulkhead(limits.permits)),
+  "bulkhead with a queue": contender("bulkhead, queue", bulkhead(limits.permits, limits.queue)),
+  "fallback": awaited("fallback", (f) => falling.execute(f))
+})
+
+const falling = fallback(handleAll, 1)
+
+export const cockatielAsIs = (limits: Limits): Table => withTimeout(asItIs, limits)
+
+/** The stack of three, each of which tells a listener of its successes. */
+export const countEvents = (limits: Limits, callee: Callee, count: { heard: number }): Run => {
+  const policies = [retry(limits), inARow(), cheapest(limits.attempt)] as const
+  for (const policy of policies) policy.onSuccess(() => count.heard++)
+  return contender("wrap", wrap(...policies)).loop(callee)
+}
+
 export const keyed = () => (): Kept => {
   const kept = overTime()
-  return { kept, contender: contender(kept) }
+  return { kept, contender: contender("SamplingBreaker", kept) }
 }

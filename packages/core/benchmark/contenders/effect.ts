@@ -1,13 +1,15 @@
 import * as Effect from "effect/Effect"
 import { flow } from "effect/Function"
+import * as Layer from "effect/Layer"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import { inFiber, type Kept } from "../contender.ts"
+import * as Semaphore from "effect/Semaphore"
+import { inFiber, type Kept, type Wrap } from "../contender.ts"
+import { nextKey } from "../keys.ts"
 import { type Limits, openFor, trip } from "../limits.ts"
 import type { Table } from "../subjects.ts"
-
-type Wrap = (self: Effect.Effect<number, unknown>) => Effect.Effect<number, unknown>
 
 const timeout = (millis: number): Wrap => Effect.timeout(millis)
 
@@ -30,19 +32,62 @@ const circuits = (tripPolicy: CircuitBreaker.TripPolicy): (key: string) => Wrap 
 
 const breaker = (tripPolicy: CircuitBreaker.TripPolicy): Wrap => circuits(tripPolicy)("callee")
 
-const stack = (limits: Limits): Wrap => flow(timeout(limits.attempt), breaker(inARow), retry(limits))
+const breakersByKey = (): Wrap => {
+  const circuit = circuits(ofLastCalls)
+  const key = nextKey()
+  return (self) => circuit(key())(self)
+}
+
+const bulkhead = ({ permits }: Limits): Wrap => {
+  const semaphore = Semaphore.makeUnsafe(permits)
+  return (self) => semaphore.withPermit(self)
+}
+
+const full = Effect.fail("full")
+
+const bulkheadWithoutQueue = ({ permits }: Limits): Wrap => {
+  const ifAvailable = Semaphore.makeUnsafe(permits).withPermitsIfAvailable(1)
+  return (self) =>
+    Effect.flatMap(ifAvailable(self), (answer) => answer._tag === "Some" ? Effect.succeed(answer.value) : full)
+}
+
+const limiter = (algorithm: "token-bucket" | "fixed-window", { rate }: Limits): Wrap => {
+  const limited = Effect.runSync(
+    RateLimiter.makeWithRateLimiter.pipe(
+      Effect.provide(RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)))
+    )
+  )
+  return limited({ algorithm, onExceeded: "fail", limit: rate.calls, window: rate.per, key: "callee" })
+}
+
+const stackOfThree = (limits: Limits): Wrap => flow(timeout(limits.attempt), breaker(inARow), retry(limits))
+
+const stackOfFive = (limits: Limits): Wrap =>
+  flow(timeout(limits.attempt), bulkhead(limits), breaker(inARow), retry(limits), timeout(limits.total))
+
+const one = Effect.succeed(1)
 
 export const effect = (limits: Limits): Table => ({
-  "attempt timeout": inFiber(timeout(limits.attempt)),
-  "total timeout": inFiber(timeout(limits.total)),
-  "retry": inFiber(retry(limits)),
-  "breaker, failures in a row": inFiber(breaker(inARow)),
-  "breaker, share of last calls": inFiber(breaker(ofLastCalls)),
-  "retry > breaker > attempt": inFiber(stack(limits)),
-  "total > retry > breaker > attempt": inFiber(flow(stack(limits), timeout(limits.total)))
+  "attempt timeout": inFiber("Effect.timeout", timeout(limits.attempt)),
+  "total timeout": inFiber("Effect.timeout", timeout(limits.total)),
+  "retry": inFiber("Effect.retry", retry(limits)),
+  "breaker, failures in a row": inFiber("CircuitBreaker.consecutive", breaker(inARow)),
+  "breaker, share of last calls": inFiber("CircuitBreaker.rate", breaker(ofLastCalls)),
+  "breaker by key": inFiber("CircuitBreaker.rate, key", breakersByKey()),
+  "bulkhead": inFiber("withPermitsIfAvailable", bulkheadWithoutQueue(limits)),
+  "bulkhead with a queue": inFiber("Semaphore.withPermit", bulkhead(limits)),
+  "limiter, token bucket": inFiber("RateLimiter, memory", limiter("token-bucket", limits)),
+  "limiter, fixed window": inFiber("RateLimiter, memory", limiter("fixed-window", limits)),
+  "hedge after a fixed delay": inFiber(
+    "Effect.race, Effect.delay",
+    (self) => Effect.race(self, Effect.delay(self, limits.hedge))
+  ),
+  "fallback": inFiber("Effect.catch", Effect.catch(() => one)),
+  "retry > breaker > attempt": inFiber("flow", stackOfThree(limits)),
+  "total > retry > breaker > bulkhead > attempt": inFiber("flow", stackOfFive(limits))
 })
 
 export const keyed = () => {
   const circuit = circuits(ofLastCalls)
-  return (key: string): Kept => ({ kept: undefined, contender: inFiber(circuit(key)) })
+  return (key: string): Kept => ({ kept: undefined, contender: inFiber("CircuitBreaker", circuit(key)) })
 }

@@ -1,14 +1,29 @@
+import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
+import * as Coalesce from "../../src/Coalesce.ts"
+import * as Deadline from "../../src/Deadline.ts"
+import * as Fallback from "../../src/Fallback.ts"
+import * as Hedge from "../../src/Hedge.ts"
+import * as Keyed from "../../src/Keyed.ts"
+import * as Pipelines from "../../src/Pipelines.ts"
 import * as Policy from "../../src/Policy.ts"
+import * as RateLimiter from "../../src/RateLimiter.ts"
 import * as Retry from "../../src/Retry.ts"
+import * as RetryBudget from "../../src/RetryBudget.ts"
 import * as Timeout from "../../src/Timeout.ts"
 import { inFiber, type Kept } from "../contender.ts"
+import { keys, nextKey } from "../keys.ts"
 import { type Limits, openFor, trip } from "../limits.ts"
 import type { Table } from "../subjects.ts"
 
-const retry = ({ backoff }: Limits) =>
-  Retry.make({ schedule: Schedule.max([Schedule.exponential(backoff), Schedule.recurs(3)]) })
+const scheduleOf = ({ backoff }: Limits) => Schedule.max([Schedule.exponential(backoff), Schedule.recurs(3)])
+
+const retry = (limits: Limits) => Retry.make({ schedule: scheduleOf(limits) })
+
+const retryWithBudget = (limits: Limits) =>
+  Retry.make({ schedule: scheduleOf(limits), budget: RetryBudget.makeUnsafe({ funding: RetryBudget.tokens() }) })
 
 const rate = { ratio: trip.ratio, minimumThroughput: trip.minimum }
 const rules = {
@@ -17,28 +32,103 @@ const rules = {
   overTime: CircuitBreaker.failureRate({ ...rate, within: trip.within })
 }
 
+const slowCalls = ({ slow }: Limits) => CircuitBreaker.slowRate({ ...rate, after: slow, within: trip.within })
+
 const breaker = (rule: CircuitBreaker.Trip) => CircuitBreaker.makeUnsafe({ trip: rule, open: openFor })
 
-export const stack = (limits: Limits) =>
+const bulkhead = ({ permits }: Limits, queue = 0) => Bulkhead.makeUnsafe({ concurrency: permits, queue })
+
+const rateOf = ({ rate: { calls, per } }: Limits): RateLimiter.Rate => ({ limit: calls, per })
+
+const limiter = (limit: RateLimiter.Limit) => RateLimiter.makeUnsafe({ limit })
+
+const bucket = (limits: Limits) => limiter(RateLimiter.tokenBucket(rateOf(limits)))
+
+const breakersByKey = () => {
+  const breakers = Keyed.makeUnsafe({ lookup: (_: string) => breaker(rules.overTime), max: keys })
+  const key = nextKey()
+  return inFiber("Keyed.for(key), CircuitBreaker", (self) => breakers.for(key())(self))
+}
+
+const one = Effect.succeed(1)
+
+/** Retry, breaker and attempt timeout. */
+export const stackOfThree = (limits: Limits) =>
   Policy.compose(retry(limits), breaker(rules.inARow), Timeout.attempt(limits.attempt))
 
-export const stackInTotal = (limits: Limits) =>
-  Policy.compose(Timeout.total(limits.total), retry(limits), breaker(rules.inARow), Timeout.attempt(limits.attempt))
+/** Total timeout, retry, breaker, bulkhead and attempt timeout. */
+export const stackOfFive = (limits: Limits) =>
+  Policy.compose(
+    Timeout.total(limits.total),
+    retry(limits),
+    breaker(rules.inARow),
+    bulkhead(limits),
+    Timeout.attempt(limits.attempt)
+  )
+
+const pipeline = (limits: Limits) => ({
+  limiter: bulkhead(limits),
+  total: limits.total,
+  breaker: { trip: rules.inARow, open: openFor },
+  attempt: limits.attempt
+})
+
+export const standard = (limits: Limits) =>
+  Pipelines.standard({ ...pipeline(limits), retry: { schedule: scheduleOf(limits) } })
+
+const hedging = (limits: Limits) => Pipelines.hedging({ ...pipeline(limits), hedge: { delay: limits.hedge } })
+
+const deed = "Policy.compose"
 
 export const ours = (limits: Limits): Table => ({
-  "attempt timeout": inFiber(Timeout.attempt(limits.attempt)),
-  "total timeout": inFiber(Timeout.total(limits.total)),
-  "retry": inFiber(retry(limits)),
-  "breaker, failures in a row": inFiber(breaker(rules.inARow)),
-  "breaker, share of last calls": inFiber(breaker(rules.ofLastCalls)),
-  "breaker, share over time": inFiber(breaker(rules.overTime)),
-  "breaker > attempt": inFiber(Policy.compose(breaker(rules.overTime), Timeout.attempt(limits.attempt))),
-  "retry > breaker > attempt": inFiber(stack(limits)),
-  "total > retry > breaker > attempt": inFiber(stackInTotal(limits))
+  "attempt timeout": inFiber("Timeout.attempt", Timeout.attempt(limits.attempt)),
+  "total timeout": inFiber("Timeout.total", Timeout.total(limits.total)),
+  "adaptive timeout": inFiber("Timeout.adaptive", Timeout.adaptive({ min: limits.attempt, max: limits.attempt })),
+  "deadline": inFiber("Deadline.within", Deadline.within(limits.total)),
+  "retry": inFiber("Retry.make", retry(limits)),
+  "retry with a budget": inFiber("Retry.make, RetryBudget.tokens", retryWithBudget(limits)),
+  "breaker, failures in a row": inFiber("consecutive(5)", breaker(rules.inARow)),
+  "breaker, share of last calls": inFiber("failureRate, 100 calls", breaker(rules.ofLastCalls)),
+  "breaker, share over time": inFiber("failureRate, 30 s", breaker(rules.overTime)),
+  "breaker, share of slow calls": inFiber("slowRate, 30 s", breaker(slowCalls(limits))),
+  "breaker by key": breakersByKey(),
+  "bulkhead": inFiber("Bulkhead", bulkhead(limits)),
+  "bulkhead with a queue": inFiber("Bulkhead, queue", bulkhead(limits, limits.queue)),
+  "limiter, token bucket": inFiber("tokenBucket", bucket(limits)),
+  "limiter, GCRA": inFiber("gcra", limiter(RateLimiter.gcra({ ...rateOf(limits), burst: limits.rate.calls }))),
+  "limiter, sliding window": inFiber("slidingWindow", limiter(RateLimiter.slidingWindow(rateOf(limits)))),
+  "limiter, fixed window": inFiber("fixedWindow", limiter(RateLimiter.fixedWindow(rateOf(limits)))),
+  "hedge after a fixed delay": inFiber("Hedge, delay", Hedge.makeUnsafe({ delay: limits.hedge })),
+  "hedge after a learnt delay": inFiber(
+    "Hedge, quantile 0.95",
+    Hedge.makeUnsafe({ delay: { quantile: 0.95, initial: limits.hedge, min: limits.hedge } })
+  ),
+  "fallback": inFiber("Fallback.to", Fallback.to(() => one)),
+  "coalesce": inFiber("Coalesce", Coalesce.makeUnsafe<number, unknown>()),
+  "breaker > attempt": inFiber(
+    deed,
+    Policy.compose(breaker(rules.overTime), Timeout.attempt(limits.attempt))
+  ),
+  "retry > breaker > attempt": inFiber(deed, stackOfThree(limits)),
+  "total > retry > breaker > bulkhead > attempt": inFiber(deed, stackOfFive(limits)),
+  "Pipelines.standard": inFiber("bulkhead > total > retry with a budget > breaker > attempt", standard(limits)),
+  "Pipelines.hedging": inFiber("total > hedge with a budget > bulkhead > breaker > attempt", hedging(limits))
 })
 
 /** One breaker per key. */
 export const keyed = () => (): Kept => {
   const kept = breaker(rules.overTime)
-  return { kept, contender: inFiber(kept) }
+  return { kept, contender: inFiber("CircuitBreaker", kept) }
+}
+
+/** What `Keyed` itself holds per key. */
+export const keyedAlone = () => {
+  const instances = Keyed.makeUnsafe({ lookup: (_: string) => Policy.identity, max: 10_000 })
+  return (key: string): Kept => ({ kept: undefined, contender: inFiber("Keyed", instances.for(key)) })
+}
+
+/** `Keyed` with a breaker. */
+export const keyedBreaker = () => {
+  const instances = Keyed.makeUnsafe({ lookup: (_: string) => breaker(rules.overTime), max: 10_000 })
+  return (key: string): Kept => ({ kept: undefined, contender: inFiber("Keyed", instances.for(key)) })
 }
