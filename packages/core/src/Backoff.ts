@@ -3,7 +3,7 @@
  *
  * A backoff is a `Schedule` that never ends: bound it with `Schedule.max([backoff, Schedule.recurs(3)])` or with `times`.
  * Randomness comes from Effect's `Random`, so a seed makes a run repeatable; arithmetic saturates, so an overflow is a
- * long delay and never a wrong one.
+ * long delay and never a wrong one. A bad option throws a `RangeError`.
  *
  * What this adds to Effect's `Schedule.exponential` and `Schedule.jittered` (which is U(0.8, 1.2) and nothing else): the
  * full, equal, decorrelated and proportional jitters, and a cap that holds after jitter.
@@ -58,7 +58,11 @@ export interface Spread {
    * @default "30 seconds"
    */
   readonly cap?: Duration.Input | undefined
-  /** @default "full" */
+  /**
+   * How delays are spread.
+   *
+   * @default "full"
+   */
   readonly jitter?: Jitter | undefined
 }
 

@@ -26,6 +26,9 @@
  * A call that goes through the same bulkhead again on its way waits for itself. An attempt timeout outside counts the wait
  * as the callee's time: put it inside.
  *
+ * The name is Nygard's (Release It!, 2007); serving the last to come first, at the cost of the first, is .NET's
+ * `QueueProcessingOrder.NewestFirst`.
+ *
  * What this adds to `Effect`'s `Semaphore`: a bounded queue, a bounded wait, a typed rejection, last in first out, streams,
  * telemetry.
  *
@@ -81,6 +84,7 @@ export class BulkheadRejected extends Rejection {
   readonly _tag = "BulkheadRejected"
   /** The name of the bulkhead, if it has one. */
   readonly bulkhead: string | undefined
+  /** No room in the queue, or no more time in it. */
   readonly reason: "full" | "waited"
   /** The time in the queue, zero for a call that was not let in. */
   readonly waited: Duration.Duration
@@ -109,6 +113,8 @@ export class BulkheadRejected extends Rejection {
 }
 
 /**
+ * Whether something is a {@link BulkheadRejected}.
+ *
  * @category guards
  * @since 0.1.0
  */
@@ -128,6 +134,8 @@ export interface Limits {
 }
 
 /**
+ * How many calls run and wait, and for how long.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -158,6 +166,8 @@ export interface Options {
 }
 
 /**
+ * What a bulkhead is doing.
+ *
  * @category models
  * @since 0.1.0
  */

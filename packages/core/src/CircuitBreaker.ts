@@ -10,7 +10,8 @@
  * What is a failure is decided by the {@link Fault}: transient ones and defects are; a permanent failure is a success, for
  * the callee answered; throttling, rejections by other policies and interruptions count for nothing and free their probe.
  * A call that is interrupted at or after the ambient `Deadline` is a failure: a callee that hangs trips the circuit even if
- * a total timeout outside does the interrupting. `classify` replaces all of that.
+ * a total timeout outside does the interrupting. One that still waited for its turn, in a bulkhead or a limiter inside, is
+ * not. `classify` replaces all of that.
  *
  * Every call carries the generation of the state that let it through: an outcome from before a change of state changes
  * nothing. There are no timers; an open circuit becomes half-open when someone looks after its time. A probe that is lost
@@ -21,6 +22,9 @@
  *
  * A stream is one call: its outcome is that of the whole stream, a probe succeeds with the first element, and a consumer
  * that stops early is an interruption.
+ *
+ * The states are Nygard's (Release It!, 2007), slow calls and the states set by hand resilience4j's, generations and the open
+ * time by schedule those of `effect/persistence`'s `CircuitBreaker`.
  *
  * **Gotchas**
  *
@@ -103,6 +107,8 @@ export class CircuitOpen extends Rejection {
 }
 
 /**
+ * Whether something is a {@link CircuitOpen}.
+ *
  * @category guards
  * @since 0.1.0
  */
@@ -223,6 +229,8 @@ export const slowRate = (options: Share & { readonly after: Duration.Input }): T
 }
 
 /**
+ * When a circuit opens, for how long, and how it closes again.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -301,6 +309,7 @@ export interface Counts {
   readonly calls: number
   /** In the same window. */
   readonly failures: number
+  /** Failures since the last success. */
   readonly consecutiveFailures: number
   /** In the same window; only with {@link slowRate}. */
   readonly slow?: number

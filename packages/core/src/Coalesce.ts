@@ -1,6 +1,6 @@
 /**
- * One call in flight per key: whoever asks while it is under way shares its outcome. Also known as single flight or request
- * collapsing.
+ * One call in flight per key: whoever asks while it is under way shares its outcome. Also known as single flight (Go),
+ * request collapsing (Hystrix) or deduplication.
  *
  * It changes what may come out of an effect to what any caller of the key may get, so it is an operator and not a `Policy`:
  * `op(self)` for effects, `op.stream(self)` for streams, and {@link Coalesce.for} gives the operator of a key.
@@ -63,6 +63,8 @@ import type * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 /**
+ * How far apart the readers of a shared stream may be.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -96,6 +98,7 @@ export interface Operator<in out A, in out E = never> {
  * @since 0.1.0
  */
 export interface Coalesce<in out A, in out E = never, in K = string> extends Operator<A, E> {
+  /** The operator for a key. */
   readonly for: (key: K) => Operator<A, E>
   /** The number of calls under way, and of streams that can be joined. */
   readonly inFlight: Effect.Effect<number>
@@ -374,7 +377,7 @@ const coalesce = <A, E, K>(coalescer: Coalescer): Coalesce<A, E, K> =>
   })
 
 /**
- * As {@link make}, a plain value, for the scope of a module.
+ * As {@link make}, a plain value, for the scope of a module. A bad option throws a `RangeError`.
  *
  * @category constructors
  * @since 0.1.0

@@ -7,7 +7,8 @@
  *
  * **Details**
  *
- * It is absolute, and a nested one only shrinks it. Child fibers inherit it. Whoever publishes it enforces it.
+ * It is absolute, and a nested one only shrinks it. Child fibers inherit it. Whoever publishes it enforces it. Across services
+ * it is what gRPC calls a deadline, handed on as `grpc-timeout` is: as the time that is left.
  *
  * **Gotchas**
  *
@@ -94,6 +95,8 @@ export class DeadlineExceeded extends Rejection {
 }
 
 /**
+ * Whether something is a {@link DeadlineExceeded}.
+ *
  * @category guards
  * @since 0.1.0
  */
@@ -113,7 +116,7 @@ const unlimited = (): number => Infinity
 /**
  * Everything inside has to be done within this time, a stream to its last element; a deadline that is earlier stays. At the
  * deadline the work is interrupted, as by `Timeout.total`; after it, nothing is begun. Zero or less is a deadline that has
- * passed, an infinite duration none of its own.
+ * passed, an infinite duration none of its own; what is no duration throws a `RangeError`.
  *
  * @category constructors
  * @since 0.1.0

@@ -256,6 +256,7 @@ export const toStream = <B, E = unknown, E2 = never, R = never>(
  * @since 0.1.0
  */
 export interface StaleValue<out A> {
+  /** The last good one. */
   readonly value: A
   /** How old it may be: the time since it was asked for. */
   readonly age: Duration.Duration
@@ -264,6 +265,8 @@ export interface StaleValue<out A> {
 }
 
 /**
+ * What is remembered, and for how long it is good enough.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -317,10 +320,11 @@ export interface StaleOperator<in out A, out B = A> {
  * @since 0.1.0
  */
 export interface Stale<in out A, out B = A, in K = string> extends StaleOperator<A, B> {
+  /** The operator for a key. */
   readonly for: (key: K) => StaleOperator<A, B>
   /** Forgets what a key had, for example because it was changed here. */
   readonly invalidate: (key: K) => Effect.Effect<void>
-  /** The number of keys about which something is remembered. */
+  /** The number of values and streams that are remembered: a key can have one of each. */
   readonly size: Effect.Effect<number>
 }
 
@@ -456,7 +460,8 @@ const only = Symbol("effect-resilience/only")
  * interruptions go through (RFC 5861 section 4 is the same idea for HTTP).
  *
  * It never spares a call: whoever wants that wants a cache. It is a value with a memory: make it once and share it. A key
- * must name whose data it is, or one user is served what another one saw.
+ * must name whose data it is, or one user is served what another one saw; keys are compared as those of a `Map` are. A bad
+ * option throws a `RangeError`.
  *
  * A value is as old as the question: an answer to a question that was asked earlier does not replace one that was asked
  * later. A stream is remembered when it has ended well and was not too long, and served when the next one fails before its

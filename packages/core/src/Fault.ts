@@ -133,7 +133,12 @@ export interface Classified {
  */
 export type Classify<in E = unknown> = (exit: Exit.Exit<unknown, E>, now: number) => Fault | undefined
 
-/** @since 0.1.0 */
+/**
+ * What the callee has said beside its refusal.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Hint {
   /** The pause that the callee asked for. */
   readonly retryAfter?: Duration.Input | undefined
@@ -143,36 +148,48 @@ const hintOf = (hint: Hint | undefined): Duration.Duration | undefined =>
   hint?.retryAfter === undefined ? undefined : Duration.fromInputUnsafe(hint.retryAfter)
 
 /**
+ * A failure that may pass, see {@link Transient}.
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const transient = (hint?: Hint): Transient => ({ _tag: "Transient", retryAfter: hintOf(hint) })
 
 /**
+ * A failure of a callee that asks for less, see {@link Throttled}.
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const throttled = (hint?: Hint): Throttled => ({ _tag: "Throttled", retryAfter: hintOf(hint) })
 
 /**
+ * A failure that is an answer, see {@link Permanent}.
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const permanent: Permanent = { _tag: "Permanent" }
 
 /**
+ * A call that was not made, see {@link Rejected}.
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const rejected = (hint?: Hint): Rejected => ({ _tag: "Rejected", retryAfter: hintOf(hint) })
 
 /**
+ * A bug, see {@link Defect}.
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const defect: Defect = { _tag: "Defect" }
 
 /**
+ * A call that nobody waits for, see {@link Interrupted}.
+ *
  * @category constructors
  * @since 0.1.0
  */

@@ -93,13 +93,23 @@ export interface Learnt {
    * @default no hedge but after a failure
    */
   readonly initial?: Duration.Input | undefined
-  /** @default "1 millis" */
+  /**
+   * The shortest delay that is learnt.
+   *
+   * @default "1 millis"
+   */
   readonly min?: Duration.Input | undefined
-  /** @default unlimited */
+  /**
+   * The longest delay that is learnt.
+   *
+   * @default unlimited
+   */
   readonly max?: Duration.Input | undefined
 }
 
 /**
+ * When another attempt begins, and how many there may be.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -132,6 +142,8 @@ export interface Options {
 }
 
 /**
+ * What a hedge knows of its delay.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -149,6 +161,7 @@ export interface State {
  * @since 0.1.0
  */
 export interface Hedge extends Policy.Policy {
+  /** The delay now. */
   readonly state: Effect.Effect<State>
 }
 

@@ -58,6 +58,8 @@ import * as kernel from "./kernel/keyed.ts"
 import type * as Policy from "./Policy.ts"
 
 /**
+ * What makes the policy of a key, and how many are kept for how long.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -99,6 +99,8 @@ export interface Options<L = Bulkhead.BulkheadRejected> {
 }
 
 /**
+ * What {@link standard} takes.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -114,6 +116,8 @@ export interface StandardOptions<E = unknown, L = Bulkhead.BulkheadRejected> ext
 }
 
 /**
+ * What {@link hedging} takes.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -46,7 +46,12 @@ import type { AnyEffect } from "./internal/primitive.ts"
  */
 export const TypeId: typeof internal.TypeId = internal.TypeId
 
-/** @since 0.1.0 */
+/**
+ * What the compiler infers a policy's types from.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Variance<in EIn, out EOut, out R> {
   readonly _EIn: (_: EIn) => void
   readonly _EOut: (_: never) => EOut
@@ -62,7 +67,9 @@ export interface Variance<in EIn, out EOut, out R> {
 export interface PolicyInfo {
   /** The field's term for it, for example `circuit-breaker`. */
   readonly kind: string
+  /** The name that the policy was given. */
   readonly name?: string | undefined
+  /** Under the names of the options; what is `undefined` is not printed. */
   readonly settings: Readonly<Record<string, unknown>>
   /** The policies it is made of, outermost first. */
   readonly children: ReadonlyArray<PolicyInfo>

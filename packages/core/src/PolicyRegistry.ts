@@ -52,7 +52,9 @@ export interface Report {
 export interface Entry {
   /** The field's term, as in `PolicyInfo`. */
   readonly kind: string
+  /** The name that the policy was given. */
   readonly name: string
+  /** What it is doing now. */
   readonly state: Report
 }
 
@@ -70,7 +72,10 @@ interface Registration {
 export class PolicyRegistry extends Context.Service<PolicyRegistry, {
   /** The policies in the order in which they were made, each with its state now. */
   readonly snapshot: Effect.Effect<ReadonlyArray<Entry>>
-  /** Takes a policy in, weakly: `read` must not hold it. Policies do this themselves when they are made. */
+  /**
+   * Takes a policy in, weakly: `read` must not hold it. Policies do this themselves when they are made, with the object that
+   * every call through them holds, which is their state.
+   */
   readonly register: (policy: object, read: (policy: object, fiber: AnyFiber) => Entry) => void
 }>()("@effect-resilience/core/PolicyRegistry") {}
 

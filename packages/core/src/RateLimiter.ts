@@ -90,6 +90,7 @@ export class RateLimiterRejected extends Rejection {
   readonly _tag = "RateLimiterRejected"
   /** The name of the rate limiter, if it has one. */
   readonly limiter: string | undefined
+  /** Why it could not wait either. */
   readonly reason: Reason
   /** The dimension in which there is no room, `calls` for a limiter that has one limit. */
   readonly dimension: string
@@ -122,6 +123,8 @@ export class RateLimiterRejected extends Rejection {
 }
 
 /**
+ * Whether something is a {@link RateLimiterRejected}.
+ *
  * @category guards
  * @since 0.1.0
  */
@@ -141,7 +144,12 @@ export interface Limit {
   readonly burst: number
 }
 
-/** @since 0.1.0 */
+/**
+ * So much in a time.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Rate {
   /** So much ... An integer, at least 1. */
   readonly limit: number
@@ -207,6 +215,8 @@ export const slidingWindow = (options: Rate): Limit => limitOf("sliding-window",
 export const fixedWindow = (options: Rate): Limit => limitOf("fixed-window", "RateLimiter.fixedWindow", options)
 
 /**
+ * How calls wait for their turn.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -308,6 +318,7 @@ export interface RateLimiter<D extends string = "calls"> extends Policy.Policy<u
   take(cost?: Cost<D>): Effect.Effect<Charge<D>, RateLimiterRejected>
   /** The room that there is now, by dimension. */
   readonly available: Effect.Effect<{ readonly [K in D]: number }>
+  /** The calls that wait, and the room that there is now. */
   readonly state: Effect.Effect<State<D>>
   /**
    * Changes limits while calls are made and wait. What was used stays used; whose turn then comes too late is refused.

@@ -70,6 +70,8 @@ import type { RetryBudget } from "./RetryBudget.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 /**
+ * When a failed call is made again, how often and after what time.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -110,6 +112,7 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
    * @default no bound but that of each call
    */
   readonly budget?: RetryBudget | undefined
+  /** What comes of a pause that the callee asks for. */
   readonly retryAfter?: {
     /**
      * The longest pause that the callee may ask for.
@@ -517,7 +520,7 @@ const infoOf = (options: Options<never, unknown, unknown>, settings: Settings): 
 })
 
 /**
- * Makes a retry policy.
+ * Makes a retry policy. A bad option throws a `RangeError`.
  *
  * **Example** (Only one's own error, at most twice)
  *

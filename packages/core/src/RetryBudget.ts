@@ -66,6 +66,8 @@ export const TypeId: typeof internal.TypeId = internal.TypeId
 export type Funding = kernel.Funding
 
 /**
+ * What a budget has left, and for whom.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -86,6 +88,7 @@ export interface State {
  */
 export interface RetryBudget {
   readonly [TypeId]: typeof TypeId
+  /** The name that the budget was given. */
   readonly name: string | undefined
   /** The budget now. Looking at it ages it. */
   readonly state: Effect.Effect<State>
@@ -140,7 +143,11 @@ export const traffic = (
      * @default 0.2
      */
     readonly ratio?: number | undefined
-    /** @default "10 seconds" */
+    /**
+     * The window.
+     *
+     * @default "10 seconds"
+     */
     readonly within?: Duration.Input | undefined
     /**
      * For callers with little traffic; 0 or more.
@@ -192,13 +199,19 @@ export const inFlight = (
 }
 
 /**
+ * What a budget is called, and what funds it.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
   /** For telemetry and the `PolicyRegistry`. */
   readonly name?: string | undefined
-  /** @default tokens({ max: 100, ratio: 0.1 }) */
+  /**
+   * Where the right to make further attempts comes from.
+   *
+   * @default tokens({ max: 100, ratio: 0.1 })
+   */
   readonly funding?: Funding | undefined
 }
 

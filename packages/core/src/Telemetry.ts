@@ -119,6 +119,7 @@ export interface TimedOut extends Source<"timeout"> {
   readonly _tag: "TimedOut"
   readonly phase: "attempt" | "total" | "first" | "idle"
   readonly limit: Duration.Duration
+  /** The time until the error, a clean-up that was waited for included. */
   readonly elapsed: Duration.Duration
 }
 
@@ -172,6 +173,7 @@ export interface CircuitExceeded extends Source<"circuit-breaker"> {
  */
 export interface Rejected extends Source<"circuit-breaker"> {
   readonly _tag: "Rejected"
+  /** When it is worth trying again; infinite while the circuit is isolated. */
   readonly retryAfter: Duration.Duration
 }
 

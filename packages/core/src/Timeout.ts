@@ -89,8 +89,11 @@ const transient = Fault.transient()
  */
 export class TimeoutExceeded extends Rejection {
   readonly _tag = "TimeoutExceeded"
+  /** Which limit it was. */
   readonly phase: Phase
+  /** The limit. */
   readonly limit: Duration.Duration
+  /** The time until the error, a clean-up that was waited for included. */
   readonly elapsed: Duration.Duration
 
   constructor(options: {
@@ -114,6 +117,8 @@ export class TimeoutExceeded extends Rejection {
 }
 
 /**
+ * Whether something is a {@link TimeoutExceeded}.
+ *
  * @category guards
  * @since 0.1.0
  */
@@ -146,7 +151,8 @@ const exceeded = (
 }
 
 /**
- * A time limit: a duration, or a function that is asked at every call.
+ * A time limit: a finite duration longer than zero, or a function that is asked for one at every call. Anything else throws a
+ * `RangeError`, in the function as a defect of the call.
  *
  * @category models
  * @since 0.1.0
@@ -154,6 +160,8 @@ const exceeded = (
 export type Limit = Duration.Input | (() => Duration.Input)
 
 /**
+ * What all timeouts have.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -295,6 +303,8 @@ export const phases = (
 export const detached: Effect.Effect<number> = Effect.sync(timeout.leftBehind)
 
 /**
+ * How a limit follows from what calls have taken.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -434,10 +444,10 @@ const durationsOf = ({ window = "5 minutes" }: AdaptiveOptions): kernel.Duration
  * **Details**
  *
  * A success counts with its duration. A call that times out would have taken longer, nobody knows how much; it counts with
- * its limit, and so does one that is interrupted at the ambient deadline with the time it has had. Left out, they would pull
- * the limit down: only what is quick would be seen. Counted so, they push it up: as soon as more than `1 - quantile` of the
- * calls time out, the limit grows by `factor`, until they do not. Failures and other interruptions do not count, for they
- * say nothing about how long an answer takes.
+ * its limit, and so does one that is interrupted at the ambient deadline with the time it has had, unless it still waited
+ * for its turn. Left out, they would pull the limit down: only what is quick would be seen. Counted so, they push it up: as
+ * soon as more than `1 - quantile` of the calls time out, the limit grows by `factor`, until they do not. Failures and other
+ * interruptions do not count, for they say nothing about how long an answer takes.
  *
  * Quantiles are told to within 2 % in some kilobytes, whatever the traffic. Of a stream, the time to the first element counts.
  *

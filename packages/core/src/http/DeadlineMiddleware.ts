@@ -46,6 +46,8 @@ import { defaultHeader } from "../kernel/http.ts"
 import * as Timeout from "../Timeout.ts"
 
 /**
+ * Where the time that is left is read, and what is answered when it is over.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -66,6 +66,8 @@ import { defaultHeader } from "../kernel/http.ts"
 import type * as Policy from "../Policy.ts"
 
 /**
+ * What a policy sees of a response, and what may be sent again.
+ *
  * @category models
  * @since 0.1.0
  */
