@@ -66,6 +66,7 @@ import { register } from "./internal/registry.ts"
 import { mayRepeat } from "./internal/repeat.ts"
 import { now, wallNow } from "./internal/time.ts"
 import { Timer, TimerQueue } from "./internal/timers.ts"
+import { hasLeftQueue, leaveQueue } from "./internal/turn.ts"
 import { LearntDelay } from "./kernel/latency.ts"
 import type { Budget, Grant } from "./kernel/retryBudget.ts"
 import type * as Policy from "./Policy.ts"
@@ -488,14 +489,15 @@ class Race extends Timer {
    * The caller is being interrupted: wait for every attempt's clean-up and keep its defects. (`Effect.callback` asks for its
    * clean-up also when what it was resumed with is an interruption, that of an attempt which ended itself.)
    */
-  run(): Effect.Effect<void> {
+  run(caller: AnyFiber): Effect.Effect<void> {
     if (this.state === "settled") return Effect.void
     this.state = "abandoned"
     this.disarm()
     if (this.first === undefined) this.learn(false)
     this.hedging.budget?.end()
+    const attempts = this.interrupt()
     const finished = Effect.forEach(
-      this.interrupt(),
+      attempts,
       ({ fiber, scope }) =>
         Effect.flatMap(fiber === undefined ? Effect.succeed(Exit.void) : Fiber.await(fiber), (exit) =>
           Effect.map(
@@ -504,6 +506,9 @@ class Race extends Timer {
           ))
     )
     return Effect.flatMap(finished, (exits) => {
+      if (attempts.length > 0 && attempts.every(({ fiber }) => fiber !== undefined && hasLeftQueue(fiber))) {
+        leaveQueue(caller)
+      }
       const cause = diesOf(exits.flat())
       return cause === undefined ? Effect.void : Effect.failCause(cause)
     })

@@ -271,6 +271,19 @@ export const standard = <E = unknown, L = Bulkhead.BulkheadRejected>(
   )
 }
 
+const hedgeOptionsOf = ({ hedge, name }: HedgingOptions<unknown>, { budget }: Stateful<unknown>): Hedge.Options => ({
+  delay: "2 seconds",
+  ...hedge,
+  name,
+  budget
+})
+
+const hedgingOf = <L>(options: Options<L>, stateful: Stateful<L>, hedge: Hedge.Hedge): Pipeline<unknown, L> => {
+  const { attempt, total } = timeoutsOf(options)
+  const { breaker, limiter } = stateful
+  return pipelineOf("Pipelines.hedging", stateful, Policy.compose(total, hedge, limiter, breaker, attempt))
+}
+
 /**
  * Total timeout > hedge > limiter > circuit breaker > attempt timeout: another attempt begins when the first one takes long
  * or fails, and the first success wins. For calls that may be made twice at once, and callees that can bear it: the limiter
@@ -296,11 +309,8 @@ export const standard = <E = unknown, L = Bulkhead.BulkheadRejected>(
  * @since 0.1.0
  */
 export const hedging = <L = Bulkhead.BulkheadRejected>(options: HedgingOptions<L> = {}): Pipeline<unknown, L> => {
-  const { attempt, total } = timeoutsOf(options)
   const stateful = statefulOf(options)
-  const { breaker, budget, limiter } = stateful
-  const hedge = Hedge.makeUnsafe({ delay: "2 seconds", ...options.hedge, name: options.name, budget })
-  return pipelineOf("Pipelines.hedging", stateful, Policy.compose(total, hedge, limiter, breaker, attempt))
+  return hedgingOf(options, stateful, Hedge.makeUnsafe(hedgeOptionsOf(options, stateful)))
 }
 
 /**
@@ -338,4 +348,8 @@ export const makeStandard = <E = unknown, L = Bulkhead.BulkheadRejected>(
 export const makeHedging = <L = Bulkhead.BulkheadRejected>(
   options: HedgingOptions<L> = {}
 ): Effect.Effect<Pipeline<unknown, L>> =>
-  Effect.map(makeStateful(options), (stateful) => hedging({ ...options, ...stateful }))
+  Effect.flatMap(makeStateful(options), (stateful) =>
+    Effect.map(
+      Hedge.make(hedgeOptionsOf(options, stateful)),
+      (hedge) => hedgingOf(options, stateful, hedge)
+    ))

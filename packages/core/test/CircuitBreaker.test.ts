@@ -10,6 +10,7 @@ import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Fault from "../src/Fault.ts"
+import * as Hedge from "../src/Hedge.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Timeout from "../src/Timeout.ts"
@@ -179,6 +180,10 @@ describe("CircuitBreaker", () => {
       [
         "inside a limit of its own",
         Policy.compose(Timeout.attempt("99.5 millis"), Bulkhead.makeUnsafe({ concurrency: 1, queue: 1 }))
+      ],
+      [
+        "with all its hedges",
+        Policy.compose(Hedge.makeUnsafe({ delay: "10 millis" }), Bulkhead.makeUnsafe({ concurrency: 1, queue: 4 }))
       ]
     ])("not a call that waited %s until the total was over: it was not made", ([, queue]) =>
       Effect.gen(function*() {

@@ -379,6 +379,7 @@ describe("Pipelines", () => {
         "bulkhead a",
         "bulkhead b",
         "circuit-breaker a",
+        "hedge b",
         "retry-budget a",
         "retry-budget b"
       ])

@@ -237,16 +237,19 @@ export class Circuit {
   }
 
   private open(now: number, atLeast: number): void {
+    // the delays are a user's own, and may throw: then the circuit stays as it is
+    const millis = Math.max(this.configured(this.openings + 1), this.asked(atLeast))
     this.enter("Open")
     this.openings++
-    this.openUntil = now + Math.max(this.configured(this.openings), this.asked(atLeast))
+    this.openUntil = now + millis
   }
 
   /** The callee is well and asked for a pause: no opening that makes the next one longer. */
   private pause(now: number, hint: number): void {
     if (this.rules.hintCap === 0) return
+    const millis = this.asked(hint) || this.configured(Math.max(1, this.openings))
     this.enter("Open")
-    this.openUntil = now + (this.asked(hint) || this.configured(Math.max(1, this.openings)))
+    this.openUntil = now + millis
   }
 
   private configured(opening: number): number {

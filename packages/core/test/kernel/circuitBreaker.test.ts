@@ -132,6 +132,23 @@ describe("kernel/circuitBreaker", () => {
       assert.strictEqual(circuit.state, "HalfOpen")
     })
 
+    it("a delay that cannot be worked out opens nothing, and is asked for again with the next failure", () => {
+      let broken = true
+      const circuit = new Circuit(rules({
+        trips: [{ kind: "consecutive", failures: 1 }],
+        openFor: () => {
+          if (broken) throw new Error("bug")
+          return 1000
+        }
+      }))
+      assert.throws(() => run(circuit, [F], 50), "bug")
+      assert.strictEqual(circuit.look(50), "Closed")
+      broken = false
+      run(circuit, [F], 60)
+      assert.strictEqual(circuit.look(1059), "Open")
+      assert.strictEqual(circuit.look(1060), "HalfOpen")
+    })
+
     it("opens longer each time in a row, and starts again once it has closed: Polly B2, resilience4j B6h", () => {
       const openings: Array<number> = []
       const circuit = opened({ openFor: (opening) => openings.push(opening) && opening * 1000 })
