@@ -190,7 +190,7 @@ class BreakerEffect extends Primitive {
       const from = circuit.state
       const state = circuit.look(at)
       breaker.settle(fiber, from)
-      return state === "Open" || state === "Isolated" ? breaker.reject(fiber, at) : held(self, breaker)
+      return state === "Open" || state === "Isolated" ? Effect.fail(breaker.reject(fiber, at)) : held(self, breaker)
     }
     // a shared permit holds nothing for a call, so that nothing is lost before the frame is on the stack
     const handler = breaker.sharedHandler
