@@ -128,6 +128,19 @@ const expected: Record<string, string> = {
     "[nobody is left, so the first that may be asked again is waited for]",
     "East was the first to be back.",
     "No answer: west O1RateLimitError/requests, after east O1AuthError/unauthorized"
+  ),
+  "12-services.ts": lines(
+    "shop: how many are there?",
+    "  warehouse: knows how long it has, answers 503",
+    "  warehouse: knows how long it has, answers 429",
+    "  warehouse: knows how long it has, answers 200",
+    "shop: 42",
+    "shop: and now, within a fifth of a second?",
+    "  warehouse: knows how long it has, does not answer",
+    "shop: no answer in time",
+    "bulkhead warehouse: {\"inUse\":0,\"queued\":0,\"concurrency\":1000,\"queue\":0}",
+    "circuit-breaker warehouse: {\"_tag\":\"Closed\",\"calls\":3,\"failures\":2,\"consecutiveFailures\":1}",
+    "retry-budget warehouse: {\"available\":48,\"calls\":0,\"held\":0}"
   )
 }
 
