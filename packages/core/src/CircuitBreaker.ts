@@ -383,7 +383,7 @@ export interface CircuitBreaker extends Policy.Policy<unknown, CircuitOpen> {
   /**
    * Changes options and keeps the state: what is open stays open for its time, probes keep their slots, calls under way
    * count, and a window of the same size keeps its calls. A rule is looked at with the next outcome. Options that are not
-   * given stay as they are; a bad one is a defect, a `RangeError`, and changes nothing.
+   * given stay as they are, one that is `undefined` is as by default; a bad one is a defect, a `RangeError`, and changes nothing.
    */
   readonly reconfigure: (options: Reconfiguration) => Effect.Effect<void>
 }

@@ -675,6 +675,27 @@ describe("CircuitBreaker", () => {
         assert.deepInclude(yield* breaker.state, { _tag: "Open", retryAfter: Duration.minutes(1), openings: 2 })
       }))
 
+    it.effect("half-open with fewer probes than have answered, it lets one through, which decides", () =>
+      Effect.gen(function*() {
+        const halfOpen = Effect.fnUntraced(function*(outcomes: ReadonlyArray<Effect.Effect<void, Boom>>) {
+          const breaker = fragile({ probes: 5, ratio: 0.6 })
+          yield* Effect.exit(breaker(boom))
+          yield* TestClock.adjust("1 second")
+          for (const outcome of outcomes) yield* Effect.exit(breaker(outcome))
+          return breaker
+        })
+        const good = yield* halfOpen([Effect.void, Effect.void])
+        yield* good.reconfigure({ probes: 2, ratio: 1 })
+        assert.strictEqual(yield* stateOf(good), "HalfOpen")
+        yield* good(Effect.void)
+        assert.strictEqual(yield* stateOf(good), "Closed")
+        const bad = yield* halfOpen([boom, boom])
+        yield* bad.reconfigure({ probes: 1, ratio: 1 })
+        assert.strictEqual(yield* stateOf(bad), "HalfOpen")
+        yield* Effect.exit(bad(boom))
+        assert.strictEqual(yield* stateOf(bad), "Open")
+      }))
+
     it.effect("a bad option changes nothing, and says which it is", () =>
       Effect.gen(function*() {
         const breaker = fragile()

@@ -110,6 +110,9 @@ export class Circuit {
     this.gauge = gauge(rules.trips, this.gauge)
     this.slowAfter = slowAfter(rules.trips)
     if (this.slowAfter === undefined) this.underWay = undefined
+    // half-open, the decision is left to a probe: counts that would have decided leave no slot, and nothing would come after
+    this.succeeded = Math.min(this.succeeded, rules.required - 1)
+    this.failed = Math.min(this.failed, rules.probes - rules.required)
     this.shared = this.sharesPermit()
   }
 
