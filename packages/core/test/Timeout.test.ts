@@ -206,6 +206,17 @@ describe("Timeout", () => {
         limit = 0
         assert.strictEqual(outcome(yield* Effect.exit(timeout(Effect.void))), "Die")
       }))
+
+    it.effect("a dynamic limit is asked once per call and once per stream", () =>
+      Effect.gen(function*() {
+        for (const make of [Timeout.attempt, Timeout.total]) {
+          let asked = 0
+          const timeout = make(() => `${++asked} minutes`)
+          yield* timeout(Effect.void)
+          yield* Stream.runDrain(timeout.stream(Stream.make(1, 2)))
+          assert.strictEqual(asked, 2)
+        }
+      }))
   })
 
   describe("deadline", () => {

@@ -366,9 +366,11 @@ class StreamTimer extends Timer {
 export const timeoutStream = (self: AnyStream, settings: Settings): AnyStream =>
   fromPull((scope) =>
     Effect.withFiber((fiber) => {
-      const startedAt = now(fiber)
-      const overrun = startedAt - Math.min(fiber.getRef(Deadline), startedAt + settings.total(startedAt))
-      if (settings.refused !== undefined && overrun >= 0) return Effect.succeed(settings.refused(fiber, overrun))
+      if (settings.refused !== undefined) {
+        const startedAt = now(fiber)
+        const overrun = startedAt - Math.min(fiber.getRef(Deadline), startedAt + settings.total(startedAt))
+        if (overrun >= 0) return Effect.succeed(settings.refused(fiber, overrun))
+      }
       const timer = new StreamTimer(self, settings, fiber, scope)
       return Effect.as(Scope.addFinalizerExit(scope, (exit) => timer.close(exit)), timer.pull)
     })
