@@ -50,6 +50,7 @@ describe("Hedge", () => {
     it("names the bad option, the value and what is allowed", () => {
       const table: ReadonlyArray<readonly [Hedge.Options, string]> = [
         [{ delay: -1 }, "Hedge.make: delay must be a duration >= 0, got -1"],
+        [{ delay: Number.NaN }, "Hedge.make: delay must be a duration >= 0, got NaN"],
         [{ delay: "soon" as "1 second" }, "Hedge.make: delay must be a duration >= 0, got \"soon\""],
         [{ delay: 1, max: 0 }, "Hedge.make: max must be an integer from 1 to 10, got 0"],
         [{ delay: 1, max: 11 }, "Hedge.make: max must be an integer from 1 to 10, got 11"],

@@ -22,7 +22,9 @@ export const positiveMillis = (
 
 /** A duration option in milliseconds: zero or longer, `Infinity` included. */
 export const duration = (where: string, option: string, value: Duration.Input): number => {
-  const millis = Option.match(Duration.fromInput(value), { onNone: () => Number.NaN, onSome: Duration.toMillis })
+  // a duration that is made of it is zero
+  const parsed = Number.isNaN(value) ? Option.none() : Duration.fromInput(value)
+  const millis = Option.match(parsed, { onNone: () => Number.NaN, onSome: Duration.toMillis })
   if (millis >= 0) return millis
   throw invalid(where, option, Duration.isDuration(value) ? Duration.format(value) : value, "a duration >= 0")
 }
