@@ -223,7 +223,7 @@ class Run {
       name: this.settings.name,
       attempt: this.attempt,
       duration: Duration.millis(now(fiber) - this.startedAt),
-      fault: this.settings.classify(exit as Exit.Exit<never>, wallNow(fiber)),
+      fault: Exit.isSuccess(exit) ? undefined : this.settings.classify(exit as Exit.Exit<never>, wallNow(fiber)),
       exit
     })
   }

@@ -11,6 +11,7 @@ import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Fault from "../src/Fault.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
+import * as Telemetry from "../src/Telemetry.ts"
 import * as Timeout from "../src/Timeout.ts"
 import { Bad, Boom, Busy, during, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
 
@@ -267,6 +268,19 @@ describe("Retry", () => {
         ["ended", 2, "Permanent", 10],
         ["stopped", 2, "not-retryable"]
       ])
+    }))
+
+  it.effect("who listens changes nothing about a `classify` that throws", () =>
+    Effect.gen(function*() {
+      const retry = Retry.make({
+        classify: () => {
+          throw new Error("bug in classify")
+        }
+      })
+      for (const listen of [Policy.identity, Telemetry.listen(() => {})]) {
+        assert.strictEqual(outcome(yield* Effect.exit(Effect.succeed(1).pipe(retry, listen))), "ok:1")
+        assert.strictEqual(outcome(yield* Effect.exit(Effect.fail("x").pipe(retry, listen))), "Die")
+      }
     }))
 
   describe("stream", () => {
