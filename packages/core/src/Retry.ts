@@ -51,7 +51,7 @@ import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import * as Backoff from "./Backoff.ts"
 import * as Deadline from "./Deadline.ts"
 import * as Fault from "./Fault.ts"
@@ -188,6 +188,12 @@ class Run {
 
   succeeded(): void {
     this.settings.budget?.succeed()
+  }
+
+  /** Lets a stream see what the schedule said. */
+  inform(self: AnyStream): AnyStream {
+    const { metadata } = this
+    return metadata === undefined ? self : Stream.provideService(self, Schedule.CurrentMetadata, metadata)
   }
 
   /** Tells of the attempt while it runs, and lets it see what the schedule said. */
@@ -425,7 +431,7 @@ const retryStream = (self: AnyStream, settings: Settings, from: Continue | undef
         run.begin(fiber)
         run.started(fiber)
         telling = true
-        return Effect.flatMap(open(source, scope), (opened) => {
+        return Effect.flatMap(open(run.inform(source), scope), (opened) => {
           pull = opened
           return opened
         })

@@ -214,6 +214,18 @@ describe("Retry", () => {
       assert.deepStrictEqual(seen, [[0, 0, 0], [1, 100, 0], [2, 200, 100], [3, 400, 300]])
     }))
 
+  it.effect("and so does a stream, also one that goes on where another broke", () =>
+    Effect.gen(function*() {
+      const seen: Array<readonly [number, number]> = []
+      const source = Stream.unwrap(Effect.map(Schedule.CurrentMetadata, ({ attempt, duration }) => {
+        seen.push([attempt, Duration.toMillis(duration)])
+        return attempt < 2 ? Stream.fail(new Boom({})) : Stream.concat(Stream.make(1), Stream.fail(new Boom({})))
+      }))
+      const resume = Retry.resume({ schedule: seed, from: (_: number, __: Boom) => source })
+      yield* during("1 minute", Effect.exit(Stream.runDrain(source.pipe(resume.stream))))
+      assert.deepStrictEqual(seen, [[0, 0], [1, 100], [2, 200], [3, 400]])
+    }))
+
   it.effect("errors and services of the schedule are the policy's own", () =>
     Effect.gen(function*() {
       const broken = Schedule.recurs(3).pipe(Schedule.while(() => Effect.fail("schedule broken")))
