@@ -418,7 +418,8 @@ type Continue = (last: any, error: any) => AnyStream
 const retryStream = (self: AnyStream, settings: Settings, from: Continue | undefined): AnyStream =>
   fromPull((streamScope) =>
     Effect.withFiber((fiber) => {
-      const run = new Run(settings, fiber.getRef(Telemetry.CurrentListener))
+      const listener = fiber.getRef(Telemetry.CurrentListener)
+      const run = new Run(settings, listener)
       let source = self
       let scope = Scope.forkUnsafe(streamScope)
       let pull: AnyPull | undefined
@@ -468,18 +469,15 @@ const retryStream = (self: AnyStream, settings: Settings, from: Continue | undef
       const all: AnyPull = Effect.suspend(() =>
         committed && from === undefined ? pull! : next
       )
-      return settings.budget === undefined
+      const closed = Effect.withFiber((fiber) => {
+        // the consumer has stopped before an element that commits
+        if (telling) run.ended(fiber, Exit.interrupt())
+        run.finish(fiber)
+        return Effect.void
+      })
+      return settings.budget === undefined && listener === undefined
         ? Effect.succeed(all)
-        : Effect.as(
-          Scope.addFinalizer(
-            streamScope,
-            Effect.withFiber((fiber) => {
-              run.finish(fiber)
-              return Effect.void
-            })
-          ),
-          all
-        )
+        : Effect.as(Scope.addFinalizer(streamScope, closed), all)
     })
   )
 

@@ -371,6 +371,20 @@ describe("Retry", () => {
       }))
   })
 
+  it.effect("a consumer that stops before an element that commits ends the attempt, once", () =>
+    Effect.gen(function*() {
+      const { events, policy } = recorder()
+      const commit = (element: unknown) => element === "text"
+      const stack = Policy.compose(policy, Retry.make({ schedule: Schedule.recurs(3), commit }))
+      const source = Stream.rechunk(Stream.make("ping", "ping", "text", "text"), 1)
+      for (const n of [2, 3, 4]) yield* Stream.runDrain(Stream.take(stack.stream(source), n))
+      yield* during("1 second", Effect.exit(Effect.timeout(Stream.runDrain(stack.stream(Stream.never)), "1 second")))
+      assert.deepStrictEqual(
+        events.map((event) => event._tag === "AttemptEnded" ? event.fault?._tag ?? "well" : "started"),
+        ["started", "Interrupted", "started", "well", "started", "well", "started", "Interrupted"]
+      )
+    }))
+
   describe("resume", () => {
     const pages = (from: number, log: Array<number>): Stream.Stream<number, Boom> =>
       Stream.suspend(() => {
