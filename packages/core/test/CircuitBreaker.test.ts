@@ -313,6 +313,32 @@ describe("CircuitBreaker", () => {
         yield* Effect.exit(breaker(boom))
         assert.deepInclude(yield* breaker.state, { _tag: "Open", retryAfter: Duration.seconds(1), openings: 1 })
       }))
+
+    it.effect("an opening asks the schedule for one delay, however many there were, and circuits do not share their place", () =>
+      Effect.gen(function*() {
+        let asked = 0
+        const open = Schedule.exponential("1 second").pipe(
+          Schedule.tap(() => Effect.sync(() => asked++))
+        ) as Schedule.Schedule<unknown, number>
+        const options = { open }
+        const [one, other] = [fragile(options), fragile(options)]
+        for (let n = 0; n < 20; n++) yield* one.open()
+        assert.strictEqual(asked, 20)
+        assert.deepInclude(yield* one.state, { retryAfter: Duration.seconds(2 ** 19) })
+        yield* other.open()
+        assert.deepInclude(yield* other.state, { retryAfter: Duration.seconds(1) })
+        yield* one.reset
+        yield* one.open()
+        assert.deepInclude(yield* one.state, { retryAfter: Duration.seconds(1) })
+      }))
+
+    it.effect("a schedule can leave it open for ever, and says so", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ open: Schedule.spaced(Duration.infinity) })
+        yield* Effect.exit(breaker(boom))
+        yield* TestClock.adjust("1 day")
+        assert.deepInclude(yield* breaker.state, { _tag: "Open", retryAfter: Duration.infinity })
+      }))
   })
 
   describe("by hand", () => {

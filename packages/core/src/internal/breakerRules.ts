@@ -34,31 +34,55 @@ export const rulesOf = (options: Options): Rules => {
 }
 
 const openForOf = (open: Duration.Input | Schedule.Schedule<unknown, number>): Rules["openFor"] => {
-  if (Schedule.isSchedule(open)) {
-    return (opening) => Effect.runSyncWith(Fiber.getCurrent()?.context ?? Context.empty())(nthDelay(open, opening))
+  if (!Schedule.isSchedule(open)) return positiveMillis(where, "open", open)
+  // beside the circuits: of thousands that share the default few are ever open
+  const all = new WeakMap<object, Played>()
+  return (opening, circuit) => {
+    let played = all.get(circuit)
+    if (played === undefined || opening < played.opening) all.set(circuit, played = new Played(open))
+    return Effect.runSyncWith(Fiber.getCurrent()?.context ?? Context.empty())(played.delay(opening))
   }
-  return positiveMillis(where, "open", open)
+}
+
+type Step = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, number, never, never>>>
+
+/**
+ * Plays a schedule on a time that only its own delays advance, as `effect/persistence`'s circuit breaker does. Each opening
+ * goes on from the one before it: a callee may be away for thousands of them.
+ */
+class Played {
+  opening = 0
+  private readonly schedule: Schedule.Schedule<unknown, number>
+  private step: Step | undefined = undefined
+  private time = 0
+  private last = 0
+  private done = false
+
+  constructor(schedule: Schedule.Schedule<unknown, number>) {
+    this.schedule = schedule
+  }
+
+  delay(opening: number): Effect.Effect<number> {
+    return Effect.gen({ self: this }, function*() {
+      const step = this.step ??= yield* Schedule.toStep(this.schedule)
+      for (; this.opening < opening; this.opening++) {
+        if (this.done) continue
+        const delay = yield* step(this.time, this.opening + 1).pipe(
+          Effect.map(([, delay]) => Duration.toMillis(delay)),
+          Pull.catchDone(() => Effect.undefined)
+        )
+        if (delay === undefined) this.done = true
+        else {
+          this.last = delay
+          this.time += delay
+        }
+      }
+      return this.last
+    })
+  }
 }
 
 const defaultOpenFor = openForOf(defaultOpen)
-
-/** Plays a schedule on a time that only its own delays advance, as `effect/persistence`'s circuit breaker does. */
-const nthDelay = (schedule: Schedule.Schedule<unknown, number>, n: number): Effect.Effect<number> =>
-  Effect.gen(function*() {
-    const step = yield* Schedule.toStep(schedule)
-    let time = 0
-    let last = 0
-    for (let opening = 1; opening <= n; opening++) {
-      const delay = yield* step(time, opening).pipe(
-        Effect.map(([, delay]) => Duration.toMillis(delay)),
-        Pull.catchDone(() => Effect.undefined)
-      )
-      if (delay === undefined) break
-      last = delay
-      time += delay
-    }
-    return last
-  })
 
 const duration = (millis: number): string => Duration.format(Duration.millis(millis))
 

@@ -3,8 +3,8 @@ import { type Gauge, gauge, slowAfter, type Trips } from "./trip.ts"
 export interface Rules {
   /** a closed circuit opens when one of them is met; at most one of them is a slow rate */
   readonly trips: Trips
-  /** how long an opening lasts, or the n-th in a row; n counts from 1 */
-  readonly openFor: number | ((opening: number) => number)
+  /** how long an opening lasts, or the n-th in a row of a circuit; n counts from 1 */
+  readonly openFor: number | ((opening: number, circuit: object) => number)
   /** the longest opening that the callee can ask for; 0 if it is not asked */
   readonly hintCap: number
   /** how many calls a half-open circuit lets through */
@@ -150,9 +150,8 @@ export class Circuit {
   /** How long a rejected caller had better wait. */
   retryAfter(now: number): number {
     if (this.current === "Isolated") return Infinity
-    const at = this.current === "Open"
-      ? this.openUntil
-      : this.probing.reduce((earliest, { leasedUntil }) => Math.min(earliest, leasedUntil!), Infinity)
+    if (this.current === "Open") return Math.max(0, this.openUntil - now)
+    const at = this.probing.reduce((earliest, { leasedUntil }) => Math.min(earliest, leasedUntil!), Infinity)
     return at === Infinity ? 0 : Math.max(0, at - now)
   }
 
@@ -257,7 +256,7 @@ export class Circuit {
 
   private configured(opening: number): number {
     const { openFor } = this.rules
-    return typeof openFor === "number" ? openFor : openFor(opening)
+    return typeof openFor === "number" ? openFor : openFor(opening, this)
   }
 
   /** A callee that says never does not say how long; 0. */
