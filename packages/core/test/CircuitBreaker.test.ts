@@ -54,6 +54,10 @@ describe("CircuitBreaker", () => {
       "CircuitBreaker.make: open must be a finite duration > 0, got \"Infinity\""
     )
     assert.throws(() => fragile({ lease: -1 }), "CircuitBreaker.make: lease must be a duration > 0, got -1")
+    assert.throws(
+      () => fragile({ initial: "isolated" as "Isolated" }),
+      "CircuitBreaker.make: initial must be one of Closed, Isolated, MetricsOnly, Disabled, got \"isolated\""
+    )
   })
 
   it.effect("by default half of at least 20 calls in 30 s open it, for 10 s, 20 s, ... 5 minutes", () =>

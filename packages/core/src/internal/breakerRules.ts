@@ -14,7 +14,11 @@ const where = "CircuitBreaker.make"
 const defaultTrip: Trip = { kind: "failure-rate", ratio: 0.5, minimumThroughput: 20, over: { millis: 30_000 } }
 const defaultOpen = Schedule.min([Schedule.exponential("10 seconds"), Schedule.spaced("5 minutes")])
 
+const initials: ReadonlyArray<string> = ["Closed", "Isolated", "MetricsOnly", "Disabled"]
+
 export const rulesOf = (options: Options): Rules => {
+  const { initial = "Closed" } = options
+  if (!initials.includes(initial)) throw invalid(where, "initial", initial, `one of ${initials.join(", ")}`)
   const trips = options.trip ?? defaultTrip
   if (tripsOf(trips).length === 0) throw invalid(where, "trip", "none", "at least one rule")
   if (tripsOf(trips).filter(({ kind }) => kind === "slow-rate").length > 1) {
