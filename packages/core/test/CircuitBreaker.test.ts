@@ -226,6 +226,39 @@ describe("CircuitBreaker", () => {
       }))
   })
 
+  it.effect("a success under a shared permit opens it for the whole time, if others have become slow meanwhile", () =>
+    Effect.gen(function*() {
+      yield* TestClock.adjust("1 hour")
+      const breaker = fragile({ trip: CircuitBreaker.consecutive(5) })
+      const old = yield* fork(breaker(Effect.sleep("2 seconds")))
+      yield* breaker.reconfigure({
+        trip: CircuitBreaker.slowRate({ after: "1 second", minimumThroughput: 2, calls: 5 })
+      })
+      const slow = yield* fork(breaker(Effect.sleep("1 minute")))
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(old)
+      assert.deepStrictEqual(yield* breaker.state, { _tag: "Open", retryAfter: Duration.seconds(1), openings: 1 })
+      yield* Fiber.interrupt(slow)
+    }))
+
+  it.effect("a ratio that is met exactly is met, whatever its product is rounded to", () =>
+    Effect.gen(function*() {
+      for (let percent = 1; percent <= 100; percent++) {
+        const ratio = percent / 100
+        const breaker = fragile({
+          trip: CircuitBreaker.failureRate({ ratio, calls: 100, minimumThroughput: 100 }),
+          probes: 100,
+          ratio
+        })
+        for (let i = 100; i > percent; i--) yield* breaker(Effect.void)
+        for (let i = 0; i < percent; i++) yield* Effect.exit(breaker(boom))
+        assert.strictEqual(yield* stateOf(breaker), "Open", `${percent} %`)
+        yield* TestClock.adjust("1 second")
+        for (let i = 0; i < percent; i++) yield* breaker(Effect.void)
+        assert.strictEqual(yield* stateOf(breaker), "Closed", `${percent} %`)
+      }
+    }))
+
   describe("half-open", () => {
     const halfOpen = (options: CircuitBreaker.Options = {}): Effect.Effect<CircuitBreaker.CircuitBreaker> =>
       Effect.gen(function*() {

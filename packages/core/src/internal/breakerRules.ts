@@ -16,6 +16,12 @@ const defaultOpen = Schedule.min([Schedule.exponential("10 seconds"), Schedule.s
 
 const initials: ReadonlyArray<string> = ["Closed", "Isolated", "MetricsOnly", "Disabled"]
 
+/** The least number of probes that is the ratio of them; a product may be rounded up beyond it. */
+const requiredOf = (ratio: number, probes: number): number => {
+  const required = Math.ceil(ratio * probes)
+  return (required - 1) / probes >= ratio ? required - 1 : required
+}
+
 export const rulesOf = (options: Options): Rules => {
   const { initial = "Closed" } = options
   if (!initials.includes(initial)) throw invalid(where, "initial", initial, `one of ${initials.join(", ")}`)
@@ -32,7 +38,7 @@ export const rulesOf = (options: Options): Rules => {
       ? 0
       : positiveMillis(where, "retryAfter.cap", options.retryAfter.cap ?? "5 minutes"),
     probes,
-    required: Math.ceil(ratio(where, "ratio", options.ratio ?? 1) * probes),
+    required: requiredOf(ratio(where, "ratio", options.ratio ?? 1), probes),
     lease: positiveMillis(where, "lease", options.lease ?? "30 seconds", { infinite: true })
   }
 }

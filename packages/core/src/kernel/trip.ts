@@ -52,7 +52,8 @@ export class Gauge {
       const slow = trip.kind === "slow-rate"
       const calls = slow ? window!.calls + overdue : window!.calls
       const hits = slow ? window!.slow + overdue : window!.failures
-      if (calls >= trip.minimumThroughput && hits >= trip.ratio * calls) return true
+      // a quotient is rounded to the number that a ratio is written as; a product may exceed it
+      if (calls >= trip.minimumThroughput && hits / calls >= trip.ratio) return true
     }
     return this.next !== undefined && this.next.met(consecutiveFailures, overdue)
   }
