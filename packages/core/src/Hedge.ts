@@ -59,7 +59,7 @@ import * as Fault from "./Fault.ts"
 import { sharedOf } from "./internal/budget.ts"
 import { emit } from "./internal/emit.ts"
 import { type AnyStream, establish, establishOneOf } from "./internal/establish.ts"
-import { duration, integer, invalid } from "./internal/options.ts"
+import { duration, integer, invalid, percent } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, fork, Primitive } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
@@ -228,7 +228,7 @@ class Hedging implements internal.Implementation {
       kind: "hedge",
       name,
       settings: {
-        delay: isLearnt(delay) ? `${delay.quantile * 100}th percentile` : Duration.fromInputUnsafe(delay),
+        delay: isLearnt(delay) ? `${percent(delay.quantile)}th percentile` : Duration.fromInputUnsafe(delay),
         max: this.max,
         budget: budget === undefined ? undefined : budget.name ?? "unnamed"
       },

@@ -569,12 +569,12 @@ describe("CircuitBreaker", () => {
       Policy.explain(fragile({
         trip: [
           CircuitBreaker.failureRate({ calls: 10 }),
-          CircuitBreaker.slowRate({ after: "2 seconds", ratio: 0.8, within: "1 minute" })
+          CircuitBreaker.slowRate({ after: "2 seconds", ratio: 0.07, within: "1 minute" })
         ],
         retryAfter: {},
         initial: "MetricsOnly"
       })),
-      "circuit-breaker (trip: 50% of at least 10 calls of the last 10, or 80% slower than 2s of at least 20 calls within 1m, " +
+      "circuit-breaker (trip: 50% of at least 10 calls of the last 10, or 7% slower than 2s of at least 20 calls within 1m, " +
         "open: 1s, retryAfter: at most 5m, initial: MetricsOnly)"
     )
   })

@@ -74,6 +74,10 @@ describe("Hedge", () => {
         Policy.explain(Hedge.makeUnsafe({ delay: { quantile: 0.95 } })),
         "hedge (delay: 95th percentile, max: 1)"
       )
+      assert.strictEqual(
+        Policy.explain(Hedge.makeUnsafe({ delay: { quantile: 0.57 } })),
+        "hedge (delay: 57th percentile, max: 1)"
+      )
     })
   })
 

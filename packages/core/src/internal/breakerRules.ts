@@ -7,7 +7,7 @@ import * as Schedule from "effect/Schedule"
 import type { Options, Trip } from "../CircuitBreaker.ts"
 import type { Rules } from "../kernel/circuitBreaker.ts"
 import { tripsOf } from "../kernel/trip.ts"
-import { integer, invalid, positiveMillis, ratio } from "./options.ts"
+import { integer, invalid, percent, positiveMillis, ratio } from "./options.ts"
 
 const where = "CircuitBreaker.make"
 
@@ -100,7 +100,7 @@ const describeTrip = (trip: Trip): string => {
   if (trip.kind === "consecutive") return `${trip.failures} failures in a row`
   const what = trip.kind === "slow-rate" ? ` slower than ${duration(trip.after)}` : ""
   const over = "calls" in trip.over ? `of the last ${trip.over.calls}` : `within ${duration(trip.over.millis)}`
-  return `${trip.ratio * 100}%${what} of at least ${trip.minimumThroughput} calls ${over}`
+  return `${percent(trip.ratio)}%${what} of at least ${trip.minimumThroughput} calls ${over}`
 }
 
 /** The rules, to be printed, and to be compared with other times. */
