@@ -376,6 +376,28 @@ describe("Hedge", () => {
         assert.deepStrictEqual(log.toSorted(), ["close1", "close2", "open1", "open2"])
       }))
 
+    it.effect("of the caller by a loser that ends, or by a listener, ends the call once", () =>
+      Effect.gen(function*() {
+        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight() })
+        const hedge = Hedge.makeUnsafe({ delay: "1 second", budget })
+        for (const by of ["loser", "HedgeStarted", "HedgeSettled"]) {
+          let caller: Fiber.Fiber<unknown, unknown> | undefined
+          const leave = (who: string): void => {
+            if (who === by) caller!.interruptUnsafe()
+          }
+          let n = 0
+          const call = Effect.suspend(() =>
+            ++n === 1
+              ? Effect.onInterrupt(Effect.never, () => Effect.sync(() => leave("loser")))
+              : Effect.delay(ok(n), "1 second")
+          )
+          caller = yield* fork(call.pipe(hedge, Telemetry.listen((event) => leave(event._tag))))
+          yield* TestClock.adjust("10 seconds")
+          assert.strictEqual(outcome(caller.pollUnsafe()!), "Interrupt")
+          assert.deepInclude(yield* budget.state, { calls: 0, held: 0 })
+        }
+      }))
+
     it.effect("of an attempt by the caller's timeout ends in time and leaves no fiber", () =>
       Effect.gen(function*() {
         let fibers = 0
