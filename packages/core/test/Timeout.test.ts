@@ -384,6 +384,38 @@ describe("Timeout", () => {
         assert.deepStrictEqual(log, ["open1", "close1", "caught"])
       }))
 
+    it.effect("a defect of what the stream holds goes to telemetry, as that of a call does", () =>
+      Effect.gen(function*() {
+        for (const detach of [false, true]) {
+          const { events, policy } = recorder()
+          const source = Stream.unwrap(
+            Effect.as(Effect.acquireRelease(Effect.void, () => Effect.die("clean-up")), Stream.never)
+          )
+          const timeout = Timeout.phases({ first: "100 millis", detach })
+          assert.deepStrictEqual(yield* run(source.pipe(timeout.stream, policy.stream), Policy.identity), [
+            [],
+            "TimeoutExceeded:first",
+            100
+          ])
+          assert.deepStrictEqual(events.map((event) => event._tag), ["CleanupDied", "TimedOut"])
+        }
+      }))
+
+    it.effect("the consumer goes away while what the stream holds is closed: it is closed to the end", () =>
+      Effect.gen(function*() {
+        let closed = 0
+        const release = Effect.andThen(Effect.sleep("1 second"), Effect.sync(() => closed++))
+        const source = Stream.unwrap(Effect.as(Effect.acquireRelease(Effect.void, () => release), Stream.never))
+        const fiber = yield* fork(Stream.runDrain(source.pipe(Timeout.phases({ first: "100 millis" }).stream)))
+        yield* TestClock.adjust("200 millis")
+        fiber.interruptUnsafe()
+        yield* TestClock.adjust("200 millis")
+        assert.isUndefined(fiber.pollUnsafe())
+        yield* TestClock.adjust("1 second")
+        assert.isDefined(fiber.pollUnsafe())
+        assert.strictEqual(closed, 1)
+      }))
+
     it.effect("the consumer goes away in a pull: the stream is closed", () =>
       Effect.gen(function*() {
         const { log, stream } = logged()
@@ -489,6 +521,25 @@ describe("Timeout", () => {
           assert.strictEqual(yield* Timeout.detached, 1)
           yield* TestClock.adjust("300 millis")
           assert.deepStrictEqual(log, ["open1", "close1"])
+          assert.strictEqual(yield* Timeout.detached, 0)
+        }
+      }))
+
+    it.effect("a stream whose resources take time to close, late in a pull or between two", () =>
+      Effect.gen(function*() {
+        for (const [source, busy] of [[Stream.never, 0], [Stream.make(1, 2), 200]] as const) {
+          const release = Effect.sleep("1 second")
+          const held = Stream.unwrap(
+            Effect.as(Effect.acquireRelease(Effect.void, () => release), Stream.rechunk(source, 1))
+          )
+          const total = Timeout.total("100 millis", { detach: true })
+          const fiber = yield* fork(timed(Stream.runForEach(held.pipe(total.stream), () => Effect.sleep(busy))))
+          const start = yield* now
+          yield* TestClock.adjust("500 millis")
+          const exit = fiber.pollUnsafe()
+          assert.deepStrictEqual(exit, Exit.succeed(["TimeoutExceeded:total", start + Math.max(100, busy)] as const))
+          assert.strictEqual(yield* Timeout.detached, 1)
+          yield* TestClock.adjust("1 second")
           assert.strictEqual(yield* Timeout.detached, 0)
         }
       }))

@@ -290,7 +290,19 @@ class StreamTimer extends Timer {
 
   private fail(fiber: AnyFiber, phase: kernel.Phase, exit: Exit.Exit<unknown, unknown>): AnyEffect {
     this.disarm()
-    return Effect.andThen(Scope.close(this.scope, exit), this.exceeded(fiber, phase))
+    const closing = Scope.close(this.scope, exit)
+    const { left } = this.settings
+    if (left === undefined) {
+      return Effect.flatMap(Effect.exit(closing), (closed) => {
+        reportCleanup(fiber, closed)
+        return this.exceeded(fiber, phase)
+      })
+    }
+    const child = fork(fiber.context, closing)
+    const closed = child.pollUnsafe()
+    if (closed === undefined) leaveBehind(fiber, left, child, undefined)
+    else reportCleanup(fiber, closed)
+    return this.exceeded(fiber, phase)
   }
 
   private exceeded(fiber: AnyFiber, phase: kernel.Phase): AnyEffect {
