@@ -12,7 +12,7 @@
  * to `Telemetry`. If all fail, the error is that of the attempt that began first. A permanent failure, a defect or an attempt
  * that interrupts itself ends the race: another answer would be the same. After a throttled one, a rejection by another policy, or
  * a transient one with a pause that the callee asked for, no attempt is begun, and those under way go on. `classify`
- * replaces all of that. Nothing is begun at or after the ambient `Deadline`.
+ * replaces all of that. No other attempt is begun at or after the ambient `Deadline`.
  *
  * With `delay: { quantile }` the delay is learnt from the time that first attempts take. One that is beaten, fails or is
  * interrupted is known only to take longer, and is used as such, so that the share of calls that are hedged stays what was
@@ -338,13 +338,14 @@ class Race extends Timer {
 
   private awaitNext(): void {
     const { delay, queue } = this.hedging
+    const deadline = this.parent.getRef(Deadline.Deadline)
     if (delay <= 0) {
-      while (this.mayBegin) this.another("delay", false)
+      while (this.mayBegin && now(this.parent) < deadline) this.another("delay", false)
     }
     this.disarm() // an attempt that failed while it was being started has armed it already
     if (!this.mayBegin || delay <= 0) return
     const at = this.begun === 1 ? this.startedAt : now(this.parent)
-    if (at + delay < this.parent.getRef(Deadline.Deadline)) this.arm(this.parent, at, delay, queue)
+    if (at + delay < deadline) this.arm(this.parent, at, delay, queue)
   }
 
   expire(): void {

@@ -148,6 +148,18 @@ describe("Hedge", () => {
         assert.deepStrictEqual([result, begun], [["TimeoutExceeded:total", 1000], [0]])
       }))
 
+    it.effect("none after the deadline, although there is no delay", () =>
+      Effect.gen(function*() {
+        const { begun, effect } = callee([[500, ok("1st")], hang])
+        yield* TestClock.adjust("2 seconds")
+        const late = effect.pipe(
+          Hedge.makeUnsafe({ delay: 0, max: 3 }),
+          Effect.provideService(Deadline.Deadline, 1000)
+        )
+        assert.deepStrictEqual(yield* during("2 seconds", timed(late)), ["ok:1st", 2500])
+        assert.deepStrictEqual(begun, [2000])
+      }))
+
     it.effect("none after the deadline when one fails there", () =>
       Effect.gen(function*() {
         const { begun, effect } = callee([[1500, boom(1)], [0, ok("late")]])
