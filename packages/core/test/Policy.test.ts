@@ -209,6 +209,9 @@ describe("Policy", () => {
       ["an attempt's limit outside a retry", Policy.compose(attempt, retry), [
         "timeout attempt outside retry limits all attempts together: put it inside, or use timeout total"
       ]],
+      ["a limit that learns outside a retry", Policy.compose(Timeout.adaptive({ min: 1, max: 2 }), retry), [
+        "timeout adaptive outside retry limits all attempts together: put it inside, or use timeout total"
+      ]],
       ["a total inside a retry", Policy.compose(retry, total), [
         "timeout total inside retry limits each attempt: put it outside, or use timeout attempt"
       ]],

@@ -19,6 +19,8 @@ const show = (millis: number): string => Duration.format(Duration.millis(millis)
 
 const repeats = (kind: string): boolean => kind === "retry" || kind === "hedge"
 
+const limitsAttempt = (kind: string): boolean => kind === "timeout attempt" || kind === "timeout adaptive"
+
 /** How many calls a policy makes at most of one, where its settings say so. */
 const attemptsOf = (info: PolicyInfo): number | undefined => {
   const further = info.settings[info.kind === "retry" ? "times" : "max"]
@@ -35,8 +37,8 @@ const order: ReadonlyArray<Rule> = [
       ? `circuit-breaker outside ${inner.kind} sees one outcome per logical call, not one per attempt: put it inside`
       : undefined,
   (outer, inner) =>
-    outer.kind === "timeout attempt" && repeats(inner.kind)
-      ? `timeout attempt outside ${inner.kind} limits all attempts together: put it inside, or use timeout total`
+    limitsAttempt(outer.kind) && repeats(inner.kind)
+      ? `${outer.kind} outside ${inner.kind} limits all attempts together: put it inside, or use timeout total`
       : undefined,
   (outer, inner) =>
     repeats(outer.kind) && inner.kind === "timeout total"
@@ -50,8 +52,8 @@ const order: ReadonlyArray<Rule> = [
     return `${inner.kind} inside ${outer.kind} multiplies attempts${many}`
   },
   (outer, inner) =>
-    outer.kind === "timeout attempt" && waits(inner)
-      ? `timeout attempt outside ${inner.kind} counts the wait for a turn as the callee's time: put it inside`
+    limitsAttempt(outer.kind) && waits(inner)
+      ? `${outer.kind} outside ${inner.kind} counts the wait for a turn as the callee's time: put it inside`
       : undefined
 ]
 
