@@ -481,8 +481,7 @@ const retryStream = (self: AnyStream, settings: Settings, from: Continue | undef
     })
   )
 
-const settingsOf = (options: Options<never, unknown, unknown>): Settings => {
-  const where = "Retry.make"
+const settingsOf = (where: string, options: Options<never, unknown, unknown>): Settings => {
   const { retryAfter, schedule, tags, times, while: predicate } = options
   const beyondCap = retryAfter?.beyondCap ?? "fail"
   if (beyondCap !== "fail" && beyondCap !== "clip") {
@@ -549,7 +548,7 @@ export const make: {
   <E = unknown>(options?: Options<E>): Policy.Policy<E>
   <E, SE, SR>(options: Options<E, SE, SR>): Policy.Policy<E, SE, SR>
 } = (options: Options<any, any, any> = {}) => {
-  const settings = settingsOf(options)
+  const settings = settingsOf("Retry.make", options)
   return internal.make<Policy.Policy<any>>({
     info: infoOf(options, settings),
     effect: (self) => new RetryEffect(self, settings),
@@ -592,7 +591,7 @@ export interface Resume<in out A, in out E, out SE = never, out R = never> {
 export const resume = <A, E, SE = never, SR = never, R = never>(
   options: Options<E, SE, SR> & { readonly from: (last: A, error: E) => Stream.Stream<A, E, R> }
 ): Resume<A, E, SE, SR | R> => {
-  const settings = settingsOf(options)
+  const settings = settingsOf("Retry.resume", options)
   const info = { ...infoOf(options, settings), kind: "retry resume" }
   return Object.assign((self: AnyEffect) => new RetryEffect(self, settings), {
     stream: (self: AnyStream) => retryStream(self, settings, options.from),

@@ -42,6 +42,10 @@ describe("Retry", () => {
         () => Retry.make({ retryAfter: { beyondCap: "wait" as "fail" } }),
         "Retry.make: retryAfter.beyondCap must be \"fail\" or \"clip\", got \"wait\""
       )
+      assert.throws(
+        () => Retry.resume({ times: -1, from: () => Stream.empty }),
+        "Retry.resume: times must be an integer >= 0, got -1"
+      )
     })
 
     it.effect("without options: three retries, the delays growing and jittered", () =>
