@@ -369,6 +369,23 @@ describe("CircuitBreaker", () => {
         assert.deepInclude(yield* one.state, { retryAfter: Duration.seconds(1) })
       }))
 
+    it.effect("a schedule that throws when a probe has failed leaves it half-open, and the next probe decides", () =>
+      Effect.gen(function*() {
+        let broken = false
+        const open = Schedule.spaced("1 second").pipe(
+          Schedule.tap(() => broken ? Effect.die("bug in the schedule") : Effect.void)
+        ) as Schedule.Schedule<unknown, number>
+        const breaker = fragile({ open })
+        yield* Effect.exit(breaker(boom))
+        yield* TestClock.adjust("1 second")
+        broken = true
+        yield* Effect.exit(breaker(boom))
+        broken = false
+        assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", probing: 0 })
+        yield* breaker(Effect.void)
+        assert.strictEqual(yield* stateOf(breaker), "Closed")
+      }))
+
     it.effect("a schedule can leave it open for ever, and says so", () =>
       Effect.gen(function*() {
         const breaker = fragile({ open: Schedule.spaced(Duration.infinity) })

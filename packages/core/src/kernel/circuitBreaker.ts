@@ -188,8 +188,9 @@ export class Circuit {
     if (outcome === "ignored") {
       if (hint > 0) this.pause(now, hint)
     } else if (outcome === "failure" || this.isSlow(permit, now)) {
-      this.failed++
-      if (this.failed > this.rules.probes - this.rules.required) this.open(now, hint)
+      // counted only if it does not decide: an opening that throws leaves a slot for another probe
+      if (this.failed < this.rules.probes - this.rules.required) this.failed++
+      else this.open(now, hint)
     } else if (permit.leasedUntil !== undefined) {
       this.succeeded++
       if (this.succeeded >= this.rules.required) {
