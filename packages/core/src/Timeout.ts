@@ -169,7 +169,8 @@ export interface Options {
   /**
    * Do not wait for the clean-up of a call that is interrupted, because its time is up or because its caller goes away, if
    * that takes time: answer, and let it end in the background. For calls that ignore interruption; {@link detached} tells
-   * how many there are.
+   * how many there are. A consumer of a stream that goes away does not wait for a pull that ignores it, but for what else the
+   * stream holds.
    *
    * @default false
    */
