@@ -245,7 +245,10 @@ export class Events extends Context.Service<Events, {
     const capacity = integer("Observability.Events.layer", "capacity", options.capacity ?? 1024, 1)
     const hub = Layer.effect(Hub, PubSub.sliding<Telemetry.Event>(capacity))
     const listener = layerListener(
-      Effect.map(Hub, (hub): Telemetry.Listener => (event) => void PubSub.publishUnsafe(hub, event))
+      Effect.map(Hub, (hub): Telemetry.Listener => (event) => {
+        // it does not slide: what does not fit it drops
+        if (!PubSub.publishUnsafe(hub, event)) Effect.runSync(PubSub.publish(hub, event))
+      })
     )
     const events = Layer.effect(Events, Effect.map(Hub, (hub) => ({ stream: Stream.fromPubSub(hub) })))
     return Layer.provide(Layer.mergeAll(events, listener), hub)

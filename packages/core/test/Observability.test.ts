@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
@@ -407,6 +408,23 @@ describe("Observability", () => {
         assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["AttemptStarted", "AttemptEnded", "CallEnded"])
       }
     }).pipe(Effect.provide(Observability.Events.layer())))
+
+  it.effect("a stream: a reader that is slow loses the oldest", () =>
+    Effect.gen(function*() {
+      const { stream } = yield* Observability.Events
+      const gate = yield* Latch.make(false)
+      const names = Stream.mapEffect(stream, ({ name }) => Effect.as(gate.await, name))
+      const reader = yield* Effect.forkChild(Stream.runCollect(Stream.takeUntil(names, (name) => name === "8")), {
+        startImmediately: true
+      })
+      for (let i = 1; i <= 8; i++) {
+        yield* Observability.call(String(i))(Effect.void)
+        // the reader takes the first one, and is held up with it
+        if (i === 1) yield* Effect.yieldNow
+      }
+      yield* gate.open
+      assert.deepStrictEqual(yield* Fiber.join(reader), ["1", "7", "8"])
+    }).pipe(Effect.provide(Observability.Events.layer({ capacity: 2 }))))
 
   it.effect("layers add to each other", () =>
     Effect.gen(function*() {
