@@ -184,8 +184,8 @@ class SlidingWindow implements Meter {
     this.age(at)
     let over = this.used + cost - this.rule.limit
     let wait = 0
-    for (let i = 0; over > tolerance; i++) {
-      const { to, used } = this.slices[i]!
+    for (const { to, used } of this.slices) {
+      if (over <= tolerance) break
       over -= used
       wait = to + this.rule.span - at
     }
@@ -221,8 +221,14 @@ class SlidingWindow implements Meter {
 
   private age(at: number): void {
     const { slices } = this
-    while (slices.length > 0 && at - slices[0]!.to >= this.rule.span - instant) this.used -= slices.shift()!.used
-    if (slices.length === 0) this.used = 0
+    if (slices.length === 0 || !this.isOver(slices[0]!, at)) return
+    while (slices.length > 0 && this.isOver(slices[0]!, at)) slices.shift()
+    // summed up anew: what sums of fractions are off would otherwise grow with the number of calls
+    this.used = slices.reduce((sum, { used }) => sum + used, 0)
+  }
+
+  private isOver({ to }: Slice, at: number): boolean {
+    return at - to >= this.rule.span - instant
   }
 
   adopt(at: number, rule: WindowRule): void {

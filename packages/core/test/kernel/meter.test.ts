@@ -176,6 +176,19 @@ describe("kernel/meter", () => {
       assert.isAtMost(Reflect.get(m, "slices").length, 101)
       assert.closeTo(1e9 - m.available(5000), 4000, 40)
     })
+
+    it("costs in fractions are not off by more and more; a call that needs the whole window waits for it", () => {
+      const m = sliding(100_000, 1000)
+      let at = 0
+      for (let i = 0; i < 500_000; i++) m.take(at += 0.05, 0.1)
+      assert.closeTo(m.available(at), 100_000 - 2000, 20)
+      assert.closeTo(m.wait(at, 100_000), 1000, 1)
+      assert.strictEqual(m.available(at + 1000), 100_000)
+
+      const large = sliding(1e11, 60_000)
+      for (let i = 0; i < 10_000; i++) large.take(i * 6, 1e6 + 0.1 * (i % 7))
+      assert.closeTo(large.wait(60_000, 1e11), 60_000, 10)
+    })
   })
 
   const rules: ReadonlyArray<meter.Rule> = [
