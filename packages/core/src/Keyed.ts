@@ -11,13 +11,14 @@
  * more than `max` are in use at once there are more, and fewer again when they end.
  *
  * A circuit breaker that somebody isolated, disabled or set to observe is kept until somebody says otherwise; one that is open
- * is kept for its time, but for `max`.
+ * is kept for its time, but for `max`. So is a rate limiter, until time has given back what was used.
  *
  * Keys are compared by `Equal`: strings and numbers by value, and so are plain objects, arrays and `Data`.
  *
  * **Gotchas**
  *
- * Policies that share something between keys, a retry budget for example, are made outside of `lookup`.
+ * Policies that share something between keys, a retry budget for example, are made outside of `lookup`. An instance that is
+ * let go takes along what it was changed to by `resize` or `reconfigure`: what is to last belongs into `lookup`.
  *
  * **Example** (A circuit breaker per host)
  *

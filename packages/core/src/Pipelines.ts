@@ -191,7 +191,7 @@ const pipelineOf = <E, L>(
     info: composed.info,
     effect,
     stream: composed.stream,
-    pinned: (at, pressed) => internal.pinned(parts.breaker, at, pressed)
+    pinned: (at, pressed) => internal.pinned(composed, at, pressed)
   })
   return Object.assign(policy, parts)
 }

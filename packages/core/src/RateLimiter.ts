@@ -351,6 +351,10 @@ class Costly implements internal.Implementation {
   stream(self: AnyStream): AnyStream {
     return this.limits.stream(self, this.costs)
   }
+
+  pinned(at: number, pressed: boolean): boolean {
+    return this.limits.pinned(at, pressed)
+  }
 }
 
 class Settling extends Costly {

@@ -8,8 +8,10 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Keyed from "../src/Keyed.ts"
+import * as Pipelines from "../src/Pipelines.ts"
 import * as Policy from "../src/Policy.ts"
 import * as PolicyRegistry from "../src/PolicyRegistry.ts"
+import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Timeout from "../src/Timeout.ts"
 import { Boom, fork, logged, outcome } from "./support/harness.ts"
 
@@ -128,6 +130,30 @@ describe("Keyed", () => {
       }
       assert.deepStrictEqual(yield* keysOf(keyed), ["y", "z"], "room is needed more than an open circuit")
       assert.deepStrictEqual(yield* keysOf(plain), ["isolated", "z"])
+    }))
+
+  it.effect("a quota by the hour does not come back after five idle minutes", () =>
+    Effect.gen(function*() {
+      const limiterOf = () => RateLimiter.makeUnsafe({ limit: RateLimiter.fixedWindow({ limit: 2, per: "1 hour" }) })
+      const lookups: ReadonlyArray<(key: string) => Policy.Policy<unknown, RateLimiter.RateLimiterRejected>> = [
+        limiterOf,
+        () => limiterOf().cost(2),
+        () => Policy.compose(limiterOf(), Timeout.attempt("1 minute")) as Policy.Policy<unknown, any>,
+        () => Pipelines.standard({ limiter: limiterOf() }) as Policy.Policy<unknown, any>
+      ]
+      for (const lookup of lookups) {
+        const keyed = Keyed.makeUnsafe({ lookup, max: 2 })
+        const call = Effect.exit(Effect.void.pipe(keyed.for("a")))
+        yield* call
+        yield* call
+        yield* TestClock.adjust("59 minutes")
+        assert.strictEqual(outcome(yield* call), "RateLimiterRejected")
+        yield* TestClock.adjust("1 hour")
+        assert.deepStrictEqual(yield* keysOf(keyed), [], "time has given it back")
+        yield* call
+        for (const key of ["x", "y"]) yield* Effect.void.pipe(keyed.for(key))
+        assert.deepStrictEqual(yield* keysOf(keyed), ["x", "y"], "room is needed more")
+      }
     }))
 
   it.effect("keys are compared by Equal", () =>

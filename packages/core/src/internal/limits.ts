@@ -70,6 +70,13 @@ export class Limits implements Implementation {
     return new LimitedEffect(self, this, costs)
   }
 
+  /** What was used would be there again in a new limiter. */
+  pinned(at: number, pressed: boolean): boolean {
+    if (pressed) return false
+    const time = this.kernel.time(at)
+    return this.kernel.meters.some((meter) => meter.available(time) < meter.capacity)
+  }
+
   stream(self: AnyStream, costs: kernel.Costs = this.once): AnyStream {
     return fromPull((scope) => this.effect(open(self, scope), costs))
   }
