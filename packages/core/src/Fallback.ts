@@ -322,7 +322,10 @@ export interface StaleOperator<in out A, out B = A> {
 export interface Stale<in out A, out B = A, in K = string> extends StaleOperator<A, B> {
   /** The operator for a key. */
   readonly for: (key: K) => StaleOperator<A, B>
-  /** Forgets what a key had, for example because it was changed here. */
+  /**
+   * Forgets what a key had, for example because it was changed here. The answer to a question that was asked before does not
+   * bring it back.
+   */
   readonly invalidate: (key: K) => Effect.Effect<void>
   /** The number of values and streams that are remembered: a key can have one of each. */
   readonly size: Effect.Effect<number>
@@ -426,7 +429,8 @@ const staleStream = (self: AnyStream, memory: Memory, key: unknown): AnyStream =
         Effect.succeed(Effect.onExitPrimitive(pull, (exit) => {
           if (seen === undefined) return undefined
           if (Exit.isSuccess(exit)) {
-            seen = seen.length + exit.value.length <= memory.elements ? seen.concat(exit.value) : undefined
+            if (seen.length + exit.value.length > memory.elements) seen = undefined
+            else for (const element of exit.value) seen.push(element)
           } else if (Pull.isDoneCause(exit.cause)) {
             memory.streams.keep(key, seen, since)
           }
@@ -496,9 +500,11 @@ export const stale = <A, B = A, K = string>(options: StaleOptions<A, B>): Stale<
   return Object.assign(operator<A, B>(memory, only), {
     for: (key: K) => operator<A, B>(memory, key),
     invalidate: (key: K) =>
-      Effect.sync(() => {
-        memory.values.delete(key)
-        memory.streams.delete(key)
+      Effect.withFiber((fiber) => {
+        const at = now(fiber)
+        memory.values.forget(key, at)
+        memory.streams.forget(key, at)
+        return Effect.void
       }),
     size: Effect.sync(() => memory.values.size + memory.streams.size)
   })

@@ -213,6 +213,27 @@ describe("Fallback.stale", () => {
       assert.strictEqual(yield* stale.size, 1)
     }))
 
+  it.effect("the answer to a question from before the invalidation does not bring the old value back", () =>
+    Effect.gen(function*() {
+      const stale = make()
+      const { stream } = stale.for("a")
+      yield* stale.for("a")(Effect.succeed(1))
+      yield* Stream.runDrain(stream(Stream.make(1)))
+      const asked = yield* fork(Effect.all([
+        stale.for("a")(Effect.as(Effect.sleep(100), 1)),
+        Stream.runDrain(stream(after(100, 1)))
+      ], { concurrency: 2 }))
+      yield* TestClock.adjust(50)
+      yield* stale.invalidate("a")
+      assert.strictEqual(yield* stale.size, 0)
+      yield* TestClock.adjust(50)
+      yield* Fiber.join(asked)
+      assert.strictEqual(yield* run(stale.for("a")(new Boom({}))), "Boom")
+      assert.strictEqual(yield* run(Stream.runCollect(stream(Stream.fail(new Boom({}))))), "Boom")
+      yield* stale.for("a")(Effect.succeed(2))
+      assert.strictEqual(yield* run(stale.for("a")(new Boom({}))), "ok:2 of 0")
+    }))
+
   it.effect("a hung callee under a timeout is served from memory", () =>
     Effect.gen(function*() {
       const stale = make()

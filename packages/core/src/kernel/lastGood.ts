@@ -1,6 +1,9 @@
 /** The last good value per key, at most `capacity` of them. Times in milliseconds on a monotonic clock. */
 
-/** What the callee said is gone. It stays as long as a value would, so that a slower, older answer does not bring it back. */
+/**
+ * What the callee said is gone, or somebody has changed. It stays as long as a value would, so that a slower, older answer
+ * does not bring it back.
+ */
 const gone = Symbol("effect-resilience/gone")
 
 interface Entry<A> {
@@ -38,7 +41,7 @@ export class LastGood<K, A> {
     this.entries.set(key, { value, since })
   }
 
-  /** A call that began at `since` learnt that there is no value any more. */
+  /** There is no value any more: a call that began at `since` learnt it, or somebody said so then. */
   forget(key: K, since: number): void {
     const known = this.entries.get(key)
     if (known !== undefined && known.since <= since) this.entries.set(key, { value: gone, since })
@@ -59,11 +62,10 @@ export class LastGood<K, A> {
     return known.value === gone ? undefined : { value: known.value, age }
   }
 
-  delete(key: K): void {
-    this.entries.delete(key)
-  }
-
+  /** How many values there are, what is gone left out. */
   get size(): number {
-    return this.entries.size
+    let size = 0
+    for (const { value } of this.entries.values()) if (value !== gone) size++
+    return size
   }
 }
