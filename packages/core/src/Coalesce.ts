@@ -169,22 +169,21 @@ class Flight {
   }
 }
 
-interface Subscriber {
-  readonly reader: Reader
-  waiting: Resume | undefined
-}
-
 class Broadcast {
   private readonly buffer: SharedBuffer<ReadonlyArray<unknown>>
   private readonly context: Context.Context<never>
-  private readonly next: AnyPull
+  private readonly source: AnyPull
   private readonly scope = Scope.makeUnsafe()
   private readonly closed: () => void
-  private readonly subscribers = new Set<Subscriber>()
+  private readonly readers = new Set<Reader>()
+  /** those for whom there is nothing yet */
+  private readonly waiting = new Map<Reader, Resume>()
   private upstream: AnyPull | undefined = undefined
   private child: AnyFiber | undefined = undefined
   private end: Exit.Exit<any, any> | undefined = undefined
   private draining = false
+  /** whether there may be something for those who wait */
+  private news = false
 
   /** `closed` says that it cannot be joined any more. */
   constructor(fiber: AnyFiber, self: AnyStream, ahead: number, closed: () => void) {
@@ -195,26 +194,30 @@ class Broadcast {
       this.upstream = pull
       return pull
     })
-    this.next = Effect.onExitPrimitive(
+    this.source = Effect.onExitPrimitive(
       Effect.suspend(() => this.upstream ?? begin),
       (exit) => Exit.isFailure(exit) ? Scope.close(this.scope, exit) : undefined
     )
   }
 
-  subscribe(): Subscriber {
-    const subscriber: Subscriber = { reader: this.buffer.join(), waiting: undefined }
-    this.subscribers.add(subscriber)
-    return subscriber
+  subscribe(): Reader {
+    const reader = this.buffer.join()
+    this.readers.add(reader)
+    return reader
   }
 
-  pull(subscriber: Subscriber): AnyPull {
+  pull(reader: Reader): AnyPull {
     return Effect.callback((resume) => {
-      subscriber.waiting = resume
+      const exit = this.next(reader)
+      if (exit === undefined) this.waiting.set(reader, resume)
+      else resume(exit)
       this.drain()
-      return Effect.sync(() => {
-        subscriber.waiting = undefined
-      })
+      return Effect.sync(() => void this.waiting.delete(reader))
     })
+  }
+
+  private next(reader: Reader): Exit.Exit<any, any> | undefined {
+    return this.buffer.has(reader) ? Exit.succeed(this.buffer.take(reader)) : this.end
   }
 
   /**
@@ -226,46 +229,46 @@ class Broadcast {
     if (this.draining) return
     this.draining = true
     do this.serve()
-    while (this.pullNow())
+    while (this.news || this.pullNow())
     this.draining = false
   }
 
   private serve(): void {
-    for (const subscriber of Array.from(this.subscribers)) {
-      const { reader, waiting } = subscriber
-      if (waiting === undefined) continue
-      const exit = this.buffer.has(reader) ? Exit.succeed(this.buffer.take(reader)) : this.end
+    if (!this.news) return
+    this.news = false
+    for (const reader of Array.from(this.waiting.keys())) {
+      // one that was served before it may have made it go away
+      const resume = this.waiting.get(reader)
+      const exit = resume && this.next(reader)
       if (exit === undefined) continue
-      subscriber.waiting = undefined
-      waiting(exit)
+      this.waiting.delete(reader)
+      resume!(exit)
     }
   }
 
   /** Whether the source has answered at once. */
   private pullNow(): boolean {
-    if (this.child !== undefined || this.end !== undefined || !this.buffer.hasRoom || !this.hasWaiting) return false
-    const child = fork(this.context, this.next)
+    if (this.child !== undefined || this.end !== undefined || !this.buffer.hasRoom || this.waiting.size === 0) {
+      return false
+    }
+    const child = fork(this.context, this.source)
     this.child = child
     child.addObserver((exit) => {
       this.child = undefined
       this.closed()
       if (Exit.isSuccess(exit)) this.buffer.push(exit.value)
       else this.end = exit
+      this.news = true
       this.drain()
     })
     return this.child === undefined
   }
 
-  private get hasWaiting(): boolean {
-    for (const { waiting } of this.subscribers) if (waiting !== undefined) return true
-    return false
-  }
-
-  leave(subscriber: Subscriber, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+  leave(reader: Reader, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
-      this.subscribers.delete(subscriber)
-      this.buffer.leave(subscriber.reader)
-      if (this.subscribers.size > 0) {
+      this.readers.delete(reader)
+      this.buffer.leave(reader)
+      if (this.readers.size > 0) {
         this.drain() // it may have been the slowest
         return Effect.void
       }
@@ -323,9 +326,9 @@ class Coalescer {
         if (shared !== undefined && isInside(fiber, shared)) return open(self, scope)
         if (shared !== undefined) this.tell(fiber)
         const broadcast = shared ?? this.begin(fiber, self, key)
-        const subscriber = broadcast.subscribe()
-        leave = (exit) => broadcast.leave(subscriber, exit)
-        return Effect.succeed(broadcast.pull(subscriber))
+        const reader = broadcast.subscribe()
+        leave = (exit) => broadcast.leave(reader, exit)
+        return Effect.succeed(broadcast.pull(reader))
       })
     )
   }

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -324,6 +326,46 @@ describe("Coalesce", () => {
         yield* TestClock.adjust("20 millis")
         assert.deepStrictEqual(next.seen, [1, 2])
         assert.deepStrictEqual(log, ["open1", "close1", "open2", "close2"])
+      }))
+
+    it.effect("a reader that another one wakes gets at once what is there for it", () =>
+      Effect.gen(function*() {
+        const shared = Coalesce.makeUnsafe<number>()
+        const queue = yield* Queue.make<number>()
+        const source = shared.stream(Stream.fromQueue(queue))
+        const gate = yield* Deferred.make<void>()
+        const slow: Array<number> = []
+        const fast: Array<number> = []
+        const readers = yield* Effect.all([
+          fork(Stream.runForEach(source, (n) => Effect.andThen(Effect.sync(() => slow.push(n)), Deferred.await(gate)))),
+          fork(Stream.runForEach(source, (n) =>
+            Effect.andThen(
+              Effect.sync(() => fast.push(n)),
+              n < 3 ? Effect.void : Deferred.succeed(gate, undefined)
+            )))
+        ])
+        for (const n of [1, 2, 3]) {
+          yield* Queue.offer(queue, n)
+          yield* TestClock.adjust(1)
+        }
+        assert.deepStrictEqual([fast, slow], [[1, 2, 3], [1, 2, 3]])
+        yield* Fiber.interruptAll(readers)
+      }))
+
+    it.effect("readers that take their time, hundreds of them, get every element, in order", () =>
+      Effect.gen(function*() {
+        const shared = Coalesce.makeUnsafe<number>({ ahead: 2 })
+        const source = shared.stream(
+          Stream.range(1, 20).pipe(Stream.rechunk(1), Stream.mapEffect((n) => Effect.as(Effect.sleep("1 millis"), n)))
+        )
+        const readers = yield* Effect.forEach(
+          Array.from({ length: 300 }, (_, i) => i % 3),
+          (busy) => read(source, busy)
+        )
+        yield* TestClock.adjust("1 second")
+        const all = Array.from({ length: 20 }, (_, i) => i + 1)
+        for (const { seen } of readers) assert.deepStrictEqual(seen, all)
+        assert.strictEqual(yield* shared.inFlight, 0)
       }))
 
     it.effect("a synchronous stream and many readers do not pile up on the stack", () =>

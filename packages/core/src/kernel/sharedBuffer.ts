@@ -5,10 +5,16 @@ export interface Reader {
   position: number
 }
 
+interface Item<A> {
+  readonly value: A
+  /** the readers that have not taken it */
+  missing: number
+}
+
 export class SharedBuffer<A> {
   private readonly capacity: number
-  private readonly readers = new Set<Reader>()
-  private items: Array<A> = []
+  private readers = 0
+  private items: Array<Item<A>> = []
   /** the position of the first item */
   private base = 0
 
@@ -16,20 +22,21 @@ export class SharedBuffer<A> {
     this.capacity = capacity
   }
 
-  /** A reader that has missed nothing as long as nothing was emitted. */
+  /** A reader that has missed nothing as long as nothing was emitted: only then may it join. */
   join(): Reader {
-    const reader = { position: this.base }
-    this.readers.add(reader)
-    return reader
+    this.readers++
+    return { position: this.base }
   }
 
+  /** Once per reader. */
   leave(reader: Reader): void {
-    this.readers.delete(reader)
+    this.readers--
+    for (const item of this.items.slice(reader.position - this.base)) item.missing--
     this.trim()
   }
 
-  push(item: A): void {
-    this.items.push(item)
+  push(value: A): void {
+    this.items.push({ value, missing: this.readers })
   }
 
   /** Whether there is something for the reader. */
@@ -40,8 +47,8 @@ export class SharedBuffer<A> {
   /** Only after {@link has}. */
   take(reader: Reader): A {
     const item = this.items[reader.position++ - this.base]!
-    this.trim()
-    return item
+    if (--item.missing === 0) this.trim()
+    return item.value
   }
 
   /** Whether the slowest reader is near enough for the source to go on. */
@@ -50,11 +57,10 @@ export class SharedBuffer<A> {
   }
 
   private trim(): void {
-    let slowest = Infinity
-    for (const { position } of this.readers) slowest = Math.min(slowest, position)
-    const taken = Math.min(slowest - this.base, this.items.length)
+    let taken = 0
+    while (this.items[taken]?.missing === 0) taken++
     if (taken === 0) return
-    this.items = this.items.slice(taken)
+    this.items.splice(0, taken)
     this.base += taken
   }
 }
