@@ -87,12 +87,15 @@ import { Labels } from "./kernel/labels.ts"
 import * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
 
+/** What one of them throws does not keep the event from the other. */
+const both = (listener: Telemetry.Listener, outer: Telemetry.Listener): Telemetry.Listener => (event) => {
+  emit(listener, event)
+  emit(outer, event)
+}
+
 /** A listener added to whatever is there. */
 const joined = (listener: Telemetry.Listener): Effect.Effect<Telemetry.Listener> =>
-  Effect.map(Telemetry.CurrentListener, (outer) => (event) => {
-    emit(listener, event)
-    if (outer !== undefined) emit(outer, event)
-  })
+  Effect.map(Telemetry.CurrentListener, (outer) => outer === undefined ? listener : both(listener, outer))
 
 const layerListener = <R>(make: Effect.Effect<Telemetry.Listener, never, R>): Layer.Layer<never, never, R> =>
   Layer.effect(Telemetry.CurrentListener, Effect.flatMap(make, joined))
@@ -217,11 +220,11 @@ export const spanEvents: Policy.Policy = (() => {
       const span = yield* Effect.option(Effect.currentSpan)
       if (Option.isNone(span)) return outer
       const clock = yield* Clock.Clock
-      return (event) => {
+      const listener: Telemetry.Listener = (event) => {
         const attributes = fieldsOf(event, clock.currentTimeMillisUnsafe())
         span.value.event(`resilience.${event._tag}`, clock.currentTimeNanosUnsafe(), attributes)
-        if (outer !== undefined) emit(outer, event)
       }
+      return outer === undefined ? listener : both(listener, outer)
     })
   const listener = Effect.flatMap(Telemetry.CurrentListener, inside)
   return Policy.make({

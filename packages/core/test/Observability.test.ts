@@ -396,6 +396,25 @@ describe("Observability", () => {
       assert.include(heard, "CallEnded")
     }))
 
+  it.effect("a tracer that throws keeps nothing from the listener outside", () =>
+    Effect.gen(function*() {
+      const heard: Array<string> = []
+      class Broken extends Tracer.NativeSpan {
+        override event(): never {
+          throw new Error("the span has been exported")
+        }
+      }
+      const tracer = Tracer.make({ span: (options) => new Broken(options) })
+      yield* Effect.succeed(1).pipe(
+        Observability.call("x"),
+        Observability.spanEvents,
+        Telemetry.listen(({ _tag }) => void heard.push(_tag)),
+        Effect.withSpan("work"),
+        Effect.withTracer(tracer)
+      )
+      assert.deepStrictEqual(heard, ["CallEnded"])
+    }))
+
   it.effect("a stream: everything from then on, for everyone who reads", () =>
     Effect.gen(function*() {
       const { stream } = yield* Observability.Events
