@@ -12,6 +12,7 @@ import * as Fault from "../src/Fault.ts"
 import * as Policy from "../src/Policy.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
+import * as Telemetry from "../src/Telemetry.ts"
 import * as Timeout from "../src/Timeout.ts"
 import { during, fork, now, outcome, recorder, timed } from "./support/harness.ts"
 
@@ -322,6 +323,21 @@ describe("RateLimiter", () => {
         yield* charge.settle(0)
         assert.deepStrictEqual(yield* limiter.state, { waiting: 0, limits: { calls: { available: 0, capacity: 1 } } })
         assert.strictEqual(outcome(yield* Fiber.await(leaving)), "Interrupt")
+        assert.deepStrictEqual(yield* limiter.available, { calls: 1 })
+      }))
+
+    it.effect("one that is interrupted by whoever is told of it gives back as well", () =>
+      Effect.gen(function*() {
+        const limiter = RateLimiter.makeUnsafe({
+          limit: RateLimiter.fixedWindow({ limit: 1, per: "1 second" }),
+          maxWait: "1 minute"
+        })
+        yield* Effect.void.pipe(limiter)
+        const waiter: Fiber.Fiber<void, unknown> = yield* fork(
+          Effect.void.pipe(limiter, Telemetry.listen(() => waiter.interruptUnsafe()))
+        )
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(outcome(waiter.pollUnsafe()!), "Interrupt")
         assert.deepStrictEqual(yield* limiter.available, { calls: 1 })
       }))
 

@@ -184,13 +184,12 @@ export class Limits implements Implementation {
         break
       }
       this.kernel.shift(at, first.marks)
-      this.waited(first, at)
-      first.admit()
+      first.admit(at)
     }
     this.pumping = false
   }
 
-  private waited({ fiber, since }: Waiter, at: number): void {
+  tellWaited({ fiber, since }: Waiter, at: number): void {
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener === undefined) return
     emit(listener, {
@@ -325,9 +324,10 @@ class Waiter extends Timer implements kernel.Waiting {
     this.limits.pump()
   }
 
-  admit(): void {
+  admit(at: number): void {
     this.admitted = true
     this.disarm()
+    this.limits.tellWaited(this, at)
     this.resume(Effect.succeed(new Charged(this.limits, this.costs, this.marks)))
   }
 
