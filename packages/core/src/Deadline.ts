@@ -42,7 +42,7 @@ import * as Stream from "effect/Stream"
 import * as Fault from "./Fault.ts"
 import * as reference from "./internal/deadline.ts"
 import { emit } from "./internal/emit.ts"
-import { invalid, positiveMillis } from "./internal/options.ts"
+import { invalid, millisOf, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyFiber } from "./internal/primitive.ts"
 import { Rejection } from "./internal/rejection.ts"
@@ -122,9 +122,8 @@ const unlimited = (): number => Infinity
  * @since 0.1.0
  */
 export const within = (duration: Duration.Input): Policy.Policy<unknown, DeadlineExceeded> => {
-  const parsed = Number.isNaN(duration) ? Option.none() : Duration.fromInput(duration)
-  if (Option.isNone(parsed)) throw invalid("Deadline.within", "duration", duration, "a duration")
-  const limit = Math.max(0, Duration.toMillis(parsed.value))
+  const limit = Math.max(0, millisOf(duration))
+  if (Number.isNaN(limit)) throw invalid("Deadline.within", "duration", duration, "a duration")
   const settings: Settings = {
     first: unlimited,
     idle: unlimited,

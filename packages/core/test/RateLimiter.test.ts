@@ -42,6 +42,10 @@ const runs = { arbitrary: { runs: Number(process.env.PROPERTY_RUNS ?? 25) }, tim
 
 describe("RateLimiter", () => {
   it("names the bad option, the value and what is allowed", () => {
+    assert.throws(
+      () => RateLimiter.makeUnsafe({ limit: RateLimiter.gcra({ limit: 1, per: 1 }), maxWait: Number.NaN }),
+      "RateLimiter.make: maxWait must be a duration >= 0, got NaN"
+    )
     assert.throws(() => perSecond(0), "RateLimiter.tokenBucket: limit must be an integer >= 1, got 0")
     assert.throws(
       () => RateLimiter.tokenBucket({ limit: 1, per: 0 }),

@@ -39,8 +39,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Option from "effect/Option"
-import { invalid, positiveMillis } from "../internal/options.ts"
+import { invalid, millisOf, positiveMillis } from "../internal/options.ts"
 import { parse } from "../kernel/deadline.ts"
 import { defaultHeader } from "../kernel/http.ts"
 import * as Timeout from "../Timeout.ts"
@@ -92,7 +91,7 @@ export const make = (options: Options = {}): <E, R>(app: App<E, R>) => App<E, R 
   const max = positiveMillis(where, "max", options.max ?? "1 hour")
   const status = options.status ?? 504
   if (status !== 503 && status !== 504) throw invalid(where, "status", status, "503 or 504")
-  const least = Option.match(Duration.fromInput(options.least ?? 0), { onNone: () => NaN, onSome: Duration.toMillis })
+  const least = millisOf(options.least ?? 0)
   if (!(least >= 0 && least < Infinity)) throw invalid(where, "least", options.least, "a finite duration >= 0")
   const late = Effect.succeed(HttpServerResponse.empty({ status }))
 

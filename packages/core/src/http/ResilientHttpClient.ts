@@ -115,9 +115,14 @@ const where = "ResilientHttpClient.make"
 
 const bodies = ["buffer", "stream", "headers"] as const
 
+/** RFC 9110 section 5.1. What is none would fail every request. */
+const fieldName = /^[\w!#$%&'*+.^`|~-]+$/
+
 const headerOf = (sendDeadline: boolean | string): string | undefined => {
   if (typeof sendDeadline === "boolean") return sendDeadline ? defaultHeader : undefined
-  if (sendDeadline.length === 0) throw invalid(where, "sendDeadline", sendDeadline, "a boolean or the name of a header")
+  if (!fieldName.test(sendDeadline)) {
+    throw invalid(where, "sendDeadline", sendDeadline, "a boolean or the name of a header")
+  }
   return sendDeadline.toLowerCase()
 }
 

@@ -7,6 +7,12 @@ export const invalid = (where: string, option: string, value: unknown, allowed: 
     `${where}: ${option} must be ${allowed}, got ${typeof value === "string" ? `"${value}"` : String(value)}`
   )
 
+/** `Duration` takes a number that is none for zero. What is no duration is not a number here. */
+export const millisOf = (value: Duration.Input): number =>
+  Number.isNaN(value)
+    ? Number.NaN
+    : Option.match(Duration.fromInput(value), { onNone: () => Number.NaN, onSome: Duration.toMillis })
+
 /** A duration option in milliseconds: longer than zero, `Infinity` allowed only where it is said to mean something. */
 export const positiveMillis = (
   where: string,
@@ -14,7 +20,7 @@ export const positiveMillis = (
   value: Duration.Input,
   { infinite = false }: { readonly infinite?: boolean } = {}
 ): number => {
-  const millis = Option.match(Duration.fromInput(value), { onNone: () => Number.NaN, onSome: Duration.toMillis })
+  const millis = millisOf(value)
   if (millis > 0 && (infinite || millis < Infinity)) return millis
   const shown = Duration.isDuration(value) ? Duration.format(value) : value
   throw invalid(where, option, shown, infinite ? "a duration > 0" : "a finite duration > 0")
@@ -22,9 +28,7 @@ export const positiveMillis = (
 
 /** A duration option in milliseconds: zero or longer, `Infinity` included. */
 export const duration = (where: string, option: string, value: Duration.Input): number => {
-  // a duration that is made of it is zero
-  const parsed = Number.isNaN(value) ? Option.none() : Duration.fromInput(value)
-  const millis = Option.match(parsed, { onNone: () => Number.NaN, onSome: Duration.toMillis })
+  const millis = millisOf(value)
   if (millis >= 0) return millis
   throw invalid(where, option, Duration.isDuration(value) ? Duration.format(value) : value, "a duration >= 0")
 }
@@ -39,6 +43,3 @@ export const ratio = (where: string, option: string, value: number): number => {
   if (value > 0 && value <= 1) return value
   throw invalid(where, option, value, "a number > 0 and <= 1")
 }
-
-/** A share as it is read, without the digits that a product brings along. */
-export const percent = (share: number): number => Number((share * 100).toPrecision(12))

@@ -134,6 +134,7 @@ describe("DeadlineMiddleware", () => {
     const make = (options: object) => () => DeadlineMiddleware.make(options)
     assert.throws(make({ status: 500 }), "DeadlineMiddleware.make: status must be 503 or 504, got 500")
     assert.throws(make({ least: -1 }), "DeadlineMiddleware.make: least must be a finite duration >= 0, got -1")
+    assert.throws(make({ least: NaN }), "DeadlineMiddleware.make: least must be a finite duration >= 0, got NaN")
     assert.throws(make({ max: 0 }), "DeadlineMiddleware.make: max must be a finite duration > 0, got 0")
     assert.throws(
       make({ least: "soon" }),

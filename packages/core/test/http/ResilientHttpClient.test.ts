@@ -427,6 +427,7 @@ describe("ResilientHttpClient", () => {
       const make = (options: object) => () => ResilientHttpClient.make(client, retry, options)
       assert.throws(make({ limit: -1 }), "ResilientHttpClient.make: limit must be an integer >= 0, got -1")
       assert.throws(make({ body: "all" }), "body must be \"buffer\", \"stream\" or \"headers\", got \"all\"")
+      assert.throws(make({ sendDeadline: "x deadline" }), "the name of a header, got \"x deadline\"")
       assert.throws(make({ sendDeadline: "" }), "sendDeadline must be a boolean or the name of a header, got \"\"")
     })
   })
