@@ -227,14 +227,16 @@ export const ofStatus = (status: number, hint?: Hint): Fault => {
   return status >= 500 && status !== 501 && status !== 505 ? transient(hint) : permanent
 }
 
-const wholeNumber = /^\s*\d{1,15}\s*$/
+/** RFC 9110 knows whole seconds only; Discord's API and others send fractions. */
+const decimal = /^\s*\d{1,15}(\.\d{1,15})?\s*$/
 
 /** Milliseconds where a service gives them, as Azure's do: they say more than the standard header beside them. */
 const retryAfterOf = (headers: Headers.Headers, now: number | undefined): Duration.Duration | undefined => {
   for (const header of [headers["retry-after-ms"], headers["x-ms-retry-after-ms"]]) {
-    if (header !== undefined && wholeNumber.test(header)) return Duration.millis(Number(header))
+    if (header !== undefined && decimal.test(header)) return Duration.millis(Number(header))
   }
   const header = headers["retry-after"]
+  if (header !== undefined && decimal.test(header)) return Duration.millis(Number(header) * 1000)
   const parsed = header === undefined ? undefined : Result.getOrUndefined(Headers.parseRetryAfter(header))
   if (parsed === undefined || (parsed._tag === "DateTime" && now === undefined)) return undefined
   return Headers.retryAfterDelay(parsed, now ?? 0)

@@ -99,7 +99,9 @@ describe("ResilientHttpClient", () => {
         const forms: ReadonlyArray<readonly [Record<string, string>, number]> = [
           [{ "retry-after": "20" }, 20_000],
           [{ "retry-after": "Thu, 01 Jan 1970 00:00:30 GMT" }, 30_000],
+          [{ "retry-after": "1.5" }, 1500],
           [{ "retry-after-ms": "1500" }, 1500],
+          [{ "retry-after-ms": "1234.5", "retry-after": "1" }, 1234.5],
           [{ "x-ms-retry-after-ms": "250", "retry-after": "1" }, 250],
           [{}, 0]
         ]
