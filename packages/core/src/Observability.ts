@@ -191,6 +191,10 @@ const levels: { readonly [Tag in Telemetry.Event["_tag"]]: "Warn" | "Debug" } = 
   LimiterWaited: "Debug"
 }
 
+/** That a retry is not there for what has failed is no news: with an open circuit it would be so for every call. */
+const levelOf = (event: Telemetry.Event): "Warn" | "Debug" =>
+  event._tag === "RetryStopped" && event.reason === "not-retryable" ? "Debug" : levels[event._tag]
+
 /**
  * The layer of logs: what changes a policy's mind as a warning, everything else as `Debug`. Annotations carry the fields, durations
  * in milliseconds; errors are named by their fault only, for they may hold what does not belong into logs.
@@ -203,7 +207,7 @@ export const layerLogs: Layer.Layer<never> = layerListener(Effect.gen(function*(
   const clock = yield* Clock.Clock
   const run = Effect.runForkWith(services)
   return (event) => {
-    const log = Effect.logWithLevel(levels[event._tag])(`resilience: ${event._tag}`)
+    const log = Effect.logWithLevel(levelOf(event))(`resilience: ${event._tag}`)
     run(Effect.annotateLogs(log, fieldsOf(event, clock.currentTimeMillisUnsafe())))
   }
 }))

@@ -25,7 +25,7 @@ import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Telemetry from "../src/Telemetry.ts"
 import * as Timeout from "../src/Timeout.ts"
-import { fork } from "./support/harness.ts"
+import { Bad, fork } from "./support/harness.ts"
 
 setFlagsFromString("--expose-gc")
 const collectGarbage = runInNewContext("gc") as () => void
@@ -357,6 +357,21 @@ describe("Observability", () => {
       assert.deepStrictEqual(lines, [
         "Warn resilience: CircuitChanged {\"policy\":\"circuit-breaker\",\"name\":\"db\",\"from\":\"Closed\",\"to\":\"Open\"}"
       ])
+    }))
+
+  it.effect("logs: an open circuit and an answer that says no are not a warning per call", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
+      const breaker = CircuitBreaker.makeUnsafe()
+      yield* breaker.isolate
+      const retry = Retry.make({ schedule: Schedule.recurs(1) })
+      yield* Effect.all([
+        Effect.exit(Effect.void.pipe(breaker, retry)),
+        Effect.exit(new Bad().pipe(retry)),
+        Effect.exit(Effect.fail("busy").pipe(retry))
+      ]).pipe(Effect.provide(Layer.provideMerge(Observability.layerLogs, Logger.layer([logger]))))
+      assert.deepStrictEqual(lines, ["Warn resilience: RetryStopped"])
     }))
 
   it.effect("span events: what happened inside of the span", () =>
