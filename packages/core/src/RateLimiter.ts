@@ -380,16 +380,21 @@ class Settling extends Costly {
     return fromPull((scope) =>
       Effect.flatMap(this.take, (charged) => {
         let said: kernel.Costs | undefined
-        const end = Effect.withFiber((fiber) => {
+        const settle = (fiber: AnyFiber): undefined => {
           if (said !== undefined) charged.settleUnsafe(fiber, said)
-          return Effect.void
-        })
+        }
         const listen = (exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): undefined => {
-          for (const element of Exit.isSuccess(exit) ? exit.value : []) {
+          if (Exit.isFailure(exit)) return settle(Fiber.getCurrent()!)
+          for (const element of exit.value) {
             const cost = this.actual(element)
             if (cost !== undefined) said = charged.costsOf(cost)
           }
         }
+        // for a consumer that stops early
+        const end = Effect.withFiber((fiber) => {
+          settle(fiber)
+          return Effect.void
+        })
         return Effect.andThen(
           Scope.addFinalizer(scope, end),
           Effect.map(open(self, scope), (pull) => Effect.onExitPrimitive(pull, listen))

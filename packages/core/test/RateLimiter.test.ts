@@ -465,6 +465,16 @@ describe("RateLimiter", () => {
         yield* Stream.runDrain(Stream.never.pipe(estimated(limiter).stream, Stream.interruptWhen(Effect.void)))
         assert.deepStrictEqual(yield* limiter.available, { requests: 56, tokens: 4100 })
       }))
+
+    it.effect("a stream at its end, although the scope that it was pulled in stays open", () =>
+      Effect.gen(function*() {
+        const limiter = RateLimiter.makeUnsafe({ limit: RateLimiter.fixedWindow({ limit: 10, per: "1 hour" }) })
+        const pull = yield* Stream.toPull(Stream.make(3).pipe(limiter.settle(5, (n: number) => n).stream))
+        assert.deepStrictEqual(yield* pull, [3])
+        assert.deepStrictEqual(yield* limiter.available, { calls: 5 })
+        yield* Effect.exit(pull)
+        assert.deepStrictEqual(yield* limiter.available, { calls: 7 })
+      }))
   })
 
   describe("stream", () => {

@@ -14,7 +14,8 @@
  * **Gotchas**
  *
  * The time that a request waited before the middleware saw it is not known here. A body that is streamed after the
- * handler has returned its response is not interrupted.
+ * handler has returned its response is not interrupted; one that was given the handler's context still sees the deadline, and
+ * needs `Deadline.without`.
  *
  * **Example** (A handler that knows how long it has)
  *
