@@ -11,8 +11,8 @@
  *   a timeout one that stalls. A body of more than `limit` bytes is a permanent failure.
  * - `body: "stream"`: the policy's stream face is around head and body, the head its first element. Attempts end with the head;
  *   idle and total timeouts, the outcome that a circuit breaker records and the permit of a bulkhead are about the whole. It
- *   needs a `Scope`, which bounds the life of the response. What the policy adds to the body is the `cause` of an
- *   `HttpClientError`, the only error that the type of a body has.
+ *   needs a `Scope`, which bounds the life of the response; a timeout around the request alone ends with the head. What the
+ *   policy adds to the body is the `cause` of an `HttpClientError`, the only error that the type of a body has.
  * - `body: "headers"`: the policy ends with the head, and the body is the caller's.
  *
  * A request is sent again only if that is safe: its method is idempotent (RFC 9110 section 9.2.2), it has an `Idempotency-Key`,

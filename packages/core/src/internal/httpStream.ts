@@ -9,6 +9,7 @@ import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fault from "../Fault.ts"
+import { Deadline, MayOutliveDeadline } from "./deadline.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
 import { Call, originalOf, type Settings } from "./httpCall.ts"
 import { bodyError, bytesOf, cancel, HeldResponse } from "./httpResponse.ts"
@@ -37,10 +38,8 @@ export const executeStream = (settings: Settings) => (request: Request): AnyEffe
         Pull.catchDone(pull, () => Effect.die("a policy has swallowed the head of a response")),
         ([head, ...rest]) => new HeldResponse(head, bodyAfter(head, rest, pull, scope, fiber.context))
       ))
-    return call.settle(
-      Effect.onExitPrimitive(head, (exit) => Exit.isSuccess(exit) ? undefined : Scope.close(scope, exit)),
-      fiber
-    )
+    const closed = Effect.onExitPrimitive(head, (exit) => Exit.isSuccess(exit) ? undefined : Scope.close(scope, exit))
+    return call.settle(Effect.provideService(closed, MayOutliveDeadline, true), fiber)
   })
 
 /** The body of one attempt. If nobody opened it by the time its scope closes, its connection is still to be given back. */
@@ -80,9 +79,11 @@ const bodyAfter = (
     pull,
     (cause) => Effect.failCause(Pull.isDoneCause(cause) ? cause : Cause.map(cause, seen))
   )
+  // who has waited for the head has enforced the deadline up to there; from now on it is that of whoever reads
+  const opened = Context.omit(Deadline)(context)
   const inContext: AnyPull = Effect.updateContext(
     known,
-    (current: Context.Context<any>): Context.Context<any> => Context.merge(context, current)
+    (current: Context.Context<any>): Context.Context<any> => Context.merge(opened, current)
   )
   // a policy that may start again after the head shows another one
   const next = (elements: ReadonlyArray<unknown>): AnyPull => {

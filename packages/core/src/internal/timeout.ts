@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as kernel from "../kernel/phases.ts"
 import * as Telemetry from "../Telemetry.ts"
-import { Deadline } from "./deadline.ts"
+import { Deadline, MayOutliveDeadline } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
 import { awaitAndKeepDefects, diesOf } from "./interrupt.ts"
@@ -234,7 +234,7 @@ class StreamTimer extends Timer {
       return pull
     })
     const startedAt = now(fiber)
-    const remaining = fiber.getRef(Deadline) - startedAt
+    const remaining = fiber.getRef(MayOutliveDeadline) ? Infinity : fiber.getRef(Deadline) - startedAt
     // as for an effect: what does not end before the ambient deadline is left to whoever published that
     const earlier = (limit: number): number => limit < remaining ? limit : Infinity
     this.phases = new kernel.Phases({
@@ -326,7 +326,11 @@ class StreamTimer extends Timer {
     if (total === Infinity) return fiber.context
     if (fiber.context !== this.context) {
       this.context = fiber.context
-      this.contextWithDeadline = Context.add(fiber.context, Deadline, startedAt + total)
+      this.contextWithDeadline = Context.add(
+        fiber.context,
+        Deadline,
+        Math.min(fiber.getRef(Deadline), startedAt + total)
+      )
     }
     return this.contextWithDeadline!
   }

@@ -600,6 +600,35 @@ describe("ResilientHttpClient", () => {
         assert.isTrue(signals[0]!.aborted)
       }))
 
+    it.effect("a deadline around the request ends with the head, the policy's own limits do not", () =>
+      Effect.gen(function*() {
+        const { response } = body()
+        const { client } = fake(() => response)
+        const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(1) })
+        const policy = Policy.compose(Timeout.total("1 minute"), breaker)
+        const patient = ResilientHttpClient.make(client, policy, { body: "stream" })
+        const { text } = yield* patient.get(url).pipe(Timeout.total("5 seconds"))
+        const read = yield* fork(text)
+        yield* TestClock.adjust("59 seconds")
+        assert.isUndefined(read.pollUnsafe())
+        yield* TestClock.adjust("1 seconds")
+        assert.include(String(read.pollUnsafe()), "the policy has ended it")
+        assert.strictEqual((yield* breaker.state)._tag, "Open", "a body that hangs speaks against the service")
+      }))
+
+    it.effect("who stops reading after that deadline is a caller that goes away", () =>
+      Effect.gen(function*() {
+        const { response } = body()
+        const { client } = fake(() => response)
+        const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(1) })
+        const patient = ResilientHttpClient.make(client, breaker, { body: "stream" })
+        const { text } = yield* patient.get(url).pipe(Timeout.total("5 seconds"))
+        const read = yield* fork(text)
+        yield* TestClock.adjust("10 seconds")
+        yield* Fiber.interrupt(read)
+        assert.strictEqual((yield* breaker.state)._tag, "Closed")
+      }))
+
     it.effect("dotnet/core #5493: a breaker records the outcome of the whole, and nothing is sent again after the head", () =>
       Effect.gen(function*() {
         const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(1) })
