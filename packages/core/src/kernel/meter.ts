@@ -141,7 +141,9 @@ class FixedWindow implements Meter {
     return this.closed(at) ? 0 : this.used
   }
 
-  adopt(_at: number, rule: WindowRule): void {
+  adopt(at: number, rule: WindowRule): void {
+    // a longer window must not take in what an earlier one has closed over
+    if (this.closed(at)) this.openedAt = -Infinity
     this.rule = rule
   }
 

@@ -133,6 +133,16 @@ describe("kernel/meter", () => {
       m.giveBack(100, mark, 3)
       assert.strictEqual(m.available(100), 2)
     })
+
+    it("a longer one does not bring back what was used in a window that has closed", () => {
+      const m = meter.make({ kind: "fixed-window", limit: 10, span: 1000 })
+      m.take(0, 10)
+      m.adopt(5000, { kind: "fixed-window", limit: 10, span: 3_600_000 })
+      assert.deepStrictEqual([m.available(5000), m.wait(5000, 10)], [10, 0])
+      m.take(5000, 4)
+      m.adopt(6000, { kind: "fixed-window", limit: 10, span: 7_200_000 })
+      assert.strictEqual(m.available(6000), 6)
+    })
   })
 
   describe("sliding window", () => {
