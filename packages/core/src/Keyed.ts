@@ -42,6 +42,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -121,6 +122,16 @@ type AnyPolicy = Policy.Policy<any, any, any>
 
 const noPolicy: Policy.PolicyInfo["children"] = []
 
+/** One that waits is interrupted, or every call would leave a fiber behind. */
+const runNow = (context: Context.Context<never>, made: Effect.Effect<AnyPolicy>): AnyPolicy => {
+  try {
+    return Effect.runSyncWith(context)(made)
+  } catch (error) {
+    if (Cause.isAsyncFiberError(error)) error.fiber.interruptUnsafe()
+    throw error
+  }
+}
+
 class Pool<K> {
   readonly name: string | undefined
   readonly settings: Readonly<Record<string, unknown>>
@@ -137,7 +148,7 @@ class Pool<K> {
     this.settings = { idle: Duration.millis(idle), max }
     this.lookup = (key) => {
       const made: AnyPolicy | Effect.Effect<AnyPolicy> = options.lookup(key)
-      return Effect.isEffect(made) ? Effect.runSyncWith(context)(made) : made
+      return Effect.isEffect(made) ? runNow(context, made) : made
     }
     this.table = new kernel.Table({
       get: (key) => Option.getOrUndefined(MutableHashMap.get(instances, key)),

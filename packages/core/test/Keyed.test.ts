@@ -187,9 +187,17 @@ describe("Keyed", () => {
       assert.deepStrictEqual(yield* keyed.entries, [])
       broken = false
       assert.strictEqual(outcome(yield* call), "ok:1")
-      const waiting = breakers({ lookup: (name) => Effect.delay(CircuitBreaker.make({ name }), "1 second") })
+      let left = 0
+      const waiting = breakers({
+        lookup: (name) =>
+          Effect.acquireUseRelease(
+            Effect.sync(() => left++),
+            () => Effect.delay(CircuitBreaker.make({ name }), "1 second"),
+            () => Effect.sync(() => left--)
+          )
+      })
       assert.strictEqual(outcome(yield* Effect.exit(Effect.void.pipe(waiting.for("a")))), "Die")
-      assert.deepStrictEqual(yield* waiting.entries, [])
+      assert.deepStrictEqual([yield* waiting.entries, left], [[], 0])
     }))
 
   it.effect("one wrapped call that runs many times at once takes and gives back each time", () =>
