@@ -43,3 +43,6 @@ export const ratio = (where: string, option: string, value: number): number => {
   if (value > 0 && value <= 1) return value
   throw invalid(where, option, value, "a number > 0 and <= 1")
 }
+
+/** A share as it is read, without the digits that a product brings along. */
+export const percent = (share: number): number => Number((share * 100).toPrecision(12))
