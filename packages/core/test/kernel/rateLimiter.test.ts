@@ -102,7 +102,17 @@ describe("kernel/rateLimiter", () => {
         assert.deepStrictEqual(drain(l, 0), drain(never, 0))
       }
     )
+  }
 
+  // Not a fixed window beside another dimension: it opens with its first call, so that a call that goes earlier, and then waits for
+  // the other dimension, can open the next window later than it would have been.
+  const unlimited = () => bucket(1e-6, 1000)
+  const monotone: typeof rules = [
+    ...rules.filter(([name]) => name !== "windows"),
+    ["a fixed window", () => [meter.make({ kind: "fixed-window", limit: 3, span: 500 }), unlimited()]],
+    ["a sliding window", () => [unlimited(), meter.make({ kind: "sliding-window", limit: 40, span: 800 })]]
+  ]
+  for (const [name, meters] of monotone) {
     it.prop(`${name}: whom a refund finds waiting never waits longer`, [Costly, Waiters], ([costs, waiters]) => {
       const [l, plain] = [limiter(...meters()), limiter(...meters())]
       const ticket = { costs, marks: [] }
