@@ -55,6 +55,7 @@ import * as Deadline from "./Deadline.ts"
 import { emit } from "./internal/emit.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establish.ts"
 import { awaitAndKeepDefects } from "./internal/interrupt.ts"
+import { KeyMap } from "./internal/keyMap.ts"
 import { integer } from "./internal/options.ts"
 import { type AnyEffect, type AnyFiber, fork, Primitive } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
@@ -285,8 +286,8 @@ class Coalescer {
   readonly info: Policy.PolicyInfo
   private readonly name: string | undefined
   private readonly ahead: number
-  private readonly flights = new Map<unknown, Flight>()
-  private readonly broadcasts = new Map<unknown, Broadcast>()
+  private readonly flights = new KeyMap<unknown, Flight>()
+  private readonly broadcasts = new KeyMap<unknown, Broadcast>()
 
   constructor(options: Options) {
     this.name = options.name
@@ -308,7 +309,7 @@ class Coalescer {
         this.tell(fiber)
         return shared.board(resume)
       }
-      const flight: Flight = new Flight(() => void this.flights.delete(key))
+      const flight: Flight = new Flight(() => this.flights.delete(key))
       this.flights.set(key, flight)
       const leave = flight.board(resume)
       flight.start(fiber, self)
@@ -389,8 +390,8 @@ export const makeUnsafe = <A, E = never, K = string>(options: Options = {}): Coa
   coalesce(new Coalescer(options))
 
 /**
- * Makes what coalesces calls that give an `A` or fail with an `E`, by keys of type `K`. Keys are compared as those of a
- * `Map` are. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
+ * Makes what coalesces calls that give an `A` or fail with an `E`, by keys of type `K`. Keys are compared by
+ * `Equal`. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
  *
  * @category constructors
  * @since 0.1.0

@@ -45,6 +45,7 @@ import * as Stream from "effect/Stream"
 import * as Fault from "./Fault.ts"
 import { emit } from "./internal/emit.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establish.ts"
+import { KeyMap } from "./internal/keyMap.ts"
 import { integer, positiveMillis } from "./internal/options.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
 import { now, wallNow } from "./internal/time.ts"
@@ -345,8 +346,8 @@ class Memory {
     const ttl = positiveMillis(where, "ttl", options.ttl, { infinite: true })
     const capacity = integer(where, "capacity", options.capacity ?? 1000, 1)
     this.elements = integer(where, "elements", options.elements ?? 256, 1)
-    this.values = new kernel.LastGood(ttl, capacity)
-    this.streams = new kernel.LastGood(ttl, capacity)
+    this.values = new kernel.LastGood(ttl, capacity, new KeyMap())
+    this.streams = new kernel.LastGood(ttl, capacity, new KeyMap())
     this.name = options.name
     this.as = options.as ?? ((stale) => stale.value)
     this.classify = options.classify ?? Fault.of
@@ -464,7 +465,7 @@ const only = Symbol("effect-resilience/only")
  * interruptions go through (RFC 5861 section 4 is the same idea for HTTP).
  *
  * It never spares a call: whoever wants that wants a cache. It is a value with a memory: make it once and share it. A key
- * must name whose data it is, or one user is served what another one saw; keys are compared as those of a `Map` are. A bad
+ * must name whose data it is, or one user is served what another one saw; keys are compared by `Equal`. A bad
  * option throws a `RangeError`.
  *
  * A value is as old as the question: an answer to a question that was asked earlier does not replace one that was asked

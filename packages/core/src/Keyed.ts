@@ -47,10 +47,9 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as MutableHashMap from "effect/MutableHashMap"
-import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { type AnyStream, fromPull, open } from "./internal/establish.ts"
+import { KeyMap } from "./internal/keyMap.ts"
 import { integer, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
@@ -136,12 +135,11 @@ class Pool<K> {
   readonly name: string | undefined
   readonly settings: Readonly<Record<string, unknown>>
   private readonly lookup: (key: K) => AnyPolicy
-  private readonly instances = MutableHashMap.empty<K, kernel.Entry<K, AnyPolicy>>()
+  private readonly instances = new KeyMap<K, kernel.Entry<K, AnyPolicy>>()
   private readonly table: kernel.Table<K, AnyPolicy>
 
   constructor(options: Options<K, any>, context: Context.Context<never>) {
     const where = "Keyed.make"
-    const { instances } = this
     const idle = positiveMillis(where, "idle", options.idle ?? "5 minutes", { infinite: true })
     const max = integer(where, "max", options.max ?? 1000, 1)
     this.name = options.name
@@ -150,14 +148,7 @@ class Pool<K> {
       const made: AnyPolicy | Effect.Effect<AnyPolicy> = options.lookup(key)
       return Effect.isEffect(made) ? runNow(context, made) : made
     }
-    this.table = new kernel.Table({
-      get: (key) => Option.getOrUndefined(MutableHashMap.get(instances, key)),
-      set: (key, entry) => MutableHashMap.set(instances, key, entry),
-      delete: (key) => MutableHashMap.remove(instances, key),
-      get size() {
-        return MutableHashMap.size(instances)
-      }
-    }, { idle, max, pinned: internal.pinned })
+    this.table = new kernel.Table(this.instances, { idle, max, pinned: internal.pinned })
   }
 
   acquire(fiber: AnyFiber, key: K): kernel.Entry<K, AnyPolicy> {
@@ -171,7 +162,7 @@ class Pool<K> {
   entries(fiber: AnyFiber): ReadonlyArray<Entry<K, AnyPolicy>> {
     const at = now(fiber)
     this.table.sweep(at)
-    return Array.from(MutableHashMap.values(this.instances), ({ idleSince, key, uses, value }) => ({
+    return Array.from(this.instances.values(), ({ idleSince, key, uses, value }) => ({
       key,
       policy: value,
       inUse: uses,

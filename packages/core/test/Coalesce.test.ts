@@ -45,6 +45,18 @@ describe("Coalesce", () => {
         assert.deepStrictEqual(outcomes([next]), ["ok:2"])
       }))
 
+    it.effect("keys that are equal are one key, objects as well", () =>
+      Effect.gen(function*() {
+        const shared = Coalesce.makeUnsafe<number, never, { readonly tenant: string; readonly id: number }>()
+        let calls = 0
+        const call = Effect.suspend(() => Effect.delay(Effect.succeed(++calls), "1 second"))
+        const ids = [1, 1, 2]
+        const fibers = yield* Effect.forEach(ids, (id) => fork(call.pipe(shared.for({ tenant: "a", id }))))
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* Fiber.joinAll(fibers), [1, 1, 2])
+        assert.strictEqual(yield* shared.inFlight, 0)
+      }))
+
     it.effect("keys are apart, and the operator itself has one of its own", () =>
       Effect.gen(function*() {
         const { effect, log } = logged()

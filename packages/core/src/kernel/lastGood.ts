@@ -12,6 +12,16 @@ interface Entry<A> {
   readonly since: number
 }
 
+/** A map in the order of insertion. How keys are compared is the affair of whoever makes it. */
+export interface Entries<K, V> {
+  get(key: K): V | undefined
+  set(key: K, value: V): unknown
+  delete(key: K): unknown
+  keys(): Iterable<K>
+  values(): Iterable<V>
+  readonly size: number
+}
+
 export interface Found<A> {
   readonly value: A
   readonly age: number
@@ -21,11 +31,12 @@ export class LastGood<K, A> {
   private readonly ttl: number
   private readonly capacity: number
   /** the least recently written first */
-  private readonly entries = new Map<K, Entry<A>>()
+  private readonly entries: Entries<K, Entry<A>>
 
-  constructor(ttl: number, capacity: number) {
+  constructor(ttl: number, capacity: number, entries: Entries<K, Entry<A>> = new Map()) {
     this.ttl = ttl
     this.capacity = capacity
+    this.entries = entries
   }
 
   /** A call that began at `since` brought `value`. An answer that was asked for earlier than the one at hand is older news. */
