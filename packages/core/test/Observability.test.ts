@@ -289,6 +289,31 @@ describe("Observability", () => {
         assert.include(lines, "resilience.calls orders success: 1")
       }))
 
+    it.effect("attributes of the context are kept beside the labels, which win", () =>
+      Effect.gen(function*() {
+        const program = Effect.replicateEffect(Effect.void.pipe(Observability.call("orders")), 2)
+        const lines = yield* metricsOf(program).pipe(
+          Effect.provideService(Metric.CurrentMetricAttributes, { region: "north", name: "elsewhere" })
+        )
+        assert.deepStrictEqual(lines, [
+          "resilience.call.duration north orders success: 2",
+          "resilience.calls north orders success: 2"
+        ])
+      }))
+
+    it.effect("a series that is taken from the registry begins again", () =>
+      measured(Effect.gen(function*() {
+        const call = Effect.void.pipe(Observability.call("orders"))
+        yield* call
+        const registry = yield* Metric.MetricRegistry
+        registry.clear()
+        yield* call
+        assert.deepStrictEqual(yield* linesOf("count"), [
+          "resilience.call.duration orders success: 1",
+          "resilience.calls orders success: 1"
+        ])
+      })))
+
     it.effect("rejections, timeouts, the state of a breaker", () =>
       Effect.gen(function*() {
         const breaker = CircuitBreaker.makeUnsafe({ name: "db", trip: CircuitBreaker.consecutive(1) })

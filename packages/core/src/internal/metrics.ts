@@ -21,11 +21,14 @@ const stateNumbers = { Closed: 0, HalfOpen: 1, Open: 2, Isolated: 3, MetricsOnly
 /** Up to 17 minutes: a reasoning model takes its time. */
 const boundaries = Metric.exponentialBoundaries({ start: 1, factor: 2, count: 22 })
 
+/** Makes a metric, for {@link Series}. */
+type Make = () => Metric.Metric<number, unknown>
+
 /** Effect's exporters take the unit of a metric from its attributes. */
-const millis = (id: string, description: string) =>
+const millis = (id: string, description: string): Make => () =>
   Metric.histogram(id, { description, boundaries, attributes: { unit: "milliseconds" } })
 
-const counter = (id: string, description: string) => Metric.counter(id, { description, incremental: true })
+const counter = (id: string, description: string): Make => () => Metric.counter(id, { description, incremental: true })
 
 const calls = counter("resilience.calls", "Calls that have ended, retries and waits included")
 const callDuration = millis("resilience.call.duration", "The time that calls took, retries and waits included")
@@ -38,10 +41,12 @@ const waits = millis("resilience.wait.duration", "The time that calls waited for
 const timeouts = counter("resilience.timeouts", "Calls that a time limit has ended")
 const deadlines = counter("resilience.deadlines", "Work that has not ended at its deadline, or came to begin after it")
 const cleanupDefects = counter("resilience.cleanup.defects", "Defects in the clean-up of calls that nobody waits for")
-const detached = Metric.counter("resilience.detached", { description: "Calls left behind by a timeout, still running" })
-const breakerState = Metric.gauge("resilience.breaker.state", {
-  description: "0 closed, 1 half open, 2 open, 3 isolated, 4 metrics only, 5 disabled"
-})
+const detached: Make = () =>
+  Metric.counter("resilience.detached", { description: "Calls left behind by a timeout, still running" })
+const breakerState: Make = () =>
+  Metric.gauge("resilience.breaker.state", {
+    description: "0 closed, 1 half open, 2 open, 3 isolated, 4 metrics only, 5 disabled"
+  })
 const breakerChanges = counter("resilience.breaker.changes", "Changes of the state of a circuit breaker")
 const breakerExceeded = counter("resilience.breaker.exceeded", "How often a circuit that only counts would have opened")
 const hedges = counter("resilience.hedges", "Calls with more than one attempt at once")
@@ -51,10 +56,44 @@ const fallbacks = counter("resilience.fallbacks", "Failed calls for which someth
 const staleAge = millis("resilience.stale.age", "The age of the values given for a failed call")
 const coalesced = counter("resilience.coalesced", "Calls that were not made, for one of the same key was under way")
 
+type Attributes = Readonly<Record<string, string>>
+
+/**
+ * A metric with the values of its labels. Effect finds it by a string that it builds from them, and a metric remembers the
+ * last string only; hence a metric, and a context with the labels, of its own for each set of values.
+ */
+class Series {
+  private readonly metric: Metric.Metric<number, unknown>
+  private readonly context: Context.Context<never>
+
+  constructor(make: Make, labels: Attributes, context: Context.Context<never>) {
+    this.metric = make()
+    const attributes = { ...Context.get(context, Metric.CurrentMetricAttributes), ...labels }
+    this.context = Context.add(context, Metric.CurrentMetricAttributes, attributes)
+  }
+
+  update(input: number): void {
+    this.metric.updateUnsafe(input, this.context)
+  }
+}
+
+/** Series by metric, and then by the values of one label after the other. */
+class Branch {
+  series: Series | undefined = undefined
+  private readonly branches = new Map<unknown, Branch>()
+
+  at(value: unknown): Branch {
+    let branch = this.branches.get(value)
+    if (branch === undefined) this.branches.set(value, branch = new Branch())
+    return branch
+  }
+}
+
 /** Writes events into metrics. Labels are the kinds and names of policies and words of this library, never a key or a message. */
 export class Meter {
   private readonly context: Context.Context<never>
   private readonly labels: Labels
+  private readonly metrics = new Branch()
 
   constructor(context: Context.Context<never>, labels: Labels) {
     this.context = context
@@ -119,15 +158,15 @@ export class Meter {
     }
   }
 
-  private update(metric: Metric.Metric<number, unknown>, input: number, attributes: Record<string, string>): void {
-    Metric.withAttributes(metric, attributes).updateUnsafe(input, this.context)
+  /** The labels of a metric are the same ones everywhere, in the same order. */
+  private update(make: Make, input: number, labels: Attributes): void {
+    let branch = this.metrics.at(make)
+    for (const label in labels) branch = branch.at(labels[label])
+    branch.series ??= new Series(make, labels, this.context)
+    branch.series.update(input)
   }
 
-  private time(
-    metric: Metric.Histogram<number>,
-    duration: Duration.Duration,
-    attributes: Record<string, string>
-  ): void {
-    this.update(metric, Duration.toMillis(duration), attributes)
+  private time(make: Make, duration: Duration.Duration, labels: Attributes): void {
+    this.update(make, Duration.toMillis(duration), labels)
   }
 }
