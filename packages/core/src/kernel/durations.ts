@@ -24,13 +24,11 @@ const valueOf = (bucket: number): number => bucket === 0 ? 1 : 2 * gamma ** buck
 
 class Generation {
   count = 0
-  highest = 0
   readonly buckets = new Uint32Array(bucketCount)
 
   add(bucket: number): void {
     this.count++
     this.buckets[bucket]!++
-    if (bucket > this.highest) this.highest = bucket
   }
 }
 
@@ -39,6 +37,10 @@ export class Durations {
   private younger: Generation | undefined = undefined
   private older: Generation | undefined = undefined
   private since = 0
+  /** the bucket of the last quantile, from where the next one is not far */
+  private bucket = 0
+  /** the observations in the buckets above that one */
+  private above = 0
 
   constructor(window: number) {
     this.window = window
@@ -50,7 +52,9 @@ export class Durations {
       this.younger = new Generation()
       if (this.older === undefined) this.since = now
     }
-    this.younger.add(bucketOf(millis))
+    const bucket = bucketOf(millis)
+    this.younger.add(bucket)
+    if (bucket > this.bucket) this.above++
   }
 
   /** How many observations are remembered. */
@@ -63,15 +67,17 @@ export class Durations {
   quantile(q: number, now: number): number | undefined {
     const count = this.count(now)
     if (count === 0) return undefined
-    const { older, younger } = this
-    // from above, for the quantiles that are asked for are high ones
-    let above = count - Math.max(1, Math.ceil(q * count))
-    let bucket = Math.max(younger?.highest ?? 0, older?.highest ?? 0)
-    for (; bucket > 0; bucket--) {
-      above -= (younger?.buckets[bucket] ?? 0) + (older?.buckets[bucket] ?? 0)
-      if (above < 0) break
+    const mayBeAbove = count - Math.max(1, Math.ceil(q * count))
+    while (this.above > mayBeAbove) this.above -= this.within(++this.bucket)
+    for (let within = this.within(this.bucket); this.above + within <= mayBeAbove;) {
+      this.above += within
+      within = this.within(--this.bucket)
     }
-    return valueOf(bucket)
+    return valueOf(this.bucket)
+  }
+
+  private within(bucket: number): number {
+    return (this.younger?.buckets[bucket] ?? 0) + (this.older?.buckets[bucket] ?? 0)
   }
 
   private age(now: number): void {
@@ -80,6 +86,8 @@ export class Durations {
     this.older = windows === 1 ? this.younger : undefined
     this.younger = undefined
     this.since += windows * this.window
+    this.bucket = 0
+    this.above = (this.older?.count ?? 0) - this.within(0)
   }
 }
 

@@ -67,6 +67,29 @@ describe("kernel/durations", () => {
     }
   )
 
+  const Asked = Schema.Struct({
+    wait: Step.fields.wait,
+    millis: Schema.Literals([1, 1.03, 1.07, 1.1, 400, 415]), // neighbours
+    q: Schema.Literals([0.01, 0.3, 0.5, 0.9, 1])
+  })
+
+  it.prop(
+    "a quantile does not depend on what was asked before",
+    [Schema.Array(Asked)],
+    ([steps]) => {
+      const asked = new Durations(100)
+      let now = 0
+      steps.forEach(({ millis, q, wait }, i) => {
+        const before = asked.quantile(q, now += wait)
+        asked.record(millis, now)
+        const unasked = new Durations(100)
+        let at = 0
+        for (const { millis, wait } of steps.slice(0, i)) unasked.record(millis, at += wait)
+        assert.strictEqual(before, unasked.quantile(q, now))
+      })
+    }
+  )
+
   describe("limit", () => {
     const observed = (...millis: ReadonlyArray<number>): number => {
       const durations = new Durations(1000)
