@@ -114,27 +114,29 @@ const infoOf = (kind: string, { name, tags, when }: Options<never> = {}): Policy
   children: []
 })
 
-/** Gives what to fall back to, or fails with what is left of the cause once the errors are gone that the type says are gone. */
-const handler = <A>(settings: Settings, f: (error: any) => A) => (cause: Cause.Cause<unknown>) =>
-  Effect.withFiber((fiber): Effect.Effect<A, unknown> => {
-    const failures = cause.reasons.filter(Cause.isFailReason)
-    const handled = new Set<Cause.Reason<unknown>>(failures.filter(({ error }) => settings.handles(error)))
-    if (handled.size === 0) return Effect.failCause(cause)
-    if (handled.size < failures.length || Cause.hasDies(cause)) {
-      return Effect.failCause(Cause.fromReasons(cause.reasons.filter((reason) => !handled.has(reason))))
-    }
-    const listener = fiber.getRef(Telemetry.CurrentListener)
-    if (listener !== undefined) {
-      emit(listener, {
-        _tag: "FallbackUsed",
-        policy: "fallback",
-        name: settings.name,
-        fault: Fault.ofCause(cause, wallNow(fiber)),
-        cause
-      })
-    }
-    return Effect.succeed(f(failures[0]!.error))
-  })
+/** Goes on with `f`, or fails with what is left of the cause once the errors are gone that the type says are gone. */
+const handler =
+  <A, R>(settings: Settings, f: (error: any) => Effect.Effect<A, unknown, R>) =>
+  (cause: Cause.Cause<unknown>): Effect.Effect<A, unknown, R> => {
+    const { reasons } = cause
+    const left = reasons.filter((reason) => !Cause.isFailReason(reason) || !settings.handles(reason.error))
+    if (left.length === reasons.length) return Effect.failCause(cause)
+    if (!left.every(Cause.isInterruptReason)) return Effect.failCause(Cause.fromReasons(left))
+    const { error } = reasons.find(Cause.isFailReason)!
+    return Effect.withFiber((fiber) => {
+      const listener = fiber.getRef(Telemetry.CurrentListener)
+      if (listener !== undefined) {
+        emit(listener, {
+          _tag: "FallbackUsed",
+          policy: "fallback",
+          name: settings.name,
+          fault: Fault.ofCause(cause, wallNow(fiber)),
+          cause
+        })
+      }
+      return f(error)
+    })
+  }
 
 /** Until the first element has come out, `instead` may put another stream in the place of one that failed. */
 const recoverStream = (
@@ -210,9 +212,9 @@ export const to: {
     options?: { readonly name?: string | undefined }
   ): Fallback<E, unknown, B, E2, R>
 } = (f: (error: any) => AnyEffect, options?: Options<any>) => {
-  const recover = handler(settingsOf(options), f)
-  const effect = (cause: Cause.Cause<unknown>): AnyEffect => Effect.flatten(recover(cause))
-  const stream = (cause: Cause.Cause<unknown>) => Effect.map(recover(cause), Stream.fromEffect)
+  const settings = settingsOf(options)
+  const effect = handler(settings, f)
+  const stream = handler(settings, (error) => Effect.succeed(Stream.fromEffect(f(error))))
   return Object.assign((self: AnyEffect): AnyEffect => Effect.catchCause(self, effect), {
     stream: (self: AnyStream) => recoverStream(self, stream),
     info: infoOf("fallback", options)
@@ -243,7 +245,7 @@ export const toStream = <B, E = unknown, E2 = never, R = never>(
   f: (error: E) => Stream.Stream<B, E2, R>,
   options?: Options<E>
 ): StreamFallback<E, B, E2, R> => {
-  const recover = handler(settingsOf(options), f)
+  const recover = handler(settingsOf(options), (error: E) => Effect.succeed(f(error)))
   return {
     stream: (self: AnyStream) => recoverStream(self, recover),
     info: infoOf("fallback stream", options)
