@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import { inspect } from "node:util"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Hedge from "../src/Hedge.ts"
@@ -267,6 +268,7 @@ describe("Policy", () => {
 
   it("a policy prints as one", () => {
     assert.strictEqual(String(Timeout.attempt("1 second")), "Policy(timeout attempt)")
+    assert.strictEqual(inspect({ policy: Timeout.attempt("1 second") }), "{ policy: Policy(timeout attempt) }")
   })
 })
 

@@ -1,4 +1,5 @@
 import { constVoid, identity } from "effect/Function"
+import { NodeInspectSymbol } from "effect/Inspectable"
 import type { Policy, PolicyInfo } from "../Policy.ts"
 import type { AnyStream } from "./establish.ts"
 import type { AnyEffect } from "./primitive.ts"
@@ -23,6 +24,10 @@ interface Holder {
   readonly [implementation]: Implementation
 }
 
+function nameOf(this: Holder): string {
+  return `Policy(${this[implementation].info.kind})`
+}
+
 const variance = { _EIn: constVoid, _EOut: identity, _R: identity }
 
 /**
@@ -43,18 +48,16 @@ export const PolicyProto: object = Object.create(Function.prototype, {
       return stream
     }
   },
-  toString: {
-    value(this: Holder) {
-      return `Policy(${this[implementation].info.kind})`
-    }
-  }
+  toString: { value: nameOf },
+  [NodeInspectSymbol]: { value: nameOf }
 })
 
 /** Makes the function that users call; `proto` adds the members of a stateful policy. */
 export const make = <P extends Policy<any, any, any>>(impl: Implementation, proto: object = PolicyProto): P => {
   const policy = (self: AnyEffect) => impl.effect(self)
-  Object.defineProperty(policy, implementation, { value: impl })
-  return Object.setPrototypeOf(policy, proto) // the members come from the prototype, which a type cannot follow
+  const made = Object.setPrototypeOf(policy, proto)
+  made[implementation] = impl // defining it, for it not to be enumerable, would cost more than all the rest
+  return made // the members come from the prototype, which a type cannot follow
 }
 
 /** What {@link make} was given, for the members that a stateful policy's prototype adds. */
