@@ -204,7 +204,7 @@ export class Call {
       restore(collect(bytesOf(response), limit, tooLarge)),
       (exit) => Exit.isSuccess(exit) ? undefined : cancel(response)
     )
-    return Effect.map(bytes, (bytes) => new HeldResponse(response, Stream.succeed(bytes)))
+    return Effect.map(bytes, (bytes) => new HeldResponse(response, Stream.succeed(bytes), bytes))
   }
 
   /**

@@ -4,6 +4,7 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as Inspectable from "effect/Inspectable"
 import { pipeArguments } from "effect/Pipeable"
+import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Fault from "../Fault.ts"
 
@@ -83,17 +84,23 @@ export class HeldResponse extends Inspectable.Class implements Response {
   readonly [HttpClientResponse.TypeId]: typeof HttpClientResponse.TypeId = HttpClientResponse.TypeId
   readonly stream: Stream.Stream<Uint8Array, Failure>
   private readonly original: Response
-  private readonly source: Effect.Effect<Response, Failure>
+  /** a stream may be there to be read once, these as often as somebody asks */
+  private readonly bytes: Effect.Effect<Uint8Array<ArrayBuffer>, Failure>
 
-  constructor(original: Response, stream: Stream.Stream<Uint8Array, Failure>) {
+  /** `bytes` is what the stream has, where that is known already. */
+  constructor(original: Response, stream: Stream.Stream<Uint8Array, Failure>, bytes?: Uint8Array<ArrayBuffer>) {
     super()
     this.original = original
     this.stream = stream
-    // a web response can be read once, the bytes as often as somebody asks
-    this.source = Effect.map(
-      Effect.runSync(Effect.cached(Stream.mkUint8Array(stream))),
-      (bytes) => HttpClientResponse.fromWeb(original.request, web(original, bytes))
-    )
+    this.bytes = bytes === undefined
+      ? Effect.runSync(Effect.cached(Stream.mkUint8Array(stream)))
+      : Effect.succeed(bytes)
+  }
+
+  /** Can be read once, and making and reading it costs nearly what a request does: what most ask for does without. */
+  private get source(): Effect.Effect<Response, Failure> {
+    const { original } = this
+    return Effect.map(this.bytes, (bytes) => HttpClientResponse.fromWeb(original.request, web(original, bytes)))
   }
 
   get request() {
@@ -117,11 +124,18 @@ export class HeldResponse extends Inspectable.Class implements Response {
   get upgrade() {
     return this.original.upgrade
   }
-  get json() {
-    return Effect.flatMap(this.source, (source) => source.json)
+  get json(): Effect.Effect<Schema.Json, Failure> {
+    return Effect.flatMap(this.text, (text) =>
+      Effect.try({
+        try: () => text === "" ? null : JSON.parse(text),
+        catch: (cause) =>
+          new HttpClientError.HttpClientError({
+            reason: new HttpClientError.DecodeError({ request: this.request, response: this, cause })
+          })
+      }))
   }
   get text() {
-    return Effect.flatMap(this.source, (source) => source.text)
+    return Effect.map(this.bytes, (bytes) => new TextDecoder().decode(bytes))
   }
   get urlParamsBody() {
     return Effect.flatMap(this.source, (source) => source.urlParamsBody)

@@ -520,6 +520,17 @@ describe("ResilientHttpClient", () => {
         assert.deepInclude(response.toJSON(), { status: 200 })
         assert.strictEqual((yield* Effect.flip(response.upgrade)).reason._tag, "StatusCodeError")
 
+        for (const mode of ["buffer", "stream"] as const) {
+          const held = (body: string) =>
+            ResilientHttpClient.make(fake(() => new Response(body)).client, retry, { body: mode as "buffer" }).get(url)
+          assert.isNull(yield* (yield* held("")).json)
+          const odd = yield* held("\uFEFFno JSON")
+          assert.deepStrictEqual([yield* odd.text, yield* odd.text], ["no JSON", "no JSON"])
+          const { reason } = yield* Effect.flip(odd.json)
+          assert.deepInclude(reason, { _tag: "DecodeError", request: odd.request, response: odd })
+          assert.instanceOf(reason.cause, SyntaxError)
+        }
+
         const form = fake(() => new Response(new URLSearchParams("x=1"), { headers: {} }))
         const fields = yield* ResilientHttpClient.make(form.client, retry).get(url)
         assert.strictEqual((yield* fields.formData).get("x"), "1")
