@@ -198,7 +198,7 @@ class Hedging implements internal.Implementation {
 
   constructor(options: Options) {
     const where = "Hedge.make"
-    const budget = options.budget === undefined ? undefined : sharedOf(options.budget)
+    const budget = options.budget === undefined ? undefined : sharedOf(where, options.budget)
     this.options = options
     this.name = options.name
     this.max = integer(where, "max", options.max ?? 1, 1, 10)

@@ -50,7 +50,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { type AnyStream, fromPull, open } from "./internal/establish.ts"
 import { KeyMap } from "./internal/keyMap.ts"
-import { integer, positiveMillis } from "./internal/options.ts"
+import { integer, invalid, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
@@ -142,6 +142,7 @@ class Pool<K> {
     const where = "Keyed.make"
     const idle = positiveMillis(where, "idle", options.idle ?? "5 minutes", { infinite: true })
     const max = integer(where, "max", options.max ?? 1000, 1)
+    if (typeof options.lookup !== "function") throw invalid(where, "lookup", options.lookup, "a function")
     this.name = options.name
     this.settings = { idle: Duration.millis(idle), max }
     this.lookup = (key) => {

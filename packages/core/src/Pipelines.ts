@@ -44,11 +44,13 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Bulkhead from "./Bulkhead.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
 import * as Hedge from "./Hedge.ts"
 import { sharedOf } from "./internal/budget.ts"
 import { contradictionsOf } from "./internal/lint.ts"
+import { invalid } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type Parts, StandardEffect } from "./internal/standard.ts"
 import type { Limiting } from "./internal/timeout.ts"
@@ -157,20 +159,39 @@ const isBreaker = (breaker: Options["breaker"]): breaker is CircuitBreaker.Circu
 
 const concurrency = 1000
 
-const statefulOf = <L>({ breaker, budget, limiter, name }: Options<L>): Stateful<L> => ({
-  // whoever leaves out the limiter has not said what it adds, and the default of L is what this one does
-  limiter: limiter ?? Bulkhead.makeUnsafe({ name, concurrency }) as Policy.Policy<unknown, any>,
-  breaker: isBreaker(breaker) ? breaker : CircuitBreaker.makeUnsafe({ ...breaker, name }),
-  budget: budget ?? RetryBudget.makeUnsafe({ name })
-})
+/** What is given as an instance is one. */
+const check = (where: string, { breaker, budget, limiter }: Options<unknown>): void => {
+  if (budget !== undefined) sharedOf(where, budget)
+  if (limiter !== undefined && !Predicate.hasProperty(limiter, Policy.TypeId)) {
+    throw invalid(where, "limiter", limiter, "a policy")
+  }
+  if (breaker !== undefined && !Predicate.isObject(breaker) && !Predicate.hasProperty(breaker, Policy.TypeId)) {
+    throw invalid(where, "breaker", breaker, "a circuit breaker or options for one")
+  }
+}
 
-const makeStateful = <L>({ breaker, budget, limiter, name }: Options<L>): Effect.Effect<Stateful<L>> =>
-  Effect.all({
-    limiter: limiter === undefined
-      ? Bulkhead.make({ name, concurrency }) as Effect.Effect<Policy.Policy<unknown, any>>
-      : Effect.succeed(limiter),
-    breaker: isBreaker(breaker) ? Effect.succeed(breaker) : CircuitBreaker.make({ ...breaker, name }),
-    budget: budget === undefined ? RetryBudget.make({ name }) : Effect.succeed(budget)
+const statefulOf = <L>(where: string, options: Options<L>): Stateful<L> => {
+  check(where, options)
+  const { breaker, budget, limiter, name } = options
+  return {
+    // whoever leaves out the limiter has not said what it adds, and the default of L is what this one does
+    limiter: limiter ?? Bulkhead.makeUnsafe({ name, concurrency }) as Policy.Policy<unknown, any>,
+    breaker: isBreaker(breaker) ? breaker : CircuitBreaker.makeUnsafe({ ...breaker, name }),
+    budget: budget ?? RetryBudget.makeUnsafe({ name })
+  }
+}
+
+const makeStateful = <L>(where: string, options: Options<L>): Effect.Effect<Stateful<L>> =>
+  Effect.suspend(() => {
+    check(where, options)
+    const { breaker, budget, limiter, name } = options
+    return Effect.all({
+      limiter: limiter === undefined
+        ? Bulkhead.make({ name, concurrency }) as Effect.Effect<Policy.Policy<unknown, any>>
+        : Effect.succeed(limiter),
+      breaker: isBreaker(breaker) ? Effect.succeed(breaker) : CircuitBreaker.make({ ...breaker, name }),
+      budget: budget === undefined ? RetryBudget.make({ name }) : Effect.succeed(budget)
+    })
   })
 
 const timeoutsOf = ({ attempt = "10 seconds", total = "30 seconds" }: Options<unknown>) => ({
@@ -234,11 +255,11 @@ export const standard = <E = unknown, L = Bulkhead.BulkheadRejected>(
   options: StandardOptions<E, L> = {}
 ): Pipeline<E, L> => {
   const { attempt, total } = timeoutsOf(options)
-  const stateful = statefulOf(options)
+  const stateful = statefulOf("Pipelines.standard", options)
   const { breaker, budget, limiter } = stateful
   const retry: Policy.Policy<any> = Retry.make<any>({ ...options.retry, name: options.name, budget })
   const composed: Policy.Policy<any, any> = Policy.compose(total, retry, breaker, attempt)
-  const kernel = sharedOf(budget).kernel
+  const { kernel } = sharedOf("Pipelines.standard", budget)
   const totalSettings = internal.implementationOf<Limiting>(total).settings
   const attemptSettings = internal.implementationOf<Limiting>(attempt).settings
   // where limits do not vary, and no budget asks for the time of each call
@@ -309,7 +330,7 @@ const hedgingOf = <L>(options: Options<L>, stateful: Stateful<L>, hedge: Hedge.H
  * @since 0.1.0
  */
 export const hedging = <L = Bulkhead.BulkheadRejected>(options: HedgingOptions<L> = {}): Pipeline<unknown, L> => {
-  const stateful = statefulOf(options)
+  const stateful = statefulOf("Pipelines.hedging", options)
   return hedgingOf(options, stateful, Hedge.makeUnsafe(hedgeOptionsOf(options, stateful)))
 }
 
@@ -337,7 +358,7 @@ export const hedging = <L = Bulkhead.BulkheadRejected>(options: HedgingOptions<L
 export const makeStandard = <E = unknown, L = Bulkhead.BulkheadRejected>(
   options: StandardOptions<E, L> = {}
 ): Effect.Effect<Pipeline<E, L>> =>
-  Effect.map(makeStateful(options), (stateful) => standard({ ...options, ...stateful }))
+  Effect.map(makeStateful("Pipelines.makeStandard", options), (stateful) => standard({ ...options, ...stateful }))
 
 /**
  * As {@link hedging}; with a name, its stateful parts are in the snapshot of the `PolicyRegistry`, if there is one.
@@ -348,7 +369,7 @@ export const makeStandard = <E = unknown, L = Bulkhead.BulkheadRejected>(
 export const makeHedging = <L = Bulkhead.BulkheadRejected>(
   options: HedgingOptions<L> = {}
 ): Effect.Effect<Pipeline<unknown, L>> =>
-  Effect.flatMap(makeStateful(options), (stateful) =>
+  Effect.flatMap(makeStateful("Pipelines.makeHedging", options), (stateful) =>
     Effect.map(
       Hedge.make(hedgeOptionsOf(options, stateful)),
       (hedge) => hedgingOf(options, stateful, hedge)

@@ -487,8 +487,9 @@ const settingsOf = (where: string, options: Options<never, unknown, unknown>): S
   if (beyondCap !== "fail" && beyondCap !== "clip") {
     throw invalid(where, "retryAfter.beyondCap", beyondCap, "\"fail\" or \"clip\"")
   }
+  if (schedule !== undefined && !Schedule.isSchedule(schedule)) throw invalid(where, "schedule", schedule, "a Schedule")
   const rejected = options.rejected ?? false
-  const budget = options.budget === undefined ? undefined : sharedOf(options.budget)
+  const budget = options.budget === undefined ? undefined : sharedOf(where, options.budget)
   return {
     name: options.name,
     schedule: (schedule ?? Backoff.exponential({ base: "200 millis" })) as Settings["schedule"],

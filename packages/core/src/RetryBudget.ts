@@ -215,14 +215,16 @@ export interface Options {
   readonly funding?: Funding | undefined
 }
 
+const sharedOf = ({ funding = tokens(), name }: Options): internal.Shared =>
+  new internal.Shared(name, kernel.make(funding))
+
 /**
  * Makes a budget without an effect, for module scope.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const makeUnsafe = (options: Options = {}): RetryBudget =>
-  new internal.Shared(options.name, kernel.make(options.funding ?? tokens()))
+export const makeUnsafe = (options: Options = {}): RetryBudget => sharedOf(options)
 
 /**
  * Makes a budget. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
@@ -246,8 +248,8 @@ export const makeUnsafe = (options: Options = {}): RetryBudget =>
  */
 export const make = (options: Options = {}): Effect.Effect<RetryBudget> =>
   Effect.withFiber((fiber) => {
-    const budget = makeUnsafe(options)
-    register(fiber, internal.sharedOf(budget).kernel, {
+    const budget = sharedOf(options)
+    register(fiber, budget.kernel, {
       kind: "retry-budget",
       name: options.name,
       report: (kernel, fiber) => ({ ...internal.stateOf(kernel, fiber) })

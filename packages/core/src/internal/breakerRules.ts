@@ -2,6 +2,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import type { Options, Trip } from "../CircuitBreaker.ts"
@@ -22,10 +23,16 @@ const requiredOf = (ratio: number, probes: number): number => {
   return (required - 1) / probes >= ratio ? required - 1 : required
 }
 
+const kinds: ReadonlyArray<string> = ["consecutive", "failure-rate", "slow-rate"] satisfies ReadonlyArray<Trip["kind"]>
+const isTrip = (trip: unknown): boolean => Predicate.hasProperty(trip, "kind") && kinds.includes(String(trip.kind))
+
 export const rulesOf = (options: Options): Rules => {
   const { initial = "Closed" } = options
   if (!initials.includes(initial)) throw invalid(where, "initial", initial, `one of ${initials.join(", ")}`)
   const trips = options.trip ?? defaultTrip
+  for (const trip of tripsOf(trips)) {
+    if (!isTrip(trip)) throw invalid(where, "trip", trip, "a rule: consecutive, failureRate or slowRate")
+  }
   if (tripsOf(trips).length === 0) throw invalid(where, "trip", "none", "at least one rule")
   if (tripsOf(trips).filter(({ kind }) => kind === "slow-rate").length > 1) {
     throw invalid(where, "trip", "several", "rules with at most one slowRate among them")

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import type * as kernel from "../kernel/retryBudget.ts"
 import type { RetryBudget, State } from "../RetryBudget.ts"
+import { invalid } from "./options.ts"
 import type { AnyFiber } from "./primitive.ts"
 import { now } from "./time.ts"
 
@@ -28,4 +29,7 @@ export const stateOf = (budget: kernel.Budget, fiber: AnyFiber): State => {
 }
 
 /** There is one implementation of the interface, and its constructor is not exported. */
-export const sharedOf = (budget: RetryBudget): Shared => budget as Shared
+export const sharedOf = (where: string, budget: RetryBudget): Shared => {
+  if (budget instanceof Shared) return budget
+  throw invalid(where, "budget", budget, "a RetryBudget")
+}

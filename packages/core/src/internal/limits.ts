@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Deadline from "../Deadline.ts"
 import * as meter from "../kernel/meter.ts"
 import * as kernel from "../kernel/rateLimiter.ts"
@@ -43,6 +44,9 @@ export class Limits implements Implementation {
     Rejected: typeof RateLimiterRejected
   ) {
     const where = "RateLimiter.make"
+    for (const [name, limit] of Object.entries(limits)) {
+      if (!isLimit(limit)) throw invalid(where, name === "calls" ? "limit" : name, limit, "a limit, as of tokenBucket")
+    }
     this.Rejected = Rejected
     this.options = options
     this.names = Object.keys(limits)
@@ -240,7 +244,8 @@ export class Limits implements Implementation {
   }
 }
 
-const isLimit = (change: Readonly<Record<string, Limit>> | Limit): change is Limit => typeof change.kind === "string"
+const isLimit = (change: unknown): change is Limit =>
+  Predicate.hasProperty(change, "kind") && typeof change.kind === "string"
 
 /** A wait that ends with the deadline has been in vain. */
 const timeLeft = (fiber: AnyFiber): number => {

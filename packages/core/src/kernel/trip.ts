@@ -18,7 +18,7 @@ export type Trip =
 /** One rule or several: an array for one is what a process with a circuit per key would pay for thousands of times. */
 export type Trips = Trip | ReadonlyArray<Trip>
 
-export const tripsOf = (trips: Trips): ReadonlyArray<Trip> => "kind" in trips ? [trips] : trips
+export const tripsOf = (trips: Trips): ReadonlyArray<Trip> => Array.isArray(trips) ? trips : [trips as Trip]
 
 export const slowAfter = (trips: Trips): number | undefined =>
   tripsOf(trips).find((trip) => trip.kind === "slow-rate")?.after

@@ -1,0 +1,37 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Hedge from "../src/Hedge.ts"
+import * as Keyed from "../src/Keyed.ts"
+import * as Pipelines from "../src/Pipelines.ts"
+import * as RateLimiter from "../src/RateLimiter.ts"
+import * as Retry from "../src/Retry.ts"
+import * as RetryBudget from "../src/RetryBudget.ts"
+
+/** What a program without types, or one that forgot a `yield*`, may give in the place of an instance. */
+const wrong: ReadonlyArray<any> = [3, "3", null, Effect.void, RetryBudget.make()]
+
+const options: ReadonlyArray<readonly [string, string, (value: any) => unknown]> = [
+  ["Retry.make: schedule", "a Schedule", (schedule) => Retry.make({ schedule })],
+  ["Retry.make: budget", "a RetryBudget", (budget) => Retry.make({ budget })],
+  ["Hedge.make: budget", "a RetryBudget", (budget) => Hedge.makeUnsafe({ delay: 1, budget })],
+  ["Keyed.make: lookup", "a function", (lookup) => Keyed.makeUnsafe({ lookup })],
+  ["CircuitBreaker.make: trip", "a rule", (trip) => CircuitBreaker.makeUnsafe({ trip: [trip] })],
+  ["RateLimiter.make: limit", "a limit", (limit) => RateLimiter.makeUnsafe({ limit })],
+  ["RateLimiter.make: tokens", "a limit", (tokens) => RateLimiter.makeUnsafe({ limits: { tokens } })],
+  ["Pipelines.standard: limiter", "a policy", (limiter) => Pipelines.standard({ limiter })],
+  ["Pipelines.standard: budget", "a RetryBudget", (budget) => Pipelines.standard({ budget: budget ?? 3 })]
+]
+
+describe("an option that is to be an instance of something", () => {
+  for (const [option, allowed, make] of options) {
+    it(`${option} must be ${allowed}`, () => {
+      for (const value of wrong) assert.throws(() => make(value), RangeError, `${option} must be ${allowed}`)
+    })
+  }
+
+  it("a breaker of a pipeline is one, or options for one", () => {
+    const message = "Pipelines.hedging: breaker must be a circuit breaker or options for one, got 3"
+    assert.throws(() => Pipelines.hedging({ breaker: 3 as any }), RangeError, message)
+  })
+})
