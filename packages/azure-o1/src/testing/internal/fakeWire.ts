@@ -23,6 +23,12 @@ const write = (response: http.ServerResponse, bytes: Uint8Array | string): Effec
 // a turn of the event loop in between keeps the kernel from joining them
 const pause = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
+/** Node 22 closes a socket in an orderly way if it is to be reset in the moment after something was written. */
+const settled = Effect.callback<void>((resume) => {
+  const timer = setTimeout(() => resume(Effect.void), 5)
+  return Effect.sync(() => clearTimeout(timer))
+})
+
 const send = ({ reply, response }: Exchange, text: string): Effect.Effect<void> => {
   const size = reply.bytes
   if (size === undefined) return write(response, text)
@@ -47,7 +53,7 @@ export const end = (exchange: Exchange, own: (kind: FakeBreak) => string): Effec
     case "linger":
       return Effect.never
     case "reset":
-      return Effect.sync(() => void (response.socket as net.Socket).resetAndDestroy())
+      return Effect.andThen(settled, Effect.sync(() => void (response.socket as net.Socket).resetAndDestroy()))
     case "ping":
       return Effect.forever(Effect.andThen(write(response, own(kind)), Effect.sleep(pingInterval)))
     case "malformed":
