@@ -386,6 +386,23 @@ describe("CircuitBreaker", () => {
         assert.strictEqual(yield* stateOf(breaker), "Closed")
       }))
 
+    it.effect("the jitter of a first opening is drawn anew, also for a circuit that has closed after one", () =>
+      Effect.gen(function*() {
+        let drawn = 0
+        const open = Schedule.modifyDelay(Schedule.spaced("1 second"), () => Effect.sync(() => ++drawn * 1000))
+        const breaker = fragile({ open })
+        for (const seconds of [1, 2, 3]) {
+          yield* Effect.exit(breaker(boom))
+          assert.deepInclude(yield* breaker.state, { retryAfter: Duration.seconds(seconds), openings: 1 })
+          yield* TestClock.adjust(Duration.seconds(seconds))
+          yield* breaker(Effect.void)
+        }
+        yield* breaker.open()
+        yield* breaker.reset
+        yield* breaker.open()
+        assert.deepInclude(yield* breaker.state, { retryAfter: Duration.seconds(5), openings: 1 })
+      }))
+
     it.effect("a schedule can leave it open for ever, and says so", () =>
       Effect.gen(function*() {
         const breaker = fragile({ open: Schedule.spaced(Duration.infinity) })

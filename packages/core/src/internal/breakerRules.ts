@@ -56,7 +56,8 @@ const openForOf = (open: Duration.Input | Schedule.Schedule<unknown, number>): R
   const all = new WeakMap<object, Played>()
   return (opening, circuit) => {
     let played = all.get(circuit)
-    if (played === undefined || opening < played.opening) all.set(circuit, played = new Played(open))
+    // from the beginning also where the last row had one opening only: a delay with jitter is drawn anew
+    if (played === undefined || opening === 1) all.set(circuit, played = new Played(open))
     return Effect.runSyncWith(Fiber.getCurrent()?.context ?? Context.empty())(played.delay(opening))
   }
 }
