@@ -229,9 +229,19 @@ class Run {
       name: this.settings.name,
       attempt: this.attempt,
       duration: Duration.millis(now(fiber) - this.startedAt),
-      fault: Exit.isSuccess(exit) ? undefined : this.settings.classify(exit as Exit.Exit<never>, wallNow(fiber)),
+      fault: this.shown(fiber, exit),
       exit
     })
+  }
+
+  /** For the listener. A `classify` that throws is for {@link next} to notice: a call that ends here does not ask for it. */
+  private shown(fiber: AnyFiber, exit: Exit.Exit<unknown, unknown>): Fault.Fault | undefined {
+    if (Exit.isSuccess(exit)) return undefined
+    try {
+      return this.settings.classify(exit as Exit.Exit<never>, wallNow(fiber))
+    } catch {
+      return Fault.defect
+    }
   }
 
   /** Succeeds when the next attempt may begin; fails with the cause when there is none. */

@@ -11,6 +11,7 @@ import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Fault from "../src/Fault.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
+import * as RetryBudget from "../src/RetryBudget.ts"
 import * as Telemetry from "../src/Telemetry.ts"
 import * as Timeout from "../src/Timeout.ts"
 import { Bad, Boom, Busy, during, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
@@ -296,6 +297,26 @@ describe("Retry", () => {
       for (const listen of [Policy.identity, Telemetry.listen(() => {})]) {
         assert.strictEqual(outcome(yield* Effect.exit(Effect.succeed(1).pipe(retry, listen))), "ok:1")
         assert.strictEqual(outcome(yield* Effect.exit(Effect.fail("x").pipe(retry, listen))), "Die")
+      }
+    }))
+
+  it.effect("nor where a stream is left or a call interrupted, and the budget is settled with", () =>
+    Effect.gen(function*() {
+      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight() })
+      const retry = Retry.make({
+        budget,
+        commit: () => false,
+        classify: () => {
+          throw new Error("bug in classify")
+        }
+      })
+      for (const listen of [Policy.identity, Telemetry.listen(() => {})]) {
+        const left = Stream.make(1, 2).pipe(retry.stream, listen.stream, Stream.take(1), Stream.runDrain)
+        assert.strictEqual(outcome(yield* Effect.exit(left)), "ok:undefined")
+        const call = yield* fork(Effect.never.pipe(retry, listen))
+        yield* Fiber.interrupt(call)
+        assert.strictEqual(outcome(yield* Fiber.await(call)), "Interrupt")
+        assert.deepInclude(yield* budget.state, { calls: 0, held: 0 })
       }
     }))
 
