@@ -124,6 +124,7 @@ describe("Keyed", () => {
       yield* TestClock.adjust("59 minutes")
       assert.deepStrictEqual(yield* keysOf(keyed), ["open"])
       assert.deepStrictEqual(yield* keysOf(plain), ["isolated"])
+      assert.deepStrictEqual((yield* plain.entries).map(({ idle }) => idle), [Duration.minutes(59)])
       for (const key of ["x", "y", "z"]) {
         yield* Effect.void.pipe(keyed.for(key))
         yield* Effect.void.pipe(plain.for(key))

@@ -6,6 +6,8 @@ export class Entry<out K, out V> {
   uses = 0
   /** when the last of them ended */
   idleSince = 0
+  /** since when it has not been looked at */
+  unseenSince = 0
 
   constructor(key: K, value: V) {
     this.key = key
@@ -37,7 +39,7 @@ export interface Rules<V> {
 export class Table<in out K, in out V> {
   private readonly index: Index<K, V>
   private readonly rules: Rules<V>
-  /** the least recently used one first */
+  /** the least recently used one first; one that must not go counts as used when it is looked at */
   private readonly idle = new Set<Entry<K, V>>()
 
   constructor(index: Index<K, V>, rules: Rules<V>) {
@@ -62,7 +64,7 @@ export class Table<in out K, in out V> {
 
   release(entry: Entry<K, V>, now: number): void {
     if (--entry.uses > 0) return
-    entry.idleSince = now
+    entry.idleSince = entry.unseenSince = now
     this.idle.add(entry)
     this.shrink(now, this.rules.max)
   }
@@ -70,11 +72,11 @@ export class Table<in out K, in out V> {
   /** Lets go what has been idle for too long. */
   sweep(now: number): void {
     for (const entry of this.idle) {
-      if (now - entry.idleSince < this.rules.idle) return
+      if (now - entry.unseenSince < this.rules.idle) return
       if (this.rules.pinned(entry.value, now, false)) {
         // looked at again after another while
         this.idle.delete(entry)
-        entry.idleSince = now
+        entry.unseenSince = now
         this.idle.add(entry)
       } else this.drop(entry)
     }
