@@ -6,9 +6,10 @@ export const Deadline = Context.Reference<number>("@effect-resilience/core/Deadl
 })
 
 /**
- * Whether a stream that is opened here may outlive whoever enforces the deadline: the body of a response does, when the
- * deadline is that of the effect that gives the response. A timeout then keeps its own limits, earlier or not.
+ * The deadline that a stream which is opened here may outlive, together with whoever enforces it: the body of a response does
+ * that of the effect that gives the response. Under this very deadline a timeout keeps its own limits, earlier or not; one
+ * that a policy inside has published since is enforced for as long as the stream lasts.
  */
-export const MayOutliveDeadline = Context.Reference<boolean>("@effect-resilience/core/MayOutliveDeadline", {
-  defaultValue: () => false
+export const OutlivedDeadline = Context.Reference<number>("@effect-resilience/core/OutlivedDeadline", {
+  defaultValue: () => Infinity
 })

@@ -9,7 +9,7 @@ import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fault from "../Fault.ts"
-import { Deadline, MayOutliveDeadline } from "./deadline.ts"
+import { Deadline, OutlivedDeadline } from "./deadline.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
 import { Call, originalOf, type Settings } from "./httpCall.ts"
 import { bodyError, bytesOf, cancel, HeldResponse } from "./httpResponse.ts"
@@ -39,7 +39,7 @@ export const executeStream = (settings: Settings) => (request: Request): AnyEffe
         ([head, ...rest]) => new HeldResponse(head, bodyAfter(head, rest, pull, scope, fiber.context))
       ))
     const closed = Effect.onExitPrimitive(head, (exit) => Exit.isSuccess(exit) ? undefined : Scope.close(scope, exit))
-    return call.settle(Effect.provideService(closed, MayOutliveDeadline, true), fiber)
+    return call.settle(Effect.provideService(closed, OutlivedDeadline, fiber.getRef(Deadline)), fiber)
   })
 
 /** The body of one attempt. If nobody opened it by the time its scope closes, its connection is still to be given back. */

@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as kernel from "../kernel/phases.ts"
 import * as Telemetry from "../Telemetry.ts"
-import { Deadline, MayOutliveDeadline } from "./deadline.ts"
+import { Deadline, OutlivedDeadline } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
 import { awaitAndKeepDefects, diesOf } from "./interrupt.ts"
@@ -234,7 +234,8 @@ class StreamTimer extends Timer {
       return pull
     })
     const startedAt = now(fiber)
-    const remaining = fiber.getRef(MayOutliveDeadline) ? Infinity : fiber.getRef(Deadline) - startedAt
+    const deadline = fiber.getRef(Deadline)
+    const remaining = deadline === fiber.getRef(OutlivedDeadline) ? Infinity : deadline - startedAt
     // as for an effect: what does not end before the ambient deadline is left to whoever published that
     const earlier = (limit: number): number => limit < remaining ? limit : Infinity
     this.phases = new kernel.Phases({

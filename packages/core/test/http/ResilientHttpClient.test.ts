@@ -26,7 +26,7 @@ import { ResilientHttpClient } from "../../src/http/index.ts"
 import * as Policy from "../../src/Policy.ts"
 import * as Retry from "../../src/Retry.ts"
 import * as Timeout from "../../src/Timeout.ts"
-import { during, fork, now, recorder } from "../support/harness.ts"
+import { during, fork, now, outcome, recorder } from "../support/harness.ts"
 import { body, fake, status, url } from "../support/http.ts"
 
 const retry = Retry.make({ schedule: Schedule.recurs(3) })
@@ -625,6 +625,19 @@ describe("ResilientHttpClient", () => {
         yield* TestClock.adjust("1 seconds")
         assert.include(String(read.pollUnsafe()), "the policy has ended it")
         assert.strictEqual((yield* breaker.state)._tag, "Open", "a body that hangs speaks against the service")
+      }))
+
+    it.effect("of limits inside that end together, the outer one is reported, as of an effect", () =>
+      Effect.gen(function*() {
+        const { client } = fake(() => Effect.never)
+        const policy = Policy.compose(Timeout.total("10 seconds"), Timeout.attempt("10 seconds"))
+        const calls = [
+          ResilientHttpClient.make(client, policy).get(url),
+          Effect.scoped(ResilientHttpClient.make(client, policy, { body: "stream" }).get(url))
+        ]
+        for (const call of calls) {
+          assert.strictEqual(outcome(yield* during("10 seconds", Effect.exit(call))), "TimeoutExceeded:total")
+        }
       }))
 
     it.effect("who stops reading after that deadline is a caller that goes away", () =>
