@@ -336,20 +336,24 @@ class Race extends Timer {
     return this.state === "racing" && !this.complete && this.begun <= this.entrants.max && mayRepeat(this.parent)
   }
 
+  private get isInTime(): boolean {
+    return now(this.parent) < this.parent.getRef(Deadline.Deadline)
+  }
+
   private awaitNext(): void {
     const { delay, queue } = this.hedging
-    const deadline = this.parent.getRef(Deadline.Deadline)
     if (delay <= 0) {
-      while (this.mayBegin && now(this.parent) < deadline) this.another("delay", false)
+      while (this.mayBegin && this.isInTime) this.another("delay", false)
     }
     this.disarm() // an attempt that failed while it was being started has armed it already
     if (!this.mayBegin || delay <= 0) return
     const at = this.begun === 1 ? this.startedAt : now(this.parent)
-    if (at + delay < deadline) this.arm(this.parent, at, delay, queue)
+    if (at + delay < this.parent.getRef(Deadline.Deadline)) this.arm(this.parent, at, delay, queue)
   }
 
   expire(): void {
-    if (this.mayBegin) this.another("delay", false)
+    // timers can be late
+    if (this.mayBegin && this.isInTime) this.another("delay", false)
     this.awaitNext()
   }
 
@@ -423,7 +427,7 @@ class Race extends Timer {
     if (counts) budget?.fail()
     if (!this.entrants.goesOn(fault)) this.complete = true
     this.disarm()
-    if (this.mayBegin && now(this.parent) < this.parent.getRef(Deadline.Deadline)) {
+    if (this.mayBegin && this.isInTime) {
       this.another("failure", counts)
       if (this.hedging.delay > 0) this.awaitNext()
     }

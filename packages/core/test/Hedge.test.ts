@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -158,6 +159,22 @@ describe("Hedge", () => {
         )
         assert.deepStrictEqual(yield* during("2 seconds", timed(late)), ["ok:1st", 2500])
         assert.deepStrictEqual(begun, [2000])
+      }))
+
+    it.effect("none after the deadline, although the timer was set for a time before it", () =>
+      Effect.gen(function*() {
+        const clock = yield* Clock.Clock
+        const late = Object.assign(Object.create(clock) as Clock.Clock, {
+          sleep: (duration: Duration.Duration) => clock.sleep(Duration.sum(duration, Duration.millis(100)))
+        })
+        const { begun, effect } = callee([[1500, ok("1st")], hang])
+        const call = effect.pipe(
+          Hedge.makeUnsafe({ delay: 950 }),
+          Effect.provideService(Deadline.Deadline, 1000),
+          Effect.provideService(Clock.Clock, late)
+        )
+        yield* during("2 seconds", call)
+        assert.deepStrictEqual(begun, [0])
       }))
 
     it.effect("none after the deadline when one fails there", () =>
