@@ -348,8 +348,8 @@ class Memory {
     const ttl = positiveMillis(where, "ttl", options.ttl, { infinite: true })
     const capacity = integer(where, "capacity", options.capacity ?? 1000, 1)
     this.elements = integer(where, "elements", options.elements ?? 256, 1)
-    this.values = new kernel.LastGood(ttl, capacity, new KeyMap())
-    this.streams = new kernel.LastGood(ttl, capacity, new KeyMap())
+    this.values = new kernel.LastGood(ttl, capacity, <V>() => new KeyMap<unknown, V>())
+    this.streams = new kernel.LastGood(ttl, capacity, <V>() => new KeyMap<unknown, V>())
     this.name = options.name
     this.as = options.as ?? ((stale) => stale.value)
     this.classify = options.classify ?? Fault.of

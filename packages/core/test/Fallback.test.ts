@@ -234,6 +234,17 @@ describe("Fallback.stale", () => {
       assert.strictEqual(yield* run(stale.for("a")(new Boom({}))), "ok:2 of 0")
     }))
 
+  it.effect("nor does it if it is the first answer of its key", () =>
+    Effect.gen(function*() {
+      const stale = make()
+      const asked = yield* fork(stale.for("a")(Effect.as(Effect.sleep(100), 1)))
+      yield* TestClock.adjust(50)
+      yield* stale.invalidate("a")
+      yield* TestClock.adjust(50)
+      yield* Fiber.join(asked)
+      assert.strictEqual(yield* run(stale.for("a")(new Boom({}))), "Boom")
+    }))
+
   it.effect("a hung callee under a timeout is served from memory", () =>
     Effect.gen(function*() {
       const stale = make()

@@ -1,13 +1,7 @@
 /** The last good value per key, at most `capacity` of them. Times in milliseconds on a monotonic clock. */
 
-/**
- * What the callee said is gone, or somebody has changed. It stays as long as a value would, so that a slower, older answer
- * does not bring it back.
- */
-const gone = Symbol("effect-resilience/gone")
-
 interface Entry<A> {
-  readonly value: A | typeof gone
+  readonly value: A
   /** when the call began that brought it */
   readonly since: number
 }
@@ -18,7 +12,6 @@ export interface Entries<K, V> {
   set(key: K, value: V): unknown
   delete(key: K): unknown
   keys(): Iterable<K>
-  values(): Iterable<V>
   readonly size: number
 }
 
@@ -32,30 +25,45 @@ export class LastGood<K, A> {
   private readonly capacity: number
   /** the least recently written first */
   private readonly entries: Entries<K, Entry<A>>
+  /**
+   * Since when the callee, or somebody who has changed it, says that there is no value: a slower, older answer does not bring
+   * it back, though it may be the first one. As many as values, and beside them: what is gone takes no value's place.
+   */
+  private readonly gone: Entries<K, number>
 
-  constructor(ttl: number, capacity: number, entries: Entries<K, Entry<A>> = new Map()) {
+  constructor(ttl: number, capacity: number, entries: <V>() => Entries<K, V> = () => new Map()) {
     this.ttl = ttl
     this.capacity = capacity
-    this.entries = entries
+    this.entries = entries()
+    this.gone = entries()
   }
 
   /** A call that began at `since` brought `value`. An answer that was asked for earlier than the one at hand is older news. */
   keep(key: K, value: A, since: number): void {
-    const known = this.entries.get(key)
-    if (known !== undefined) {
-      if (known.since > since) return
-      this.entries.delete(key)
-    } else if (this.entries.size >= this.capacity) {
-      const [oldest] = this.entries.keys()
-      this.entries.delete(oldest!)
-    }
-    this.entries.set(key, { value, since })
+    if (this.isOlderNews(key, since)) return
+    this.gone.delete(key)
+    this.write(this.entries, key, { value, since })
   }
 
   /** There is no value any more: a call that began at `since` learnt it, or somebody said so then. */
   forget(key: K, since: number): void {
-    const known = this.entries.get(key)
-    if (known !== undefined && known.since <= since) this.entries.set(key, { value: gone, since })
+    if (this.isOlderNews(key, since)) return
+    this.entries.delete(key)
+    this.write(this.gone, key, since)
+  }
+
+  private isOlderNews(key: K, since: number): boolean {
+    const known = this.entries.get(key)?.since ?? this.gone.get(key)
+    return known !== undefined && known > since
+  }
+
+  private write<V>(entries: Entries<K, V>, key: K, value: V): void {
+    entries.delete(key)
+    if (entries.size >= this.capacity) {
+      const [oldest] = entries.keys()
+      entries.delete(oldest!)
+    }
+    entries.set(key, value)
   }
 
   /**
@@ -70,13 +78,11 @@ export class LastGood<K, A> {
       this.entries.delete(key)
       return undefined
     }
-    return known.value === gone ? undefined : { value: known.value, age }
+    return { value: known.value, age }
   }
 
-  /** How many values there are, what is gone left out. */
+  /** How many values there are. */
   get size(): number {
-    let size = 0
-    for (const { value } of this.entries.values()) if (value !== gone) size++
-    return size
+    return this.entries.size
   }
 }

@@ -39,10 +39,15 @@ describe("LastGood", () => {
     assert.strictEqual(store.find("a", 10)?.value, "v1")
   })
 
-  it("a key of which nothing is known leaves no trace when it is gone", () => {
-    const store = new LastGood<string, string>(100, 10)
+  it("what is gone before its first answer stays gone as well, and takes no value's place", () => {
+    const store = new LastGood<string, string>(100, 2)
+    store.keep("b", "b", 0)
     store.forget("a", 5)
-    assert.strictEqual(store.size, 0)
+    store.keep("a", "asked before", 3)
+    assert.isUndefined(store.find("a", 10))
+    for (const key of ["c", "d", "e"]) store.forget(key, 5)
+    assert.strictEqual(store.find("b", 10)?.value, "b")
+    assert.strictEqual(store.size, 1)
   })
 
   it("holds no more than its capacity; what was replaced longest ago goes first", () => {
@@ -73,14 +78,15 @@ describe("LastGood", () => {
           undefined
         )
       if (kind === "keep") history.push({ key, since, value: i })
-      else if (kind === "forget") {
-        if (known !== undefined) history.push({ key, since, value: undefined })
-      } else {
+      else if (kind === "forget") history.push({ key, since, value: undefined })
+      else {
         const expected = known === undefined || known.value === undefined || now - known.since > ttl
           ? undefined
           : { value: known.value, age: now - known.since }
         assert.deepStrictEqual(store.find(key, now), expected)
-        if (known !== undefined && now - known.since > ttl) history = history.filter((entry) => entry.key !== key)
+        if (known?.value !== undefined && now - known.since > ttl) {
+          history = history.filter((entry) => entry.key !== key)
+        }
       }
       if (kind === "keep") store.keep(key, i, since)
       if (kind === "forget") store.forget(key, since)
