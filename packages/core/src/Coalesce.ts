@@ -55,7 +55,7 @@ import * as Deadline from "./Deadline.ts"
 import { emit } from "./internal/emit.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establish.ts"
 import { awaitAndKeepDefects } from "./internal/interrupt.ts"
-import { KeyMap } from "./internal/keyMap.ts"
+import { KeyMap, ownKey } from "./internal/keyMap.ts"
 import { integer } from "./internal/options.ts"
 import { type AnyEffect, type AnyFiber, fork, Primitive } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
@@ -371,11 +371,8 @@ const operator = <A, E>(coalescer: Coalescer, key: unknown): Operator<A, E> =>
     info: coalescer.info
   })
 
-/** The key of an operator that was not asked for one, which no key of a user is equal to. */
-const only = Symbol("effect-resilience/only")
-
 const coalesce = <A, E, K>(coalescer: Coalescer): Coalesce<A, E, K> =>
-  Object.assign(operator<A, E>(coalescer, only), {
+  Object.assign(operator<A, E>(coalescer, ownKey), {
     for: (key: K) => operator<A, E>(coalescer, key),
     inFlight: Effect.sync(() => coalescer.inFlight)
   })

@@ -45,7 +45,7 @@ import * as Stream from "effect/Stream"
 import * as Fault from "./Fault.ts"
 import { emit } from "./internal/emit.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establish.ts"
-import { KeyMap } from "./internal/keyMap.ts"
+import { KeyMap, ownKey } from "./internal/keyMap.ts"
 import { integer, positiveMillis } from "./internal/options.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
 import { now, wallNow } from "./internal/time.ts"
@@ -458,9 +458,6 @@ const operator = <A, B>(memory: Memory, key: unknown): StaleOperator<A, B> =>
     info: memory.info
   })
 
-/** The key of an operator that was not asked for one, which no key of a user is equal to. */
-const only = Symbol("effect-resilience/only")
-
 /**
  * Stale-while-error: remembers the last good value, per key, and serves it when the call fails in a way that may pass:
  * transient, throttled, or rejected by a policy. A permanent failure is an answer, and forgets the value; defects and
@@ -500,7 +497,7 @@ const only = Symbol("effect-resilience/only")
  */
 export const stale = <A, B = A, K = string>(options: StaleOptions<A, B>): Stale<A, B, K> => {
   const memory = new Memory(options)
-  return Object.assign(operator<A, B>(memory, only), {
+  return Object.assign(operator<A, B>(memory, ownKey), {
     for: (key: K) => operator<A, B>(memory, key),
     invalidate: (key: K) =>
       Effect.withFiber((fiber) => {

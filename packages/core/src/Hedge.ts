@@ -46,7 +46,6 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -59,6 +58,7 @@ import * as Fault from "./Fault.ts"
 import { sharedOf } from "./internal/budget.ts"
 import { emit } from "./internal/emit.ts"
 import { type AnyStream, establish, establishOneOf } from "./internal/establish.ts"
+import { diesOf } from "./internal/interrupt.ts"
 import { duration, integer, invalid, percent } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, fork, Primitive } from "./internal/primitive.ts"
@@ -294,11 +294,6 @@ interface Attempt {
   fiber: AnyFiber | undefined
 }
 
-const diesOf = (exits: ReadonlyArray<Exit.Exit<unknown, unknown>>): Cause.Cause<never> | undefined => {
-  const dies = exits.flatMap((exit) => Exit.isFailure(exit) ? exit.cause.reasons.filter(Cause.isDieReason) : [])
-  return dies.length === 0 ? undefined : Cause.fromReasons(dies)
-}
-
 /** A call in flight: timer, attempts and clean-up in one object. */
 class Race extends Timer {
   private readonly parent: AnyFiber
@@ -474,7 +469,7 @@ class Race extends Timer {
   }
 
   private report(exit: Exit.Exit<unknown, unknown>): void {
-    const cause = this.listener === undefined ? undefined : diesOf([exit])
+    const cause = this.listener === undefined ? undefined : diesOf(exit)
     if (cause !== undefined) {
       emit(this.listener!, { _tag: "CleanupDied", policy: "hedge", name: this.hedging.name, cause })
     }
@@ -514,7 +509,7 @@ class Race extends Timer {
       if (attempts.length > 0 && attempts.every(({ fiber }) => fiber !== undefined && hasLeftQueue(fiber))) {
         leaveQueue(caller)
       }
-      const cause = diesOf(exits.flat())
+      const cause = diesOf(...exits.flat())
       return cause === undefined ? Effect.void : Effect.failCause(cause)
     })
   }

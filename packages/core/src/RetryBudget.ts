@@ -215,7 +215,7 @@ export interface Options {
   readonly funding?: Funding | undefined
 }
 
-const sharedOf = ({ funding = tokens(), name }: Options): internal.Shared =>
+const budgetOf = ({ funding = tokens(), name }: Options): internal.Shared =>
   new internal.Shared(name, kernel.make(funding))
 
 /**
@@ -224,7 +224,7 @@ const sharedOf = ({ funding = tokens(), name }: Options): internal.Shared =>
  * @category constructors
  * @since 0.1.0
  */
-export const makeUnsafe = (options: Options = {}): RetryBudget => sharedOf(options)
+export const makeUnsafe = (options: Options = {}): RetryBudget => budgetOf(options)
 
 /**
  * Makes a budget. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
@@ -248,7 +248,7 @@ export const makeUnsafe = (options: Options = {}): RetryBudget => sharedOf(optio
  */
 export const make = (options: Options = {}): Effect.Effect<RetryBudget> =>
   Effect.withFiber((fiber) => {
-    const budget = sharedOf(options)
+    const budget = budgetOf(options)
     register(fiber, budget.kernel, {
       kind: "retry-budget",
       name: options.name,

@@ -48,7 +48,6 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fault from "./Fault.ts"
-import { Deadline } from "./internal/deadline.ts"
 import { emit } from "./internal/emit.ts"
 import { establish } from "./internal/establish.ts"
 import { integer, invalid, positiveMillis, ratio } from "./internal/options.ts"
@@ -56,10 +55,10 @@ import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
 import { Rejection } from "./internal/rejection.ts"
-import { now, timerResolution } from "./internal/time.ts"
+import { now } from "./internal/time.ts"
 import * as timeout from "./internal/timeout.ts"
 import { TimerQueue } from "./internal/timers.ts"
-import { hasLeftQueue } from "./internal/turn.ts"
+import { hangs } from "./internal/turn.ts"
 import * as kernel from "./kernel/durations.ts"
 import type * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -370,10 +369,9 @@ class AdaptiveEffect extends Primitive {
     const startedAt = now(fiber)
     return Effect.onExitPrimitive(this.limited, (exit) => {
       const at = now(fiber)
-      if (
-        exit._tag === "Success" ||
-        (Cause.hasInterruptsOnly(exit.cause) && at + timerResolution >= fiber.getRef(Deadline) && !hasLeftQueue(fiber))
-      ) this.durations.record(at - startedAt, at)
+      if (exit._tag === "Success" || (Cause.hasInterruptsOnly(exit.cause) && hangs(fiber, at))) {
+        this.durations.record(at - startedAt, at)
+      }
       return undefined
     })
   }

@@ -5,7 +5,6 @@ import * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import type * as CircuitBreaker from "../CircuitBreaker.ts"
-import * as Deadline from "../Deadline.ts"
 import * as Fault from "../Fault.ts"
 import * as kernel from "../kernel/circuitBreaker.ts"
 import type * as Policy from "../Policy.ts"
@@ -15,8 +14,8 @@ import { emit } from "./emit.ts"
 import { type AnyStream, fromPull, open } from "./establish.ts"
 import type { Implementation } from "./policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
-import { now, timerResolution, wallNow } from "./time.ts"
-import { hasLeftQueue } from "./turn.ts"
+import { now, wallNow } from "./time.ts"
+import { hangs } from "./turn.ts"
 
 type Subscriber = (change: CircuitBreaker.Change) => void
 type Handler = (exit: Exit.Exit<any, any>) => undefined
@@ -140,7 +139,7 @@ export class Breaker implements Implementation {
       case "Defect":
         return "failure"
       case "Interrupted":
-        return this.classify === classifyDefault && hangs(fiber) ? "failure" : "ignored"
+        return this.classify === classifyDefault && hangs(fiber, now(fiber)) ? "failure" : "ignored"
       case "Throttled":
       case "Rejected":
         return "ignored"
@@ -165,10 +164,6 @@ const hintOf = (fault: Fault.Fault | undefined): number => {
   if (fault?._tag !== "Transient" && fault?._tag !== "Throttled") return 0
   return fault.retryAfter === undefined ? 0 : Duration.toMillis(fault.retryAfter)
 }
-
-/** The callee has been called, and has not answered by the deadline. */
-const hangs = (fiber: AnyFiber): boolean =>
-  now(fiber) + timerResolution >= fiber.getRef(Deadline.Deadline) && !hasLeftQueue(fiber)
 
 class BreakerEffect extends Primitive {
   private readonly self: AnyEffect

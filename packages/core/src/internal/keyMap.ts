@@ -41,5 +41,8 @@ export class KeyMap<K, V> {
   }
 }
 
+/** The key of an operator that was not asked for one, which no key of a user is equal to. */
+export const ownKey = Symbol("effect-resilience/ownKey")
+
 /** What else there is, a `Map` compares as `Equal` does. */
 const isObject = (key: unknown): boolean => typeof key === "object" ? key !== null : typeof key === "function"

@@ -1,9 +1,14 @@
+import { Deadline } from "./deadline.ts"
 import type { AnyFiber } from "./primitive.ts"
+import { timerResolution } from "./time.ts"
 
 const left = new WeakSet<AnyFiber>()
 
 /** The fiber has been interrupted while it waited for its turn: the call was not made, whoever did it and why. */
 export const leaveQueue = (fiber: AnyFiber): void => void left.add(fiber)
 
-/** An interruption at the deadline speaks against a callee, but not if this is so. */
 export const hasLeftQueue = (fiber: AnyFiber): boolean => left.has(fiber)
+
+/** Of a call that is interrupted now: it has been made, and has not answered by the deadline. That speaks against the callee. */
+export const hangs = (fiber: AnyFiber, now: number): boolean =>
+  now + timerResolution >= fiber.getRef(Deadline) && !hasLeftQueue(fiber)
