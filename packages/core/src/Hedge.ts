@@ -59,7 +59,7 @@ import { sharedOf } from "./internal/budget.ts"
 import { emit } from "./internal/emit.ts"
 import { type AnyStream, establish, establishOneOf } from "./internal/establish.ts"
 import { diesOf } from "./internal/interrupt.ts"
-import { duration, integer, invalid, percent } from "./internal/options.ts"
+import { duration, integer, invalid, percent, showMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, fork, Primitive } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
@@ -173,7 +173,7 @@ const learntDelayOf = (where: string, learnt: Learnt): LearntDelay => {
   if (!(quantile > 0 && quantile < 1)) throw invalid(where, "delay.quantile", quantile, "a number > 0 and < 1")
   const min = duration(where, "delay.min", learnt.min ?? "1 millis")
   const max = learnt.max === undefined ? Infinity : duration(where, "delay.max", learnt.max)
-  if (min > max) throw invalid(where, "delay.min", Duration.format(Duration.millis(min)), "at most delay.max")
+  if (min > max) throw invalid(where, "delay.min", showMillis(min), "at most delay.max")
   return new LearntDelay({
     quantile,
     min,

@@ -50,13 +50,14 @@ import * as Effect from "effect/Effect"
 import * as Fault from "./Fault.ts"
 import { emit } from "./internal/emit.ts"
 import { establish } from "./internal/establish.ts"
-import { integer, invalid, positiveMillis, ratio } from "./internal/options.ts"
+import { integer, invalid, positiveMillis, ratio, showMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
 import { Rejection } from "./internal/rejection.ts"
 import { now } from "./internal/time.ts"
 import * as timeout from "./internal/timeout.ts"
+import { timeoutStream } from "./internal/timeoutStream.ts"
 import { TimerQueue } from "./internal/timers.ts"
 import { hangs } from "./internal/turn.ts"
 import * as kernel from "./kernel/durations.ts"
@@ -216,7 +217,7 @@ const make = (watch: Watch): Policy.Policy<unknown, TimeoutExceeded> => {
     info: { kind: watch.kind, settings: { ...watch.shown, detach: detach || undefined }, children: [] },
     settings,
     effect: (self) => new timeout.TimeoutEffect(self, settings),
-    stream: (self) => timeout.timeoutStream(self, settings)
+    stream: (self) => timeoutStream(self, settings)
   }
   return internal.make(implementation)
 }
@@ -383,7 +384,7 @@ const rulesOf = (options: AdaptiveOptions): kernel.Rules => {
   if (!(factor > 1 && factor < Infinity)) throw invalid(where, "factor", factor, "a finite number > 1")
   const min = positiveMillis(where, "min", options.min)
   const max = positiveMillis(where, "max", options.max)
-  if (min > max) throw invalid(where, "min", Duration.format(Duration.millis(min)), "at most max")
+  if (min > max) throw invalid(where, "min", showMillis(min), "at most max")
   return {
     quantile: ratio(where, "quantile", options.quantile ?? 0.99),
     factor,

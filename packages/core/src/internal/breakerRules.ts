@@ -8,7 +8,7 @@ import * as Schedule from "effect/Schedule"
 import type { Options, Trip } from "../CircuitBreaker.ts"
 import type { Rules } from "../kernel/circuitBreaker.ts"
 import { tripsOf } from "../kernel/trip.ts"
-import { integer, invalid, percent, positiveMillis, ratio } from "./options.ts"
+import { integer, invalid, percent, positiveMillis, ratio, showMillis } from "./options.ts"
 
 const where = "CircuitBreaker.make"
 
@@ -102,12 +102,10 @@ class Played {
 
 const defaultOpenFor = openForOf(defaultOpen)
 
-const duration = (millis: number): string => Duration.format(Duration.millis(millis))
-
 const describeTrip = (trip: Trip): string => {
   if (trip.kind === "consecutive") return `${trip.failures} failures in a row`
-  const what = trip.kind === "slow-rate" ? ` slower than ${duration(trip.after)}` : ""
-  const over = "calls" in trip.over ? `of the last ${trip.over.calls}` : `within ${duration(trip.over.millis)}`
+  const what = trip.kind === "slow-rate" ? ` slower than ${showMillis(trip.after)}` : ""
+  const over = "calls" in trip.over ? `of the last ${trip.over.calls}` : `within ${showMillis(trip.over.millis)}`
   return `${percent(trip.ratio)}%${what} of at least ${trip.minimumThroughput} calls ${over}`
 }
 

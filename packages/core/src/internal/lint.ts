@@ -1,6 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import type { PolicyInfo } from "../Policy.ts"
+import { showMillis } from "./options.ts"
 
 /** Tells what is wrong with a policy inside another one, if something is. */
 type Rule = (outer: PolicyInfo, inner: PolicyInfo) => string | undefined
@@ -14,8 +15,6 @@ const count = (info: PolicyInfo, setting: string): number => {
   const value = info.settings[setting]
   return typeof value === "number" ? value : 0
 }
-
-const show = (millis: number): string => Duration.format(Duration.millis(millis))
 
 const repeats = (kind: string): boolean => kind === "retry" || kind === "hedge"
 
@@ -66,13 +65,15 @@ const beyondTotal: Rule = (outer, inner) => {
   const hedges = count(inner, "max")
   if (total === undefined) return undefined
   if (limit !== undefined && limit > total) {
-    return `timeout attempt (${show(limit)}) is longer than timeout total (${show(total)})`
+    return `timeout attempt (${showMillis(limit)}) is longer than timeout total (${showMillis(total)})`
   }
   if (delay !== undefined && delay < Infinity && hedges * delay > total) {
-    return `hedge (${hedges} after ${show(delay)} each) begins later than timeout total (${show(total)}) ends`
+    return `hedge (${hedges} after ${showMillis(delay)} each) begins later than timeout total (${
+      showMillis(total)
+    }) ends`
   }
   return wait !== undefined && wait > total
-    ? `maxWait of ${inner.kind} (${show(wait)}) is longer than timeout total (${show(total)})`
+    ? `maxWait of ${inner.kind} (${showMillis(wait)}) is longer than timeout total (${showMillis(total)})`
     : undefined
 }
 
@@ -82,7 +83,7 @@ const shortWindow: Rule = (outer, inner) => {
   const window = Predicate.hasProperty(trip, "shortestWindow") ? Number(trip.shortestWindow) : Infinity
   const attempt = inner.kind === "timeout attempt" ? millis(inner, "limit") : undefined
   return attempt !== undefined && window < 2 * attempt
-    ? `window of circuit-breaker (${show(window)}) is shorter than twice timeout attempt (${show(attempt)})`
+    ? `window of circuit-breaker (${showMillis(window)}) is shorter than twice timeout attempt (${showMillis(attempt)})`
     : undefined
 }
 

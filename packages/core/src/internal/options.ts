@@ -46,3 +46,6 @@ export const ratio = (where: string, option: string, value: number): number => {
 
 /** A share as it is read, without the digits that a product brings along. */
 export const percent = (share: number): number => Number((share * 100).toPrecision(12))
+
+/** A time as it is read. */
+export const showMillis = (millis: number): string => Duration.format(Duration.millis(millis))
