@@ -46,32 +46,22 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import * as Deadline from "./Deadline.ts"
 import * as Fault from "./Fault.ts"
 import { sharedOf } from "./internal/budget.ts"
-import { emit } from "./internal/emit.ts"
 import { type AnyStream, establish, establishOneOf } from "./internal/establish.ts"
-import { diesOf } from "./internal/interrupt.ts"
 import { duration, integer, invalid, percent, showMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
-import { type AnyEffect, type AnyFiber, fork, Primitive } from "./internal/primitive.ts"
+import type { AnyEffect } from "./internal/primitive.ts"
+import { HedgeEffect, type Rules } from "./internal/race.ts"
 import { register } from "./internal/registry.ts"
-import { mayRepeat } from "./internal/repeat.ts"
-import { now, wallNow } from "./internal/time.ts"
-import { Timer, TimerQueue } from "./internal/timers.ts"
-import { hasLeftQueue, leaveQueue } from "./internal/turn.ts"
+import { TimerQueue } from "./internal/timers.ts"
 import { LearntDelay } from "./kernel/latency.ts"
-import type { Budget, Grant } from "./kernel/retryBudget.ts"
+import type { Budget } from "./kernel/retryBudget.ts"
 import type * as Policy from "./Policy.ts"
 import type { RetryBudget } from "./RetryBudget.ts"
-import * as Telemetry from "./Telemetry.ts"
 
 /**
  * A delay that is learnt from the times that the last 500 to 1000 calls took.
@@ -183,8 +173,7 @@ const learntDelayOf = (where: string, learnt: Learnt): LearntDelay => {
   })
 }
 
-/** What all calls through one hedge share. */
-class Hedging implements internal.Implementation {
+class Hedging implements internal.Implementation, Rules {
   readonly name: string | undefined
   readonly max: number
   readonly classify: Fault.Classify<any>
@@ -248,272 +237,12 @@ class Hedging implements internal.Implementation {
   }
 }
 
-/** What is raced. */
-interface Entrants {
-  readonly attempt: (n: number) => AnyEffect
-  /** how many attempts there are beside the first one */
-  readonly max: number
-  /** whether another attempt may do better than one with this fault */
-  readonly goesOn: (fault: Fault.Fault) => boolean
-  /** whether each attempt has a part of the caller's scope; those of a stream have scopes of their own */
-  readonly scoped: boolean
-}
-
 /** A callee that asks for a pause gets it: that is for a retry to wait for. */
 const isTransient = (fault: Fault.Fault): boolean => fault._tag === "Transient" && fault.retryAfter === undefined
 
 /** What one endpoint cannot do now, or one policy refuses, another may do. */
 const mayPassElsewhere = (fault: Fault.Fault): boolean =>
   fault._tag === "Transient" || fault._tag === "Throttled" || fault._tag === "Rejected"
-
-/** The callee has answered, or there is a bug, or it has ended itself: the race is over. */
-const isFinal = (fault: Fault.Fault): boolean =>
-  fault._tag === "Permanent" || fault._tag === "Defect" || fault._tag === "Interrupted"
-
-class HedgeEffect extends Primitive {
-  private readonly hedging: Hedging
-  private readonly entrants: Entrants
-
-  constructor(hedging: Hedging, entrants: Entrants) {
-    super()
-    this.hedging = hedging
-    this.entrants = entrants
-  }
-
-  run(fiber: AnyFiber): AnyEffect {
-    const race = new Race(fiber, this.hedging, this.entrants)
-    return Effect.callback((resume) => race.start(resume))
-  }
-}
-
-interface Attempt {
-  readonly n: number
-  readonly scope: Scope.Closeable | undefined
-  readonly grant: Grant | undefined
-  /** `undefined` while it is being started */
-  fiber: AnyFiber | undefined
-}
-
-/** A call in flight: timer, attempts and clean-up in one object. */
-class Race extends Timer {
-  private readonly parent: AnyFiber
-  private readonly hedging: Hedging
-  private readonly entrants: Entrants
-  private readonly listener: Telemetry.Listener | undefined
-  private readonly startedAt: number
-  private readonly running = new Set<Attempt>()
-  private resume: ((effect: AnyEffect) => void) | undefined = undefined
-  private state: "racing" | "settled" | "abandoned" = "racing"
-  private begun = 0
-  /** no further attempt is begun; those under way are left alone */
-  private complete = false
-  private first: Exit.Exit<unknown, unknown> | undefined = undefined
-
-  constructor(parent: AnyFiber, hedging: Hedging, entrants: Entrants) {
-    super()
-    this.parent = parent
-    this.hedging = hedging
-    this.entrants = entrants
-    this.listener = parent.getRef(Telemetry.CurrentListener)
-    this.startedAt = now(parent)
-  }
-
-  /** Inside the callback's register: begun before it, attempts would be orphaned by an interruption at a scheduler yield. */
-  start(resume: (effect: AnyEffect) => void): Effect.Effect<void> | void {
-    this.resume = resume
-    this.hedging.budget?.begin(this.startedAt)
-    this.begin(undefined)
-    this.awaitNext()
-    return this.state === "racing" ? this.cleanup : undefined
-  }
-
-  private get mayBegin(): boolean {
-    return this.state === "racing" && !this.complete && this.begun <= this.entrants.max && mayRepeat(this.parent)
-  }
-
-  private get isInTime(): boolean {
-    return now(this.parent) < this.parent.getRef(Deadline.Deadline)
-  }
-
-  private awaitNext(): void {
-    const { delay, queue } = this.hedging
-    if (delay <= 0) {
-      while (this.mayBegin && this.isInTime) this.another("delay", false)
-    }
-    this.disarm() // an attempt that failed while it was being started has armed it already
-    if (!this.mayBegin || delay <= 0) return
-    const at = this.begun === 1 ? this.startedAt : now(this.parent)
-    if (at + delay < this.parent.getRef(Deadline.Deadline)) this.arm(this.parent, at, delay, queue)
-  }
-
-  expire(): void {
-    // timers can be late
-    if (this.mayBegin && this.isInTime) this.another("delay", false)
-    this.awaitNext()
-  }
-
-  private another(because: "delay" | "failure", paid: boolean): void {
-    const { budget, budgetName, name } = this.hedging
-    const at = now(this.parent)
-    const grant = budget?.grant(at, paid)
-    if (budget !== undefined && grant === undefined) {
-      this.complete = true
-      if (this.listener !== undefined) {
-        emit(this.listener, {
-          _tag: "BudgetExhausted",
-          policy: "hedge",
-          name,
-          budget: budgetName,
-          attempt: this.begun
-        })
-      }
-      return
-    }
-    if (this.listener !== undefined) {
-      emit(this.listener, {
-        _tag: "HedgeStarted",
-        policy: "hedge",
-        name,
-        attempt: this.begun + 1,
-        because,
-        elapsed: Duration.millis(at - this.startedAt)
-      })
-    }
-    this.begin(grant)
-  }
-
-  private begin(grant: Grant | undefined): void {
-    const { context } = this.parent
-    const ambient = this.entrants.scoped ? Context.getOrUndefined(context, Scope.Scope) : undefined
-    const scope = ambient === undefined ? undefined : Scope.forkUnsafe(ambient)
-    const attempt: Attempt = { n: ++this.begun, scope, grant, fiber: undefined }
-    this.running.add(attempt)
-    const fiber = fork(
-      scope === undefined ? context : Context.add(context, Scope.Scope, scope),
-      this.entrants.attempt(attempt.n)
-    )
-    attempt.fiber = fiber
-    fiber.addObserver((exit) => this.ended(attempt, exit))
-    // what it did when it was started may have decided the race
-    if (this.state !== "racing") fiber.interruptUnsafe(this.parent.id)
-  }
-
-  private ended(attempt: Attempt, exit: Exit.Exit<unknown, unknown>): void {
-    const { budget } = this.hedging
-    this.running.delete(attempt)
-    if (attempt.grant !== undefined) budget!.release()
-    if (this.state !== "racing") return this.lost(attempt, exit)
-    if (attempt.n === 1) {
-      this.first = exit
-      this.learn(Exit.isSuccess(exit))
-    }
-    let fault: Fault.Fault | undefined
-    try {
-      fault = this.hedging.classify(exit as Exit.Exit<never>, wallNow(this.parent))
-    } catch (bug) {
-      // nobody catches what an observer of a fiber throws
-      this.close(attempt, exit)
-      return this.settle(Exit.die(bug), undefined)
-    }
-    if (fault === undefined) return this.settle(exit, attempt)
-    this.close(attempt, exit)
-    if (isFinal(fault)) return this.settle(exit, undefined)
-    const counts = fault._tag === "Transient" || fault._tag === "Throttled"
-    if (counts) budget?.fail()
-    if (!this.entrants.goesOn(fault)) this.complete = true
-    this.disarm()
-    if (this.mayBegin && this.isInTime) {
-      this.another("failure", counts)
-      if (this.hedging.delay > 0) this.awaitNext()
-    }
-    if (this.state === "racing" && this.running.size === 0) this.settle(this.first!, undefined)
-  }
-
-  /** The losers are told first, for `resume` runs what the caller does next. They are not waited for. */
-  private settle(exit: Exit.Exit<unknown, unknown>, winner: Attempt | undefined): void {
-    const { budget, name } = this.hedging
-    this.state = "settled"
-    this.disarm()
-    if (this.first === undefined) this.learn(false)
-    this.interrupt()
-    if (winner !== undefined) {
-      // an empty part of a scope that lives long would be kept with it
-      if (winner.scope?.state._tag === "Empty") Scope.closeUnsafe(winner.scope, exit)
-      budget?.succeed()
-    }
-    budget?.end()
-    if (this.listener !== undefined && this.begun > 1) {
-      emit(this.listener, {
-        _tag: "HedgeSettled",
-        policy: "hedge",
-        name,
-        attempts: this.begun,
-        winner: winner?.n,
-        duration: Duration.millis(now(this.parent) - this.startedAt)
-      })
-    }
-    this.resume!(exit)
-  }
-
-  private lost(attempt: Attempt, exit: Exit.Exit<unknown, unknown>): void {
-    if (this.state === "abandoned") return // whoever interrupted it looks after it
-    this.report(exit)
-    this.close(attempt, exit)
-  }
-
-  /** In the background. */
-  private close({ scope }: Attempt, exit: Exit.Exit<unknown, unknown>): void {
-    const closing = scope === undefined ? undefined : Scope.closeUnsafe(scope, exit)
-    if (closing === undefined) return
-    fork(this.parent.context, Effect.uninterruptible(closing)).addObserver((exit) => this.report(exit))
-  }
-
-  private report(exit: Exit.Exit<unknown, unknown>): void {
-    const cause = this.listener === undefined ? undefined : diesOf(exit)
-    if (cause !== undefined) {
-      emit(this.listener!, { _tag: "CleanupDied", policy: "hedge", name: this.hedging.name, cause })
-    }
-  }
-
-  private learn(answered: boolean): void {
-    this.hedging.learnt?.add(now(this.parent) - this.startedAt, answered)
-  }
-
-  private interrupt(): ReadonlyArray<Attempt> {
-    const running = Array.from(this.running) // those that end are removed
-    for (const { fiber } of running) fiber?.interruptUnsafe(this.parent.id)
-    return running
-  }
-
-  /**
-   * The caller is being interrupted: wait for every attempt's clean-up and keep its defects. (`Effect.callback` asks for its
-   * clean-up also when what it was resumed with is an interruption, that of an attempt which ended itself.)
-   */
-  run(caller: AnyFiber): Effect.Effect<void> {
-    if (this.state === "settled") return Effect.void
-    this.state = "abandoned"
-    this.disarm()
-    if (this.first === undefined) this.learn(false)
-    this.hedging.budget?.end()
-    const attempts = this.interrupt()
-    const finished = Effect.forEach(
-      attempts,
-      ({ fiber, scope }) =>
-        Effect.flatMap(fiber === undefined ? Effect.succeed(Exit.void) : Fiber.await(fiber), (exit) =>
-          Effect.map(
-            Effect.exit(scope === undefined ? Effect.void : Scope.close(scope, exit)),
-            (closed) => [exit, closed]
-          ))
-    )
-    return Effect.flatMap(finished, (exits) => {
-      if (attempts.length > 0 && attempts.every(({ fiber }) => fiber !== undefined && hasLeftQueue(fiber))) {
-        leaveQueue(caller)
-      }
-      const cause = diesOf(...exits.flat())
-      return cause === undefined ? Effect.void : Effect.failCause(cause)
-    })
-  }
-}
 
 const HedgeProto = Object.create(internal.PolicyProto, {
   state: {
