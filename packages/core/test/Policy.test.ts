@@ -17,7 +17,7 @@ import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Telemetry from "../src/Telemetry.ts"
 import * as Timeout from "../src/Timeout.ts"
-import { Boom, during, fork, logged, outcome, recorder } from "./support/harness.ts"
+import { Boom, during, fork, logged, outcome, recorder, timed } from "./support/harness.ts"
 
 /** Writes its name around what it wraps. */
 const around = (name: string, log: Array<string>): Policy.Policy =>
@@ -69,6 +69,22 @@ describe("Policy", () => {
         const seen = Stream.runForEach((n: number) => Effect.sync(() => log.push(`saw${n}`)))
         yield* seen(source.pipe(twice.stream))
         assert.deepStrictEqual(log, ["open1", "open2", "close1", "saw2", "saw2", "close2"])
+      }))
+
+    it.effect("a deadline that it publishes ends with the first element, and the limits of the stream go on", () =>
+      Effect.gen(function*() {
+        const mine = Policy.make<unknown, Timeout.TimeoutExceeded>({
+          info: { kind: "mine", settings: {}, children: [] },
+          effect: (self) => Timeout.total("5 seconds")(self)
+        })
+        const inside = Policy.compose(Timeout.attempt("10 seconds"), Timeout.total("1 minute"))
+        const stack = Policy.compose(mine, inside)
+        const hangs = Stream.runDrain(stack.stream(Stream.concat(Stream.make(1), Stream.never)))
+        const [result] = yield* during("1 hour", timed(hangs))
+        assert.strictEqual(result, "TimeoutExceeded:total")
+        const silent = Stream.runDrain(stack.stream(Stream.never))
+        const [never, at] = yield* during("1 hour", timed(silent))
+        assert.deepStrictEqual([never, at], ["TimeoutExceeded:total", 3_605_000])
       }))
 
     it.effect("an attempt that fails is closed before the policy sees the failure", () =>

@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { Deadline, OutlivedDeadline } from "./deadline.ts"
 import type { AnyEffect } from "./primitive.ts"
 
 /** A stream whose type the code at hand does not look at. */
@@ -39,22 +40,26 @@ export const establishOneOf = (
   streams: ReadonlyArray<AnyStream>
 ): AnyStream =>
   fromPull((streamScope) =>
-    Effect.sync(() => {
+    Effect.withFiber((fiber) => {
+      const outside = fiber.getRef(Deadline)
       let winner: AnyPull | undefined
       let decided = false
       const established = new Set<Established>()
 
       const attempt = (self: AnyStream) =>
-        Effect.suspend(() => {
+        Effect.withFiber((fiber) => {
           const scope = Scope.forkUnsafe(streamScope)
           const settle = (first: Established["first"]) => (pull: AnyPull): Established => ({ scope, pull, first })
+          const settled = Effect.flatMap(open(self, scope), (pull) =>
+            Pull.matchEffect(pull, {
+              onSuccess: (chunk) => Effect.succeed(settle(Exit.succeed(chunk))(pull)),
+              onDone: () => Effect.succeed(settle(Exit.fail(Cause.Done()))(pull)),
+              onFailure: (cause) => Effect.failCause(cause)
+            }))
+          // one that the policy has published ends with the first element, and so does whoever enforces it
+          const deadline = fiber.getRef(Deadline)
           return Effect.onExit(
-            Effect.flatMap(open(self, scope), (pull) =>
-              Pull.matchEffect(pull, {
-                onSuccess: (chunk) => Effect.succeed(settle(Exit.succeed(chunk))(pull)),
-                onDone: () => Effect.succeed(settle(Exit.fail(Cause.Done()))(pull)),
-                onFailure: (cause) => Effect.failCause(cause)
-              })),
+            deadline === outside ? settled : Effect.provideService(settled, OutlivedDeadline, deadline),
             (exit) => {
               if (decided || Exit.isFailure(exit)) return Scope.close(scope, exit)
               established.add(exit.value)
@@ -77,6 +82,6 @@ export const establishOneOf = (
         winner = established.pull
         return established.first
       })
-      return Effect.suspend(() => winner ?? begin)
+      return Effect.succeed(Effect.suspend(() => winner ?? begin))
     })
   )
