@@ -143,6 +143,7 @@ describe("cases of other libraries", () => {
         required: 2
       })
       circuit.openNow(0, undefined)
+      assert.strictEqual(circuit.look(5000), "HalfOpen")
       for (let i = 0; i < 3; i++) call(circuit, 5000, S, 5000)
       assert.strictEqual(circuit.state, "Open")
     })

@@ -122,6 +122,56 @@ describe("kernel/circuitBreaker", () => {
     })
   }
 
+  it("a new one has counted nothing", () => {
+    assert.deepStrictEqual(new Circuit(rules({})).snapshot(0), {
+      state: "Closed",
+      consecutiveFailures: 0,
+      calls: 0,
+      failures: 0,
+      slow: undefined,
+      overdue: 0,
+      retryAfter: 0,
+      openings: 0,
+      probing: 0,
+      succeeded: 0,
+      exceeded: false
+    })
+  })
+
+  it("an opening begins with a call: when successes are forgotten, the failures that remain open nothing", () => {
+    const over = { millis: 10_000 }
+    const circuit = new Circuit(rules({
+      trips: [
+        { kind: "failure-rate", ratio: 0.9, minimumThroughput: 2, over },
+        { kind: "slow-rate", after: 60_000, ratio: 1, minimumThroughput: 100, over }
+      ]
+    }))
+    run(circuit, [S, S])
+    run(circuit, [F, F], 5000)
+    admitted(circuit, 5000)
+    assert.deepInclude(circuit.snapshot(10_000), { state: "Closed", calls: 2, failures: 2 })
+    assert.strictEqual(circuit.look(10_000), "Closed")
+    run(circuit, [F], 10_000)
+    assert.strictEqual(circuit.state, "Open")
+  })
+
+  it("a circuit that nobody asks forgets as well: cockatiel #64", () => {
+    const circuit = new Circuit(
+      rules({ trips: [{ kind: "failure-rate", ratio: 1, minimumThroughput: 9, over: { millis: 1000 } }] })
+    )
+    run(circuit, [F, F])
+    assert.deepInclude(circuit.snapshot(999), { calls: 2, failures: 2 })
+    assert.deepInclude(circuit.snapshot(1000), { calls: 0, failures: 0 })
+  })
+
+  it("a call that goes on after it has answered counts once, when it ends", () => {
+    const circuit = new Circuit(rules({ trips: [rate(0.5, 10, 10)] }))
+    const held = circuit.pass(admitted(circuit, 0), 100)
+    assert.deepInclude(circuit.snapshot(100), { calls: 0, failures: 0 })
+    circuit.record(held, F, 200)
+    assert.deepInclude(circuit.snapshot(200), { calls: 1, failures: 1 })
+  })
+
   describe("open", () => {
     it("rejects until its time and is half-open at it, without a timer: failsafe-go B5, resilience4j B6e", () => {
       const circuit = opened({})
@@ -275,10 +325,50 @@ describe("kernel/circuitBreaker", () => {
       assert.isDefined(circuit.admit(0))
     })
 
+    it("opened for no time in particular, it stays so for as long as by its rules", () => {
+      const circuit = new Circuit(rules({}))
+      circuit.openNow(0, undefined)
+      assert.strictEqual(circuit.look(999), "Open")
+      assert.strictEqual(circuit.look(1000), "HalfOpen")
+    })
+
+    it("disabled, it lets everything through and counts nothing: resilience4j B6q", () => {
+      const circuit = new Circuit(rules({ trips: [rate(0.5, 1, 10)] }), "Disabled")
+      run(circuit, [F, F, F])
+      assert.isDefined(circuit.admit(0))
+      assert.deepInclude(circuit.snapshot(0), { state: "Disabled", calls: 0 })
+    })
+
+    it("what it would have done is no longer said when it counts for real", () => {
+      const circuit = run(new Circuit(rules({}), "MetricsOnly"), [F, F, F])
+      assert.isTrue(circuit.exceeded)
+      circuit.close()
+      assert.isFalse(circuit.exceeded)
+    })
+
+    it("forced is what somebody decided after it was made: it must not be forgotten", () => {
+      const forced = ["Isolated", "MetricsOnly", "Disabled"] as const
+      for (const initial of ["Closed", ...forced] as const) {
+        const circuit = new Circuit(rules({}), initial)
+        assert.isFalse(circuit.forced, `made ${initial}`)
+        for (const state of forced) {
+          circuit.force(state)
+          assert.strictEqual(circuit.forced, state !== initial, `${state}, made ${initial}`)
+        }
+        circuit.openNow(0, 1000)
+        assert.isFalse(circuit.forced, "open, it ends by itself")
+        circuit.look(1000)
+        assert.isFalse(circuit.forced, "as does half-open")
+        circuit.close()
+        assert.isFalse(circuit.forced, "closed, there is nothing to remember")
+      }
+    })
+
     it("close keeps the length of the next opening, reset does not: resilience4j B6u", () => {
       for (const [operation, length] of [["close", 2000], ["reset", 1000]] as const) {
         const circuit = opened({ openFor: (opening) => opening * 1000 })
         circuit[operation]()
+        assert.strictEqual(circuit.state, "Closed")
         run(circuit, [F], 0)
         assert.strictEqual(circuit.retryAfter(0), length)
       }
@@ -326,11 +416,66 @@ describe("kernel/circuitBreaker", () => {
       assert.strictEqual(failing.state, "Open")
     })
 
+    it("what the window has forgotten does not open together with what is slow now", () => {
+      const circuit = new Circuit(rules({ trips: [slow(1, 2, { millis: 10_000 })] }))
+      one(circuit, 0, 5000, S)
+      admitted(circuit, 20_000)
+      assert.strictEqual(circuit.look(24_000), "Closed")
+      admitted(circuit, 24_000)
+      assert.strictEqual(circuit.look(28_000), "Open")
+    })
+
     it("one that ends for nothing is not remembered", () => {
       const circuit = new Circuit(rules({ trips: [slow(0.1, 1, { calls: 10 })] }))
       one(circuit, 0, 5000, I)
       assert.deepInclude(circuit.snapshot(5000), { state: "Closed", slow: 0, overdue: 0 })
     })
+  })
+
+  it("a pause that is asked for is none where nobody asks for it: no cap, no hint", () => {
+    const circuit = new Circuit(rules({ hintCap: 0 }))
+    circuit.record(admitted(circuit, 0), I, 0, 3000)
+    assert.strictEqual(circuit.state, "Closed")
+  })
+
+  it("all calls share a permit where nothing has to be remembered of one, and none is shared that holds a slot", () => {
+    const slow: Trip = { kind: "slow-rate", after: 1, ratio: 1, minimumThroughput: 1, over: { calls: 1 } }
+    const shared = (trip: Trip, change: (circuit: Circuit) => void): boolean => {
+      const circuit = new Circuit(rules({ trips: trip }))
+      change(circuit)
+      const shares = circuit.admit(0) === circuit.permit
+      assert.strictEqual(circuit.shared, shares, circuit.state)
+      return shares
+    }
+    const table: ReadonlyArray<readonly [string, (circuit: Circuit) => void, boolean, boolean]> = [
+      ["closed", () => {}, true, false],
+      ["only counting", (circuit) => circuit.force("MetricsOnly"), true, false],
+      ["disabled", (circuit) => circuit.force("Disabled"), true, true],
+      ["isolated", (circuit) => circuit.force("Isolated"), false, false],
+      ["open", (circuit) => circuit.openNow(0, 1), false, false],
+      ["half-open", (circuit) => circuit.openNow(-1, 1), false, false]
+    ]
+    for (const [name, change, counted, watched] of table) {
+      assert.deepStrictEqual([shared(rate(1, 1, 1), change), shared(slow, change)], [counted, watched], name)
+    }
+  })
+
+  it("after other rules, calls under way become slow as before, or no longer if no rule is about them", () => {
+    const slow = (calls: number): Trip => ({
+      kind: "slow-rate",
+      after: 100,
+      ratio: 1,
+      minimumThroughput: 9,
+      over: { calls }
+    })
+    const circuit = new Circuit(rules({ trips: slow(20) }))
+    admitted(circuit, 0)
+    assert.isTrue(circuit.timed, "its end may be that of a slow call")
+    circuit.reconfigure(rules({ trips: slow(9) }))
+    assert.strictEqual(circuit.snapshot(100).overdue, 1)
+    circuit.reconfigure(rules({ trips: rate(1, 9, 9) }))
+    assert.strictEqual(circuit.snapshot(100).overdue, 0)
+    assert.isFalse(circuit.timed)
   })
 
   /** stands for an infinite hint, which is no literal */
