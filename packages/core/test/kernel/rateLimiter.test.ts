@@ -58,7 +58,64 @@ describe("kernel/rateLimiter", () => {
     const l = limiter(bucket(100, 1), bucket(10, 40))
     l.settle(0, { costs: [0, 0], marks: [0, 0] }, [0, 100])
     assert.strictEqual(l.meters[1]!.available(0), -60)
+    assert.strictEqual(l.forecast(0, [1, 0]).wait, 0)
     assert.isTrue(l.take(0, [1, 0]))
+  })
+
+  it("what costs nothing opens no window, neither now nor when its turn comes nor when it is settled", () => {
+    const window = (): meter.Meter => meter.make({ kind: "fixed-window", limit: 1, span: 500 })
+    const now = limiter(window(), bucket(300, 1))
+    const ticket = { costs: [0, 1], marks: [] }
+    now.take(0, [0, 1], ticket.marks)
+    now.settle(100, ticket, [0, 1])
+    assert.isTrue(now.take(300, [1, 1]))
+    assert.strictEqual(now.forecast(300, [1, 0]).wait, 500)
+
+    const later = limiter(window(), bucket(300, 1))
+    for (const [id, cost] of [1, 0, 0, 1, 1].entries()) later.enqueue(0, caller(id, [cost, 1]))
+    // the window of the fourth opens at 900, when it goes: the fifth waits for its end, and the next for the bucket
+    assert.strictEqual(later.forecast(0, [0, 1]).wait, 1700)
+    assert.deepStrictEqual(drain(later, 0).map(([, at]) => at), [0, 300, 600, 900, 1400])
+  })
+
+  it("a refund gives back every cost, a settlement what was charged too much", () => {
+    const l = limiter(bucket(100, 3), bucket(10, 40))
+    const ticket = { costs: [2, 30], marks: [] }
+    l.take(0, ticket.costs, ticket.marks)
+    l.settle(0, ticket, [2, 10])
+    assert.deepStrictEqual(l.meters.map((m) => m.available(0)), [1, 30])
+    const other = { costs: [1, 0], marks: [] }
+    l.take(0, other.costs, other.marks)
+    l.refund(0, other)
+    assert.deepStrictEqual(l.meters.map((m) => m.available(0)), [1, 30])
+  })
+
+  it("with nobody before, the wait that is foretold goes by", () => {
+    const l = limiter(bucket(100, 1))
+    l.take(0, [1])
+    assert.deepStrictEqual([0, 50, 100].map((at) => l.forecast(at, [1]).wait), [100, 50, 0])
+  })
+
+  it("who waits only for those before is told what they wait for; of two dimensions, the first that is as long", () => {
+    const l = limiter(bucket(100, 2), bucket(100, 2))
+    l.take(0, [0, 2])
+    l.enqueue(0, caller(1, [0, 1]))
+    assert.deepStrictEqual(l.forecast(0, [1, 0]), { wait: 100, dimension: 1 })
+    const tied = limiter(bucket(100, 2), bucket(100, 2))
+    tied.take(0, [2, 2])
+    assert.deepStrictEqual(tied.forecast(0, [1, 1]), { wait: 100, dimension: 0 })
+  })
+
+  it("who has left the queue may leave again", () => {
+    const l = limiter(bucket(100, 1))
+    l.take(0, [1])
+    const [first, second] = [caller(1, [1]), caller(2, [1])]
+    l.enqueue(0, first)
+    l.enqueue(0, second)
+    l.remove(first)
+    l.remove(first)
+    assert.strictEqual(l.waiting, 1)
+    assert.deepStrictEqual(drain(l, 0), [[2, 100]])
   })
 
   it("nobody overtakes: a large cost does not starve behind small ones", () => {
@@ -132,16 +189,18 @@ describe("kernel/rateLimiter", () => {
   }
 
   it("whose turn comes too late after all is taken out, and the others move up", () => {
-    const l = limiter(bucket(100, 2))
-    const ticket = { costs: [1], marks: [] }
-    l.take(0, [1], ticket.marks)
-    l.take(0, [1])
-    for (const [id, cost, latest] of [[1, 1, 500], [2, 2, 500], [3, 1, 450]] as const) {
-      l.enqueue(0, caller(id, [cost], latest))
+    for (const start of [0, 1000]) {
+      const l = limiter(bucket(100, 2))
+      const ticket = { costs: [1], marks: [] }
+      l.take(start, [1], ticket.marks)
+      l.take(start, [1])
+      for (const [id, cost, latest] of [[1, 1, 500], [2, 2, 500], [3, 1, 450]] as const) {
+        l.enqueue(start, caller(id, [cost], start + latest))
+      }
+      l.settle(start, ticket, [3])
+      assert.deepStrictEqual(l.overdue(start).map(({ forecast, waiting }) => [waiting.id, forecast.wait]), [[3, 600]])
+      assert.deepStrictEqual(drain(l, start), [[1, start + 300], [2, start + 500]])
     }
-    l.settle(0, ticket, [3])
-    assert.deepStrictEqual(l.overdue(0).map(({ forecast, waiting }) => [waiting.id, forecast.wait]), [[3, 600]])
-    assert.deepStrictEqual(drain(l, 0), [[1, 300], [2, 500]])
   })
 
   it("what never fits again does not block the queue", () => {
