@@ -49,6 +49,14 @@ const offer = (m: meter.Meter, at: number, cost = 1): number => {
 }
 
 describe("kernel/meter", () => {
+  it("a wait is never cut short by a timer of whole milliseconds, never none, and no longer for an error of rounding", () => {
+    const table = [[0, 0], [1e-9, 1], [0.5, 1], [1, 1], [1.0005, 1], [1.5, 2], [99.2, 100], [
+      Infinity,
+      Infinity
+    ]] as const
+    for (const [wait, expected] of table) assert.strictEqual(meter.wholeMillis(wait), expected, String(wait))
+  })
+
   describe("spaced", () => {
     it("GCRA with an interval of 500 and a tolerance of 1000, R4", () => {
       const m = spaced(500, 3)
@@ -155,6 +163,23 @@ describe("kernel/meter", () => {
       const m = sliding(5, 1000)
       m.take(0, 5)
       assert.deepStrictEqual([0, 999, 1000].map((at) => m.available(at)), [0, 0, 5])
+      m.take(2000, 5)
+      assert.strictEqual(m.wait(9000, 5), 0)
+    })
+
+    it("gives back to the call that was charged: what an earlier one used counts as long as it did", () => {
+      const m = sliding(10, 1000)
+      m.take(0, 4)
+      const mark = m.take(500, 4)
+      m.giveBack(600, mark, 4)
+      assert.deepStrictEqual([600, 999, 1000].map((at) => m.available(at)), [6, 6, 10])
+    })
+
+    it("a longer one does not bring back what was forgotten", () => {
+      const m = sliding(10, 1000)
+      m.take(0, 10)
+      m.adopt(5000, { kind: "sliding-window", limit: 10, span: 3_600_000 })
+      assert.deepStrictEqual([m.available(5000), m.wait(5000, 10)], [10, 0])
     })
 
     it.prop("never more than the limit in any span", [limit, Calls], ([limit, calls]) => {
