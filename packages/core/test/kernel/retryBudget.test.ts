@@ -44,6 +44,23 @@ describe("kernel/retryBudget", () => {
       assert.strictEqual(budget.available(1000), 5, "after the window they are there again")
     })
 
+    it("calls fund attempts for as long as the window, whenever they began", () => {
+      const budget = traffic(1, 0)
+      budget.begin(5050)
+      budget.begin(5950)
+      assert.strictEqual(budget.available(5999), 2)
+      assert.deepStrictEqual([6000, 6899, 6900].map((at) => budget.available(at)), [1, 1, 0])
+    })
+
+    it("what was refunded is not forgotten as well: the window has as much as ever after it", () => {
+      const budget = traffic(1, 1)
+      budget.refund(budget.grant(6050, false)!, 6500)
+      assert.strictEqual(budget.available(6500), 1)
+      assert.strictEqual(budget.available(8000), 1)
+      budget.refund(budget.grant(8000, false)!, 9000)
+      assert.strictEqual(budget.available(9000), 1, "forgotten at that instant")
+    })
+
     it("a refund is worth nothing when the window has forgotten what it was for", () => {
       const budget = traffic(1, 1)
       const grant = budget.grant(0, false)!
@@ -58,6 +75,7 @@ describe("kernel/retryBudget", () => {
       const budget = traffic(1, 1, 1000)
       assert.isTrue(granted(budget, 10_000))
       assert.isFalse(granted(budget, 0))
+      assert.isFalse(granted(budget, 10_000), "back where it was, nothing has been forgotten")
       assert.isTrue(granted(budget, 1e12))
     })
   })
@@ -153,6 +171,14 @@ describe("kernel/retryBudget", () => {
       budget.refund(grants[0]!, 0)
       assert.strictEqual(budget.available(0), 1)
     })
+  })
+
+  it("only a share of traffic has to be told when a call begins", () => {
+    assert.deepStrictEqual([traffic(1, 1), inFlight(1, 1), tokens(2, 1)].map(({ timed }) => timed), [
+      true,
+      false,
+      false
+    ])
   })
 
   const Funding = Schema.Literals(["traffic", "traffic without floor", "in-flight", "tokens"])
