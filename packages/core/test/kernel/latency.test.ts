@@ -51,11 +51,43 @@ describe("kernel/latency", () => {
     assert.isTrue(delay.delay > 0 && delay.delay < Infinity)
   })
 
-  it("where too much was cut off, it is the end of what is known", () => {
+  it("no time at all and an absurd one count as any other", () => {
+    const half = (short: number, long: number): LearntDelay => {
+      const delay = new LearntDelay({ ...rules, quantile: 0.5 })
+      times(11, () => delay.add(short, true))
+      times(10, () => delay.add(long, true))
+      return delay
+    }
+    assert.isAtMost(half(0, 100).delay, 0.01)
+    assert.isAbove(half(Infinity, 100).delay, 3_600_000)
+  })
+
+  for (const [generations, rounds] of [["one generation", 1], ["two", 10]] as const) {
+    it(`where too much was cut off, it is the end of what is known, of ${generations}`, () => {
+      const delay = new LearntDelay(rules)
+      times(rounds, () => {
+        times(80, () => delay.add(10, true))
+        times(20, () => delay.add(100, false))
+      })
+      assert.isTrue(delay.delay >= 100 && delay.delay <= 104, String(delay.delay))
+    })
+  }
+
+  it("what was cut off earlier is not among those that had yet to answer: Kaplan and Meier", () => {
+    const delay = new LearntDelay({ ...rules, quantile: 0.5, warmup: 10 })
+    times(10, () => delay.add(1, false))
+    times(5, () => delay.add(10, true))
+    times(5, () => delay.add(1000, true))
+    assert.isTrue(delay.delay >= 10 && delay.delay <= 10.4, String(delay.delay))
+  })
+
+  it("remembers the last 500 to 1000 calls", () => {
     const delay = new LearntDelay(rules)
-    times(80, () => delay.add(10, true))
-    times(20, () => delay.add(100, false))
-    assert.isTrue(delay.delay >= 100 && delay.delay <= 104, String(delay.delay))
+    times(500, () => delay.add(10, true))
+    times(2000, () => {
+      delay.add(10, true)
+      assert.isTrue(delay.answers > 500 && delay.answers <= 1000, String(delay.answers))
+    })
   })
 
   it("forgets: after a thousand calls only the new times count", () => {
