@@ -173,6 +173,10 @@ describe("kernel/meter", () => {
       const mark = m.take(500, 4)
       m.giveBack(600, mark, 4)
       assert.deepStrictEqual([600, 999, 1000].map((at) => m.available(at)), [6, 6, 10])
+      const forgotten = m.take(2000, 4)
+      m.take(2600, 4)
+      m.giveBack(3000, forgotten, 4)
+      assert.strictEqual(m.available(3000), 6)
     })
 
     it("a longer one does not bring back what was forgotten", () => {
