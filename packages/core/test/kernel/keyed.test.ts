@@ -2,13 +2,19 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { type Entry, Table } from "../../src/kernel/keyed.ts"
 
-const table = (rules: { readonly idle?: number; readonly max?: number; readonly pinned?: ReadonlySet<string> }) => {
+const table = (rules: {
+  readonly idle?: number
+  readonly max?: number
+  readonly pinned?: ReadonlySet<string>
+  /** pinned even when there are too many */
+  readonly fixed?: ReadonlySet<string>
+}) => {
   const index = new Map<string, Entry<string, string>>()
   const made: Array<string> = []
   const kernel = new Table<string, string>(index, {
     idle: rules.idle ?? 1000,
     max: rules.max ?? 3,
-    pinned: (value, _now, pressed) => !pressed && (rules.pinned?.has(value) ?? false)
+    pinned: (value, _now, pressed) => rules.fixed?.has(value) || (!pressed && (rules.pinned?.has(value) ?? false))
   })
   return {
     made,
@@ -77,6 +83,32 @@ describe("kernel/keyed", () => {
     assert.deepStrictEqual(t.keys(), ["a"])
     t.sweep(2000)
     assert.deepStrictEqual(t.keys(), [])
+  })
+
+  it("what is pinned does not keep those behind it", () => {
+    const t = table({ pinned: new Set(["a"]) })
+    t.release(t.acquire("a"))
+    t.release(t.acquire("b"), 500)
+    t.sweep(1000)
+    t.sweep(1500)
+    assert.deepStrictEqual(t.keys(), ["a"])
+  })
+
+  it("full, what is pinned against idleness goes like any other", () => {
+    const t = table({ max: 1, pinned: new Set(["a"]) })
+    t.release(t.acquire("a"))
+    t.acquire("b")
+    assert.deepStrictEqual(t.keys(), ["b"])
+  })
+
+  it("full of what is pinned in any case, it grows, and shrinks to its size as soon as it may", () => {
+    const fixed = new Set(["a", "b", "c"])
+    const t = table({ max: 1, fixed })
+    for (const key of fixed) t.release(t.acquire(key))
+    assert.deepStrictEqual(t.keys(), ["a", "b", "c"])
+    fixed.clear()
+    t.acquire("d")
+    assert.deepStrictEqual(t.keys(), ["d"])
   })
 
   it("a value that cannot be made takes nothing, and lets nobody go", () => {
