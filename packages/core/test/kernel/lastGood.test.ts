@@ -39,6 +39,14 @@ describe("LastGood", () => {
     assert.strictEqual(store.find("a", 10)?.value, "v1")
   })
 
+  it("what is gone at the very moment of its answer is gone, and does not count", () => {
+    const store = new LastGood<string, number>(100, 10)
+    for (const key of ["a", "b", "c"]) store.keep(key, 1, 5)
+    store.forget("a", 5)
+    assert.isUndefined(store.find("a", 5))
+    assert.strictEqual(store.size, 2)
+  })
+
   it("what is gone before its first answer stays gone as well, and takes no value's place", () => {
     const store = new LastGood<string, string>(100, 2)
     store.keep("b", "b", 0)
