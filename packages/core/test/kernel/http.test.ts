@@ -3,6 +3,8 @@ import * as kernel from "../../src/kernel/http.ts"
 
 const cyclic: { cause: unknown } = { cause: undefined }
 cyclic.cause = cyclic
+const cyclicErrors: { readonly errors: Array<unknown> } = { errors: [] }
+cyclicErrors.errors.push(cyclicErrors)
 
 describe("kernel/http", () => {
   it("idempotent are the methods of RFC 9110 section 9.2.2 and QUERY, and no others", () => {
@@ -38,7 +40,8 @@ describe("kernel/http", () => {
     ["no errors at all", { errors: [] }, false],
     ["no object", "ECONNREFUSED", false],
     ["nothing", null, false],
-    ["a cause in a circle", cyclic, false]
+    ["a cause in a circle", cyclic, false],
+    ["errors in a circle", cyclicErrors, false]
   ]
   for (const [name, error, expected] of sent) {
     it(`neverSent: ${name}: ${expected}`, () => {
