@@ -97,6 +97,14 @@ describe("kernel/window", () => {
       assert.deepStrictEqual(read(window, 3_600_000), [1, 1])
     })
 
+    it("a clock that is set far ahead is not followed bucket by bucket", () => {
+      const window = new TimeWindow(1000)
+      window.record(0, F, false)
+      window.record(200, F, false)
+      window.record(1e15, S, false)
+      assert.deepStrictEqual(read(window, 1e15), [1, 0])
+    })
+
     it("slow calls age as failures do", () => {
       const window = new TimeWindow(10_000)
       window.record(0, S, true)
