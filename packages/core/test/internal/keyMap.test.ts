@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Equal from "effect/Equal"
+import * as Hash from "effect/Hash"
 import * as Schema from "effect/Schema"
 import { KeyMap } from "../../src/internal/keyMap.ts"
 
@@ -23,6 +24,26 @@ describe("KeyMap", () => {
     map.delete({ id: 1 })
     assert.isUndefined(map.get({ id: 1 }))
     assert.strictEqual(map.size, 1)
+  })
+
+  it("nothing of a key is kept once it is gone: the next one that is equal is the one that is there", () => {
+    const map = new KeyMap<object, number>()
+    const [first, next] = [{ id: 1 }, { id: 1 }]
+    map.set(first, 1)
+    map.delete(next)
+    map.set(next, 2)
+    assert.strictEqual([...map.keys()][0], next)
+  })
+
+  it("a function that says what it is equal to is compared by that", () => {
+    const named = (id: number) =>
+      Object.assign(() => id, {
+        [Equal.symbol]: (that: unknown) => typeof that === "function" && that() === id,
+        [Hash.symbol]: () => id
+      })
+    const map = new KeyMap<() => number, string>()
+    map.set(named(1), "one")
+    assert.deepStrictEqual([map.get(named(1)), map.get(named(2))], ["one", undefined])
   })
 
   it.prop("is a list of pairs whose keys are compared one by one", [Schema.Array(Operation)], ([operations]) => {
