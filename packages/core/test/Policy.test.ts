@@ -216,6 +216,16 @@ describe("Policy", () => {
       limit: RateLimiter.tokenBucket({ limit: 1, per: "1 second" }),
       maxWait: "1 second"
     })
+    /** Names its settings as others do, and means what only it knows. */
+    const own = (...children: ReadonlyArray<Policy.Any>): Policy.Policy =>
+      Policy.make({
+        info: {
+          kind: "own",
+          settings: { limit: Duration.minutes(1), delay: Duration.minutes(1), max: 9 },
+          children: children.map(({ info }) => info)
+        },
+        effect: (self) => self
+      })
 
     it.each<[string, Policy.Any, ReadonlyArray<string>]>([
       ["nothing is wrong", Policy.compose(total, retry, breaker, attempt), []],
@@ -270,8 +280,43 @@ describe("Policy", () => {
           Policy.compose(limiter, Policy.compose(retry, attempt))
         ),
         ["circuit-breaker outside retry sees one outcome per logical call, not one per attempt: put it inside"]
+      ],
+      ["inside a policy of one's own", Policy.compose(breaker, own(retry)), [
+        "circuit-breaker outside retry sees one outcome per logical call, not one per attempt: put it inside"
+      ]],
+      [
+        "attempts, the inner ones of which nobody knows the number",
+        Policy.compose(retry, Retry.make({ schedule: Schedule.recurs(2) })),
+        ["retry inside retry multiplies attempts"]
       ]
     ])("%s", (_, policy, expected) => assert.deepStrictEqual(Policy.warnings(policy), expected))
+
+    it.each<[string, Policy.Any]>([
+      ["a bulkhead where nobody waits", Policy.compose(attempt, Bulkhead.makeUnsafe({ concurrency: 1, maxWait: 1 }))],
+      [
+        "a limiter at which nobody waits",
+        Policy.compose(
+          attempt,
+          RateLimiter.makeUnsafe({ limit: RateLimiter.tokenBucket({ limit: 1, per: "1 second" }) })
+        )
+      ],
+      ["an attempt as long as the total", Policy.compose(total, Timeout.attempt("30 seconds"))],
+      ["a wait that is over before the total", Policy.compose(total, limiter)],
+      [
+        "a wait as long as the total",
+        Policy.compose(total, Bulkhead.makeUnsafe({ concurrency: 1, queue: 1, maxWait: "30 seconds" }))
+      ],
+      [
+        "hedges of which the last begins as the total ends",
+        Policy.compose(total, Hedge.makeUnsafe({ delay: "15 seconds", max: 2 }))
+      ],
+      [
+        "hedges that never begin by the clock",
+        Policy.compose(total, Hedge.makeUnsafe({ delay: Duration.infinity, max: 2 }))
+      ],
+      ["a window of two timeouts", Policy.compose(breaker, Timeout.attempt("15 seconds"))],
+      ["settings that are named alike", Policy.compose(total, breaker, own())]
+    ])("nothing is wrong with %s", (_, policy) => assert.deepStrictEqual(Policy.warnings(policy), []))
 
     it("are printed beneath the stack", () => {
       assert.strictEqual(
