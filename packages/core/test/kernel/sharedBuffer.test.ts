@@ -20,6 +20,21 @@ describe("kernel/sharedBuffer", () => {
     assert.strictEqual(buffer.take(fast), "c")
   })
 
+  it("who leaves takes nothing from the others, and is not waited for", () => {
+    const buffer = new SharedBuffer<string>(2)
+    const [gone, stays] = [buffer.join(), buffer.join()]
+    buffer.push("a")
+    buffer.push("b")
+    buffer.take(gone)
+    buffer.leave(gone)
+    assert.deepStrictEqual([buffer.take(stays), buffer.take(stays)], ["a", "b"])
+    buffer.push("c")
+    buffer.push("d")
+    assert.isFalse(buffer.hasRoom)
+    assert.deepStrictEqual([buffer.take(stays), buffer.take(stays)], ["c", "d"])
+    assert.isTrue(buffer.hasRoom)
+  })
+
   const Step = Schema.Literals(["join", "push", "take0", "take1", "take2", "leave0", "leave1"])
 
   it.prop("every reader sees everything since it joined, in order", [Schema.Array(Step)], ([steps]) => {
