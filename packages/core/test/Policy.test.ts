@@ -221,7 +221,7 @@ describe("Policy", () => {
       Policy.make({
         info: {
           kind: "own",
-          settings: { limit: Duration.minutes(1), delay: Duration.minutes(1), max: 9 },
+          settings: { limit: Duration.minutes(1), delay: Duration.minutes(1), max: 9, queue: 9 },
           children: children.map(({ info }) => info)
         },
         effect: (self) => self
@@ -315,7 +315,7 @@ describe("Policy", () => {
         Policy.compose(total, Hedge.makeUnsafe({ delay: Duration.infinity, max: 2 }))
       ],
       ["a window of two timeouts", Policy.compose(breaker, Timeout.attempt("15 seconds"))],
-      ["settings that are named alike", Policy.compose(total, breaker, own())]
+      ["settings that are named alike", Policy.compose(total, breaker, attempt, own())]
     ])("nothing is wrong with %s", (_, policy) => assert.deepStrictEqual(Policy.warnings(policy), []))
 
     it("are printed beneath the stack", () => {
