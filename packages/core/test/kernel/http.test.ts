@@ -27,6 +27,9 @@ describe("kernel/http", () => {
   const sent: ReadonlyArray<readonly [string, unknown, boolean]> = [
     ["a refused connection, as fetch tells it", { cause: { code: "ECONNREFUSED", syscall: "connect" } }, true],
     ["a name that does not resolve", { cause: { code: "ENOTFOUND", syscall: "getaddrinfo" } }, true],
+    ["a name that does not resolve, by its code alone", { code: "ENOTFOUND" }, true],
+    ["a name server that is busy, by its code alone", { code: "EAI_AGAIN" }, true],
+    ["a name server that fails", { code: "EAI_FAIL", syscall: "getaddrinfo" }, true],
     ["undici's connect timeout", { cause: { code: "UND_ERR_CONNECT_TIMEOUT" } }, true],
     ["Bun", { code: "ConnectionRefused" }, true],
     ["an unreachable host while connecting", { code: "EHOSTUNREACH", syscall: "connect" }, true],
