@@ -27,6 +27,7 @@ describe("timers of the live clock", { concurrent: false }, () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] })
   })
   afterEach(() => {
+    vi.restoreAllMocks()
     vi.useRealTimers()
   })
 
@@ -64,6 +65,31 @@ describe("timers of the live clock", { concurrent: false }, () => {
         yield* advance(1)
         assert.strictEqual(hanging(), "TimeoutExceeded:attempt")
       }
+    }))
+
+  it.live("the timer keeps the process alive only while somebody waits", () =>
+    Effect.gen(function*() {
+      const made = vi.spyOn(globalThis, "setTimeout")
+      const holds = () => made.mock.results.map(({ value }) => value.hasRef())
+      const timeout = Timeout.attempt("20 millis")
+      const latches = [yield* Deferred.make<void>(), yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const answer = (i: number) => Effect.andThen(Deferred.succeed(latches[i]!, undefined), advance(1))
+      const calls = latches.slice(0, 2).map((latch) => start(timeout(Deferred.await(latch))))
+      yield* advance(1)
+      assert.deepStrictEqual(holds(), [true])
+      yield* answer(0)
+      assert.deepStrictEqual(holds(), [true], "another one waits")
+      yield* answer(1)
+      assert.deepStrictEqual(calls.map((call) => call()), ["ok:undefined", "ok:undefined"])
+      assert.deepStrictEqual(holds(), [false])
+      const late = start(timeout(Deferred.await(latches[2]!)))
+      yield* advance(1)
+      assert.deepStrictEqual(holds(), [true], "the timer at hand serves whoever comes next")
+      // the first time is up for nobody; what waits now has its own
+      yield* advance(17)
+      assert.deepStrictEqual([late(), holds().length, holds().at(-1)], ["running", 2, true])
+      yield* answer(2)
+      assert.deepStrictEqual([late(), holds().at(-1)], ["ok:undefined", false])
     }))
 
   for (const limit of ["60 days", () => "60 days"] satisfies ReadonlyArray<Timeout.Limit>) {
