@@ -1,7 +1,9 @@
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { vi } from "vitest"
+import * as RateLimiter from "../../src/RateLimiter.ts"
 import * as Timeout from "../../src/Timeout.ts"
 import { outcome } from "../support/harness.ts"
 
@@ -72,7 +74,7 @@ describe("timers of the live clock", { concurrent: false }, () => {
       const made = vi.spyOn(globalThis, "setTimeout")
       const holds = () => made.mock.results.map(({ value }) => value.hasRef())
       const timeout = Timeout.attempt("20 millis")
-      const latches = [yield* Deferred.make<void>(), yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const latches = yield* Effect.all(Array.from({ length: 4 }, () => Deferred.make<void>()))
       const answer = (i: number) => Effect.andThen(Deferred.succeed(latches[i]!, undefined), advance(1))
       const calls = latches.slice(0, 2).map((latch) => start(timeout(Deferred.await(latch))))
       yield* advance(1)
@@ -82,14 +84,37 @@ describe("timers of the live clock", { concurrent: false }, () => {
       yield* answer(1)
       assert.deepStrictEqual(calls.map((call) => call()), ["ok:undefined", "ok:undefined"])
       assert.deepStrictEqual(holds(), [false])
-      const late = start(timeout(Deferred.await(latches[2]!)))
+      start(timeout(Deferred.await(latches[2]!)))
       yield* advance(1)
       assert.deepStrictEqual(holds(), [true], "the timer at hand serves whoever comes next")
-      // the first time is up for nobody; what waits now has its own
-      yield* advance(17)
-      assert.deepStrictEqual([late(), holds().length, holds().at(-1)], ["running", 2, true])
       yield* answer(2)
+      assert.deepStrictEqual(holds(), [false])
+      const late = start(timeout(Deferred.await(latches[3]!)))
+      // the first time is up for nobody; what waits now has its own
+      yield* advance(16)
+      assert.deepStrictEqual([late(), holds().length, holds().at(-1)], ["running", 2, true])
+      yield* answer(3)
       assert.deepStrictEqual([late(), holds().at(-1)], ["ok:undefined", false])
+    }))
+
+  it.live("a caller with a timer of its own goes on at its time, and leaves none behind if it goes away before", () =>
+    Effect.gen(function*() {
+      const limiter = RateLimiter.makeUnsafe({
+        limit: RateLimiter.tokenBucket({ limit: 1, per: "1 second" }),
+        maxWait: "1 second"
+      })
+      yield* limiter(Effect.void)
+      const waits = start(limiter(Effect.void))
+      yield* advance(990)
+      assert.deepStrictEqual([waits(), vi.getTimerCount()], ["running", 1])
+      yield* advance(20)
+      assert.deepStrictEqual([waits(), vi.getTimerCount()], ["ok:undefined", 0])
+
+      const gone = Effect.runFork(limiter(Effect.void))
+      yield* advance(1)
+      assert.strictEqual(vi.getTimerCount(), 1)
+      yield* Fiber.interrupt(gone)
+      assert.strictEqual(vi.getTimerCount(), 0)
     }))
 
   for (const limit of ["60 days", () => "60 days"] satisfies ReadonlyArray<Timeout.Limit>) {
