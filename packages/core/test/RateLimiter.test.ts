@@ -629,23 +629,19 @@ describe("RateLimiter", () => {
     )
   }
 
-  it.live(
-    "on the live clock, an interruption at any step of the scheduler leaves nobody in the queue",
-    () =>
-      Effect.gen(function*() {
-        const limiter = RateLimiter.makeUnsafe({ limit: perSecond(1000), maxWait: "1 minute", queue: 10_000 })
-        const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
-        for (let i = 0; i < 2000; i++) {
-          const steps = Effect.forEach(Array.from({ length: 1950 + (i % 100) }), () => Effect.void, { discard: true })
-          const fiber = Effect.runFork(Effect.andThen(steps, limiter(Effect.never)))
-          fiber.interruptUnsafe()
-          fibers.push(fiber)
-        }
-        yield* Fiber.awaitAll(fibers)
-        assert.strictEqual(yield* waiting(limiter), 0)
-        const last = yield* Effect.forEach([1, 2, 3], () => limiter.cost(1000)(Effect.void), { concurrency: 3 })
-        assert.strictEqual(last.length, 3)
-      }),
-    30_000
-  )
+  it.live("on the live clock, an interruption at any step of the scheduler leaves nobody in the queue", () =>
+    Effect.gen(function*() {
+      const limiter = RateLimiter.makeUnsafe({ limit: perSecond(1000), maxWait: "1 minute", queue: 10_000 })
+      const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
+      for (let i = 0; i < 2000; i++) {
+        const steps = Effect.forEach(Array.from({ length: 1950 + (i % 100) }), () => Effect.void, { discard: true })
+        const fiber = Effect.runFork(Effect.andThen(steps, limiter(Effect.never)))
+        fiber.interruptUnsafe()
+        fibers.push(fiber)
+      }
+      yield* Fiber.awaitAll(fibers)
+      assert.strictEqual(yield* waiting(limiter), 0)
+      const last = yield* Effect.forEach([1, 2, 3], () => limiter.cost(1000)(Effect.void), { concurrency: 3 })
+      assert.strictEqual(last.length, 3)
+    }), 30_000)
 })
