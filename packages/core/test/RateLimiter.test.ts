@@ -643,5 +643,5 @@ describe("RateLimiter", () => {
       assert.strictEqual(yield* waiting(limiter), 0)
       const last = yield* Effect.forEach([1, 2, 3], () => limiter.cost(1000)(Effect.void), { concurrency: 3 })
       assert.strictEqual(last.length, 3)
-    }), 30_000)
+    }))
 })

@@ -56,7 +56,7 @@ describe("ResilientHttpClient over sockets", () => {
         if (attempt === 2) return half(response)
         response.end("done")
       })
-      const policy = Policy.compose(retry, Timeout.attempt("200 millis"))
+      const policy = Policy.compose(retry, Timeout.attempt("40 millis"))
       const client = ResilientHttpClient.make(yield* fetch, policy)
       assert.strictEqual(yield* client.get(server.url).pipe(text), "done")
       yield* eventually(() => server.open.size === 0)
