@@ -19,7 +19,7 @@ import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
 import * as RetryBudget from "../src/RetryBudget.ts"
 import * as Timeout from "../src/Timeout.ts"
-import { Bad, Boom, Busy, during, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
+import { Boom, during, ending, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
 
 const Step = Schema.Struct({
   delay: Schema.Literals([0, 0, 1, 40, 99, 100, 101, 260]),
@@ -27,27 +27,6 @@ const Step = Schema.Struct({
 })
 type Step = typeof Step.Type
 const Scripts = Schema.Array(Step).check(Schema.isMinLength(1))
-
-const finish = (step: Step): Effect.Effect<string, Boom | Bad | Busy> => {
-  switch (step.outcome) {
-    case "ok":
-      return Effect.succeed("ok")
-    case "boom":
-      return Effect.fail(new Boom({}))
-    case "bad":
-      return Effect.fail(new Bad())
-    case "busy":
-      return Effect.fail(new Busy({ retryAfter: "30 millis" }))
-    case "die":
-      return Effect.die("bug")
-    case "hang":
-      return Effect.never
-    case "leaves":
-      return Effect.interrupt
-    case "stubborn":
-      return Effect.uninterruptible(Effect.as(Effect.sleep("120 millis"), "late"))
-  }
-}
 
 interface Times {
   readonly total: number
@@ -99,7 +78,10 @@ const seen = (stack: Stack, script: ReadonlyArray<Step>, leaveAfter: number, wit
   Effect.gen(function*() {
     const { effect, log } = logged()
     const step = (n: number): Step => script[(n - 1) % script.length]!
-    const call = effect((n) => Effect.delay(finish(step(n)), step(n).delay)).pipe(stack, Deadline.within(within))
+    const call = effect((n) => Effect.delay(ending(step(n).outcome, "120 millis"), step(n).delay)).pipe(
+      stack,
+      Deadline.within(within)
+    )
     const states = Effect.all([stack.breaker.state, stack.budget.state])
     const start = yield* now
     const caller = (n: number) =>

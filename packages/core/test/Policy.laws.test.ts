@@ -21,7 +21,7 @@ import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
 import * as RetryBudget from "../src/RetryBudget.ts"
 import * as Timeout from "../src/Timeout.ts"
-import { Bad, Boom, Busy, logged, now, outcome, recorder } from "./support/harness.ts"
+import { type Bad, type Boom, type Busy, ending, logged, now, outcome, recorder } from "./support/harness.ts"
 
 const Kind = Schema.Literals([
   "retry",
@@ -129,30 +129,12 @@ const policyOf = (kind: typeof Kind.Type): Policy.Policy<unknown, unknown> => {
   }
 }
 
-const finish = (step: Step): Effect.Effect<string, Boom | Bad | Busy> => {
-  switch (step.outcome) {
-    case "ok":
-      return Effect.succeed("ok")
-    case "boom":
-      return Effect.fail(new Boom({}))
-    case "bad":
-      return Effect.fail(new Bad())
-    case "busy":
-      return Effect.fail(new Busy({ retryAfter: "30 millis" }))
-    case "die":
-      return Effect.die("bug")
-    case "hang":
-      return Effect.never
-    case "stubborn":
-      return Effect.uninterruptible(Effect.as(Effect.sleep("200 millis"), "late"))
-  }
-}
-
 /** A callee that plays its script over and over, and counts what it has open. */
 const callee = (script: ReadonlyArray<Step>) => {
   const { effect, log, stream } = logged()
   const step = (n: number): Step => script[(n - 1) % script.length]!
-  const play = (n: number): Effect.Effect<string, Boom | Bad | Busy> => Effect.delay(finish(step(n)), step(n).delay)
+  const play = (n: number): Effect.Effect<string, Boom | Bad | Busy> =>
+    Effect.delay(ending(step(n).outcome, "200 millis"), step(n).delay)
   return {
     log,
     leaked: () =>

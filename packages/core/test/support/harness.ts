@@ -25,6 +25,30 @@ export class Busy extends Data.TaggedError("Busy")<{ readonly retryAfter: Durati
   }
 }
 
+export type Ending = "ok" | "boom" | "bad" | "busy" | "die" | "hang" | "leaves" | "stubborn"
+
+/** How a call of a scripted callee ends; a stubborn one ignores its interruption for so long. */
+export const ending = (how: Ending, stubborn: Duration.Input): Effect.Effect<string, Boom | Bad | Busy> => {
+  switch (how) {
+    case "ok":
+      return Effect.succeed("ok")
+    case "boom":
+      return Effect.fail(new Boom({}))
+    case "bad":
+      return Effect.fail(new Bad())
+    case "busy":
+      return Effect.fail(new Busy({ retryAfter: "30 millis" }))
+    case "die":
+      return Effect.die("bug")
+    case "hang":
+      return Effect.never
+    case "leaves":
+      return Effect.interrupt
+    case "stubborn":
+      return Effect.uninterruptible(Effect.as(Effect.sleep(stubborn), "late"))
+  }
+}
+
 export const fork = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Fiber.Fiber<A, E>, never, R> =>
   Effect.forkChild(effect, { startImmediately: true })
 
