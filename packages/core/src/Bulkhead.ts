@@ -66,6 +66,7 @@ import { Rejection } from "./internal/rejection.ts"
 import { now, timerResolution } from "./internal/time.ts"
 import { Timer, TimerQueue } from "./internal/timers.ts"
 import { leaveQueue } from "./internal/turn.ts"
+import { CurrentWaits, type Waits } from "./internal/waits.ts"
 import * as kernel from "./kernel/bulkhead.ts"
 import type * as Policy from "./Policy.ts"
 import type * as PolicyRegistry from "./PolicyRegistry.ts"
@@ -305,6 +306,7 @@ class Waiter extends Timer {
   private readonly since: number
   private readonly resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
   private readonly place: kernel.Place<Waiter>
+  private waits: Waits | undefined
   private gone = false
 
   constructor(
@@ -319,11 +321,13 @@ class Waiter extends Timer {
     this.since = since
     this.resume = resume
     this.place = call.compartment.permits.join(this)
+    this.waits = fiber.getRef(CurrentWaits)
+    this.waits?.begin(since)
   }
 
   /** The permit is the call's from now on: should the call be interrupted before it goes on, its frame passes the permit on. */
   granted(): void {
-    this.disarm()
+    this.leave()
     this.call.held = true
     later(() => {
       if (this.gone) return
@@ -333,13 +337,14 @@ class Waiter extends Timer {
   }
 
   displaced(): void {
-    this.disarm()
+    this.leave()
     later(() => {
       if (!this.gone) this.reject("full")
     })
   }
 
   expire(): void {
+    this.leave()
     this.call.compartment.permits.cancel(this.place)
     this.reject("waited")
   }
@@ -347,9 +352,17 @@ class Waiter extends Timer {
   run(fiber: AnyFiber): Effect.Effect<void> {
     leaveQueue(fiber)
     this.gone = true
-    this.disarm()
+    this.leave()
     this.call.compartment.permits.cancel(this.place)
     return Effect.void
+  }
+
+  private leave(): void {
+    this.disarm()
+    const { waits } = this
+    if (waits === undefined) return
+    this.waits = undefined
+    waits.end(now(this.fiber))
   }
 
   private get waited(): number {

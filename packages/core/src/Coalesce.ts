@@ -54,6 +54,7 @@ import type * as Stream from "effect/Stream"
 import * as Deadline from "./Deadline.ts"
 import { emit } from "./internal/emit.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establish.ts"
+import { guarded } from "./internal/foreign.ts"
 import { awaitAndKeepDefects } from "./internal/interrupt.ts"
 import { KeyMap, ownKey } from "./internal/keyMap.ts"
 import { integer } from "./internal/options.ts"
@@ -147,7 +148,7 @@ class Flight {
       this.end()
       const waiting = Array.from(this.waiting)
       this.waiting.clear()
-      for (const resume of waiting) resume(exit)
+      for (const resume of waiting) guarded(resume, exit)
     })
   }
 
@@ -243,7 +244,7 @@ class Broadcast {
       const exit = resume && this.next(reader)
       if (exit === undefined) continue
       this.waiting.delete(reader)
-      resume!(exit)
+      guarded(resume!, exit)
     }
   }
 

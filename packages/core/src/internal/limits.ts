@@ -9,12 +9,14 @@ import type { Charge, Cost, Limit, Options, RateLimiterRejected, Reason } from "
 import * as Telemetry from "../Telemetry.ts"
 import { emit } from "./emit.ts"
 import { type AnyStream, fromPull, open } from "./establish.ts"
+import { guarded } from "./foreign.ts"
 import { duration, integer, invalid } from "./options.ts"
 import type { Implementation } from "./policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { now, timerResolution } from "./time.ts"
 import { Timer } from "./timers.ts"
 import { leaveQueue } from "./turn.ts"
+import { CurrentWaits, type Waits } from "./waits.ts"
 
 const ruleOf = ({ burst, kind, limit, per }: Limit): meter.Rule =>
   kind === "token-bucket" || kind === "gcra"
@@ -291,6 +293,7 @@ class Waiter extends Timer implements kernel.Waiting {
   private readonly limits: Limits
   private readonly resume: (effect: AnyEffect) => void
   queued = false
+  private waits: Waits | undefined
   private admitted = false
   private wakesAt = Infinity
 
@@ -309,6 +312,8 @@ class Waiter extends Timer implements kernel.Waiting {
     this.since = since
     this.latest = latest
     this.resume = resume
+    this.waits = fiber.getRef(CurrentWaits)
+    this.waits?.begin(now(fiber))
   }
 
   /** When `maxWait` ends. */
@@ -331,21 +336,29 @@ class Waiter extends Timer implements kernel.Waiting {
 
   admit(at: number): void {
     this.admitted = true
-    this.disarm()
+    this.leave()
     this.limits.tellWaited(this, at)
-    this.resume(Effect.succeed(new Charged(this.limits, this.costs, this.marks)))
+    guarded(this.resume, Effect.succeed(new Charged(this.limits, this.costs, this.marks)))
   }
 
   refuse(error: RateLimiterRejected): void {
+    this.leave()
+    guarded(this.resume, error)
+  }
+
+  private leave(): void {
     this.disarm()
-    this.resume(error)
+    const { waits } = this
+    if (waits === undefined) return
+    this.waits = undefined
+    waits.end(now(this.fiber))
   }
 
   /** The caller has gone away, perhaps in the instant in which it was let through. */
   run(fiber: AnyFiber): Effect.Effect<void> {
     const { kernel } = this.limits
     leaveQueue(fiber)
-    this.disarm()
+    this.leave()
     if (this.admitted) kernel.refund(this.limits.time(fiber), this)
     else kernel.remove(this)
     this.limits.pump()

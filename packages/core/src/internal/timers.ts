@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import { guarded } from "./foreign.ts"
 import { type AnyEffect, type AnyFiber, fork, Primitive } from "./primitive.ts"
 import { liveClock } from "./time.ts"
 
@@ -131,7 +132,7 @@ export class TimerQueue {
         return
       }
       this.unlink(timer)
-      timer.fire()
+      guarded(fire, timer)
     }
   }
 
