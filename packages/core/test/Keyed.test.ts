@@ -4,8 +4,6 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Keyed from "../src/Keyed.ts"
 import * as Pipelines from "../src/Pipelines.ts"
@@ -14,9 +12,6 @@ import * as PolicyRegistry from "../src/PolicyRegistry.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Timeout from "../src/Timeout.ts"
 import { Boom, fork, logged, outcome } from "./support/harness.ts"
-
-setFlagsFromString("--expose-gc")
-const collectGarbage = runInNewContext("gc") as () => void
 
 const boom = Effect.fail(new Boom({}))
 const trip = CircuitBreaker.consecutive(1)
@@ -232,20 +227,4 @@ describe("Keyed", () => {
       "keyed \"hosts\" (key: a, idle: 5m, max: 1000)"
     )
   })
-
-  it.effect("an idle key with a circuit breaker takes less than a kilobyte (opossum #321: 7.3 kB)", () =>
-    Effect.gen(function*() {
-      const count = 5000
-      const keyed = breakers({ max: count, lookup: () => CircuitBreaker.makeUnsafe({ trip }) })
-      const rate = breakers({ max: count, lookup: () => CircuitBreaker.makeUnsafe() })
-      for (const each of [keyed, rate]) {
-        collectGarbage()
-        const before = process.memoryUsage().heapUsed
-        for (let i = 0; i < count; i++) yield* Effect.void.pipe(each.for(`key ${i}`))
-        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-        collectGarbage()
-        const bytes = (process.memoryUsage().heapUsed - before) / count
-        assert.isBelow(bytes, 1000)
-      }
-    }))
 })

@@ -102,7 +102,7 @@ const elsewhere: ReadonlyArray<readonly [complaint: string, file: string, title:
   ],
   // per key, registries
   ["Polly #624, #1797, Shopify/semian #834: one breaker for all keys", "Keyed", "Polly #624"],
-  ["opossum #321, #181, #635: a breaker per key leaks", "Keyed", "opossum #321: 7.3 kB"],
+  ["opossum #321, #181, #635: a breaker per key leaks", "Keyed", "idle for five minutes, it is let go"],
   ["Polly #1828: a registry cannot be listed", "PolicyRegistry", "lists what has a name, in order, as plain data"],
   // timeouts and deadlines
   ["Polly #1133, #340: work that ignores cancellation is never abandoned", "Timeout", "Polly #1133"],

@@ -1,3 +1,4 @@
+import { Linked, List } from "./list.ts"
 import { type Gauge, gauge, slowAfter, type Trips } from "./trip.ts"
 
 export interface Rules {
@@ -46,10 +47,27 @@ export interface Snapshot {
   readonly exceeded: boolean
 }
 
+/** A call that becomes a slow one if it does not answer. */
+class Watched extends Linked implements Permit {
+  readonly generation: number
+  readonly leasedUntil = undefined
+  readonly startedAt: number
+
+  constructor(generation: number, startedAt: number) {
+    super()
+    this.generation = generation
+    this.startedAt = startedAt
+  }
+}
+
 /** Calls under way, in the order of their admission. */
-interface UnderWay {
-  readonly inTime: Set<Permit>
-  readonly overdue: Set<Permit>
+class UnderWay {
+  readonly inTime = new List<Watched>()
+  readonly overdue = new List<Watched>()
+
+  end(permit: Permit): void {
+    if (permit instanceof Watched) permit.list?.delete(permit)
+  }
 }
 
 /** shared: a process may hold thousands of circuits, and few of them probe */
@@ -158,7 +176,7 @@ export class Circuit {
   /** The end of a call, and the pause that the callee asked for with it. */
   record(permit: Permit, outcome: Outcome, now: number, hint = 0): void {
     if (permit.generation !== this.permit.generation) return
-    if (this.underWay !== undefined && !this.underWay.inTime.delete(permit)) this.underWay.overdue.delete(permit)
+    this.underWay?.end(permit)
     switch (this.current) {
       case "HalfOpen":
         return this.recordProbe(permit, outcome, now, hint)
@@ -179,7 +197,7 @@ export class Circuit {
       return this.permit
     }
     if (this.isSlow(permit, now)) return permit
-    this.underWay?.inTime.delete(permit)
+    this.underWay?.end(permit)
     return this.permit
   }
 
@@ -218,18 +236,14 @@ export class Circuit {
 
   /** Lets a call through that becomes a slow one if it does not answer. */
   private watched(now: number): Permit {
-    const permit: Permit = { ...this.permit, startedAt: now }
-    this.underWay ??= { inTime: new Set(), overdue: new Set() }
-    this.underWay.inTime.add(permit)
+    const permit = new Watched(this.permit.generation, now)
+    this.underWay ??= new UnderWay()
+    this.underWay.inTime.push(permit)
     return permit
   }
 
   private findOverdue(now: number, { inTime, overdue }: UnderWay): boolean {
-    for (const permit of inTime) {
-      if (!this.isSlow(permit, now)) break
-      inTime.delete(permit)
-      overdue.add(permit)
-    }
+    for (let call = inTime.first; call !== undefined && this.isSlow(call, now); call = inTime.first) overdue.push(call)
     return overdue.size > 0
   }
 

@@ -1,5 +1,7 @@
+import { Linked, List } from "./list.ts"
+
 /** What belongs to a key. */
-export class Entry<out K, out V> {
+export class Entry<out K, out V> extends Linked {
   readonly key: K
   readonly value: V
   /** calls under way */
@@ -10,6 +12,7 @@ export class Entry<out K, out V> {
   unseenSince = 0
 
   constructor(key: K, value: V) {
+    super()
     this.key = key
     this.value = value
   }
@@ -40,7 +43,7 @@ export class Table<in out K, in out V> {
   private readonly index: Index<K, V>
   private readonly rules: Rules<V>
   /** the least recently used one first; one that must not go counts as used when it is looked at */
-  private readonly idle = new Set<Entry<K, V>>()
+  private readonly idle = new List<Entry<K, V>>()
 
   constructor(index: Index<K, V>, rules: Rules<V>) {
     this.index = index
@@ -65,29 +68,27 @@ export class Table<in out K, in out V> {
   release(entry: Entry<K, V>, now: number): void {
     if (--entry.uses > 0) return
     entry.idleSince = entry.unseenSince = now
-    this.idle.add(entry)
+    this.idle.push(entry)
     this.shrink(now, this.rules.max)
   }
 
   /** Lets go what has been idle for too long. */
   sweep(now: number): void {
-    for (const entry of this.idle) {
+    for (let entry = this.idle.first; entry !== undefined; entry = this.idle.first) {
       if (now - entry.unseenSince < this.rules.idle) return
       if (this.rules.pinned(entry.value, now, false)) {
         // looked at again after another while
-        this.idle.delete(entry)
         entry.unseenSince = now
-        this.idle.add(entry)
+        this.idle.push(entry)
       } else this.drop(entry)
     }
   }
 
   private shrink(now: number, to: number): void {
-    if (this.index.size <= to) return
-    for (const entry of this.idle) {
-      if (this.rules.pinned(entry.value, now, true)) continue
-      this.drop(entry)
-      if (this.index.size <= to) return
+    for (let entry = this.idle.first; entry !== undefined && this.index.size > to;) {
+      const next = this.idle.after(entry)
+      if (!this.rules.pinned(entry.value, now, true)) this.drop(entry)
+      entry = next
     }
   }
 
