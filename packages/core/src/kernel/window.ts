@@ -65,87 +65,130 @@ export class CountWindow implements Window {
   }
 }
 
-const buckets = 10
-const zeros = (): Array<number> => Array.from({ length: buckets }, () => 0)
+/** a window of time is kept in so many parts */
+const parts = 10
 
-/**
- * The calls of the last `span` milliseconds, in buckets of a tenth of it: a call is forgotten between 90 % and 100 % of the
- * span after it was recorded.
- */
-export class TimeWindow implements Window {
-  calls = 0
-  failures = 0
-  slow = 0
-  private readonly bucketSpan: number
-  /** made with the second bucket: until then all calls are in one, and a circuit that is seldom used stays small */
-  private callsOf: Array<number> | undefined = undefined
-  private failuresOf: Array<number> | undefined = undefined
-  private slowOf: Array<number> | undefined = undefined
-  /** the number of the latest bucket since time 0 */
-  private latest = 0
-  /** the number of the bucket that all calls are in, as long as that is so */
+/** What one kind of amounts comes to. */
+class Sum {
+  total = 0
+  /** made with the second bucket: until then everything is in one, and a window that is seldom used stays small */
+  private amounts: Array<number> | undefined = undefined
+  /** the number of the bucket that everything is in, as long as that is so */
   private only = 0
 
-  constructor(span: number) {
-    this.bucketSpan = span / buckets
+  add(bucket: number, amount: number, size: number): void {
+    if (this.amounts !== undefined) this.amounts[bucket % size]! += amount
+    else if (this.total === 0) this.only = bucket
+    else if (this.only !== bucket) {
+      this.amounts = Array.from({ length: size }, () => 0)
+      this.amounts[this.only % size] = this.total
+      this.amounts[bucket % size]! += amount
+    }
+    this.total += amount
   }
 
-  record(now: number, failed: boolean, slow: boolean): void {
+  /** Forgets the bucket whose place the one of this number takes. */
+  drop(bucket: number, size: number): void {
+    if (this.amounts === undefined) {
+      if (bucket - this.only === size) this.clear()
+      return
+    }
+    const place = bucket % size
+    this.total -= this.amounts[place]!
+    this.amounts[place] = 0
+    if (this.total === 0) this.clear()
+  }
+
+  clear(): void {
+    this.total = 0
+    this.amounts = undefined
+  }
+}
+
+/**
+ * What several kinds of amounts come to over the last `span` milliseconds, kept in buckets of a tenth of it. Where too much
+ * must not be counted, the window holds `at most` the span: an amount is forgotten between 90 % and 100 % of the span after it
+ * came. Where too little must not, it holds `at least` the span: between 100 % and 110 %. Amounts are whole numbers, so that
+ * sums are exact. A time before the latest one counts as that.
+ */
+export class Rolling {
+  private readonly bucketSpan: number
+  private readonly size: number
+  private readonly sums: Array<Sum | undefined>
+  /** the number of the latest bucket since time 0 */
+  private latest = 0
+
+  /** Kinds are numbered from 0. */
+  constructor(span: number, kinds: number, holds: "at most" | "at least" = "at most") {
+    this.bucketSpan = span / parts
+    this.size = holds === "at most" ? parts : parts + 1
+    this.sums = Array.from({ length: kinds }, () => undefined)
+  }
+
+  /** As of the last `add`, `takeBack` or `age`. */
+  total(kind: number): number {
+    const sum = this.sums[kind]
+    return sum === undefined ? 0 : sum.total
+  }
+
+  /** Gives a mark for {@link takeBack}. */
+  add(kind: number, now: number, amount = 1): number {
     this.age(now)
-    const bucket = this.latest % buckets
-    if (this.callsOf !== undefined) this.callsOf[bucket]!++
-    else if (this.calls === 0) this.only = this.latest
-    else if (this.only !== this.latest) {
-      this.callsOf = zeros()
-      this.callsOf[this.only % buckets] = this.calls
-      this.callsOf[bucket] = 1
-    }
-    this.calls++
-    if (failed) {
-      this.failuresOf ??= zeros()
-      this.failuresOf[bucket]!++
-      this.failures++
-    }
-    if (slow) {
-      this.slowOf ??= zeros()
-      this.slowOf[bucket]!++
-      this.slow++
-    }
+    const sum = this.sums[kind] ??= new Sum()
+    sum.add(this.latest, amount, this.size)
+    return this.latest
+  }
+
+  /** Takes back what was added under `mark`, unless it has been forgotten since. */
+  takeBack(kind: number, mark: number, now: number, amount = 1): void {
+    this.age(now)
+    if (this.latest - mark < this.size) this.sums[kind]?.add(mark, -amount, this.size)
   }
 
   age(now: number): void {
     const current = Math.floor(now / this.bucketSpan)
     if (current <= this.latest) return
-    if (current - this.latest >= buckets) this.clear()
-    for (let number = this.latest + 1; number <= current && this.calls > 0; number++) this.drop(number)
+    if (current - this.latest >= this.size) this.clear()
+    else this.advance(current)
     this.latest = current
   }
 
+  /** Forgets everything, marks included: what was added before is not taken back after. */
   clear(): void {
-    this.callsOf = this.failuresOf = this.slowOf = undefined
-    this.calls = this.failures = this.slow = 0
+    for (const sum of this.sums) sum?.clear()
   }
 
-  /** Forgets the bucket whose place the one of this number takes. */
-  private drop(number: number): void {
-    if (this.callsOf === undefined) {
-      if (number - this.only === buckets) this.clear()
-      return
+  private advance(to: number): void {
+    for (const sum of this.sums) {
+      if (sum === undefined || sum.total === 0) continue
+      for (let bucket = this.latest + 1; bucket <= to; bucket++) sum.drop(bucket, this.size)
     }
-    const bucket = number % buckets
-    this.calls -= take(this.callsOf, bucket)
-    this.failures -= take(this.failuresOf, bucket)
-    this.slow -= take(this.slowOf, bucket)
-    if (this.calls === 0) this.clear()
   }
 }
 
-/** What a bucket has counted; it counts from zero again. */
-const take = (counts: Array<number> | undefined, bucket: number): number => {
-  if (counts === undefined) return 0
-  const count = counts[bucket]!
-  counts[bucket] = 0
-  return count
+/** The calls of the last `span` milliseconds, at most. */
+export class TimeWindow extends Rolling implements Window {
+  constructor(span: number) {
+    super(span, 3)
+  }
+
+  get calls(): number {
+    return this.total(0)
+  }
+
+  get failures(): number {
+    return this.total(1)
+  }
+
+  get slow(): number {
+    return this.total(2)
+  }
+
+  record(now: number, failed: boolean, slow: boolean): void {
+    this.add(0, now)
+    if (failed) this.add(1, now)
+    if (slow) this.add(2, now)
+  }
 }
 
 export const window = (span: Span): Window =>

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { CountWindow, TimeWindow } from "../../src/kernel/window.ts"
+import { CountWindow, Rolling, TimeWindow } from "../../src/kernel/window.ts"
 
 const S = false
 const F = true
@@ -141,5 +141,55 @@ describe("kernel/window", () => {
         }
       }
     )
+  })
+
+  describe("Rolling", () => {
+    const Step = Schema.Struct({
+      act: Schema.Literals(["add", "add", "take back", "age", "clear"]),
+      gap: Schema.Literals([0, 0, 1, 30, 99, 100, 370, 1500]),
+      kind: Schema.Literals([0, 1]),
+      amount: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 5 }))
+    })
+
+    for (const [holds, least, most] of [["at most", 900, 1000], ["at least", 1000, 1100]] as const) {
+      it.prop(`that holds ${holds} its span is the naive window, or no further from it than a bucket`, [
+        Schema.Array(Step)
+      ], ([steps]) => {
+        const window = new Rolling(1000, 2, holds)
+        let log: Array<{ readonly at: number; readonly kind: number; readonly mark: number; amount: number }> = []
+        let now = 0
+        for (const { act, amount, gap, kind } of steps) {
+          now += gap
+          switch (act) {
+            case "add":
+              log.push({ at: now, kind, amount, mark: window.add(kind, now, amount) })
+              break
+            case "take back": {
+              const last = log.at(-1)
+              if (last === undefined) break
+              window.takeBack(last.kind, last.mark, now, last.amount)
+              last.amount = 0
+              break
+            }
+            case "age":
+              window.age(now)
+              break
+            case "clear":
+              window.clear()
+              log = []
+          }
+          window.age(now)
+          for (const each of [0, 1]) {
+            const within = (span: number): number =>
+              log.filter(({ at, kind }) => kind === each && now - at < span).reduce(
+                (sum, { amount }) => sum + amount,
+                0
+              )
+            assert.isAtLeast(window.total(each), within(least), `at ${now}`)
+            assert.isAtMost(window.total(each), within(most), `at ${now}`)
+          }
+        }
+      })
+    }
   })
 })
