@@ -3,15 +3,17 @@ import { parseArgs } from "node:util"
 import { type GroupName, groups, type Plan } from "./measure.ts"
 
 /** What `--only` takes. */
-export type Part = GroupName | "memory"
+export type Part = GroupName | "growth" | "memory"
 
 export interface Arguments extends Plan {
   readonly parts: ReadonlyArray<Part>
+  /** Once more with what rests on the runtime of Effect turned off, beside the first. */
+  readonly bothPaths: boolean
   readonly json: string | undefined
   readonly markdown: string | undefined
 }
 
-const allParts: ReadonlyArray<Part> = [...Object.keys(groups) as ReadonlyArray<GroupName>, "memory"]
+const allParts: ReadonlyArray<Part> = [...Object.keys(groups) as ReadonlyArray<GroupName>, "growth", "memory"]
 
 const roundsOf = (rounds: string): number => {
   const n = Number(rounds)
@@ -31,7 +33,7 @@ const writable = (file: string | undefined): string | undefined => {
   return file
 }
 
-const usage = "options: --rounds N, --quick, --only NAME, --no-memory, --json FILE, --markdown FILE"
+const usage = "options: --rounds N, --quick, --only NAME, --no-memory, --both-paths, --json FILE, --markdown FILE"
 
 /** What is wrong with the arguments is thrown as an error of one line. */
 export const parse = (args: ReadonlyArray<string>): Arguments => {
@@ -43,6 +45,7 @@ export const parse = (args: ReadonlyArray<string>): Arguments => {
         "quick": { type: "boolean", default: false },
         "only": { type: "string", multiple: true },
         "no-memory": { type: "boolean", default: false },
+        "both-paths": { type: "boolean", default: false },
         "json": { type: "string" },
         "markdown": { type: "string" }
       }
@@ -52,6 +55,7 @@ export const parse = (args: ReadonlyArray<string>): Arguments => {
       rounds: roundsOf(values.rounds),
       quick: values.quick,
       parts: values["no-memory"] ? parts.filter((part) => part !== "memory") : parts,
+      bothPaths: values["both-paths"],
       json: writable(values.json),
       markdown: writable(values.markdown)
     }

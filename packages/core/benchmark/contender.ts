@@ -22,15 +22,38 @@ export interface Contender {
   readonly loop: (callee: Callee) => Run
   /** The same for calls that fail. */
   readonly failingLoop: (callee: Callee) => Run
-  /** All of them at once. */
-  readonly together: (callee: Callee) => Run
+  /** All of them at once, `unitsPerRun` unless told otherwise. */
+  readonly together: (callee: Callee, units?: number) => Run
 }
 
 /**
  * Ours and the rivals. `bare` and `promise` call without any policy, in a fiber and with `await`. `cockatiel` has its timeout
- * set to what costs least, `cockatielAsIs` to what it does when it is told nothing.
+ * set to what costs least, `cockatielAsIs` to what it does when it is told nothing. `cockatielInEffect` is the former in
+ * `Effect.tryPromise` with its signal, as a program written with Effect would use it.
  */
-export type By = "bare" | "promise" | "ours" | "effect" | "cockatiel" | "cockatielAsIs" | "opossum" | "pRetry"
+export type By =
+  | "bare"
+  | "promise"
+  | "ours"
+  | "effect"
+  | "cockatiel"
+  | "cockatielAsIs"
+  | "cockatielInEffect"
+  | "opossum"
+  | "pRetry"
+
+/** What a contender would cost if its policies cost nothing. */
+export const baseOf: { readonly [B in By]: "bare" | "promise" } = {
+  bare: "bare",
+  promise: "promise",
+  ours: "bare",
+  effect: "bare",
+  cockatiel: "promise",
+  cockatielAsIs: "promise",
+  cockatielInEffect: "bare",
+  opossum: "promise",
+  pRetry: "promise"
+}
 
 export type PerContender<A> = { readonly [K in By]?: A }
 
@@ -47,26 +70,32 @@ export interface Kept {
 
 export type Wrap = (self: Effect.Effect<number, unknown>) => Effect.Effect<number, unknown>
 
-export const oneFiber = (unit: () => Effect.Effect<unknown, unknown>, units = unitsPerRun): Run => {
-  const program = Effect.forEach(Array.from({ length: units }), unit, { discard: true })
+export const oneByOne = (unit: () => Effect.Effect<unknown, unknown>, units = unitsPerRun) =>
+  Effect.forEach(Array.from({ length: units }), unit, { discard: true })
+
+export const oneFiber = (unit: () => Effect.Effect<unknown, unknown>, units?: number): Run => {
+  const program = oneByOne(unit, units)
   return () => Effect.runPromise(program)
 }
 
-/** Wraps anew at each call, as `call(request).pipe(policy)` does. */
-export const inFiber = (does: string, wrap: Wrap): Contender => ({
+/** Each call is an effect made for it. */
+export const perCall = (does: string, program: (callee: Callee) => Effect.Effect<number, unknown>): Contender => ({
   does,
-  call: ({ effect }) => Effect.runPromise(wrap(effect)),
-  start: ({ effect }) => Effect.runFork(wrap(effect)),
-  loop: ({ effect }) => oneFiber(() => wrap(effect)),
-  failingLoop: ({ effect }) => oneFiber(() => Effect.exit(wrap(effect))),
-  together: ({ effect }) => {
-    const all = Effect.forEach(Array.from({ length: unitsPerRun }), () => wrap(effect), {
+  call: (callee) => Effect.runPromise(program(callee)),
+  start: (callee) => Effect.runFork(program(callee)),
+  loop: (callee) => oneFiber(() => program(callee)),
+  failingLoop: (callee) => oneFiber(() => Effect.exit(program(callee))),
+  together: (callee, units = unitsPerRun) => {
+    const all = Effect.forEach(Array.from({ length: units }), () => program(callee), {
       concurrency: "unbounded",
       discard: true
     })
     return () => Effect.runPromise(all)
   }
 })
+
+/** Wraps anew at each call, as `call(request).pipe(policy)` does. */
+export const inFiber = (does: string, wrap: Wrap): Contender => perCall(does, ({ effect }) => wrap(effect))
 
 type Execute = (f: Callee["promise"], signal?: AbortSignal) => number | Promise<number>
 
@@ -87,8 +116,8 @@ export const awaited = (does: string, execute: Execute): Contender => ({
       }
     }
   },
-  together: ({ promise }) => () =>
-    Promise.all(Array.from({ length: unitsPerRun }, () => Promise.resolve(execute(promise))))
+  together: ({ promise }, units = unitsPerRun) => () =>
+    Promise.all(Array.from({ length: units }, () => Promise.resolve(execute(promise))))
 })
 
 /** Each call on its own, as a program makes it that is not written with Effect. */

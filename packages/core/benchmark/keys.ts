@@ -1,10 +1,9 @@
 /** How many callees there are in what goes by key. */
 export const keys = 10
 
-const names = Array.from({ length: keys }, (_, i) => `callee ${i}`)
-
 /** One key after the other. */
-export const nextKey = (): () => string => {
+export const nextKey = (count = keys): () => string => {
+  const names = Array.from({ length: count }, (_, i) => `callee ${i}`)
   let calls = 0
-  return () => names[calls++ % keys]!
+  return () => names[calls++ % count]!
 }

@@ -1,13 +1,15 @@
 import { writeFileSync } from "node:fs"
 import { availableParallelism, cpus } from "node:os"
 import { type Arguments, parse } from "./arguments.ts"
+import { measurePublicPath, publicPathOnly } from "./bothPaths.ts"
 import { callCases } from "./calls.ts"
 import { checkCalls } from "./check.ts"
+import { growAll } from "./growth.ts"
 import { checkHttp, httpCases } from "./http.ts"
 import { measureAll } from "./measure.ts"
 import { weighAll } from "./memory.ts"
 import { writePage } from "./page.ts"
-import { tables } from "./report.ts"
+import { type Judged, tables } from "./report.ts"
 import { checkStreams, streamCases } from "./streams.ts"
 import { markdown, plain } from "./table.ts"
 import { judge, type Results } from "./targets.ts"
@@ -31,23 +33,29 @@ const measure = async ({ parts, ...plan }: Arguments): Promise<Results> => {
   const cases = [...await callCases(), ...telemetryCases(), ...httpCases(), ...streamCases()]
   return {
     rows: await measureAll(cases.filter(({ group }) => parts.includes(group)), plan, tell),
+    lines: parts.includes("growth") ? await growAll(plan, tell) : undefined,
     memory: parts.includes("memory") ? await weighAll(plan, tell) : undefined
   }
 }
 
+const judged = (results: Results): Judged => ({ ...results, targets: judge(results) })
+
 const main = async (args: Arguments): Promise<void> => {
   const { cores, cpu, node, platform } = environment
-  const results = await measure(args)
-  const targets = judge(results)
-  const report = tables(results, targets)
+  const ours = judged(await measure(args))
+  if (args.bothPaths) tell("once more, with the public API of Effect only")
+  const publicPath = args.bothPaths ? judged(await measurePublicPath(args)) : undefined
+  const report = tables(ours, publicPath)
   const machine = `Node ${node}, ${platform}, ${cpu}, ${cores} cores; rounds: ${args.rounds}`
-  const head = args.quick ? `${machine}, quick: the figures say little` : machine
+  const head = [
+    machine,
+    ...publicPathOnly ? ["with the public API of Effect only"] : [],
+    ...args.quick ? ["quick: the figures say little"] : []
+  ].join(", ")
   console.log([head, ...report.map(plain)].join("\n\n"))
   if (args.json !== undefined) {
-    writeFileSync(
-      args.json,
-      `${JSON.stringify({ environment, rounds: args.rounds, quick: args.quick, ...results, targets }, null, 2)}\n`
-    )
+    const { quick, rounds } = args
+    writeFileSync(args.json, `${JSON.stringify({ environment, rounds, quick, ...ours, publicPath }, null, 2)}\n`)
   }
   if (args.markdown !== undefined) writePage(args.markdown, [`${head}.`, ...report.map(markdown)].join("\n\n"))
 }

@@ -1,5 +1,5 @@
 import { measure } from "mitata"
-import { mapContenders, type PerContender, type Run } from "./contender.ts"
+import { baseOf, type By, mapContenders, type PerContender, type Run } from "./contender.ts"
 
 const sliceNanoseconds = 80_000_000
 
@@ -40,7 +40,7 @@ export interface Row {
   readonly rounds: PerContender<Rounds>
 }
 
-type Rounds = ReadonlyArray<number>
+export type Rounds = ReadonlyArray<number>
 
 /** The case of each group that the others are compared with. */
 export const bareSubject = "bare"
@@ -49,6 +49,18 @@ export const median = (values: ReadonlyArray<number>): number => {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+const at = (group: GroupName, subject: string) => (row: Pick<Row, "group" | "subject">): boolean =>
+  row.group === group && row.subject === subject
+
+export const rowOf = (rows: ReadonlyArray<Row>, group: GroupName, subject: string): Row | undefined =>
+  rows.find(at(group, subject))
+
+/** What somebody takes beyond the effect or the function without any policy, round by round. */
+export const netOf = (rows: ReadonlyArray<Row>, group: GroupName, subject: string, by: By): Rounds | undefined => {
+  const base = rowOf(rows, group, bareSubject)?.rounds[baseOf[by]]
+  return base === undefined ? undefined : rowOf(rows, group, subject)?.rounds[by]?.map((ns, round) => ns - base[round]!)
 }
 
 /** The median of what one is as a multiple of the other, round by round. */
@@ -103,7 +115,7 @@ export const measureAll = async (
   }
   const roundsOf = (i: number): PerContender<Rounds> => mapContenders(measurements[i]!, ({ rounds }) => rounds)
   return cases.map(({ does, group, subject, unit }, i) => {
-    const bare = roundsOf(cases.findIndex((other) => other.group === group && other.subject === bareSubject)).bare!
+    const bare = roundsOf(cases.findIndex(at(group, bareSubject))).bare!
     const rounds = roundsOf(i)
     return {
       group,

@@ -1,13 +1,16 @@
 import { execFile } from "node:child_process"
 import { join } from "node:path"
 import { promisify } from "node:util"
+import { baseOf } from "./contender.ts"
 import type { Load, Weight } from "./load.ts"
-import { median, type Plan } from "./measure.ts"
+import { median, type Plan, ratioOf } from "./measure.ts"
 import { five, standard } from "./subjects.ts"
 
 export interface Weighed extends Load, Weight {
   /** What the calls cost beyond those without a policy. */
   readonly overBare: number | undefined
+  /** The time to make all of them, as a multiple of that for calls without a policy. */
+  readonly startOverBare: number | undefined
 }
 
 const calls = 100_000
@@ -17,12 +20,14 @@ const instances = 1_000
 /** Not more than 10,000 of cockatiel's without signals: they share one, and each costs more to start than the one before. */
 const loads: ReadonlyArray<Load> = [
   { subject: "bare", by: "bare", count: calls },
+  { subject: "bare", by: "promise", count: calls },
   { subject: "bare", by: "promise", count: callsOfPromises },
   { subject: five, by: "ours", count: calls },
   { subject: standard, by: "ours", count: calls },
   { subject: five, by: "effect", count: calls },
   { subject: five, by: "cockatiel", count: calls, signals: true },
   { subject: five, by: "cockatiel", count: callsOfPromises },
+  { subject: five, by: "cockatielInEffect", count: calls },
   { subject: "idle breaker", by: "ours", count: instances },
   { subject: "idle breaker", by: "effect", count: instances },
   { subject: "idle breaker", by: "cockatiel", count: instances },
@@ -30,9 +35,6 @@ const loads: ReadonlyArray<Load> = [
   { subject: "idle key", by: "ours", count: instances },
   { subject: "idle key with a breaker", by: "ours", count: instances }
 ]
-
-/** What to take off to see what the policies add. */
-const bareOf: { readonly [B in Load["by"]]?: Load["by"] } = { ours: "bare", effect: "bare", cockatiel: "promise" }
 
 /** In a process of its own, so that no load finds the heap of another. */
 const weigh = async (load: Load): Promise<Weight> => {
@@ -66,16 +68,22 @@ export const weighAll = async (
     // oxlint-disable-next-line no-await-in-loop -- one process at a time has the machine to itself
     for (const [i, load] of chosen.entries()) weights[i]!.push(await weigh(load))
   }
-  const bytes = weights.map((weights) => median(weights.map(({ bytes }) => bytes)))
-  const overBare = ({ by, subject }: Load, bytesEach: number): number | undefined => {
-    const without = chosen.findIndex((load) => load.subject === "bare" && load.by === bareOf[by])
-    return (subject === five || subject === standard) && without !== -1 ? bytesEach - bytes[without]! : undefined
+  const bareOfLoad = ({ by, count, subject }: Load): number | undefined => {
+    if (subject !== five && subject !== standard) return undefined
+    const found = chosen.findIndex((load) => load.subject === "bare" && load.by === baseOf[by] && load.count === count)
+    return found === -1 ? undefined : found
   }
-  const weighed = (load: Load, i: number): Weighed => ({
-    ...load,
-    bytes: bytes[i]!,
-    overBare: overBare(load, bytes[i]!),
-    millis: median(weights[i]!.map(({ millis }) => millis))
-  })
+  const column = (i: number, of: keyof Weight) => weights[i]!.map((weight) => weight[of])
+  const weighed = (load: Load, i: number): Weighed => {
+    const bytes = median(column(i, "bytes"))
+    const base = bareOfLoad(load)
+    return {
+      ...load,
+      bytes,
+      overBare: base === undefined ? undefined : bytes - median(column(base, "bytes")),
+      millis: median(column(i, "millis")),
+      startOverBare: base === undefined ? undefined : ratioOf(column(i, "millis"), column(base, "millis"))
+    }
+  }
   return chosen.map(weighed)
 }

@@ -1,5 +1,5 @@
 import type { By, Contender, Contenders } from "./contender.ts"
-import { cockatiel, cockatielAsIs } from "./contenders/cockatiel.ts"
+import { cockatiel, cockatielAsIs, cockatielInEffect } from "./contenders/cockatiel.ts"
 import { effect } from "./contenders/effect.ts"
 import { opossum } from "./contenders/opossum.ts"
 import { ours } from "./contenders/ours.ts"
@@ -69,6 +69,7 @@ export const lineUp = (limits: Limits): { readonly [S in Subject]: Contenders } 
     effect: effect(limits),
     cockatiel: cockatiel(limits),
     cockatielAsIs: cockatielAsIs(limits),
+    cockatielInEffect: cockatielInEffect(limits),
     opossum: opossum(limits),
     pRetry: pRetry(limits)
   }

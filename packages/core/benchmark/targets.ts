@@ -1,5 +1,6 @@
 import type { By } from "./contender.ts"
-import { type GroupName, ratioOf, type Row } from "./measure.ts"
+import { type ChartName, growth, type Line } from "./growth.ts"
+import { bareSubject, type GroupName, median, netOf, ratioOf, type Row, rowOf } from "./measure.ts"
 import type { Weighed } from "./memory.ts"
 import { five, standard, type Subject, three } from "./subjects.ts"
 
@@ -7,10 +8,12 @@ export interface Results {
   readonly rows: ReadonlyArray<Row>
   /** `undefined` without the memory part. */
   readonly memory: ReadonlyArray<Weighed> | undefined
+  /** `undefined` without the growth part. */
+  readonly lines: ReadonlyArray<Line> | undefined
 }
 
 interface Place {
-  readonly group: GroupName | "memory"
+  readonly group: GroupName | "memory" | ChartName
   readonly subject: string
 }
 
@@ -21,7 +24,7 @@ interface Target {
   /** What ours is compared with, in a word. */
   readonly to: string
   readonly atMost: number
-  readonly unit: "x" | "B" | "s" | "us"
+  readonly unit: "x" | "B"
   readonly measured: (results: Results) => number | undefined
 }
 
@@ -30,14 +33,15 @@ export interface Verdict extends Omit<Target, "measured"> {
   readonly verdict: "met" | "missed" | "not measured"
 }
 
-const rowOf = ({ rows }: Results, { group, subject }: Place): Row | undefined =>
-  rows.find((row) => row.group === group && row.subject === subject)
+type Cell = readonly [group: GroupName, subject: string, by: By]
 
-/** Ours in one row as a multiple of another in the same or another row, round by round. */
-const ratio = (place: Place, by: By, otherSubject = place.subject) => (results: Results): number | undefined => {
-  const ours = rowOf(results, place)?.rounds.ours
-  const other = rowOf(results, { group: place.group, subject: otherSubject })?.rounds[by]
-  return ours === undefined || other === undefined ? undefined : ratioOf(ours, other)
+const gross = (rows: ReadonlyArray<Row>, [group, subject, by]: Cell) => rowOf(rows, group, subject)?.rounds[by]
+
+const net = (rows: ReadonlyArray<Row>, [group, subject, by]: Cell) => netOf(rows, group, subject, by)
+
+const ratio = (of: typeof gross, one: Cell, other: Cell) => ({ rows }: Results): number | undefined => {
+  const [ones, others] = [of(rows, one), of(rows, other)]
+  return ones === undefined || others === undefined ? undefined : ratioOf(ones, others)
 }
 
 /** A target in multiples of another's time, in the rows with an asynchronous callee. */
@@ -47,89 +51,126 @@ const beside = (
   by: By,
   to: string,
   atMost: number,
-  otherSubject?: Subject
-): Target => {
-  const place: Place = { group: "asynchronous", subject }
-  return { measure: `${measure}, to ${to}`, place, to, atMost, unit: "x", measured: ratio(place, by, otherSubject) }
-}
+  otherSubject: Subject = subject
+): Target => ({
+  measure: `${measure}, to ${to}`,
+  place: { group: "asynchronous", subject },
+  to,
+  atMost,
+  unit: "x",
+  measured: ratio(gross, ["asynchronous", subject, "ours"], ["asynchronous", otherSubject, by])
+})
 
-const weighed = (subject: Weighed["subject"], f: (weighed: Weighed) => number | undefined) => ({ memory }: Results) => {
-  const ours = memory?.find((load) => load.subject === subject && load.by === "ours")
-  return ours === undefined ? undefined : f(ours)
-}
+/** What ours takes beyond the bare one, as a multiple of the bare one. */
+const beyondBare = (measure: string, group: GroupName, subject: string, atMost: number): Target => ({
+  measure: `${measure}, what it adds to bare`,
+  place: { group, subject },
+  to: "bare added",
+  atMost,
+  unit: "x",
+  measured: ({ rows }) => {
+    const added = net(rows, [group, subject, "ours"])
+    const bare = gross(rows, [group, bareSubject, "bare"])
+    return added === undefined || bare === undefined ? undefined : median(added.map((ns, round) => ns / bare[round]!))
+  }
+})
+
+const grows = (
+  measure: string,
+  chart: ChartName,
+  line: string,
+  size: number,
+  other: { readonly line?: string; readonly size?: number },
+  to: string,
+  atMost: number
+): Target => ({
+  measure,
+  place: { group: chart, subject: line },
+  to,
+  atMost,
+  unit: "x",
+  measured: ({ lines }) => growth(lines, { chart, line, size }, { chart, line, size, ...other })
+})
+
+const weighs = (
+  measure: string,
+  subject: Weighed["subject"],
+  of: "bytes" | "overBare" | "startOverBare",
+  to: string,
+  atMost: number
+): Target => ({
+  measure,
+  place: { group: "memory", subject },
+  to,
+  atMost,
+  unit: of === "startOverBare" ? "x" : "B",
+  measured: ({ memory }) => memory?.find((load) => load.subject === subject && load.by === "ours")?.[of]
+})
 
 const asIs = "cockatiel as is"
-const cheapest = "cockatiel"
-const opossum = "opossum's breaker"
-const opossumsBreaker = "breaker, share over time"
-
-const inFlight: Place = { group: "memory", subject: five }
-const idleBreaker: Place = { group: "memory", subject: "idle breaker" }
-const openBreaker: Place = { group: "rejections", subject: "open breaker" }
-const phases: Place = { group: "elements", subject: "timeout phases" }
-const perStream: Place = { group: "streams", subject: five }
+const tuned = "cockatiel tuned"
+const opossums = "opossum's breaker"
+const overTime = "breaker, share over time"
+const slow = "breaker, share of slow calls"
 
 const targets: ReadonlyArray<Target> = [
-  beside("the five", five, "cockatielAsIs", asIs, 0.25),
-  beside("the five", five, "cockatiel", cheapest, 0.25),
-  beside("the five", five, "effect", "Effect", 0.2),
-  beside(standard, standard, "cockatielAsIs", `${asIs}, its five`, 0.18, five),
-  beside(standard, standard, "cockatiel", `${cheapest}, its five`, 0.18, five),
-  beside("the three", three, "cockatielAsIs", asIs, 0.28),
-  beside("the three", three, "cockatiel", cheapest, 0.28),
-  beside("closed breaker", opossumsBreaker, "opossum", "opossum", 1),
-  beside("bulkhead", "bulkhead", "opossum", opossum, 1, opossumsBreaker),
-  beside("limiter", "limiter, token bucket", "opossum", opossum, 1, opossumsBreaker),
+  beside("the five", five, "cockatielAsIs", asIs, 0.18),
+  beside("the five", five, "cockatiel", tuned, 0.5),
+  beside("the five", five, "effect", "Effect", 0.08),
+  beside("attempt timeout", "attempt timeout", "cockatiel", tuned, 0.75),
+  beside("the three", three, "cockatielAsIs", asIs, 0.22),
+  beside("the three", three, "cockatiel", tuned, 0.55),
+  beside(standard, standard, "cockatiel", `${tuned}, its five`, 0.58, five),
+  {
+    measure: "closed breaker over time, net, to opossum's net",
+    place: { group: "asynchronous", subject: overTime },
+    to: "opossum, net",
+    atMost: 1,
+    unit: "x",
+    measured: ratio(net, ["asynchronous", overTime, "ours"], ["asynchronous", overTime, "opossum"])
+  },
+  beside("bulkhead", "bulkhead", "opossum", opossums, 0.9, overTime),
   {
     measure: "rejection by an open breaker, to cockatiel",
-    place: openBreaker,
+    place: { group: "rejections", subject: "open breaker" },
     to: "cockatiel",
-    atMost: 0.1,
+    atMost: 0.11,
     unit: "x",
-    measured: ratio(openBreaker, "cockatiel")
+    measured: ratio(gross, ["rejections", "open breaker", "ours"], ["rejections", "open breaker", "cockatiel"])
   },
+  grows("10,000 in flight through the five, to bare", "in flight", five, 10_000, { line: "bare" }, "bare", 6),
+  weighs("100,000 in flight through the five, heap of each over bare", five, "overBare", "over bare", 1024),
+  weighs("100,000 in flight through the five, time to start, to bare", five, "startOverBare", "bare to start", 10),
+  grows("10,000 keys used in turn, to 10 keys", "keys", "Keyed", 10_000, { size: 10 }, "10 keys", 2),
+  grows("slow-rate breaker at 10,000 in flight, to 100", "in flight", slow, 10_000, { size: 100 }, "100", 1.5),
+  grows(
+    "attempt timeout of a caller with 10,000 children, to none",
+    "children",
+    "attempt timeout",
+    10_000,
+    { size: 0 },
+    "none",
+    1.5
+  ),
   {
-    measure: "100,000 calls in flight through the five, heap of each over the bare call",
-    place: inFlight,
-    to: "over the bare call",
-    atMost: 3 * 1024,
-    unit: "B",
-    measured: weighed(five, ({ overBare }) => overBare)
+    measure: "the three with metrics, to without",
+    place: { group: "telemetry", subject: "metrics" },
+    to: "bare",
+    atMost: 1.9,
+    unit: "x",
+    measured: ratio(gross, ["telemetry", "metrics", "ours"], ["telemetry", bareSubject, "bare"])
   },
-  {
-    measure: "the same, time to start them",
-    place: inFlight,
-    to: "",
-    atMost: 1,
-    unit: "s",
-    measured: weighed(five, ({ millis }) => millis / 1000)
-  },
-  {
-    measure: "1,000 idle breakers by key, heap of each",
-    place: idleBreaker,
-    to: "",
-    atMost: 1024,
-    unit: "B",
-    measured: weighed("idle breaker", ({ bytes }) => bytes)
-  },
+  beyondBare("a stream of the five", "streams", five, 4),
+  beyondBare("an HTTP body through the three", "http", "retry > breaker > attempt, whole body", 0.86),
+  weighs("1,000 idle breakers by key, heap of each", "idle breaker", "bytes", "", 1024),
+  weighs("1,000 idle keys with a breaker, heap of each", "idle key with a breaker", "bytes", "", 1024),
   {
     measure: "Timeout.phases per element, to Stream.timeoutOrElse",
-    place: phases,
+    place: { group: "elements", subject: "timeout phases" },
     to: "Effect",
     atMost: 0.4,
     unit: "x",
-    measured: ratio(phases, "effect")
-  },
-  {
-    measure: "the five per stream",
-    place: perStream,
-    to: "",
-    atMost: 20,
-    unit: "us",
-    measured: (results) => {
-      const ns = rowOf(results, perStream)?.ns.ours
-      return ns === undefined ? undefined : ns / 1000
-    }
+    measured: ratio(gross, ["elements", "timeout phases", "ours"], ["elements", "timeout phases", "effect"])
   }
 ]
 

@@ -15,12 +15,19 @@ import {
   TimeoutStrategy,
   wrap
 } from "cockatiel"
-import { awaited, type Callee, type Contender, type Kept, type Run } from "../contender.ts"
+import * as Effect from "effect/Effect"
+import { awaited, type Callee, type Contender, type Kept, perCall, type Run } from "../contender.ts"
 import { nextKey } from "../keys.ts"
 import { type Limits, openFor, trip } from "../limits.ts"
 import type { Table } from "../subjects.ts"
 
-const contender = (does: string, policy: IPolicy): Contender => awaited(does, (f, signal) => policy.execute(f, signal))
+type Contend = (does: string, policy: IPolicy) => Contender
+
+const contender: Contend = (does, policy) => awaited(does, (f, signal) => policy.execute(f, signal))
+
+/** The policy hears of the interruption of its caller. */
+const inEffect: Contend = (does, policy) =>
+  perCall(`tryPromise, ${does}`, ({ promise }) => Effect.tryPromise((signal) => policy.execute(promise, signal)))
 
 /** Stops the call and waits for it, as Effect does; the other strategy costs more. */
 const strategy = TimeoutStrategy.Cooperative
@@ -47,9 +54,9 @@ const minimumRps = trip.minimum / (trip.within / 1000)
 const overTime = () => breaker(new SamplingBreaker({ threshold: trip.ratio, duration: trip.within, minimumRps }))
 
 /** As its users write it: a map. */
-const breakersByKey = (): Contender => {
+export const breakersByKey = (count?: number): Contender => {
   const breakers = new Map<string, IPolicy>()
-  const key = nextKey()
+  const key = nextKey(count)
   return awaited("Map of breakers", (f) => {
     const name = key()
     let breaker = breakers.get(name)
@@ -58,12 +65,12 @@ const breakersByKey = (): Contender => {
   })
 }
 
-const withTimeout = (timeout: Timeout, limits: Limits): Table => ({
-  "attempt timeout": contender("timeout", timeout(limits.attempt)),
-  "total timeout": contender("timeout", timeout(limits.total)),
-  "breaker > attempt": contender("wrap", wrap(overTime(), timeout(limits.attempt))),
-  "retry > breaker > attempt": contender("wrap", wrap(retry(limits), inARow(), timeout(limits.attempt))),
-  "total > retry > breaker > bulkhead > attempt": contender(
+const withTimeout = (timeout: Timeout, limits: Limits, contend: Contend): Table => ({
+  "attempt timeout": contend("timeout", timeout(limits.attempt)),
+  "total timeout": contend("timeout", timeout(limits.total)),
+  "breaker > attempt": contend("wrap", wrap(overTime(), timeout(limits.attempt))),
+  "retry > breaker > attempt": contend("wrap", wrap(retry(limits), inARow(), timeout(limits.attempt))),
+  "total > retry > breaker > bulkhead > attempt": contend(
     "wrap",
     wrap(timeout(limits.total), retry(limits), inARow(), bulkhead(limits.permits), timeout(limits.attempt))
   )
@@ -71,7 +78,7 @@ const withTimeout = (timeout: Timeout, limits: Limits): Table => ({
 
 /** With a timeout that is told to leave alone what has succeeded. */
 export const cockatiel = (limits: Limits): Table => ({
-  ...withTimeout(cheapest, limits),
+  ...withTimeout(cheapest, limits, contender),
   "retry": contender("retry", retry(limits)),
   "breaker, failures in a row": contender("ConsecutiveBreaker", inARow()),
   "breaker, share of last calls": contender("CountBreaker", ofLastCalls()),
@@ -84,7 +91,13 @@ export const cockatiel = (limits: Limits): Table => ({
 
 const falling = fallback(handleAll, 1)
 
-export const cockatielAsIs = (limits: Limits): Table => withTimeout(asItIs, limits)
+export const cockatielAsIs = (limits: Limits): Table => withTimeout(asItIs, limits, contender)
+
+export const cockatielInEffect = (limits: Limits): Table => withTimeout(cheapest, limits, inEffect)
+
+/** Whoever finds no permit waits for one. */
+export const queueing = (permits: number, queue: number): Contender =>
+  contender("bulkhead, queue", bulkhead(permits, queue))
 
 /** The stack of three, each of which tells a listener of its successes. */
 export const countEvents = (limits: Limits, callee: Callee, count: { heard: number }): Run => {

@@ -6,7 +6,7 @@ import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import { inFiber, type Kept, type Wrap } from "../contender.ts"
+import { type Contender, inFiber, type Kept, type Wrap } from "../contender.ts"
 import { nextKey } from "../keys.ts"
 import { type Limits, openFor, trip } from "../limits.ts"
 import type { Table } from "../subjects.ts"
@@ -32,13 +32,13 @@ const circuits = (tripPolicy: CircuitBreaker.TripPolicy): (key: string) => Wrap 
 
 const breaker = (tripPolicy: CircuitBreaker.TripPolicy): Wrap => circuits(tripPolicy)("callee")
 
-const breakersByKey = (): Wrap => {
+export const breakersByKey = (count?: number): Contender => {
   const circuit = circuits(ofLastCalls)
-  const key = nextKey()
-  return (self) => circuit(key())(self)
+  const key = nextKey(count)
+  return inFiber("CircuitBreaker.rate, key", (self) => circuit(key())(self))
 }
 
-const bulkhead = ({ permits }: Limits): Wrap => {
+const bulkhead = ({ permits }: Pick<Limits, "permits">): Wrap => {
   const semaphore = Semaphore.makeUnsafe(permits)
   return (self) => semaphore.withPermit(self)
 }
@@ -60,6 +60,9 @@ const limiter = (algorithm: "token-bucket" | "fixed-window", { rate }: Limits): 
   return limited({ algorithm, onExceeded: "fail", limit: rate.calls, window: rate.per, key: "callee" })
 }
 
+/** Whoever finds no permit waits for one. */
+export const queueing = (permits: number): Contender => inFiber("Semaphore.withPermit", bulkhead({ permits }))
+
 const stackOfThree = (limits: Limits): Wrap => flow(timeout(limits.attempt), breaker(inARow), retry(limits))
 
 const stackOfFive = (limits: Limits): Wrap =>
@@ -73,7 +76,7 @@ export const effect = (limits: Limits): Table => ({
   "retry": inFiber("Effect.retry", retry(limits)),
   "breaker, failures in a row": inFiber("CircuitBreaker.consecutive", breaker(inARow)),
   "breaker, share of last calls": inFiber("CircuitBreaker.rate", breaker(ofLastCalls)),
-  "breaker by key": inFiber("CircuitBreaker.rate, key", breakersByKey()),
+  "breaker by key": breakersByKey(),
   "bulkhead": inFiber("withPermitsIfAvailable", bulkheadWithoutQueue(limits)),
   "bulkhead with a queue": inFiber("Semaphore.withPermit", bulkhead(limits)),
   "limiter, token bucket": inFiber("RateLimiter, memory", limiter("token-bucket", limits)),

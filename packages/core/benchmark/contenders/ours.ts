@@ -44,11 +44,19 @@ const limiter = (limit: RateLimiter.Limit) => RateLimiter.makeUnsafe({ limit })
 
 const bucket = (limits: Limits) => limiter(RateLimiter.tokenBucket(rateOf(limits)))
 
-const breakersByKey = () => {
-  const breakers = Keyed.makeUnsafe({ lookup: (_: string) => breaker(rules.overTime), max: keys })
-  const key = nextKey()
+export const breakersByKey = (count = keys) => {
+  const breakers = Keyed.makeUnsafe({ lookup: (_: string) => breaker(rules.overTime), max: count })
+  const key = nextKey(count)
   return inFiber("Keyed.for(key), CircuitBreaker", (self) => breakers.for(key())(self))
 }
+
+/** Whoever finds no permit waits for one. */
+export const queueing = ({ permits, queue }: Limits, order: "fifo" | "lifo") =>
+  inFiber("Bulkhead, queue", Bulkhead.makeUnsafe({ concurrency: permits, queue, order }))
+
+export const consecutiveBreaker = () => breaker(rules.inARow)
+
+export const wideBulkhead = bulkhead
 
 const one = Effect.succeed(1)
 
