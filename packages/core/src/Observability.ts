@@ -80,6 +80,7 @@ import type * as Fault from "./Fault.ts"
 import { emit } from "./internal/emit.ts"
 import { SampledGauges } from "./internal/gauges.ts"
 import { Meter, outcomeOf } from "./internal/metrics.ts"
+import { ObservedCall } from "./internal/observability.ts"
 import { integer } from "./internal/options.ts"
 import { CurrentGauges } from "./internal/registry.ts"
 import { now } from "./internal/time.ts"
@@ -114,11 +115,7 @@ export const call = (name: string): Policy.Policy => {
     })
   return Policy.make({
     info: { kind: "call", name, settings: {}, children: [] },
-    effect: (self) =>
-      Effect.withFiber((fiber) => {
-        const listener = fiber.getRef(Telemetry.CurrentListener)
-        return listener === undefined ? self : Effect.onExit(self, ended(listener, now(fiber)))
-      }),
+    effect: (self) => new ObservedCall(self, name),
     stream: (self) =>
       Stream.unwrap(Effect.withFiber((fiber) => {
         const listener = fiber.getRef(Telemetry.CurrentListener)

@@ -1,16 +1,18 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Fault from "../Fault.ts"
-import { attemptLabel, type Labels } from "../kernel/labels.ts"
+import { attemptLabel, type Labels, lastAttempt } from "../kernel/labels.ts"
 import type { Event } from "../Telemetry.ts"
 
 /** What an exit is called in metrics and logs. */
 export const outcomeOf = (exit: Exit.Exit<unknown, unknown>, wall: number): string => faultOf(Fault.of(exit, wall))
 
-const faultOf = (fault: Fault.Fault | undefined): string => fault?._tag.toLowerCase() ?? "success"
+const success = "success"
+
+const faultOf = (fault: Fault.Fault | undefined): string => fault === undefined ? success : fault._tag.toLowerCase()
 
 /** The reason of a rejection, in a word. */
 const reasonOf = (event: Extract<Event, { readonly _tag: "Rejected" }>): string =>
@@ -58,22 +60,56 @@ const coalesced = counter("resilience.coalesced", "Calls that were not made, for
 
 type Attributes = Readonly<Record<string, string>>
 
+/** Tells under which key a metric looks up its series: Effect has no other way to ask. */
+class KeyFinder extends Map<string, any> {
+  key = ""
+  private readonly registry: Registry
+
+  constructor(registry: Registry) {
+    super()
+    this.registry = registry
+  }
+
+  override get(key: string) {
+    this.key = key
+    return this.registry.get(key)
+  }
+
+  override set(key: string, value: any): this {
+    this.registry.set(key, value)
+    return this
+  }
+}
+
+type Registry = Metric.MetricRegistry
+
 /**
- * A metric with the values of its labels. Effect finds it by a string that it builds from them, and a metric remembers the
- * last string only; hence a metric, and a context with the labels, of its own for each set of values.
+ * A metric with the values of its labels. Effect finds the series by two references and a string that it builds from the
+ * labels; the string is kept here, and only the registry, which may have let go of the series, is asked each time.
  */
 class Series {
   private readonly metric: Metric.Metric<number, unknown>
   private readonly context: Context.Context<never>
+  private readonly registry: Registry
+  private key: string | undefined = undefined
 
   constructor(make: Make, labels: Attributes, context: Context.Context<never>) {
     this.metric = make()
+    this.registry = Context.get(context, Metric.MetricRegistry)
     const attributes = { ...Context.get(context, Metric.CurrentMetricAttributes), ...labels }
     this.context = Context.add(context, Metric.CurrentMetricAttributes, attributes)
   }
 
   update(input: number): void {
-    this.metric.updateUnsafe(input, this.context)
+    const series = this.key === undefined ? undefined : this.registry.get(this.key)
+    if (series === undefined) this.begin(input)
+    else series.hooks.update(input, this.context)
+  }
+
+  private begin(input: number): void {
+    const finder = new KeyFinder(this.registry)
+    this.metric.updateUnsafe(input, Context.add(this.context, Metric.MetricRegistry, finder))
+    this.key = finder.key
   }
 }
 
@@ -89,14 +125,44 @@ class Branch {
   }
 }
 
+/** How many ended with an outcome, by the number that they had, and how long they took. */
+interface Ended {
+  readonly duration: Series
+  readonly counts: Array<Series | undefined>
+}
+
+/** What every call tells, of one name: found without a look at all of its labels. */
+class Endings {
+  private readonly outcomes = new Map<string, Ended>()
+  private readonly duration: (outcome: string) => Series
+  private readonly count: (outcome: string, number: number) => Series
+
+  constructor(duration: Endings["duration"], count: Endings["count"]) {
+    this.duration = duration
+    this.count = count
+  }
+
+  add(outcome: string, number: number, millis: number): void {
+    let ended = this.outcomes.get(outcome)
+    if (ended === undefined) this.outcomes.set(outcome, ended = { duration: this.duration(outcome), counts: [] })
+    const count = ended.counts[number] ??= this.count(outcome, number)
+    count.update(1)
+    ended.duration.update(millis)
+  }
+}
+
 /** Writes events into metrics. Labels are the kinds and names of policies and words of this library, never a key or a message. */
 export class Meter {
   private readonly context: Context.Context<never>
+  private readonly clock: Clock.Clock
   private readonly labels: Labels
   private readonly metrics = new Branch()
+  private readonly calls = new Map<string, Endings>()
+  private readonly attempts = new Map<string, Endings>()
 
   constructor(context: Context.Context<never>, labels: Labels) {
     this.context = context
+    this.clock = Context.get(context, Clock.Clock)
     this.labels = labels
   }
 
@@ -105,17 +171,18 @@ export class Meter {
     const name = this.labels.of(event.name)
     switch (event._tag) {
       case "CallEnded": {
-        const outcome = outcomeOf(event.exit, Context.get(this.context, Clock.Clock).currentTimeMillisUnsafe())
-        this.update(calls, 1, { name, outcome })
-        return this.time(callDuration, event.duration, { name, outcome })
+        const { exit } = event
+        const outcome = Exit.isSuccess(exit) ? success : outcomeOf(exit, this.clock.currentTimeMillisUnsafe())
+        return this.callsOf(name).add(outcome, 0, Duration.toMillis(event.duration))
       }
       case "AttemptStarted":
         return // counted when it has ended
-      case "AttemptEnded": {
-        const outcome = faultOf(event.fault)
-        this.update(attempts, 1, { name, attempt: attemptLabel(event.attempt), outcome })
-        return this.time(attemptDuration, event.duration, { name, outcome })
-      }
+      case "AttemptEnded":
+        return this.attemptsOf(name).add(
+          faultOf(event.fault),
+          Math.min(event.attempt, lastAttempt),
+          Duration.toMillis(event.duration)
+        )
       case "RetryScheduled":
         return this.time(retryDelay, event.delay, { name, fault: faultOf(event.fault) })
       case "RetryStopped":
@@ -158,11 +225,39 @@ export class Meter {
     }
   }
 
+  private callsOf(name: string): Endings {
+    let endings = this.calls.get(name)
+    if (endings === undefined) {
+      endings = new Endings(
+        (outcome) => this.series(callDuration, { name, outcome }),
+        (outcome) => this.series(calls, { name, outcome })
+      )
+      this.calls.set(name, endings)
+    }
+    return endings
+  }
+
+  private attemptsOf(name: string): Endings {
+    let endings = this.attempts.get(name)
+    if (endings === undefined) {
+      endings = new Endings(
+        (outcome) => this.series(attemptDuration, { name, outcome }),
+        (outcome, attempt) => this.series(attempts, { name, attempt: attemptLabel(attempt), outcome })
+      )
+      this.attempts.set(name, endings)
+    }
+    return endings
+  }
+
+  private series(make: Make, labels: Attributes): Series {
+    return new Series(make, labels, this.context)
+  }
+
   /** The labels of a metric are the same ones everywhere, in the same order. */
   private update(make: Make, input: number, labels: Attributes): void {
     let branch = this.metrics.at(make)
     for (const label in labels) branch = branch.at(labels[label])
-    branch.series ??= new Series(make, labels, this.context)
+    branch.series ??= this.series(make, labels)
     branch.series.update(input)
   }
 

@@ -22,5 +22,8 @@ export class Labels {
   }
 }
 
+/** The number that all attempts from this one on share. */
+export const lastAttempt = 6
+
 /** Attempts are told apart up to the fifth. */
-export const attemptLabel = (attempt: number): string => attempt > 5 ? "6+" : String(attempt)
+export const attemptLabel = (attempt: number): string => attempt < lastAttempt ? String(attempt) : `${lastAttempt}+`
