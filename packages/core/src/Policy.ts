@@ -32,6 +32,7 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
+import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import { type AnyStream, establish } from "./internal/establish.ts"
 import { warningsOf } from "./internal/lint.ts"
@@ -214,19 +215,92 @@ export const fromService = <Identifier, EIn, EOut, R>(
     stream: (self) => Stream.unwrap(Effect.map(service, (policy) => policy.stream(self)))
   })
 
-/** What the policies to the right of position `K` can add to the error channel. */
-type AddedInside<Ps extends ReadonlyArray<unknown>, K, Position extends ReadonlyArray<unknown> = []> = number extends
-  Ps["length"] ? EOut<Ps[number]>
+/**
+ * The policy that a `Ref` holds, looked up as each call begins: set the `Ref`, and the next call has other settings. A call that
+ * has begun ends with the policy that it began with.
+ *
+ * **Details**
+ *
+ * State belongs to the instance: a new circuit breaker begins closed, a new bulkhead empty, while calls still run in the old one.
+ * Where that matters, keep the instance and use its `reconfigure` or `resize`. {@link explain} and {@link warnings} show the
+ * policy that is there at that moment.
+ *
+ * **Example** (Another limit for the calls that begin from now on)
+ *
+ * ```ts import.meta.vitest
+ * import { Policy, Timeout } from "@effect-resilience/core"
+ * import { Effect, Ref } from "effect"
+ *
+ * const limit = Ref.makeUnsafe(Timeout.attempt("1 minute"))
+ * const call = Effect.delay(Effect.succeed("done"), "20 millis").pipe(Policy.live(limit), Effect.option)
+ *
+ * const program = Effect.gen(function*() {
+ *   const before = yield* call
+ *   yield* Ref.set(limit, Timeout.attempt("1 millis"))
+ *   return [before._tag, (yield* call)._tag]
+ * })
+ *
+ * await Effect.runPromise(program) // => ["Some", "None"]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const live: <P extends Any>(ref: Ref.Ref<P>) => Policy<AcceptedByEach<P>, EOut<P>, Services<P>> = (
+  ref: Ref.Ref<any>
+) => {
+  const current = (): Policy<any, any, any> => Ref.getUnsafe(ref)
+  return internal.make({
+    info: {
+      kind: "live",
+      settings: {},
+      get children() {
+        return [current().info]
+      }
+    },
+    effect: (self: AnyEffect) => Effect.suspend(() => current()(self)),
+    stream: (self: AnyStream) => Stream.suspend(() => current().stream(self)),
+    pinned: (at, pressed) => internal.pinned(current(), at, pressed)
+  })
+}
+
+/** The errors that every member of a union of policies accepts. */
+type AcceptedByEach<P> = [VarianceOf<P>] extends [{ readonly _EIn: (_: infer E) => void }] ? E : never
+
+/** How the compiler calls an error. */
+type NameOf<E> = E extends { readonly _tag: infer Tag extends string } ? Tag : "an error without a tag"
+
+/** The first of the policies inside policy number `Outer` that adds what `In` does not take, in words. */
+type Mismatch<
+  Outer extends number,
+  In,
+  Inner extends ReadonlyArray<unknown>,
+  Before extends ReadonlyArray<unknown>
+> = Inner extends readonly [infer Next, ...infer Rest extends ReadonlyArray<unknown>]
+  ? [EOut<Next>] extends [In] ? Mismatch<Outer, In, Rest, [...Before, unknown]>
+  : `policy ${Outer} does not accept ${NameOf<Exclude<EOut<Next>, In>>}, which policy ${
+    & [...Before, unknown]["length"]
+    & number} adds`
+  : unknown
+
+/** Nothing for a policy that accepts what is added inside it, else a sentence that no policy is assignable to. */
+type Accepts<Ps extends ReadonlyArray<unknown>, K, In, Before extends ReadonlyArray<unknown> = []> = unknown extends In
+  ? unknown
+  : number extends Ps["length"] ? [EOut<Ps[number]>] extends [In] ? unknown
+    : `a policy does not accept ${NameOf<Exclude<EOut<Ps[number]>, In>>}, which another one adds`
   : Ps extends readonly [unknown, ...infer Inner extends ReadonlyArray<unknown>]
-    ? `${Position["length"]}` extends K ? EOut<Inner[number]> : AddedInside<Inner, K, [...Position, unknown]>
-  : never
+    ? `${Before["length"]}` extends K
+      ? Mismatch<[...Before, unknown]["length"] & number, In, Inner, [...Before, unknown]>
+    : Accepts<Inner, K, In, [...Before, unknown]>
+  : unknown
 
 /**
  * The policies of a stack, each of them accepting what is added inside it. It serves any number of policies, but an argument
- * that is itself a call of a generic function fixes the inference too early; that is what the overloads are for.
+ * that is itself a call of a generic function fixes the inference too early; that is what the overloads are for. The
+ * compiler tells of the last overload whatever does not compile, hence the sentence.
  */
 type Composable<Ps extends ReadonlyArray<Any>> = {
-  [K in keyof Ps]: Ps[K] & Policy<AddedInside<Ps, K>, unknown, unknown>
+  [K in keyof Ps]: Ps[K] & Accepts<Ps, K, EIn<Ps[K]>>
 }
 
 type AcceptedByAll<Ps extends ReadonlyArray<unknown>> = Ps extends

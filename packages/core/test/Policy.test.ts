@@ -4,7 +4,9 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
+import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
@@ -12,6 +14,7 @@ import { inspect } from "node:util"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Hedge from "../src/Hedge.ts"
+import * as Keyed from "../src/Keyed.ts"
 import * as Policy from "../src/Policy.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
@@ -120,6 +123,78 @@ describe("Policy", () => {
         ])
         const test = Layer.succeed(CallPolicy, Policy.identity)
         assert.strictEqual(yield* Effect.succeed(1).pipe(policy, Effect.provide(test)), 1)
+      }))
+  })
+
+  describe("live", () => {
+    it.effect("each call has the policy that was there when it began, on both faces", () =>
+      Effect.gen(function*() {
+        const log: Array<string> = []
+        const ref = Ref.makeUnsafe(around("first", log))
+        const live = Policy.live(ref)
+        const latch = yield* Latch.make()
+        const under = yield* fork(latch.await.pipe(live))
+        const read = yield* fork(Stream.runDrain(Stream.fromEffect(latch.await).pipe(live.stream)))
+        yield* Ref.set(ref, around("second", log))
+        yield* Effect.void.pipe(live)
+        yield* Stream.runDrain(Stream.make(1).pipe(live.stream))
+        yield* latch.open
+        yield* Fiber.join(under)
+        yield* Fiber.join(read)
+        assert.deepStrictEqual(log, [
+          "first(",
+          "first(",
+          "second(",
+          ")second",
+          "second(",
+          ")second",
+          ")first",
+          ")first"
+        ])
+      }))
+
+    it.effect("an effect that was wrapped once looks again at each run", () =>
+      Effect.gen(function*() {
+        const ref = Ref.makeUnsafe<Policy.Policy<unknown, Timeout.TimeoutExceeded>>(Policy.identity)
+        const call = Effect.delay(Effect.succeed("late"), "2 seconds").pipe(Policy.live(ref), Effect.exit)
+        assert.strictEqual(outcome(yield* during("1 minute", call)), "ok:late")
+        yield* Ref.set(ref, Timeout.attempt("1 second"))
+        assert.strictEqual(outcome(yield* during("1 minute", call)), "TimeoutExceeded:attempt")
+      }))
+
+    it.effect("state is the instance's: a new breaker begins closed, an old one that comes back is as it was", () =>
+      Effect.gen(function*() {
+        const options = { trip: CircuitBreaker.consecutive(1) }
+        const [first, second] = [CircuitBreaker.makeUnsafe(options), CircuitBreaker.makeUnsafe(options)]
+        const ref = Ref.makeUnsafe(first)
+        const live = Policy.live(ref)
+        yield* Effect.exit(Effect.fail("down").pipe(live))
+        assert.strictEqual(outcome(yield* Effect.exit(Effect.void.pipe(live))), "CircuitOpen")
+        yield* Ref.set(ref, second)
+        yield* Effect.void.pipe(live)
+        yield* Ref.set(ref, first)
+        assert.strictEqual(outcome(yield* Effect.exit(Effect.void.pipe(live))), "CircuitOpen")
+      }))
+
+    it("explain and warnings show what is there now, also in a stack that was composed before", () => {
+      const ref = Ref.makeUnsafe<Policy.Policy<unknown, Timeout.TimeoutExceeded>>(Policy.identity)
+      const stack = Policy.compose(Timeout.total("1 second"), Policy.live(ref))
+      assert.strictEqual(Policy.explain(stack), "timeout total (limit: 1s)\n└─ live\n   └─ identity")
+      Effect.runSync(Ref.set(ref, Timeout.attempt("1 minute")))
+      assert.deepStrictEqual(Policy.warnings(stack), ["timeout attempt (1m) is longer than timeout total (1s)"])
+    })
+
+    it.effect("a keyed instance with something to remember stays, whatever the ref holds now", () =>
+      Effect.gen(function*() {
+        const ref = Ref.makeUnsafe<Policy.Policy<unknown, CircuitBreaker.CircuitOpen>>(Policy.identity)
+        const keyed = Keyed.makeUnsafe({ lookup: () => Policy.live(ref), idle: "1 second" })
+        const breaker = CircuitBreaker.makeUnsafe()
+        yield* breaker.isolate
+        yield* Effect.void.pipe(keyed.for("a"))
+        yield* Ref.set(ref, breaker)
+        yield* TestClock.adjust("1 minute")
+        yield* Effect.exit(Effect.void.pipe(keyed.for("b")))
+        assert.lengthOf(yield* keyed.entries, 2)
       }))
   })
 

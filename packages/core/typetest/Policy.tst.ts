@@ -1,7 +1,8 @@
-import { type CircuitBreaker, Policy, Retry, Timeout } from "@effect-resilience/core"
+import { type Bulkhead, type CircuitBreaker, type Pipelines, Policy, Retry, Timeout } from "@effect-resilience/core"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
+import type * as Ref from "effect/Ref"
 import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import { describe, expect, it } from "tstyche"
@@ -64,6 +65,33 @@ describe("Policy", () => {
     expect(Policy.compose).type.not.toBeCallableWith(retryO1, attempt)
     expect(Policy.compose).type.not.toBeCallableWith(Policy.compose(breaker, retryO1), attempt)
     expect(Policy.compose).type.not.toBeCallableWith(retryO1, Policy.compose(Retry.make(), attempt))
+  })
+
+  it("the compiler says which policy does not accept which error, and where that error comes from", () => {
+    // @ts-expect-error "policy 1 does not accept TimeoutExceeded, which policy 2 adds"
+    Policy.compose(retryO1, attempt)
+    // @ts-expect-error "policy 2 does not accept CircuitOpen, which policy 4 adds"
+    Policy.compose(attempt, retryBoth, retryBoth, breaker)
+    // @ts-expect-error "policy 7 does not accept TimeoutExceeded, which policy 8 adds"
+    Policy.compose(attempt, attempt, attempt, attempt, attempt, attempt, retryO1, attempt)
+    // @ts-expect-error "policy 1 does not accept an error without a tag, which policy 2 adds"
+    Policy.compose(retryO1, null as unknown as Policy.Policy<unknown, Error>)
+    const policies: ReadonlyArray<Policy.Policy<O1, Other>> = []
+    // @ts-expect-error "a policy does not accept Other, which another one adds"
+    Policy.compose(...policies)
+  })
+
+  it("a live policy is what its ref may hold", () => {
+    const pipeline = null as unknown as Ref.Ref<Pipelines.Pipeline>
+    expect(call.pipe(Policy.live(pipeline))).type.toBe<
+      Effect.Effect<
+        string,
+        O1 | Timeout.TimeoutExceeded | CircuitBreaker.CircuitOpen | Bulkhead.BulkheadRejected,
+        Clients
+      >
+    >()
+    const either = null as unknown as Ref.Ref<Policy.Policy<O1 | Other> | Policy.Policy<O1, Other, Clients>>
+    expect(Policy.live(either)).type.toBe<Policy.Policy<O1, Other, Clients>>()
   })
 
   it("infers through calls of generic functions inside compose", () => {
