@@ -34,6 +34,7 @@ import type * as Exit from "effect/Exit"
 import * as Headers from "effect/http/Headers"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import * as grpc from "./kernel/grpc.ts"
 
 /**
  * The property by which an error states its own fault.
@@ -227,6 +228,41 @@ export const ofStatus = (status: number, hint?: Hint): Fault => {
   return status >= 500 && status !== 501 && status !== 505 ? transient(hint) : permanent
 }
 
+/**
+ * The fault of a gRPC status code, `undefined` for `OK` (0). `RESOURCE_EXHAUSTED` is `Throttled`; `UNAVAILABLE`,
+ * `DEADLINE_EXCEEDED`, `INTERNAL`, `UNKNOWN` and codes that gRPC does not know are `Transient`; `CANCELLED` is `Interrupted`;
+ * the rest is `Permanent`, `ABORTED` among it, which is to be tried again from the start of the transaction (gRPC status
+ * codes; gRFC A6 leaves the choice of what is retried to the service).
+ *
+ * **Example** (A service that is not there, and one that asks for less)
+ *
+ * ```ts import.meta.vitest
+ * import { Fault } from "@effect-resilience/core"
+ * import { Duration } from "effect"
+ *
+ * Fault.ofGrpcStatus(14)?._tag // => "Transient"
+ * Fault.ofGrpcStatus(8, { retryAfter: "2 seconds" }) // => Fault.throttled({ retryAfter: "2 seconds" })
+ * Fault.ofGrpcStatus(0) // => undefined
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const ofGrpcStatus = (code: number, hint?: Hint): Fault | undefined => {
+  switch (grpc.kindOfStatus(code)) {
+    case "Success":
+      return undefined
+    case "Interrupted":
+      return interrupted
+    case "Permanent":
+      return permanent
+    case "Throttled":
+      return throttled(hint)
+    case "Transient":
+      return transient(hint)
+  }
+}
+
 /** RFC 9110 knows whole seconds only; Discord's API and others send fractions. */
 const decimal = /^\s*\d{1,15}(\.\d{1,15})?\s*$/
 
@@ -247,16 +283,20 @@ const ofHttpClientError = (error: object, now: number | undefined): Fault => {
   if (Predicate.isTagged(reason, "TransportError")) return plainTransient
   if (!Predicate.isTagged(reason, "StatusCodeError") || !Predicate.hasProperty(reason, "response")) return permanent
   const { headers, status } = reason.response as { readonly status: number; readonly headers: Headers.Headers }
-  const retryAfter = retryAfterOf(headers, now)
-  return retryAfter === undefined ? ofStatus(status) : ofStatus(status, { retryAfter })
+  const pushback = headers["grpc-retry-pushback-ms"]
+  const retryAfter = pushback === undefined ? retryAfterOf(headers, now) : Duration.millis(grpc.pushback(pushback))
+  const grpcStatus = headers["grpc-status"]
+  const said = grpcStatus === undefined ? undefined : ofGrpcStatus(grpc.codeOf(grpcStatus), { retryAfter })
+  return said ?? ofStatus(status, { retryAfter })
 }
 
 const permanentTags = new Set(["SchemaError", "ConfigError", "NoSuchElementError", "IllegalArgumentError"])
 
 /**
  * The fault of a typed failure. In this order: what the error says itself by {@link TypeId}; Effect's convention
- * `isRetryable` and `retryAfter` (`AiError`, `SqlError`, ...); an `HttpClientError` by its status and `Retry-After`, or
- * `retry-after-ms` and `x-ms-retry-after-ms` before it; `SchemaError`, `ConfigError`, `NoSuchElementError` and
+ * `isRetryable` and `retryAfter` (`AiError`, `SqlError`, ...); an `HttpClientError` by its `grpc-status` header or else its
+ * status, with the pause of `grpc-retry-pushback-ms` (negative: no other attempt, as gRFC A6 has it), `retry-after-ms`,
+ * `x-ms-retry-after-ms` or `Retry-After`, in this order; `SchemaError`, `ConfigError`, `NoSuchElementError` and
  * `IllegalArgumentError` are permanent; anything else is transient.
  *
  * @category constructors

@@ -114,6 +114,28 @@ describe("Fault", () => {
       assert.strictEqual(pause({ "retry-after-ms": "" }), undefined)
     })
 
+    it("a gRPC status says more than the HTTP status that it comes with, and a pushback more than any other pause", () => {
+      const of = (code: number, headers: Record<string, string>) => {
+        const fault = Fault.ofError(status(code, headers))
+        return [fault._tag, millis(fault)]
+      }
+      assert.deepStrictEqual(of(200, { "grpc-status": "14" }), ["Transient", undefined])
+      assert.deepStrictEqual(of(503, { "grpc-status": "5" }), ["Permanent", undefined])
+      assert.deepStrictEqual(of(503, { "grpc-status": "0" }), ["Transient", undefined])
+      assert.deepStrictEqual(of(200, { "grpc-status": "8", "grpc-retry-pushback-ms": "250" }), ["Throttled", 250])
+      assert.deepStrictEqual(of(200, { "grpc-status": "14", "grpc-retry-pushback-ms": "-1" }), ["Transient", Infinity])
+      assert.deepStrictEqual(of(503, { "grpc-retry-pushback-ms": "9", "retry-after": "1" }), ["Transient", 9])
+    })
+
+    it("ofGrpcStatus: success is no fault, and a code has its fault", () => {
+      const tags = [0, 1, 2, 3, 4, 8, 14, 99].map((code) => Fault.ofGrpcStatus(code)?._tag)
+      assert.deepStrictEqual(
+        tags,
+        [undefined, "Interrupted", "Transient", "Permanent", "Transient", "Throttled", "Transient", "Transient"]
+      )
+      assert.deepStrictEqual(Fault.ofGrpcStatus(14, { retryAfter: 5 }), Fault.transient({ retryAfter: 5 }))
+    })
+
     it("keeps the pause of the retryable convention and of one's own error", () => {
       const limited = ai(new AiError.RateLimitError({ retryAfter: Duration.seconds(3) }))
       assert.strictEqual(millis(Fault.ofError(limited)), 3000)

@@ -42,7 +42,7 @@ import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { invalid, millisOf, positiveMillis } from "../internal/options.ts"
 import { parse } from "../kernel/deadline.ts"
-import { defaultHeader } from "../kernel/http.ts"
+import { deadlineHeader } from "../kernel/http/headers.ts"
 import * as Timeout from "../Timeout.ts"
 
 /**
@@ -88,7 +88,7 @@ type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
  */
 export const make = (options: Options = {}): <E, R>(app: App<E, R>) => App<E, R | HttpServerRequest> => {
   const where = "DeadlineMiddleware.make"
-  const headers = (options.headers ?? [defaultHeader, "grpc-timeout"]).map((header) => header.toLowerCase())
+  const headers = (options.headers ?? [deadlineHeader, "grpc-timeout"]).map((header) => header.toLowerCase())
   const max = positiveMillis(where, "max", options.max ?? "1 hour")
   const status = options.status ?? 504
   if (status !== 503 && status !== 504) throw invalid(where, "status", status, "503 or 504")

@@ -59,10 +59,11 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as Scope from "effect/Scope"
-import { execute } from "../internal/httpCall.ts"
-import { executeStream } from "../internal/httpStream.ts"
+import { execute } from "../internal/http/resilientHttpClient.ts"
+import { isFailed } from "../internal/http/response.ts"
+import { executeStream } from "../internal/http/streamedBody.ts"
 import { integer, invalid } from "../internal/options.ts"
-import { defaultHeader } from "../kernel/http.ts"
+import { attemptHeader, deadlineHeader } from "../kernel/http/headers.ts"
 import type * as Policy from "../Policy.ts"
 
 /**
@@ -87,7 +88,7 @@ export interface Options {
   /**
    * The responses that the policy sees as failures.
    *
-   * @default a status of 400 or more
+   * @default a status of 400 or more, or a `grpc-status` header other than 0
    */
   readonly isFailure?: ((response: HttpClientResponse.HttpClientResponse) => boolean) | undefined
   /**
@@ -104,11 +105,42 @@ export interface Options {
   readonly repeat?: ((request: HttpClientRequest.HttpClientRequest) => boolean) | undefined
   /**
    * Sends the time left until the ambient `Deadline` with every attempt, in milliseconds: `true` as `x-deadline-ms`, or the
-   * name of another header. One that the request has already is left as it is.
+   * name of another header; `grpc-timeout` is written as gRPC reads it. One that the request has already is left as it is.
+   *
+   * A 504, a `DEADLINE_EXCEEDED` or a 503 without `Retry-After` that arrives when this time is over is the service's way of
+   * saying so: the caller gets the `TimeoutExceeded` or `DeadlineExceeded` of whoever enforces the deadline.
    *
    * @default false
    */
   readonly sendDeadline?: boolean | string | undefined
+  /**
+   * Sends the number of the attempt with every attempt, counted from 1, retries and hedges in the order in which they begin:
+   * `true` as `x-attempt-count`, or the name of another header (Envoy's is `x-envoy-attempt-count`).
+   * `grpc-previous-rpc-attempts` counts the attempts before and is left out of the first, as gRFC A6 has it. One that the
+   * request has already is left as it is.
+   *
+   * @default false
+   */
+  readonly sendAttempt?: boolean | string | undefined
+}
+
+/**
+ * A policy that depends on the request.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PolicyFor<in E = never, out EFor = unknown, out RFor = unknown> {
+  /**
+   * The policy of this request, inside of the one for all requests: asked for once per request, so that `Retry` around it
+   * repeats it. What is made anew for every request remembers nothing: take one out of a `Keyed`, which is bounded by
+   * `maxInstances`, by {@link hostOf} or another key. What it throws is a defect of the request.
+   *
+   * @default none
+   */
+  readonly policyFor?:
+    | ((request: HttpClientRequest.HttpClientRequest) => Policy.Policy<E | HttpClientError.HttpClientError, EFor, RFor>)
+    | undefined
 }
 
 const where = "ResilientHttpClient.make"
@@ -118,12 +150,30 @@ const bodies = ["buffer", "stream", "headers"] as const
 /** RFC 9110 section 5.1. What is none would fail every request. */
 const fieldName = /^[\w!#$%&'*+.^`|~-]+$/
 
-const headerOf = (sendDeadline: boolean | string): string | undefined => {
-  if (typeof sendDeadline === "boolean") return sendDeadline ? defaultHeader : undefined
-  if (!fieldName.test(sendDeadline)) {
-    throw invalid(where, "sendDeadline", sendDeadline, "a boolean or the name of a header")
-  }
-  return sendDeadline.toLowerCase()
+const headerOf = (option: string, value: boolean | string | undefined, usual: string): string | undefined => {
+  if (value === undefined || value === false) return undefined
+  if (value === true) return usual
+  if (typeof value === "string" && fieldName.test(value)) return value.toLowerCase()
+  throw invalid(where, option, value, "a boolean or the name of a header")
+}
+
+const fn = <F extends Function>(option: string, value: F | undefined): F | undefined => {
+  if (value === undefined || typeof value === "function") return value
+  throw invalid(where, option, value, "a function")
+}
+
+const nothing = (): boolean => false
+
+/**
+ * The host that a request is for, with its port if that is not the usual one: the key of a policy per host. A URL that has
+ * none gives `""`.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const hostOf = (request: HttpClientRequest.HttpClientRequest): string => {
+  const url = URL.parse(request.url)
+  return url === null ? "" : url.host
 }
 
 /**
@@ -155,36 +205,64 @@ const headerOf = (sendDeadline: boolean | string): string | undefined => {
  * requests // => 5
  * ```
  *
+ * **Example** (A circuit breaker per host, inside of one retry for all of them)
+ *
+ * ```ts import.meta.vitest
+ * import { CircuitBreaker, Keyed, Retry } from "@effect-resilience/core"
+ * import { ResilientHttpClient } from "@effect-resilience/core/http"
+ * import { Effect, Schedule } from "effect"
+ * import { HttpClient, HttpClientResponse } from "effect/http"
+ *
+ * const service = HttpClient.make((request) =>
+ *   Effect.sync(() => {
+ *     const status = request.url.startsWith("http://bad.test/") ? 503 : 200
+ *     return HttpClientResponse.fromWeb(request, new Response(null, { status }))
+ *   })
+ * )
+ * const breakers = Keyed.makeUnsafe({
+ *   lookup: (host: string) => CircuitBreaker.makeUnsafe({ name: host, trip: CircuitBreaker.consecutive(2) })
+ * })
+ * const client = ResilientHttpClient.make(service, Retry.make({ schedule: Schedule.recurs(3) }), {
+ *   policyFor: (request) => breakers.for(ResilientHttpClient.hostOf(request))
+ * })
+ *
+ * const failed = await Effect.runPromise(Effect.flip(client.get("http://bad.test/")))
+ * failed._tag // => "CircuitOpen"
+ * await Effect.runPromise(client.get("http://good.test/")).then(({ status }) => status) // => 200
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const make: {
-  <E, R, EOut, RP>(
+  <E, R, EOut, RP, EFor = never, RFor = never>(
     client: HttpClient.HttpClient.With<E, R>,
-    policy: Policy.Policy<E | HttpClientError.HttpClientError, EOut, RP>,
-    options: Options & { readonly body: "stream" }
-  ): HttpClient.HttpClient.With<E | EOut | HttpClientError.HttpClientError, R | RP | Scope.Scope>
-  <E, R, EOut, RP>(
+    policy: Policy.Policy<E | NoInfer<EFor> | HttpClientError.HttpClientError, EOut, RP>,
+    options: Options & PolicyFor<E, EFor, RFor> & { readonly body: "stream" }
+  ): HttpClient.HttpClient.With<E | EFor | EOut | HttpClientError.HttpClientError, R | RP | RFor | Scope.Scope>
+  <E, R, EOut, RP, EFor = never, RFor = never>(
     client: HttpClient.HttpClient.With<E, R>,
-    policy: Policy.Policy<E | HttpClientError.HttpClientError, EOut, RP>,
-    options?: Options & { readonly body?: "buffer" | "headers" | undefined }
-  ): HttpClient.HttpClient.With<E | EOut | HttpClientError.HttpClientError, R | RP>
+    policy: Policy.Policy<E | NoInfer<EFor> | HttpClientError.HttpClientError, EOut, RP>,
+    options?: Options & PolicyFor<E, EFor, RFor> & { readonly body?: "buffer" | "headers" | undefined }
+  ): HttpClient.HttpClient.With<E | EFor | EOut | HttpClientError.HttpClientError, R | RP | RFor>
 } = (
   client: HttpClient.HttpClient.With<any, any>,
   policy: Policy.Policy<any, any, any>,
-  options?: Options
+  options?: Options & PolicyFor<any, any, any>
 ): HttpClient.HttpClient.With<any, any> => {
   const body = options?.body ?? "buffer"
   if (!bodies.includes(body)) throw invalid(where, "body", body, "\"buffer\", \"stream\" or \"headers\"")
   const run = (body === "stream" ? executeStream : execute)({
     client,
     policy,
+    policyFor: fn("policyFor", options?.policyFor),
     body,
     limit: integer(where, "limit", options?.limit ?? 16 * 1024 * 1024, 0),
-    isFailure: options?.isFailure ?? ((response) => response.status >= 400),
+    isFailure: fn("isFailure", options?.isFailure) ?? isFailed,
     failOnStatus: options?.failOnStatus ?? false,
-    repeat: options?.repeat ?? (() => false),
-    deadlineHeader: headerOf(options?.sendDeadline ?? false)
+    repeat: fn("repeat", options?.repeat) ?? nothing,
+    deadlineHeader: headerOf("sendDeadline", options?.sendDeadline, deadlineHeader),
+    attemptHeader: headerOf("sendAttempt", options?.sendAttempt, attemptHeader)
   })
   return HttpClient.makeWith(Effect.flatMap(run), client.preprocess)
 }

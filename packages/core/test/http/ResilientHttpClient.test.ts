@@ -20,13 +20,17 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
+import * as Deadline from "../../src/Deadline.ts"
 import type * as Fault from "../../src/Fault.ts"
 import * as Hedge from "../../src/Hedge.ts"
 import { ResilientHttpClient } from "../../src/http/index.ts"
+import { Call } from "../../src/internal/http/resilientHttpClient.ts"
+import { HeldResponse } from "../../src/internal/http/response.ts"
+import * as Keyed from "../../src/Keyed.ts"
 import * as Policy from "../../src/Policy.ts"
 import * as Retry from "../../src/Retry.ts"
 import * as Timeout from "../../src/Timeout.ts"
-import { during, fork, now, outcome, recorder } from "../support/harness.ts"
+import { during, fork, now, outcome, recorder, timed } from "../support/harness.ts"
 import { body, fake, status, url } from "../support/http.ts"
 
 const retry = Retry.make({ schedule: Schedule.recurs(3) })
@@ -126,6 +130,149 @@ describe("ResilientHttpClient", () => {
           yield* Effect.all([calls(500), calls(429), calls(404), calls(200)]),
           ["Open", "Closed", "Closed", "Closed"]
         )
+      }))
+  })
+
+  describe("failed attempts", () => {
+    /** What can be reached from something by its properties, maps and sets. */
+    const reachable = (root: unknown): ReadonlySet<unknown> => {
+      const seen = new Set<unknown>()
+      const open = [root]
+      while (open.length > 0) {
+        const next = open.pop()
+        if (typeof next !== "object" || next === null || seen.has(next)) continue
+        seen.add(next)
+        if (next instanceof Map) open.push(...next.keys(), ...next.values())
+        if (next instanceof Set) open.push(...next)
+        open.push(...Reflect.ownKeys(next).map((key) => Reflect.getOwnPropertyDescriptor(next, key)!.value))
+      }
+      return seen
+    }
+
+    it.effect("a call holds the answer of its last attempt, and of no other", () =>
+      Effect.gen(function*() {
+        for (const attempts of [1, 20]) {
+          const { client } = fake(() => status(503))
+          const call = yield* Effect.withFiber((fiber) =>
+            Effect.succeed(
+              new Call(
+                {
+                  client: client as any, // whose types the call does not look at
+                  policy: Policy.identity,
+                  policyFor: undefined,
+                  body: "buffer",
+                  limit: 100,
+                  isFailure: () => true,
+                  failOnStatus: false,
+                  repeat: () => false,
+                  deadlineHeader: undefined,
+                  attemptHeader: undefined
+                },
+                HttpClientRequest.get(url),
+                fiber
+              )
+            )
+          )
+          yield* Effect.replicateEffect(Effect.exit(call.attempt(Effect.succeed)), attempts)
+          assert.strictEqual(Array.from(reachable(call)).filter((held) => held instanceof HeldResponse).length, 1)
+        }
+      }))
+
+    it.effect("whichever failure the policy ends with, its response is the answer", () =>
+      Effect.gen(function*() {
+        for (const chosen of [0, 1, 2]) {
+          const { client } = fake((n) => status(500 + n))
+          const choosing = Policy.make({
+            info: { kind: "choosing", settings: {}, children: [] },
+            effect: (self) => Effect.flatMap(Effect.replicateEffect(Effect.exit(self), 3), (exits) => exits[chosen]!)
+          })
+          assert.strictEqual((yield* ResilientHttpClient.make(client, choosing).get(url)).status, 501 + chosen)
+        }
+      }))
+  })
+
+  describe("a policy per request", () => {
+    it.effect("is inside of the one for all, in every mode, and asked for once", () =>
+      Effect.gen(function*() {
+        for (const body of ["buffer", "headers", "stream"] as const) {
+          const asked: Array<string> = []
+          const breakers = Keyed.makeUnsafe({
+            lookup: (_: string) => CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(2) }),
+            max: 2
+          })
+          const { client, requests } = fake((_, request) => status(request.url.includes("bad") ? 503 : 200))
+          const resilient = ResilientHttpClient.make(client, retry, {
+            body: body as "buffer",
+            policyFor: (request) => {
+              asked.push(ResilientHttpClient.hostOf(request))
+              return breakers.for(ResilientHttpClient.hostOf(request))
+            }
+          })
+          const bad = yield* Effect.flip(resilient.get("http://bad.test/a"))
+          assert.deepStrictEqual([bad._tag, requests.length], ["CircuitOpen", 2])
+          assert.strictEqual((yield* resilient.get("http://good.test:80/b")).status, 200)
+          assert.deepStrictEqual(asked, ["bad.test", "good.test"])
+          for (let i = 0; i < 10; i++) yield* resilient.get(`http://host-${i}.test/`).pipe(text, Effect.scoped)
+          assert.isAtMost((yield* breakers.entries).length, 2)
+        }
+      }))
+
+    it.effect("one that cannot be told is a defect of the request", () =>
+      Effect.gen(function*() {
+        const { client, requests } = fake(() => status(200))
+        const resilient = ResilientHttpClient.make(client, retry, {
+          policyFor: () => {
+            throw new Error("no policy")
+          }
+        })
+        assert.isTrue(Exit.hasDies(yield* Effect.exit(resilient.get(url))))
+        assert.strictEqual(requests.length, 0)
+      }))
+
+    it("hostOf: the host of a URL with its port", () => {
+      const of = (at: string) => ResilientHttpClient.hostOf(HttpClientRequest.get(at))
+      assert.deepStrictEqual(
+        ["http://A.test/x?y", "https://a.test:8443", "https://a.test:443", "http://[::1]:80/", "/relative", ""].map(of),
+        ["a.test", "a.test:8443", "a.test", "[::1]", "", ""]
+      )
+    })
+  })
+
+  describe("gRPC", () => {
+    const answer = (headers: Record<string, string>) => new Response(null, { headers })
+
+    it.effect("a status without a message is a failure with the fault of its code", () =>
+      Effect.gen(function*() {
+        const run = (headers: Record<string, string>) =>
+          Effect.gen(function*() {
+            const { client, requests } = fake(() => answer(headers))
+            const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(4) })
+            const resilient = ResilientHttpClient.make(client, Policy.compose(retry, breaker), { repeat: () => true })
+            const response = yield* resilient.post(url)
+            assert.strictEqual(response.status, 200)
+            return [requests.length, (yield* breaker.state)._tag] as const
+          })
+        assert.deepStrictEqual(yield* run({ "grpc-status": "0" }), [1, "Closed"])
+        assert.deepStrictEqual(yield* run({ "grpc-status": "14" }), [4, "Open"])
+        assert.deepStrictEqual(yield* run({ "grpc-status": "8" }), [4, "Closed"])
+        assert.deepStrictEqual(yield* run({ "grpc-status": "5" }), [1, "Closed"])
+        assert.deepStrictEqual(yield* run({ "grpc-status": "nonsense" }), [4, "Open"])
+        assert.deepStrictEqual(yield* run({ "grpc-status": "14", "grpc-retry-pushback-ms": "-1" }), [1, "Closed"])
+      }))
+
+    it.effect("the pause that the service asks for is waited for, and failOnStatus makes an error of it", () =>
+      Effect.gen(function*() {
+        const { client } = fake((n) =>
+          answer(n === 1 ? { "grpc-status": "8", "grpc-retry-pushback-ms": "1500" } : { "grpc-status": "0" })
+        )
+        const start = yield* now
+        const at = yield* during("1 minute", Effect.andThen(ResilientHttpClient.make(client, retry).get(url), now))
+        assert.isTrue(at - start >= 1500 && at - start <= 1651, String(at - start))
+        const failing = fake(() => answer({ "grpc-status": "5" }))
+        const error = yield* Effect.flip(
+          ResilientHttpClient.make(failing.client, retry, { failOnStatus: true }).get(url)
+        )
+        assert.deepInclude(error.response?.headers, { "grpc-status": "5" })
       }))
   })
 
@@ -431,6 +578,11 @@ describe("ResilientHttpClient", () => {
       assert.throws(make({ body: "all" }), "body must be \"buffer\", \"stream\" or \"headers\", got \"all\"")
       assert.throws(make({ sendDeadline: "x deadline" }), "the name of a header, got \"x deadline\"")
       assert.throws(make({ sendDeadline: "" }), "sendDeadline must be a boolean or the name of a header, got \"\"")
+      assert.throws(make({ sendDeadline: 1 }), "sendDeadline must be a boolean or the name of a header, got 1")
+      assert.throws(make({ sendAttempt: "x attempt" }), "sendAttempt must be a boolean or the name of a header")
+      for (const option of ["isFailure", "repeat", "policyFor"]) {
+        assert.throws(make({ [option]: 503 }), `ResilientHttpClient.make: ${option} must be a function, got 503`)
+      }
     })
   })
 
@@ -482,6 +634,60 @@ describe("ResilientHttpClient", () => {
           yield* ResilientHttpClient.make(exact.client, retry, { limit: 4 }).get(url).pipe(text),
           "1234"
         )
+      }))
+
+    it.effect("a body whose length is known keeps to the same laws: limit, cut, interruption", () =>
+      Effect.gen(function*() {
+        const sized = (length: number, response: Response) => {
+          response.headers.set("content-length", String(length))
+          return response
+        }
+        const options = { limit: 4 }
+        // what the header says, and what comes: more than it says is not let in, nor anything that was packed
+        for (
+          const [length, content, headers] of [[5, "12345", {}], [4, "12345", {}], [2, "12345", {
+            "content-encoding": "br"
+          }]] as const
+        ) {
+          const { client } = fake(() => sized(length, new Response(content, { headers })))
+          const error = yield* Effect.flip(ResilientHttpClient.make(client, retry, options).get(url))
+          assert.include(error.message, "body of more than 4 bytes", `${length} of ${content}`)
+        }
+        for (const content of ["", "1234"]) {
+          const { client, signals } = fake(() => sized(content.length, new Response(content)))
+          const response = yield* ResilientHttpClient.make(client, retry, options).get(url)
+          assert.deepStrictEqual([yield* response.text, yield* response.text], [content, content])
+          assert.isFalse(signals[0]!.aborted, "there is nothing to abort")
+        }
+        const head = fake(() => sized(5, new Response(null)))
+        assert.strictEqual((yield* ResilientHttpClient.make(head.client, retry, options).head(url)).status, 200)
+
+        const cut = fake((n) => {
+          const broken = body()
+          broken.chunk("hal")
+          broken.break()
+          return n === 1 ? sized(4, broken.response) : sized(4, new Response("full"))
+        })
+        assert.strictEqual(yield* ResilientHttpClient.make(cut.client, retry, options).get(url).pipe(text), "full")
+        assert.strictEqual(cut.requests.length, 2)
+
+        const stalled = fake(() => sized(4, body().response))
+        const fiber = yield* fork(ResilientHttpClient.make(stalled.client, retry, options).get(url))
+        yield* Fiber.interrupt(fiber)
+        assert.isTrue(stalled.signals[0]!.aborted)
+      }))
+
+    it.effect("what a client of the caller's own opens for an attempt is closed with it, also where all went well", () =>
+      Effect.gen(function*() {
+        let open = 0
+        const { client } = fake(() => status(200))
+        const holding = HttpClient.transform(client, (effect) =>
+          Effect.andThen(
+            Effect.acquireRelease(Effect.sync(() => void open++), () => Effect.sync(() => void open--)),
+            effect
+          ))
+        yield* ResilientHttpClient.make(holding, retry).get(url)
+        assert.strictEqual(open, 0)
       }))
 
     it.effect("a failure whose body breaks or is too large is still the failure that its status says", () =>
@@ -817,6 +1023,110 @@ describe("ResilientHttpClient", () => {
         const unlimited = fake(() => status(200))
         yield* ResilientHttpClient.make(unlimited.client, retry, { sendDeadline: true }).get(url)
         assert.isFalse("x-deadline-ms" in unlimited.requests[0]!.headers)
+      }))
+
+    it.effect("gRPC reads it in its own form", () =>
+      Effect.gen(function*() {
+        const { client, requests } = fake(() => status(200))
+        const policy = Timeout.total("1500 millis")
+        yield* ResilientHttpClient.make(client, policy, { sendDeadline: "grpc-timeout" }).get(url)
+        assert.strictEqual(requests[0]!.headers["grpc-timeout"], "1500m")
+      }))
+
+    /** A service that is told how long it has, gives up `early` milliseconds before, and says so. */
+    const givesUp = (early: number, code: number, headers: Record<string, string> = {}) =>
+      fake((_, request) =>
+        Effect.delay(
+          Effect.sync(() => status(code, headers)),
+          Number(request.headers["x-deadline-ms"] ?? 200) - early
+        )
+      )
+
+    it.effect("a service that gives up when our time is over speaks for whoever enforces the deadline", () =>
+      Effect.gen(function*() {
+        const answers = [[504, {}], [503, {}], [400, { "grpc-status": "4" }]] as const
+        type Owner = Policy.Policy<unknown, Timeout.TimeoutExceeded | Deadline.DeadlineExceeded>
+        const owners: ReadonlyArray<readonly [string, Owner]> = [
+          ["TimeoutExceeded:total", Timeout.total("200 millis")],
+          ["DeadlineExceeded", Deadline.within("200 millis")]
+        ]
+        for (const [code, headers] of answers) {
+          for (const early of [0, 1, 2]) {
+            for (const body of ["buffer", "headers", "stream"] as const) {
+              for (const [name, owner] of owners) {
+                const { client, requests } = givesUp(early, code, headers)
+                const options = { sendDeadline: true, body: body as "buffer" }
+                const inside = ResilientHttpClient.make(client, Policy.compose(owner, retry), options).get(url)
+                const outside = ResilientHttpClient.make(client, retry, options).get(url).pipe(owner)
+                for (const call of [inside, outside]) {
+                  const [ended, at] = yield* during("1 minute", timed(call))
+                  assert.strictEqual(ended, name, `${code}, ${early} before, ${body}`)
+                  assert.strictEqual(at % 60_000, 200)
+                }
+                assert.strictEqual(requests.length, 2)
+              }
+            }
+          }
+        }
+      }))
+
+    it.effect("any other answer is the service's own", () =>
+      Effect.gen(function*() {
+        const rows = [
+          ["before the time is over", givesUp(3, 504), true],
+          ["which asks for a pause", givesUp(0, 503, { "retry-after": "1" }), true],
+          ["another status", givesUp(1, 404), true],
+          ["of one that was not told", givesUp(1, 504), false]
+        ] as const
+        for (const [name, { client }, sendDeadline] of rows) {
+          const policy = Timeout.total("200 millis")
+          const call = ResilientHttpClient.make(client, policy, { sendDeadline }).get(url)
+          const response = yield* during("1 minute", Effect.exit(call))
+          assert.isTrue(Exit.isSuccess(response), name)
+        }
+      }))
+
+    it.effect("where nobody ends the work at the deadline, the answer stands a moment later", () =>
+      Effect.gen(function*() {
+        const { client } = givesUp(0, 504)
+        const shared = ResilientHttpClient.make(client, Policy.identity, { sendDeadline: true }).get(url)
+        const fiber = yield* Effect.forkDetach(Effect.flatMap(shared, () => now)).pipe(
+          Timeout.total("200 millis")
+        )
+        const start = yield* now
+        yield* TestClock.adjust("1 minute")
+        assert.isAtMost((yield* Fiber.join(fiber)) - start, 220)
+      }))
+  })
+
+  describe("the number of the attempt", () => {
+    it.effect("goes with every attempt, retries and hedges in the order in which they begin", () =>
+      Effect.gen(function*() {
+        const sent = (sendAttempt: boolean | string, header: string, policy: Policy.Policy = retry) =>
+          Effect.gen(function*() {
+            const { client, requests } = fake((n) =>
+              Effect.delay(Effect.succeed(status(n < 3 ? 503 : 200)), "2 seconds")
+            )
+            yield* during("1 minute", ResilientHttpClient.make(client, policy, { sendAttempt }).get(url))
+            return requests.map(({ headers }) => headers[header])
+          })
+        assert.deepStrictEqual(yield* sent(true, "x-attempt-count"), ["1", "2", "3"])
+        assert.deepStrictEqual(yield* sent("X-Envoy-Attempt-Count", "x-envoy-attempt-count"), ["1", "2", "3"])
+        assert.deepStrictEqual(
+          yield* sent("grpc-previous-rpc-attempts", "grpc-previous-rpc-attempts"),
+          [undefined, "1", "2"]
+        )
+        assert.deepStrictEqual(yield* sent(false, "x-attempt-count"), [undefined, undefined, undefined])
+        const hedged = Hedge.makeUnsafe({ delay: "1 second", max: 2 })
+        assert.deepStrictEqual(yield* sent(true, "x-attempt-count", hedged), ["1", "2", "3"])
+      }))
+
+    it.effect("is what the request says, if it says so", () =>
+      Effect.gen(function*() {
+        const { client, requests } = fake((n) => status(n < 3 ? 503 : 200))
+        const headers = { "x-attempt-count": "7" }
+        yield* ResilientHttpClient.make(client, retry, { sendAttempt: true }).get(url, { headers })
+        assert.deepStrictEqual(requests.map(({ headers }) => headers["x-attempt-count"]), ["7", "7", "7"])
       }))
   })
 })

@@ -56,8 +56,20 @@ describe("ResilientHttpClient over sockets", () => {
         if (attempt === 2) return half(response)
         response.end("done")
       })
-      const policy = Policy.compose(retry, Timeout.attempt("40 millis"))
-      const client = ResilientHttpClient.make(yield* fetch, policy)
+      let attempts = 0
+      // gives up two attempts when the server has got them, however long that takes
+      const impatient = Policy.make({
+        info: { kind: "impatient", settings: {}, children: [] },
+        effect: (self) => {
+          const attempt = Effect.suspend(() => {
+            const number = ++attempts
+            const given = eventually(() => number < 3 && server.requests.length === number)
+            return Effect.raceFirst(self, Effect.andThen(given, Effect.fail("given up"))) as typeof self
+          })
+          return attempt
+        }
+      })
+      const client = ResilientHttpClient.make(yield* fetch, Policy.compose(retry, impatient))
       assert.strictEqual(yield* client.get(server.url).pipe(text), "done")
       yield* eventually(() => server.open.size === 0)
     }))

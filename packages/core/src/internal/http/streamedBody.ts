@@ -8,12 +8,12 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Fault from "../Fault.ts"
-import { Deadline, OutlivedDeadline } from "./deadline.ts"
-import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
-import { Call, originalOf, type Settings } from "./httpCall.ts"
-import { bodyError, bytesOf, cancel, HeldResponse } from "./httpResponse.ts"
-import type { AnyEffect } from "./primitive.ts"
+import * as Fault from "../../Fault.ts"
+import { Deadline, OutlivedDeadline } from "../deadline.ts"
+import { type AnyPull, type AnyStream, fromPull, open } from "../establish.ts"
+import type { AnyEffect } from "../primitive.ts"
+import { Call, originalOf, type Settings } from "./resilientHttpClient.ts"
+import { bodyError, bytesOf, cancel, HeldResponse } from "./response.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse
@@ -33,7 +33,9 @@ export const executeStream = (settings: Settings) => (request: Request): AnyEffe
         (response) => Stream.concat(Stream.succeed(response), body.of(response))
       )
     }))
-    const head = Effect.flatMap(open(settings.policy.stream(elements), scope), (pull) =>
+    const { policy, policyFor } = settings
+    const guarded = policy.stream(policyFor === undefined ? elements : policyFor(request).stream(elements))
+    const head = Effect.flatMap(open(guarded, scope), (pull) =>
       Effect.map(
         Pull.catchDone(pull, () => Effect.die("a policy has swallowed the head of a response")),
         ([head, ...rest]) => new HeldResponse(head, bodyAfter(head, rest, pull, scope, fiber.context))

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as kernel from "../../src/kernel/http.ts"
+import * as kernel from "../../../src/kernel/http/resilientHttpClient.ts"
 
 const cyclic: { cause: unknown } = { cause: undefined }
 cyclic.cause = cyclic
 const cyclicErrors: { readonly errors: Array<unknown> } = { errors: [] }
 cyclicErrors.errors.push(cyclicErrors)
 
-describe("kernel/http", () => {
+describe("kernel/http/resilientHttpClient", () => {
   it("idempotent are the methods of RFC 9110 section 9.2.2 and QUERY, and no others", () => {
     const methods = [
       "GET",
@@ -49,6 +49,24 @@ describe("kernel/http", () => {
   for (const [name, error, expected] of sent) {
     it(`neverSent: ${name}: ${expected}`, () => {
       assert.strictEqual(kernel.neverSent(error), expected)
+    })
+  }
+
+  const waits: ReadonlyArray<readonly [string, number, Record<string, string>, number, number | undefined]> = [
+    ["a timeout of a gateway, after the deadline", 504, {}, -5, 10],
+    ["a timeout of a gateway, at the deadline", 504, {}, 0, 10],
+    ["within the resolution of both timers", 504, {}, 2, 12],
+    ["too early to be because of the deadline", 504, {}, 2.1, undefined],
+    ["no time at all", 504, {}, Infinity, undefined],
+    ["a service that does no late work", 503, {}, 1, 11],
+    ["a service that is down", 503, { "retry-after": "5" }, 1, undefined],
+    ["DEADLINE_EXCEEDED", 200, { "grpc-status": "4" }, 1, 11],
+    ["UNAVAILABLE", 200, { "grpc-status": "14" }, 1, undefined],
+    ["a server's bug", 500, {}, -1, undefined]
+  ]
+  for (const [name, status, headers, remaining, expected] of waits) {
+    it(`waitForDeadline: ${name}: ${expected}`, () => {
+      assert.strictEqual(kernel.waitForDeadline(status, headers, remaining), expected)
     })
   }
 })

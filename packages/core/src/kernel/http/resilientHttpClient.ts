@@ -1,4 +1,4 @@
-/** What HTTP itself says about sending a request again, and about the time that is left for one. */
+/** What HTTP itself says about sending a request again, and whose deadline it is that an answer tells of. */
 
 /**
  * RFC 9110 section 9.2.2: PUT, DELETE and the safe methods; QUERY is safe by its own definition. A method that is not
@@ -37,5 +37,22 @@ export const neverSent = (error: unknown, depth = longestChain): boolean => {
   return neverConnected.has(String(code)) || connecting.has(String(syscall)) || neverSent(cause, depth - 1)
 }
 
-/** The header that carries the milliseconds that are left, in the form of `deadline.ts`. */
-export const defaultHeader = "x-deadline-ms"
+/** A timer may wake up a millisecond early, on either side of the wire. */
+const resolution = 2
+
+/** How much later than the deadline, in milliseconds, whoever enforces it has surely acted: timers fire in their order. */
+const grace = 10
+
+/** Whether the answer says that the server gave up for lack of time. One that asks for a pause had another reason. */
+const gaveUp = (status: number, headers: Readonly<Record<string, string | undefined>>): boolean =>
+  status === 504 || headers["grpc-status"] === "4" || (status === 503 && headers["retry-after"] === undefined)
+
+/**
+ * For how many milliseconds an answer waits for whoever enforces the deadline that the server was told: the server gave up
+ * because of it, a moment before this process's own timer. `undefined` for any other answer.
+ */
+export const waitForDeadline = (
+  status: number,
+  headers: Readonly<Record<string, string | undefined>>,
+  remaining: number
+): number | undefined => remaining <= resolution && gaveUp(status, headers) ? Math.max(0, remaining) + grace : undefined

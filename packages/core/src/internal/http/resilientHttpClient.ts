@@ -8,29 +8,38 @@ import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Deadline from "../Deadline.ts"
-import * as Fault from "../Fault.ts"
-import { format } from "../kernel/deadline.ts"
-import * as kernel from "../kernel/http.ts"
-import type * as Policy from "../Policy.ts"
-import { bodyError, bytesOf, cancel, collect, HeldResponse } from "./httpResponse.ts"
-import type { AnyEffect, AnyFiber } from "./primitive.ts"
-import { MayRepeat } from "./repeat.ts"
-import { now, wallNow } from "./time.ts"
+import * as Fault from "../../Fault.ts"
+import { attemptValue, deadlineValue } from "../../kernel/http/headers.ts"
+import * as kernel from "../../kernel/http/resilientHttpClient.ts"
+import { Deadline } from "../deadline.ts"
+import type { AnyStream } from "../establish.ts"
+import type { AnyEffect, AnyFiber } from "../primitive.ts"
+import { MayRepeat } from "../repeat.ts"
+import { now, wallNow } from "../time.ts"
+import { cancel, HeldResponse, readBytes } from "./response.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse
 
+/** The two faces of a policy. */
+export interface AnyPolicy {
+  (self: AnyEffect): AnyEffect
+  readonly stream: (self: AnyStream) => AnyStream
+}
+
 export interface Settings {
   readonly client: HttpClient.HttpClient.With<any, any>
-  readonly policy: Policy.Policy<any, any, any>
+  readonly policy: AnyPolicy
+  readonly policyFor: ((request: Request) => AnyPolicy) | undefined
   readonly body: "buffer" | "stream" | "headers"
   readonly limit: number
   readonly isFailure: (response: Response) => boolean
   readonly failOnStatus: boolean
   readonly repeat: (request: Request) => boolean
   readonly deadlineHeader: string | undefined
+  readonly attemptHeader: string | undefined
 }
 
 /**
@@ -63,6 +72,20 @@ const refusal = Fault.rejected()
 const failureOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isFailReason)?.error : undefined
 
+/**
+ * A scope for one attempt. To abort a request costs more than all the rest of it, so where nothing but that is in the scope and
+ * the body has been read to its end, the scope is dropped.
+ */
+const inOwnScope = (self: AnyEffect): AnyEffect =>
+  Effect.suspend(() => {
+    const scope = Scope.makeUnsafe()
+    return Effect.onExitPrimitive(Effect.provideService(self, Scope.Scope, scope), (exit) => {
+      const { state } = scope
+      const aborts = state._tag === "Open" && state.finalizer !== undefined
+      return aborts && Exit.isSuccess(exit) ? undefined : Scope.close(scope, exit)
+    })
+  })
+
 /** One logical call: makes the attempts, and refuses the ones that must not be made. */
 export class Call {
   private readonly settings: Settings
@@ -70,8 +93,9 @@ export class Call {
   private readonly replayable: boolean
   private readonly repeatable: boolean
   private readonly outside: Schedule.Metadata
-  /** the failures that are answers */
-  private readonly answers = new Map<unknown, Response>()
+  /** the failures that are answers; a response lives as long as somebody holds its failure */
+  private readonly answers = new WeakSet<HttpClientError.HttpClientError>()
+  private sent = 0
   private running: Deferred.Deferred<void> | undefined = undefined
   private last: Exit.Exit<Response, unknown> | undefined = undefined
 
@@ -109,9 +133,13 @@ export class Call {
     return Effect.catchCause(this.answering(self, fiber, () => this.mayRepeat), (cause) => {
       const only = cause.reasons.length === 1 ? cause.reasons[0]! : undefined
       const failure = only?._tag === "Fail" ? originalOf(only.error) : undefined
-      const answer = this.settings.failOnStatus ? undefined : this.answers.get(failure)
+      const answer = this.settings.failOnStatus ? undefined : this.answerOf(failure)
       return answer === undefined ? Effect.failCause(Cause.map(cause, originalOf)) : Effect.succeed(answer)
     })
+  }
+
+  private answerOf(failure: unknown): Response | undefined {
+    return HttpClientError.isHttpClientError(failure) && this.answers.has(failure) ? failure.response : undefined
   }
 
   /** A request around this one, or inside of it, has an answer of its own. */
@@ -165,43 +193,68 @@ export class Call {
   private send(fiber: AnyFiber, onAccepted: (response: Response) => AnyEffect): AnyEffect {
     const { body, client } = this.settings
     const scoped = body !== "headers" && this.request.headers.upgrade === undefined
-    const response = (scoped ? HttpClient.withScope(client) : client).postprocess(Effect.succeed(this.copy(fiber)))
+    const deadline = this.unsaid(this.settings.deadlineHeader) ? fiber.getRef(Deadline) : Infinity
+    const request = Effect.succeed(this.copy(fiber, deadline))
+    const response = (scoped ? HttpClient.withScope(client) : client).postprocess(request)
     const attempt = Effect.uninterruptibleMask((restore) =>
       Effect.catchCause(
-        Effect.flatMap(restore(response), (response) => this.accept(response, restore, onAccepted)),
+        Effect.flatMap(restore(response), (response) => this.accept(response, restore, onAccepted, deadline)),
         (cause) => Effect.failCause(Cause.map(cause, (error) => this.see(fiber, error)))
       )
     )
-    return scoped && body === "buffer" ? Effect.scoped(attempt) : attempt
+    return scoped && body === "buffer" ? inOwnScope(attempt) : attempt
+  }
+
+  /** What the request says already, its caller knows better. */
+  private unsaid(header: string | undefined): header is string {
+    return header !== undefined && !(header in this.request.headers)
   }
 
   /** A request of its own for every attempt, because `withScope` tells by it what to abort. */
-  private copy(fiber: AnyFiber): Request {
-    const { deadlineHeader } = this.settings
-    const deadline = fiber.getRef(Deadline.Deadline)
-    const unsaid = deadlineHeader === undefined || deadline === Infinity || deadlineHeader in this.request.headers
-    return HttpClientRequest.setHeaders(
-      this.request,
-      unsaid ? {} : { [deadlineHeader]: format(deadline - now(fiber)) }
-    )
+  private copy(fiber: AnyFiber, deadline: number): Request {
+    const { attemptHeader, deadlineHeader } = this.settings
+    const headers: Record<string, string | undefined> = {}
+    if (deadline !== Infinity) headers[deadlineHeader!] = deadlineValue(deadlineHeader!, deadline - now(fiber))
+    if (this.unsaid(attemptHeader)) headers[attemptHeader] = attemptValue(attemptHeader, ++this.sent)
+    return HttpClientRequest.setHeaders(this.request, headers)
   }
 
   private accept(
     response: Response,
     restore: (self: AnyEffect) => AnyEffect,
-    onAccepted: (response: Response) => AnyEffect
+    onAccepted: (response: Response) => AnyEffect,
+    deadline: number
   ): AnyEffect {
     if (response.status === 101) return Effect.succeed(response)
-    if (this.settings.isFailure(response)) return this.answered(response, restore)
+    if (this.settings.isFailure(response)) {
+      const answered = this.answered(response, restore)
+      return deadline === Infinity
+        ? answered
+        : Effect.catch(answered, (error) => this.awaited(error, restore, deadline))
+    }
     return this.settings.body === "buffer" ? this.read(response, restore) : onAccepted(response)
   }
 
+  /**
+   * A server that gave up because the deadline which it was told is over speaks for whoever enforces that deadline, here or
+   * further out, and who is about to interrupt this attempt. Where nobody does, for the work is shared, the answer stands.
+   */
+  private awaited(
+    error: HttpClientError.HttpClientError,
+    restore: (self: AnyEffect) => AnyEffect,
+    deadline: number
+  ): AnyEffect {
+    return Effect.withFiber((fiber) => {
+      const { headers, status } = error.response!
+      const wait = kernel.waitForDeadline(status, headers, deadline - now(fiber))
+      const failed = Effect.fail(error)
+      return wait === undefined ? failed : Effect.andThen(restore(Effect.sleep(wait)), failed)
+    })
+  }
+
   private read(response: Response, restore: (self: AnyEffect) => AnyEffect): AnyEffect {
-    const { limit } = this.settings
-    const tooLarge = () =>
-      bodyError(response, undefined, Fault.permanent, `body of more than ${limit} bytes, the limit of what is buffered`)
     const bytes = Effect.onExitPrimitive(
-      restore(collect(bytesOf(response), limit, tooLarge)),
+      restore(readBytes(response, this.settings.limit)),
       (exit) => Exit.isSuccess(exit) ? undefined : cancel(response)
     )
     return Effect.map(bytes, (bytes) => new HeldResponse(response, Stream.succeed(bytes), bytes))
@@ -211,7 +264,10 @@ export class Call {
    * A status that is a failure is an answer as well: it is read here, so that it holds no connection while the policy waits
    * and can be given to the caller whole. Where it cannot be read, the status still stands.
    */
-  private answered(response: Response, restore: (self: AnyEffect) => AnyEffect): AnyEffect {
+  private answered(
+    response: Response,
+    restore: (self: AnyEffect) => AnyEffect
+  ): Effect.Effect<never, HttpClientError.HttpClientError, any> {
     return Effect.flatMap(
       Effect.catch(
         this.read(response, restore),
@@ -221,7 +277,7 @@ export class Call {
         const error = new HttpClientError.HttpClientError({
           reason: new HttpClientError.StatusCodeError({ request: response.request, response })
         })
-        this.answers.set(error, response)
+        this.answers.add(error)
         return Effect.fail(error)
       }
     )
@@ -237,5 +293,7 @@ export class Call {
 export const execute = (settings: Settings) => (request: Request): AnyEffect =>
   Effect.withFiber((fiber) => {
     const call = new Call(settings, request, fiber)
-    return call.settle(settings.policy(call.attempt(Effect.succeed)), fiber)
+    const attempt = call.attempt(Effect.succeed)
+    const { policy, policyFor } = settings
+    return call.settle(policy(policyFor === undefined ? attempt : policyFor(request)(attempt)), fiber)
   })

@@ -6,7 +6,7 @@ import * as Inspectable from "effect/Inspectable"
 import { pipeArguments } from "effect/Pipeable"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Fault from "../Fault.ts"
+import * as Fault from "../../Fault.ts"
 
 type Response = HttpClientResponse.HttpClientResponse
 type Failure = HttpClientError.HttpClientError
@@ -27,6 +27,19 @@ export const bodyError = (response: Response, cause: unknown, fault: Fault.Fault
     fault
   )
 
+/** Without a copy of all headers, where there is a web response behind. */
+const headerOf = (response: Response, name: string): string | undefined => {
+  const source = HttpClientResponse.toWeb(response)
+  return source._tag === "Some" ? source.value.headers.get(name) ?? undefined : response.headers[name]
+}
+
+/** A response that speaks for itself: by its status, or by that of a gRPC call without a message. */
+export const isFailed = (response: Response): boolean => {
+  if (response.status >= 400) return true
+  const grpcStatus = headerOf(response, "grpc-status")
+  return grpcStatus !== undefined && grpcStatus !== "0"
+}
+
 const broken = Fault.transient()
 
 /** The bytes of a body. A response that has none fails to make a stream, and that is no failure. */
@@ -37,19 +50,43 @@ export const bytesOf = (response: Response): Stream.Stream<Uint8Array, Failure> 
     return failure.reason._tag === "EmptyBodyError" ? Stream.empty : Stream.fail(new BodyError(failure.reason, broken))
   })
 
-/** Everything that a stream has, if it is not more than `limit` bytes. */
-export const collect = (
-  bytes: Stream.Stream<Uint8Array, Failure>,
-  limit: number,
-  tooLarge: () => Failure
-): Effect.Effect<Uint8Array<ArrayBuffer>, Failure> =>
+const digits = /^\d{1,15}$/
+
+/** Whether the response says that its body is no longer than that, and nothing that is written in the body could make it so. */
+const isWithin = (response: Response, maxBytes: number): boolean => {
+  const length = headerOf(response, "content-length")
+  return length !== undefined && digits.test(length) && Number(length) <= maxBytes &&
+    headerOf(response, "content-encoding") === undefined && headerOf(response, "transfer-encoding") === undefined
+}
+
+/** The whole body, if it is not more than `maxBytes`. At once where its length is known, which costs half. */
+export const readBytes = (response: Response, maxBytes: number): Effect.Effect<Uint8Array<ArrayBuffer>, Failure> =>
+  Effect.withFiber((fiber) => {
+    // what a server in this process allows its own requests is not meant for this body
+    const unlimited = fiber.getRef(HttpIncomingMessage.MaxBodySize) === undefined
+    return unlimited && isWithin(response, maxBytes) ? readAtOnce(response, maxBytes) : collect(response, maxBytes)
+  })
+
+const tooLarge = (response: Response, maxBytes: number): Failure =>
+  bodyError(response, undefined, Fault.permanent, `body of more than ${maxBytes} bytes, the limit of what is buffered`)
+
+const readAtOnce = (response: Response, maxBytes: number): Effect.Effect<Uint8Array<ArrayBuffer>, Failure> =>
+  Effect.matchEffect(response.arrayBuffer, {
+    onFailure: ({ reason }) => Effect.fail(new BodyError(reason, broken)),
+    onSuccess: (buffer) =>
+      buffer.byteLength > maxBytes
+        ? Effect.fail(tooLarge(response, maxBytes))
+        : Effect.succeed(new Uint8Array(buffer))
+  })
+
+const collect = (response: Response, maxBytes: number): Effect.Effect<Uint8Array<ArrayBuffer>, Failure> =>
   Effect.suspend(() => {
     const chunks: Array<Uint8Array> = []
     let size = 0
-    const read = Stream.runForEach(bytes, (chunk) => {
+    const read = Stream.runForEach(bytesOf(response), (chunk) => {
       size += chunk.byteLength
       chunks.push(chunk)
-      return size > limit ? Effect.fail(tooLarge()) : Effect.void
+      return size > maxBytes ? Effect.fail(tooLarge(response, maxBytes)) : Effect.void
     })
     return Effect.map(read, () => {
       const all = new Uint8Array(size)
