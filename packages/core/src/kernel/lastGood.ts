@@ -1,18 +1,25 @@
 /** The last good value per key, at most `capacity` of them. Times in milliseconds on a monotonic clock. */
+import { Linked, List } from "./list.ts"
 
-interface Entry<A> {
-  readonly value: A
+/** What is known of a key. It stands in the list of values, or in the list of those that are gone. */
+class Entry<K, A> extends Linked {
+  readonly key: K
   /** when the call began that brought it */
-  readonly since: number
+  since: number
+  value: A | undefined
+
+  constructor(key: K, since: number) {
+    super()
+    this.key = key
+    this.since = since
+  }
 }
 
-/** A map in the order of insertion. How keys are compared is the affair of whoever makes it. */
+/** How keys are compared is up to whoever makes it. */
 export interface Entries<K, V> {
   get(key: K): V | undefined
   set(key: K, value: V): unknown
   delete(key: K): unknown
-  keys(): Iterable<K>
-  readonly size: number
 }
 
 export interface Found<A> {
@@ -23,47 +30,45 @@ export interface Found<A> {
 export class LastGood<K, A> {
   private readonly ttl: number
   private readonly capacity: number
-  /** the least recently written first */
-  private readonly entries: Entries<K, Entry<A>>
+  private readonly entries: Entries<K, Entry<K, A>>
+  /** the least recently written first, in both lists */
+  private readonly values = new List<Entry<K, A>>()
   /**
-   * Since when the callee, or somebody who has changed it, says that there is no value: a slower, older answer does not bring
-   * it back, though it may be the first one. As many as values, and beside them: what is gone takes no value's place.
+   * The callee, or somebody who has changed it, says that there is no value: a slower, older answer does not bring it back,
+   * though it may be the first one. As many as values, and beside them: what is gone takes no value's place.
    */
-  private readonly gone: Entries<K, number>
+  private readonly gone = new List<Entry<K, A>>()
 
   constructor(ttl: number, capacity: number, entries: <V>() => Entries<K, V> = () => new Map()) {
     this.ttl = ttl
     this.capacity = capacity
     this.entries = entries()
-    this.gone = entries()
   }
 
-  /** A call that began at `since` brought `value`. An answer that was asked for earlier than the one at hand is older news. */
+  /** A call that began at `since` brought `value`. */
   keep(key: K, value: A, since: number): void {
-    if (this.isOlderNews(key, since)) return
-    this.gone.delete(key)
-    this.write(this.entries, key, { value, since })
+    this.write(this.values, key, value, since)
   }
 
   /** There is no value any more: a call that began at `since` learnt it, or somebody said so then. */
   forget(key: K, since: number): void {
-    if (this.isOlderNews(key, since)) return
-    this.entries.delete(key)
-    this.write(this.gone, key, since)
+    this.write(this.gone, key, undefined, since)
   }
 
-  private isOlderNews(key: K, since: number): boolean {
-    const known = this.entries.get(key)?.since ?? this.gone.get(key)
-    return known !== undefined && known > since
+  /** An answer that was asked for earlier than the one at hand is older news. */
+  private write(list: List<Entry<K, A>>, key: K, value: A | undefined, since: number): void {
+    let entry = this.entries.get(key)
+    if (entry === undefined) this.entries.set(key, entry = new Entry(key, since))
+    else if (entry.since > since) return
+    entry.since = since
+    entry.value = value
+    list.push(entry)
+    if (list.size > this.capacity) this.drop(list, list.first!)
   }
 
-  private write<V>(entries: Entries<K, V>, key: K, value: V): void {
-    entries.delete(key)
-    if (entries.size >= this.capacity) {
-      const [oldest] = entries.keys()
-      entries.delete(oldest!)
-    }
-    entries.set(key, value)
+  private drop(list: List<Entry<K, A>>, entry: Entry<K, A>): void {
+    list.delete(entry)
+    this.entries.delete(entry.key)
   }
 
   /**
@@ -71,18 +76,18 @@ export class LastGood<K, A> {
    * how old it may be (RFC 9111 section 4.2.3 counts the response's delay as well).
    */
   find(key: K, now: number): Found<A> | undefined {
-    const known = this.entries.get(key)
-    if (known === undefined) return undefined
-    const age = now - known.since
+    const entry = this.entries.get(key)
+    if (entry === undefined || !this.values.has(entry)) return undefined
+    const age = now - entry.since
     if (age > this.ttl) {
-      this.entries.delete(key)
+      this.drop(this.values, entry)
       return undefined
     }
-    return { value: known.value, age }
+    return { value: entry.value!, age } // a value that stands in the list of values is one
   }
 
   /** How many values there are. */
   get size(): number {
-    return this.entries.size
+    return this.values.size
   }
 }

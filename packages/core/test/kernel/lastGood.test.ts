@@ -67,6 +67,24 @@ describe("LastGood", () => {
     assert.deepStrictEqual(["a", "b", "c"].map((key) => store.find(key, 4)?.value), [2, undefined, 1])
   })
 
+  it("as many that are gone are known beside the values, the latest of them", () => {
+    const store = new LastGood<string, number>(100, 2)
+    for (const key of ["a", "b", "c"]) store.forget(key, 5)
+    for (const key of ["a", "b", "c"]) store.keep(key, 1, 4)
+    assert.deepStrictEqual(["a", "b", "c"].map((key) => store.find(key, 6)?.value), [1, undefined, undefined])
+  })
+
+  it("what was written again stays, and so does what came back after it was gone", () => {
+    const store = new LastGood<string, number>(100, 2)
+    store.keep("a", 1, 0)
+    store.forget("b", 0)
+    store.keep("b", 1, 1)
+    store.keep("a", 2, 2)
+    store.keep("c", 1, 3)
+    assert.deepStrictEqual(["a", "b", "c"].map((key) => store.find(key, 4)?.value), [2, undefined, 1])
+    assert.strictEqual(store.size, 2)
+  })
+
   const Operation = Schema.Struct({
     kind: Schema.Literals(["keep", "forget", "find"]),
     key: Schema.Literals(["a", "b", "c", "d"]),
