@@ -42,6 +42,7 @@ import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as Types from "effect/Types"
 import * as Fault from "./Fault.ts"
 import { emit } from "./internal/emit.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establish.ts"
@@ -54,16 +55,34 @@ import type * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 /**
- * An operator that accepts the errors `EIn`, takes `Handled` from the error channel of an effect, and gives `B` in their
- * place; what it falls back to may fail with `EOut` and need `R`.
+ * An operator for effects with the errors `EIn`. It takes `Handled` from the error channel and gives `B` in their place; what
+ * it falls back to may fail with `EOut` and need `R`.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Fallback<in EIn, in out Handled, out B, out EOut = never, out R = never> {
-  <A, E extends EIn, RX>(self: Effect.Effect<A, E, RX>): Effect.Effect<A | B, Exclude<E, Handled> | EOut, RX | R>
+export interface Fallback<in out EIn, in out Handled, out B, out EOut = never, out R = never> {
+  <A, RX>(self: Effect.Effect<A, EIn, RX>): Effect.Effect<A | B, Exclude<EIn, Handled> | EOut, RX | R>
   /** The errors stay in the type: after the first element they are not handled. */
   readonly stream: <A, E extends EIn, RX>(self: Stream.Stream<A, E, RX>) => Stream.Stream<A | B, E | EOut, RX | R>
+  readonly info: Policy.PolicyInfo
+}
+
+/**
+ * A {@link Fallback} for effects with whatever errors, as long as there are such with the tags `Tag` among them: it was made
+ * away from any effect, by tags or by a type guard.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AnyFallback<in out Tag extends string, in out Handled, out B, out EOut = never, out R = never> {
+  <A, E, RX>(
+    self: Effect.Effect<A, E, RX> & HasTags<Tag, E>
+  ): Effect.Effect<A | B, Exclude<E, Handled> | EOut, RX | R>
+  /** The errors stay in the type: after the first element they are not handled. */
+  readonly stream: <A, E, RX>(
+    self: Stream.Stream<A, E, RX> & HasTags<Tag, E>
+  ) => Stream.Stream<A | B, E | EOut, RX | R>
   readonly info: Policy.PolicyInfo
 }
 
@@ -79,35 +98,56 @@ export type StreamFallback<EIn, B, EOut = never, R = never> = Pick<
 >
 
 /**
+ * Says nothing if there are errors with the tags `Tag` among `E`, and is otherwise a type that nothing has, with the tags that
+ * are missing in its name.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type HasTags<Tag extends string, E> = [Tag] extends [Types.Tags<E>] ? unknown
+  : { readonly "no error has the tag": Exclude<Tag, Types.Tags<E>> }
+
+/**
  * Which failures are handled; all typed ones, if neither is given.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Options<in E = unknown> {
+export interface Options<out Tag extends string = string, out When = Predicate.Predicate<never>> {
   /** For telemetry and {@link Policy.explain}. */
   readonly name?: string | undefined
   /** Only errors with one of these tags. They leave the error channel. */
-  readonly tags?: ReadonlyArray<string> | undefined
+  readonly tags?: ReadonlyArray<Tag> | undefined
   /** Only errors of which this is true. If it is a type guard, they leave the error channel. */
-  readonly when?: Predicate.Predicate<E> | undefined
+  readonly when?: When | undefined
 }
 
 type Tagged<Tag extends string> = { readonly _tag: Tag }
+type WithTag<E, Tag extends string> = E extends Tagged<Tag> ? E : never
+type ByTag<E, Tag extends string> = [Tag] extends [never] ? E : WithTag<E, Tag>
+type Guarded<When> = When extends (error: any) => error is infer E ? E : never
+
+/** The errors of which the fallback is made. */
+type Given<E, Tag extends string, When> = [Guarded<When>] extends [never] ? ByTag<E, Tag>
+  : ByTag<E, Tag> & Guarded<When>
+
+/** Those of them that are certain to be handled, which a mere predicate says of none. */
+type Gone<E, Tag extends string, When> = [Guarded<When>] extends [never] ? never
+  : Extract<ByTag<E, Tag>, Guarded<When>>
 
 interface Settings {
   readonly name: string | undefined
   readonly handles: (error: unknown) => boolean
 }
 
-const settingsOf = ({ name, tags, when }: Options<never> = {}): Settings => ({
+const settingsOf = ({ name, tags, when }: Options = {}): Settings => ({
   name,
   handles: (error) =>
     (tags === undefined || tags.some((tag) => Predicate.isTagged(error, tag))) &&
     (when === undefined || when(error as never))
 })
 
-const infoOf = (kind: string, { name, tags, when }: Options<never> = {}): Policy.PolicyInfo => ({
+const infoOf = (kind: string, { name, tags, when }: Options = {}): Policy.PolicyInfo => ({
   kind,
   name,
   settings: { tags, when: when === undefined ? undefined : "custom" },
@@ -168,10 +208,19 @@ const recoverStream = (
     })
   )
 
+interface Named {
+  readonly name?: string | undefined
+}
+
 /**
  * Falls back to what `f` makes of the error. Without options, every typed error is handled; the errors that are handled
  * leave the error channel of an effect. A stream that falls back has the one element that `f` gives; {@link toStream} gives
  * a stream.
+ *
+ * **Details**
+ *
+ * The compiler rejects a tag that no error of the effect has, as it does for `Effect.catchTag`. In a `pipe` of an effect, and
+ * with the effect or stream as the first argument, it knows the type of the error that `f` is given.
  *
  * **Example** (By tag, by predicate)
  *
@@ -183,11 +232,11 @@ const recoverStream = (
  * class Down extends Data.TaggedError("Down")<{}> {}
  * const find = (id: number): Effect.Effect<string, Missing | Down> => new Missing({ id })
  *
- * const byTag = find(1).pipe(Fallback.to(() => Effect.succeed("nobody"), { tags: ["Missing", "Down"] }))
- * await Effect.runPromise(byTag) // => "nobody"
+ * const byTag = find(1).pipe(Fallback.to((error) => Effect.succeed(`user ${error.id}`), { tags: ["Missing"] }))
+ * await Effect.runPromise(byTag) // => "user 1"
  *
  * const isMissing = (error: unknown): error is Missing => error instanceof Missing
- * const byGuard = find(2).pipe(Fallback.to((error) => Effect.succeed(`user ${error.id}`), { when: isMissing }))
+ * const byGuard = Fallback.to(find(2), (error) => Effect.succeed(`user ${error.id}`), { when: isMissing })
  * await Effect.runPromise(byGuard) // => "user 2"
  * ```
  *
@@ -195,23 +244,66 @@ const recoverStream = (
  * @since 0.1.0
  */
 export const to: {
+  <E, B, E2 = never, R = never>(
+    f: (error: E) => Effect.Effect<B, E2, R>,
+    options?: Named
+  ): Fallback<E, unknown, B, E2, R>
+  <E, const Tag extends Types.Tags<E>, B, E2 = never, R = never>(
+    f: (error: WithTag<E, Tag>) => Effect.Effect<B, E2, R>,
+    options: Named & { readonly tags: ReadonlyArray<Tag> }
+  ): Fallback<E, WithTag<E, Tag>, B, E2, R>
   <const Tag extends string, B, E2 = never, R = never>(
     f: (error: Tagged<Tag>) => Effect.Effect<B, E2, R>,
-    options: { readonly name?: string | undefined; readonly tags: ReadonlyArray<Tag> }
-  ): Fallback<unknown, Tagged<Tag>, B, E2, R>
+    options: Named & { readonly tags: ReadonlyArray<Tag> }
+  ): AnyFallback<Tag, Tagged<Tag>, B, E2, R>
+  <E, When extends Predicate.Predicate<E>, B, E2 = never, R = never>(
+    f: (error: Given<E, never, When>) => Effect.Effect<B, E2, R>,
+    options: Named & { readonly when: When }
+  ): unknown extends E ? AnyFallback<never, Guarded<When>, B, E2, R> : Fallback<E, Guarded<When>, B, E2, R>
   <E, B, E2 = never, R = never>(
     f: (error: E) => Effect.Effect<B, E2, R>,
-    options: { readonly name?: string | undefined; readonly when: Predicate.Refinement<unknown, E> }
-  ): Fallback<unknown, E, B, E2, R>
-  <E, B, E2 = never, R = never>(
-    f: (error: E) => Effect.Effect<B, E2, R>,
-    options: { readonly name?: string | undefined; readonly when: Predicate.Predicate<E> }
+    options: Named & { readonly when: Predicate.Predicate<E> }
   ): Fallback<E, never, B, E2, R>
-  <B, E = unknown, E2 = never, R = never>(
-    f: (error: E) => Effect.Effect<B, E2, R>,
-    options?: { readonly name?: string | undefined }
-  ): Fallback<E, unknown, B, E2, R>
-} = (f: (error: any) => AnyEffect, options?: Options<any>) => {
+  <A, E, RX, B, E2 = never, R = never, const Tag extends Types.Tags<E> = never>(
+    self: Effect.Effect<A, E, RX>,
+    f: (error: ByTag<E, Tag>) => Effect.Effect<B, E2, R>,
+    options?: Named & { readonly tags?: ReadonlyArray<Tag> | undefined }
+  ): Effect.Effect<A | B, Exclude<E, ByTag<E, Tag>> | E2, RX | R>
+  <
+    A,
+    E,
+    RX,
+    When extends Predicate.Predicate<E>,
+    B,
+    E2 = never,
+    R = never,
+    const Tag extends Types.Tags<E> = never
+  >(
+    self: Effect.Effect<A, E, RX>,
+    f: (error: Given<E, Tag, When>) => Effect.Effect<B, E2, R>,
+    options: Options<Tag, When> & { readonly when: When }
+  ): Effect.Effect<A | B, Exclude<E, Gone<E, Tag, When>> | E2, RX | R>
+  <
+    A,
+    E,
+    RX,
+    B,
+    E2 = never,
+    R = never,
+    const Tag extends Types.Tags<E> = never,
+    When extends Predicate.Predicate<E> = Predicate.Predicate<E>
+  >(
+    self: Stream.Stream<A, E, RX>,
+    f: (error: Given<E, Tag, When>) => Effect.Effect<B, E2, R>,
+    options?: Options<Tag, When>
+  ): Stream.Stream<A | B, E | E2, RX | R>
+} = (...args: ReadonlyArray<any>): any => {
+  if (typeof args[1] !== "function") return operatorTo(args[0], args[1])
+  const [self, f, options] = args
+  return Stream.isStream(self) ? operatorTo(f, options).stream(self) : operatorTo(f, options)(self)
+}
+
+const operatorTo = (f: (error: any) => AnyEffect, options: Options | undefined) => {
   const settings = settingsOf(options)
   const effect = handler(settings, f)
   const stream = handler(settings, (error) => Effect.succeed(Stream.fromEffect(f(error))))
@@ -241,11 +333,36 @@ export const to: {
  * @category constructors
  * @since 0.1.0
  */
-export const toStream = <B, E = unknown, E2 = never, R = never>(
-  f: (error: E) => Stream.Stream<B, E2, R>,
-  options?: Options<E>
-): StreamFallback<E, B, E2, R> => {
-  const recover = handler(settingsOf(options), (error: E) => Effect.succeed(f(error)))
+export const toStream: {
+  <const Tag extends string, B, E2 = never, R = never>(
+    f: (error: Tagged<Tag>) => Stream.Stream<B, E2, R>,
+    options: Named & { readonly tags: ReadonlyArray<Tag> }
+  ): Pick<AnyFallback<Tag, Tagged<Tag>, B, E2, R>, "stream" | "info">
+  <E, B, E2 = never, R = never>(
+    f: (error: E) => Stream.Stream<B, E2, R>,
+    options?: Options<Types.Tags<E>, Predicate.Predicate<E>>
+  ): StreamFallback<E, B, E2, R>
+  <
+    A,
+    E,
+    RX,
+    B,
+    E2 = never,
+    R = never,
+    const Tag extends Types.Tags<E> = never,
+    When extends Predicate.Predicate<E> = Predicate.Predicate<E>
+  >(
+    self: Stream.Stream<A, E, RX>,
+    f: (error: Given<E, Tag, When>) => Stream.Stream<B, E2, R>,
+    options?: Options<Tag, When>
+  ): Stream.Stream<A | B, E | E2, RX | R>
+} = (...args: ReadonlyArray<any>): any => {
+  if (typeof args[1] !== "function") return streamTo(args[0], args[1])
+  return streamTo(args[1], args[2]).stream(args[0])
+}
+
+const streamTo = (f: (error: any) => AnyStream, options: Options | undefined) => {
+  const recover = handler(settingsOf(options), (error) => Effect.succeed(f(error)))
   return {
     stream: (self: AnyStream) => recoverStream(self, recover),
     info: infoOf("fallback stream", options)

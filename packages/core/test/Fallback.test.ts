@@ -33,13 +33,35 @@ describe("Fallback.to", () => {
       assert.strictEqual(yield* run(ofBoom(new Boom({ n: 7 }))), "ok:7")
       assert.strictEqual(yield* run(ofBoom(new Bad())), "Bad")
       const tagged = Fallback.to(({ _tag }) => Effect.succeed(_tag), { tags: ["Boom", "Busy"] })
-      assert.strictEqual(yield* run(tagged(new Boom({}))), "ok:Boom")
-      assert.strictEqual(yield* run(tagged(new Busy({ retryAfter: 1 }))), "ok:Busy")
-      assert.strictEqual(yield* run(tagged(new Bad())), "Bad")
-      assert.strictEqual(yield* run(tagged(Effect.fail("Boom"))), "Boom")
+      const failing = (error: Boom | Busy | Bad | string): Effect.Effect<never, typeof error> => Effect.fail(error)
+      assert.strictEqual(yield* run(tagged(failing(new Boom({})))), "ok:Boom")
+      assert.strictEqual(yield* run(tagged(failing(new Busy({ retryAfter: 1 })))), "ok:Busy")
+      assert.strictEqual(yield* run(tagged(failing(new Bad()))), "Bad")
+      assert.strictEqual(yield* run(tagged(failing("Boom"))), "Boom")
       const some = Fallback.to(() => Effect.succeed("b"), { when: (error: Boom) => error.n === 1 })
       assert.strictEqual(yield* run(some(new Boom({ n: 1 }))), "ok:b")
       assert.strictEqual(yield* run(some(new Boom({ n: 2 }))), "Boom")
+    }))
+
+  it.effect("takes the effect or stream as its first argument as well, and both a tag and a predicate", () =>
+    Effect.gen(function*() {
+      const call = (n: number): Effect.Effect<string, Boom | Bad> => n === 0 ? new Bad() : new Boom({ n })
+      const first = (n: number) => ({
+        tags: ["Boom"] as const,
+        when: (error: Boom | Bad) => error._tag !== "Bad" && n < 3
+      })
+      const outcomes = yield* Effect.forEach([0, 1, 3], (n) =>
+        Effect.all([
+          run(Fallback.to(call(n), (error) => Effect.succeed(`${error.n}`), first(n))),
+          run(call(n).pipe(Fallback.to((error) => Effect.succeed(`${error.n}`), { tags: ["Boom"] }))),
+          collect(Fallback.to(Stream.fromEffect(call(n)), (error) => Effect.succeed(error.n), first(n))),
+          collect(Fallback.toStream(Stream.fromEffect(call(n)), (error) => Stream.make(error.n, "more"), first(n)))
+        ]))
+      assert.deepStrictEqual(outcomes, [
+        ["Bad", "Bad", "Bad", "Bad"],
+        ["ok:1", "ok:1", "ok:1", "ok:1,more"],
+        ["Boom", "ok:3", "Boom", "Boom"]
+      ])
     }))
 
   it.effect("defects and interruptions go through", () =>

@@ -22,17 +22,60 @@ describe("Fallback", () => {
     expect(Fallback.to((_: Down) => Effect.void)).type.not.toBeCallableWith(call)
   })
 
-  it("by guard or tag those that are handled leave it", () => {
+  it("by guard or tag those that are handled leave it, in a pipe and on their own", () => {
+    const one = Effect.succeed(1)
+    type Left = Effect.Effect<string | number, Missing, Clients>
     const byGuard = Fallback.to((error) => Effect.succeed(error.host.length), { when: isDown })
-    expect(call.pipe(byGuard)).type.toBe<Effect.Effect<string | number, Missing, Clients>>()
-    const byTag = Fallback.to(({ _tag }) => Effect.succeed(_tag), { tags: ["Down"] })
-    expect(call.pipe(byTag)).type.toBe<Effect.Effect<string, Missing, Clients>>()
-    const all = Fallback.to(() => Effect.succeed(1), { tags: ["Down", "Missing"] })
+    expect(call.pipe(byGuard)).type.toBe<Left>()
+    expect(byGuard(call)).type.toBe<Left>()
+    expect(call.pipe(Fallback.to((error) => Effect.succeed(error.host.length), { when: isDown }))).type.toBe<Left>()
+    const byTag = Fallback.to(({ _tag }) => Effect.succeed(_tag.length), { tags: ["Down"] })
+    expect(call.pipe(byTag)).type.toBe<Left>()
+    expect(byTag(call)).type.toBe<Left>()
+    expect(call.pipe(Fallback.to((error) => Effect.succeed(error.host.length), { tags: ["Down"] }))).type.toBe<Left>()
+    const all = Fallback.to(() => one, { tags: ["Down", "Missing"] })
     expect(call.pipe(all)).type.toBe<Effect.Effect<string | number, never, Clients>>()
   })
 
+  it("a tag that no error has is rejected, as Effect.catchTag does", () => {
+    const one = Effect.succeed(1)
+    const pipe = call.pipe
+    expect(pipe.call).type.not.toBeCallableWith(call, Fallback.to(() => one, { tags: ["typo"] }))
+    expect(Fallback.to(() => one, { tags: ["typo"] })).type.not.toBeCallableWith(call)
+    expect(Fallback.to(() => one, { tags: ["Down", "typo"] })).type.not.toBeCallableWith(call)
+    expect(Fallback.to(() => one, { tags: ["typo"] }).stream).type.not.toBeCallableWith(tokens)
+    expect(Fallback.toStream(() => Stream.make(1), { tags: ["typo"] }).stream).type.not.toBeCallableWith(tokens)
+    expect(Fallback.to(() => one, { tags: ["Down"] }).stream).type.toBeCallableWith(tokens)
+    expect(Fallback.toStream(() => Stream.make(1), { tags: ["Down"] }).stream).type.toBeCallableWith(tokens)
+    expect(Fallback.to).type.not.toBeCallableWith(call, () => one, { tags: ["typo"] as const })
+    expect(Fallback.to).type.not.toBeCallableWith(tokens, () => one, { tags: ["typo"] as const })
+    expect(Fallback.toStream).type.not.toBeCallableWith(tokens, () => Stream.make(1), { tags: ["typo"] as const })
+  })
+
+  it("a pipe, and the effect or stream as the first argument, say which errors there are", () => {
+    expect(call.pipe(Fallback.to((error) => Effect.succeed(error._tag)))).type.toBe<
+      Effect.Effect<string, never, Clients>
+    >()
+    expect(Fallback.to(call, (error) => Effect.succeed(error._tag))).type.toBe<Effect.Effect<string, never, Clients>>()
+    expect(Fallback.to(call, (error) => Effect.succeed(error.host), { tags: ["Down"] })).type.toBe<
+      Effect.Effect<string, Missing, Clients>
+    >()
+    expect(Fallback.to(call, (error) => Effect.succeed(error.host), { when: isDown })).type.toBe<
+      Effect.Effect<string, Missing, Clients>
+    >()
+    expect(Fallback.to(call, (error) => Effect.succeed(error._tag), { when: (error) => error._tag.length > 4 })).type
+      .toBe<Effect.Effect<string, Down | Missing, Clients>>()
+    expect(Fallback.to(tokens, (error) => Effect.succeed(error.host.length), { tags: ["Down"] })).type.toBe<
+      Stream.Stream<string | number, Down | Missing, Clients>
+    >()
+    expect(Fallback.toStream(tokens, (error) => Stream.make(error.host.length), { when: isDown })).type.toBe<
+      Stream.Stream<string | number, Down | Missing, Clients>
+    >()
+  })
+
   it("by predicate all stay", () => {
-    const some = Fallback.to(() => Effect.succeed(1), { when: (error: Down | Missing) => error._tag === "Down" })
+    const isLong = (error: Down | Missing): boolean => error._tag.length > 4
+    const some = Fallback.to(() => Effect.succeed(1), { when: isLong })
     expect(call.pipe(some)).type.toBe<Effect.Effect<string | number, Down | Missing, Clients>>()
   })
 
