@@ -39,8 +39,6 @@ describe("Fallback", () => {
 
   it("a tag that no error has is rejected, as Effect.catchTag does", () => {
     const one = Effect.succeed(1)
-    const pipe = call.pipe
-    expect(pipe.call).type.not.toBeCallableWith(call, Fallback.to(() => one, { tags: ["typo"] }))
     expect(Fallback.to(() => one, { tags: ["typo"] })).type.not.toBeCallableWith(call)
     expect(Fallback.to(() => one, { tags: ["Down", "typo"] })).type.not.toBeCallableWith(call)
     expect(Fallback.to(() => one, { tags: ["typo"] }).stream).type.not.toBeCallableWith(tokens)
