@@ -335,9 +335,11 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
       name: deployment,
       trip: CircuitBreaker.consecutive(settings.breaker?.failures ?? defaults.breaker.failures),
       open: settings.breaker?.open ?? defaults.breaker.open,
-      probes: settings.breaker?.probes ?? defaults.breaker.probes,
-      // a probe is a call that may take minutes
-      lease: "2 minutes",
+      halfOpen: {
+        probes: settings.breaker?.probes ?? defaults.breaker.probes,
+        // a probe is a call that may take minutes
+        lease: "2 minutes"
+      },
       classify: breakerFault
     })
 
@@ -364,14 +366,14 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
     const another = (error: O1Error): boolean => limits.onTimeout !== "never" || !isAttemptTimeout(error)
     const retry = Retry.make({
       schedule: Schedule.max([
-        Backoff.exponential({ base: settings.backoff ?? defaults.backoff, cap: "Infinity" }),
+        Backoff.exponential({ base: settings.backoff ?? defaults.backoff, maxDelay: "Infinity" }),
         Schedule.recurs(limits.retries)
       ]),
       classify: retryFault(limits.restart),
       while: another,
       rejected,
       commit: () => !limits.restart,
-      retryAfter: { cap: settings.retryAfterCap ?? defaults.retryAfterCap }
+      retryAfter: { maxDelay: settings.retryAfterCap ?? defaults.retryAfterCap }
     })
     const call = Policy.compose(
       Policy.mapError(Timeout.total(limits.total), Timeout.isTimeoutExceeded, toTimeoutError),

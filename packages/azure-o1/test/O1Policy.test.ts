@@ -375,10 +375,10 @@ describe("O1Policy", () => {
       [{ timeout: { high: 0 } }, "O1Policy: timeout must be"],
       [{ retries: 0.5 }, "O1Policy: retries must be"],
       [{ breaker: { failures: 0 } }, "CircuitBreaker.consecutive: failures must be"],
-      [{ breaker: { probes: 0 } }, "CircuitBreaker.make: probes must be"],
+      [{ breaker: { probes: 0 } }, "CircuitBreaker.make: halfOpen.probes must be"],
       [{ idle: 0 }, "Timeout.phases: idle must be"],
       [{ backoff: 0 }, "Backoff.exponential: base must be"],
-      [{ retryAfterCap: 0 }, "Retry.make: retryAfter.cap must be"]
+      [{ retryAfterCap: 0 }, "Retry.make: retryAfter.maxDelay must be"]
     ]
     for (const [wrong, message] of settings) {
       it.effect(`settings ${JSON.stringify(wrong)} are a defect when the layer is built`, () =>
@@ -396,7 +396,7 @@ describe("O1Policy", () => {
           [
             "timeout total (limit: 15m)",
             "└─ retry (schedule: custom, retryAfter: 2m)",
-            "   └─ circuit-breaker \"my-o1\" (trip: 5 failures in a row, open: 30s, probes: 3, lease: 2m)",
+            "   └─ circuit-breaker \"my-o1\" (trip: 5 failures in a row, open: 30s, halfOpen: 100% of 3, lease 2m)",
             "      └─ timeout phases (first: dynamic, idle: 2m)",
             "         └─ route (afterTimeout: background)"
           ].join("\n")

@@ -6,7 +6,7 @@
  * long delay and never a wrong one. A bad option throws a `RangeError`.
  *
  * What this adds to Effect's `Schedule.exponential` and `Schedule.jittered` (which is U(0.8, 1.2) and nothing else): the
- * full, equal, decorrelated and proportional jitters, and a cap that holds after jitter.
+ * full, equal, decorrelated and proportional jitters, and a longest delay that holds after jitter.
  *
  * **Example** (Exponential, 100 ms to 2 s, without jitter)
  *
@@ -15,7 +15,7 @@
  * import { Duration, Effect, Schedule } from "effect"
  *
  * const program = Effect.gen(function*() {
- *   const step = yield* Schedule.toStep(Backoff.exponential({ base: "100 millis", cap: "2 seconds", jitter: "none" }))
+ *   const step = yield* Schedule.toStep(Backoff.exponential({ base: "100 millis", maxDelay: "2 seconds", jitter: "none" }))
  *   const delays: Array<string> = []
  *   for (let attempt = 0; attempt < 6; attempt++) {
  *     const [delay] = yield* step(0, undefined)
@@ -57,7 +57,7 @@ export interface Spread {
    *
    * @default "30 seconds"
    */
-  readonly cap?: Duration.Input | undefined
+  readonly maxDelay?: Duration.Input | undefined
   /**
    * How delays are spread.
    *
@@ -84,8 +84,8 @@ const make = (sequence: () => kernel.Sequence): Backoff =>
       })
   }))
 
-const capOf = (where: string, cap: Duration.Input | undefined): number =>
-  positiveMillis(where, "cap", cap ?? "30 seconds", { infinite: true })
+const maxDelayOf = (where: string, maxDelay: Duration.Input | undefined): number =>
+  positiveMillis(where, "maxDelay", maxDelay ?? "30 seconds", { infinite: true })
 
 const jitterOf = (where: string, jitter: Jitter | undefined): kernel.Jitter => {
   switch (jitter) {
@@ -102,9 +102,9 @@ const jitterOf = (where: string, jitter: Jitter | undefined): kernel.Jitter => {
 }
 
 const growing = (where: string, growth: kernel.Growth, options: Spread): Backoff => {
-  const cap = capOf(where, options.cap)
+  const maxDelay = maxDelayOf(where, options.maxDelay)
   const jitter = jitterOf(where, options.jitter)
-  return make(() => new kernel.Jittered(growth, jitter, cap))
+  return make(() => new kernel.Jittered(growth, jitter, maxDelay))
 }
 
 /**
@@ -165,19 +165,19 @@ export const fibonacci = (options: Spread & { readonly base: Duration.Input }): 
  * @since 0.1.0
  */
 export const constant = (options: {
-  readonly delay: Duration.Input
+  readonly base: Duration.Input
   /** @default "full" */
   readonly jitter?: Jitter | undefined
 }): Backoff => {
   const where = "Backoff.constant"
-  return growing(where, kernel.constant(positiveMillis(where, "delay", options.delay)), {
+  return growing(where, kernel.constant(positiveMillis(where, "base", options.base)), {
     jitter: options.jitter,
-    cap: Duration.infinity
+    maxDelay: Duration.infinity
   })
 }
 
 /**
- * min(cap, U(base, 3 x previous delay)): "decorrelated jitter" of AWS, "Exponential Backoff and Jitter" (2015).
+ * min(maxDelay, U(base, 3 x previous delay)): "decorrelated jitter" of AWS, "Exponential Backoff and Jitter" (2015).
  *
  * @category constructors
  * @since 0.1.0
@@ -185,12 +185,12 @@ export const constant = (options: {
 export const decorrelated = (options: {
   readonly base: Duration.Input
   /** @default "30 seconds" */
-  readonly cap?: Duration.Input | undefined
+  readonly maxDelay?: Duration.Input | undefined
 }): Backoff => {
   const where = "Backoff.decorrelated"
   const base = positiveMillis(where, "base", options.base)
-  const cap = capOf(where, options.cap)
-  return make(() => new kernel.Decorrelated(base, cap))
+  const maxDelay = maxDelayOf(where, options.maxDelay)
+  return make(() => new kernel.Decorrelated(base, maxDelay))
 }
 
 /**
@@ -202,10 +202,10 @@ export const decorrelated = (options: {
 export const decorrelatedV2 = (options: {
   readonly base: Duration.Input
   /** @default "30 seconds" */
-  readonly cap?: Duration.Input | undefined
+  readonly maxDelay?: Duration.Input | undefined
 }): Backoff => {
   const where = "Backoff.decorrelatedV2"
   const base = positiveMillis(where, "base", options.base)
-  const cap = capOf(where, options.cap)
-  return make(() => new kernel.DecorrelatedV2(base, cap))
+  const maxDelay = maxDelayOf(where, options.maxDelay)
+  return make(() => new kernel.DecorrelatedV2(base, maxDelay))
 }

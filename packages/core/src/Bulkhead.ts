@@ -1,7 +1,7 @@
 /**
  * Lets only so many calls run at once, and so many wait, so that one slow callee cannot take everything a program has.
  *
- * A call that finds a permit runs. One that finds none waits, if the `queue` has room, and otherwise gets
+ * A call that finds a permit runs. One that finds none waits, if fewer than `maxQueue` do, and otherwise gets
  * {@link BulkheadRejected} at once, without having been made.
  *
  * **Details**
@@ -38,7 +38,7 @@
  * import { Bulkhead } from "@effect-resilience/core"
  * import { Effect } from "effect"
  *
- * const bulkhead = Bulkhead.makeUnsafe({ name: "reports", concurrency: 1, queue: 1 })
+ * const bulkhead = Bulkhead.makeUnsafe({ name: "reports", concurrency: 1, maxQueue: 1 })
  * const report = (n: number) => Effect.as(Effect.sleep("1 millis"), `report ${n}`)
  * const ask = (n: number) =>
  *   report(n).pipe(bulkhead, Effect.catchTag("BulkheadRejected", (error) => Effect.succeed(error.message)))
@@ -84,25 +84,25 @@ const rejected = Fault.rejected()
 export class BulkheadRejected extends Rejection {
   readonly _tag = "BulkheadRejected"
   /** The name of the bulkhead, if it has one. */
-  readonly bulkhead: string | undefined
+  readonly policyName: string | undefined
   /** No room in the queue, or no more time in it. */
   readonly reason: "full" | "waited"
   /** The time in the queue, zero for a call that was not let in. */
   readonly waited: Duration.Duration
 
   constructor(options: {
-    readonly bulkhead: string | undefined
+    readonly policyName?: string | undefined
     readonly reason: "full" | "waited"
     readonly waited: Duration.Duration
   }) {
     super()
-    this.bulkhead = options.bulkhead
+    this.policyName = options.policyName
     this.reason = options.reason
     this.waited = options.waited
   }
 
   override get message(): string {
-    const bulkhead = this.bulkhead === undefined ? "bulkhead" : `bulkhead "${this.bulkhead}"`
+    const bulkhead = this.policyName === undefined ? "bulkhead" : `bulkhead "${this.policyName}"`
     return this.reason === "full" ?
       `${bulkhead} is full` :
       `${bulkhead} had no permit within ${Duration.format(this.waited)}`
@@ -131,7 +131,7 @@ export interface Limits {
   /** How many calls run at once; at least 1. */
   readonly concurrency?: number | undefined
   /** How many calls wait. */
-  readonly queue?: number | undefined
+  readonly maxQueue?: number | undefined
 }
 
 /**
@@ -150,9 +150,9 @@ export interface Options {
    *
    * @default 0
    */
-  readonly queue?: number | undefined
+  readonly maxQueue?: number | undefined
   /**
-   * How long a call waits. It has nothing to say while `queue` is 0.
+   * How long a call waits. It has nothing to say while `maxQueue` is 0.
    *
    * @default until the ambient deadline, or without end
    */
@@ -210,13 +210,13 @@ class Compartment implements internal.Implementation {
   }
 
   get info(): Policy.PolicyInfo {
-    const { concurrency, queue } = this.permits
+    const { concurrency, queue: maxQueue } = this.permits
     return {
       kind: "bulkhead",
       name: this.name,
       settings: {
         concurrency,
-        queue,
+        maxQueue,
         maxWait: this.maxWait === Infinity ? undefined : Duration.millis(this.maxWait),
         order: this.order
       },
@@ -234,13 +234,13 @@ class Compartment implements internal.Implementation {
 
   reject(fiber: AnyFiber, reason: "full" | "waited", waited: number): BulkheadRejected {
     const error = new BulkheadRejected({
-      bulkhead: this.name,
+      policyName: this.name,
       reason,
       waited: waited === 0 ? Duration.zero : Duration.millis(Math.round(waited))
     })
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener !== undefined) {
-      emit(listener, { _tag: "Rejected", policy: "bulkhead", name: this.name, reason, waited: error.waited })
+      emit(listener, { _tag: "RejectedByBulkhead", policy: "bulkhead", name: this.name, reason, waited: error.waited })
     }
     return error
   }
@@ -377,7 +377,7 @@ class Waiter extends Timer {
     const listener = this.fiber.getRef(Telemetry.CurrentListener)
     if (listener !== undefined) {
       const { name } = this.call.compartment
-      emit(listener, { _tag: "QueueWaited", policy: "bulkhead", name, waited: Duration.millis(this.waited) })
+      emit(listener, { _tag: "WaitedForBulkhead", policy: "bulkhead", name, waited: Duration.millis(this.waited) })
     }
   }
 }
@@ -431,11 +431,11 @@ const BulkheadProto = Object.create(internal.PolicyProto, {
   resize: {
     get(this: Bulkhead): Bulkhead["resize"] {
       const { permits } = internal.implementationOf<Compartment>(this)
-      return ({ concurrency, queue }) => {
+      return ({ concurrency, maxQueue }) => {
         const where = "Bulkhead.resize"
         const limits: Partial<kernel.Limits> = {
           ...concurrency === undefined ? {} : { concurrency: integer(where, "concurrency", concurrency, 1) },
-          ...queue === undefined ? {} : { queue: integer(where, "queue", queue, 0) }
+          ...maxQueue === undefined ? {} : { queue: integer(where, "maxQueue", maxQueue, 0) }
         }
         return Effect.sync(() => permits.resize(limits).forEach((waiter) => waiter.granted()))
       }
@@ -455,7 +455,7 @@ export const makeUnsafe = (options: Options): Bulkhead => {
   if (order !== "fifo" && order !== "lifo") throw invalid(where, "order", order, "\"fifo\" or \"lifo\"")
   const limits: kernel.Limits = {
     concurrency: integer(where, "concurrency", options.concurrency, 1),
-    queue: integer(where, "queue", options.queue ?? 0, 0)
+    queue: integer(where, "maxQueue", options.maxQueue ?? 0, 0)
   }
   const millis = maxWait === undefined ? Infinity : positiveMillis(where, "maxWait", maxWait, { infinite: true })
   return internal.make(new Compartment(options, limits, millis), BulkheadProto)
@@ -466,7 +466,7 @@ const reportOf = ({ permits: { concurrency, inUse, queue, queued } }: Compartmen
   inUse,
   queued,
   concurrency,
-  queue
+  maxQueue: queue
 })
 
 const gauges = {

@@ -2,7 +2,7 @@
  * Stops calling what is broken, and finds out when it works again.
  *
  * A **closed** circuit lets every call through and watches their outcomes; when `trip` says so it **opens** and rejects every
- * call with {@link CircuitOpen}, without calling. After a while it is **half-open**: `probes` calls are let through, and
+ * call with {@link CircuitOpen}, without calling. After a while it is **half-open**: `halfOpen.probes` calls are let through, and
  * their success closes it, their failure opens it again, for longer.
  *
  * **Details**
@@ -15,7 +15,7 @@
  *
  * Every call carries the generation of the state that let it through: an outcome from before a change of state changes
  * nothing. There are no timers; an open circuit becomes half-open when someone looks after its time. A probe that is lost
- * gives its slot back after `lease`.
+ * gives its slot back after `halfOpen.lease`.
  *
  * Which calls are slow can count as well ({@link slowRate}), also while they are under way. Somebody can decide for the
  * circuit: `isolate` it, `observe` without rejecting, `disable` it, `open` it; and `reconfigure` it while it is in use.
@@ -84,18 +84,18 @@ import type * as PolicyRegistry from "./PolicyRegistry.ts"
 export class CircuitOpen extends Rejection {
   readonly _tag = "CircuitOpen"
   /** The name of the circuit breaker, if it has one. */
-  readonly circuit: string | undefined
+  readonly policyName: string | undefined
   /** When it is worth trying again; infinite while the circuit is isolated. */
   readonly retryAfter: Duration.Duration
 
-  constructor(options: { readonly circuit: string | undefined; readonly retryAfter: Duration.Duration }) {
+  constructor(options: { readonly policyName?: string | undefined; readonly retryAfter: Duration.Duration }) {
     super()
-    this.circuit = options.circuit
+    this.policyName = options.policyName
     this.retryAfter = options.retryAfter
   }
 
   override get message(): string {
-    const circuit = this.circuit === undefined ? "circuit" : `circuit "${this.circuit}"`
+    const circuit = this.policyName === undefined ? "circuit" : `circuit "${this.policyName}"`
     return Duration.isFinite(this.retryAfter)
       ? `${circuit} is open, try again in ${Duration.format(this.retryAfter)}`
       : `${circuit} is isolated`
@@ -141,7 +141,7 @@ export type Share =
      *
      * @default 20, or `calls` if that is less
      */
-    readonly minimumThroughput?: number | undefined
+    readonly minCalls?: number | undefined
   }
   & (
     | {
@@ -175,14 +175,14 @@ const shareOf = (where: string, share: Share) => {
   const size = calls === undefined ? Infinity : integer(where, "calls", calls, 1)
   return {
     ratio: ratio(where, "ratio", share.ratio ?? 0.5),
-    minimumThroughput: integer(where, "minimumThroughput", share.minimumThroughput ?? Math.min(20, size), 1, size),
+    minCalls: integer(where, "minCalls", share.minCalls ?? Math.min(20, size), 1, size),
     over: within === undefined ? { calls: size } : { millis: positiveMillis(where, "within", within) }
   }
 }
 
 /**
  * Trips when the share of failures is `ratio` or more, over the last `calls` calls or over the calls `within` the last
- * while, looked at with every outcome, and never before there are `minimumThroughput` of them.
+ * while, looked at with every outcome, and never before there are `minCalls` of them.
  *
  * A window of time is kept in ten buckets and ages when it is read: what happened before a quiet hour no longer counts.
  *
@@ -209,7 +209,7 @@ export const failureRate = (options: Share): Trip => ({
  *
  * const program = Effect.gen(function*() {
  *   const breaker = yield* CircuitBreaker.make({
- *     trip: CircuitBreaker.slowRate({ after: "1 millis", minimumThroughput: 10, within: "30 seconds" })
+ *     trip: CircuitBreaker.slowRate({ after: "1 millis", minCalls: 10, within: "30 seconds" })
  *   })
  *   for (let i = 0; i < 10; i++) yield* Effect.forkChild(breaker(Effect.never), { startImmediately: true })
  *   yield* Effect.sleep("20 millis")
@@ -229,37 +229,14 @@ export const slowRate = (options: Share & { readonly after: Duration.Input }): T
 }
 
 /**
- * When a circuit opens, for how long, and how it closes again.
+ * How a half-open circuit finds out whether the callee works again.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Options {
-  /** For errors, telemetry, {@link Policy.explain} and the `PolicyRegistry`. */
-  readonly name?: string | undefined
+export interface HalfOpen {
   /**
-   * One rule or several: the circuit opens when one of them is met. At most one may be a {@link slowRate}.
-   *
-   * @default failureRate({ ratio: 0.5, minimumThroughput: 20, within: "30 seconds" })
-   */
-  readonly trip?: Trip | ReadonlyArray<Trip> | undefined
-  /**
-   * How long the circuit stays open. The n-th delay of a schedule is for the n-th opening in a row, its last one for all
-   * after that; its steps must be synchronous.
-   *
-   * @default 10 seconds, doubling up to 5 minutes
-   */
-  readonly open?: Duration.Input | Schedule.Schedule<unknown, number> | undefined
-  /**
-   * Heeds the pause that the callee asks for. A failure with such a hint that opens the circuit keeps it open for at least
-   * as long; a throttled call with a hint, which else counts for nothing, opens it at once, for as long as it asks. Neither
-   * is longer than `cap`. An infinite hint names no time: then it is that of `open`.
-   *
-   * @default hints are not looked at; `cap` is 5 minutes
-   */
-  readonly retryAfter?: { readonly cap?: Duration.Input | undefined } | undefined
-  /**
-   * How many calls a half-open circuit lets through.
+   * How many calls are let through.
    *
    * @default 1
    */
@@ -276,6 +253,44 @@ export interface Options {
    * @default "30 seconds"
    */
   readonly lease?: Duration.Input | undefined
+}
+
+/**
+ * When a circuit opens, for how long, and how it closes again.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** For errors, telemetry, {@link Policy.explain} and the `PolicyRegistry`. */
+  readonly name?: string | undefined
+  /**
+   * One rule or several: the circuit opens when one of them is met. At most one may be a {@link slowRate}.
+   *
+   * @default failureRate({ ratio: 0.5, minCalls: 20, within: "30 seconds" })
+   */
+  readonly trip?: Trip | ReadonlyArray<Trip> | undefined
+  /**
+   * How long the circuit stays open. The n-th delay of a schedule is for the n-th opening in a row, its last one for all
+   * after that; its steps must be synchronous.
+   *
+   * @default 10 seconds, doubling up to 5 minutes
+   */
+  readonly open?: Duration.Input | Schedule.Schedule<unknown, number> | undefined
+  /**
+   * Heeds the pause that the callee asks for. A failure with such a hint that opens the circuit keeps it open for at least
+   * as long; a throttled call with a hint, which else counts for nothing, opens it at once, for as long as it asks. Neither
+   * is longer than `maxDelay`. An infinite hint names no time: then it is that of `open`.
+   *
+   * @default hints are not looked at; `maxDelay` is 5 minutes
+   */
+  readonly retryAfter?: { readonly maxDelay?: Duration.Input | undefined } | undefined
+  /**
+   * How a half-open circuit finds out whether the callee works again.
+   *
+   * @default { probes: 1, ratio: 1, lease: "30 seconds" }
+   */
+  readonly halfOpen?: HalfOpen | undefined
   /**
    * In the place of the default classification, the rule about the deadline included.
    *
@@ -383,7 +398,7 @@ export interface CircuitBreaker extends Policy.Policy<unknown, CircuitOpen> {
   /**
    * Changes options and keeps the state: what is open stays open for its time, probes keep their slots, calls under way
    * count, and a window of the same size keeps its calls. A rule is looked at with the next outcome. Options that are not
-   * given stay as they are, one that is `undefined` is as by default; a bad one is a defect, a `RangeError`, and changes nothing.
+   * given stay as they are, those of `halfOpen` among them; one that is `undefined` is as by default. A bad one is a defect, a `RangeError`, and changes nothing.
    */
   readonly reconfigure: (options: Reconfiguration) => Effect.Effect<void>
 }

@@ -16,7 +16,7 @@
  * listener are the first caller's. A call that asks for its own key runs on its own, for it would wait for itself.
  *
  * A stream can be joined until its first element has come out, so that everybody sees all of it. From then on it belongs to
- * those who are there, and the next one begins a stream of its own. The fastest reader is at most `ahead` chunks before the
+ * those who are there, and the next one begins a stream of its own. The fastest reader is at most `capacity` chunks before the
  * slowest. When the last reader has gone, the stream is closed.
  *
  * **Gotchas**
@@ -78,7 +78,7 @@ export interface Options {
    *
    * @default 16
    */
-  readonly ahead?: number | undefined
+  readonly capacity?: number | undefined
 }
 
 /**
@@ -188,8 +188,8 @@ class Broadcast {
   private news = false
 
   /** `closed` says that it cannot be joined any more. */
-  constructor(fiber: AnyFiber, self: AnyStream, ahead: number, closed: () => void) {
-    this.buffer = new SharedBuffer(ahead)
+  constructor(fiber: AnyFiber, self: AnyStream, capacity: number, closed: () => void) {
+    this.buffer = new SharedBuffer(capacity)
     this.context = contextOf(fiber, this)
     this.closed = closed
     const begin: AnyPull = Effect.flatMap(open(self, this.scope), (pull) => {
@@ -286,14 +286,14 @@ class Broadcast {
 class Coalescer {
   readonly info: Policy.PolicyInfo
   private readonly name: string | undefined
-  private readonly ahead: number
+  private readonly capacity: number
   private readonly flights = new KeyMap<unknown, Flight>()
   private readonly broadcasts = new KeyMap<unknown, Broadcast>()
 
   constructor(options: Options) {
     this.name = options.name
-    this.ahead = integer("Coalesce.make", "ahead", options.ahead ?? 16, 1)
-    this.info = { kind: "coalesce", name: options.name, settings: { ahead: options.ahead }, children: [] }
+    this.capacity = integer("Coalesce.make", "capacity", options.capacity ?? 16, 1)
+    this.info = { kind: "coalesce", name: options.name, settings: { capacity: options.capacity }, children: [] }
   }
 
   get inFlight(): number {
@@ -336,7 +336,7 @@ class Coalescer {
   }
 
   private begin(fiber: AnyFiber, self: AnyStream, key: unknown): Broadcast {
-    const broadcast: Broadcast = new Broadcast(fiber, self, this.ahead, () => {
+    const broadcast: Broadcast = new Broadcast(fiber, self, this.capacity, () => {
       if (this.broadcasts.get(key) === broadcast) this.broadcasts.delete(key)
     })
     this.broadcasts.set(key, broadcast)

@@ -74,19 +74,27 @@ const rejected = Fault.rejected()
  */
 export class DeadlineExceeded extends Rejection {
   readonly _tag = "DeadlineExceeded"
+  /** The name that was given to {@link within}, if any. */
+  readonly policyName: string | undefined
   /** Whether the work had begun. */
   readonly began: boolean
   /** How long ago the deadline was, clean-up included. */
   readonly overrun: Duration.Duration
 
-  constructor(options: { readonly began: boolean; readonly overrun: Duration.Duration }) {
+  constructor(options: {
+    readonly policyName?: string | undefined
+    readonly began: boolean
+    readonly overrun: Duration.Duration
+  }) {
     super()
+    this.policyName = options.policyName
     this.began = options.began
     this.overrun = options.overrun
   }
 
   override get message(): string {
-    const what = this.began ? "not done by the deadline" : "not begun, the deadline has passed"
+    const deadline = this.policyName === undefined ? "the deadline" : `the deadline "${this.policyName}"`
+    const what = this.began ? `not done by ${deadline}` : `not begun, ${deadline} has passed`
     return Duration.isZero(this.overrun) ? what : `${what} (${Duration.format(this.overrun)} ago)`
   }
 
@@ -103,16 +111,27 @@ export class DeadlineExceeded extends Rejection {
  */
 export const isDeadlineExceeded = (u: unknown): u is DeadlineExceeded => u instanceof DeadlineExceeded
 
-const failure = (fiber: AnyFiber, began: boolean, overrun: number): DeadlineExceeded => {
-  const error = new DeadlineExceeded({ began, overrun: Duration.millis(Math.round(overrun)) })
+const failure = (fiber: AnyFiber, name: string | undefined, began: boolean, overrun: number): DeadlineExceeded => {
+  const error = new DeadlineExceeded({ policyName: name, began, overrun: Duration.millis(Math.round(overrun)) })
   const listener = fiber.getRef(Telemetry.CurrentListener)
   if (listener !== undefined) {
-    emit(listener, { _tag: "DeadlinePassed", policy: "deadline", name: undefined, began, overrun: error.overrun })
+    emit(listener, { _tag: "DeadlinePassed", policy: "deadline", name, began, overrun: error.overrun })
   }
   return error
 }
 
 const unlimited = (): number => Infinity
+
+/**
+ * What a deadline is called.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** For errors, telemetry and {@link Policy.explain}. */
+  readonly name?: string | undefined
+}
 
 /**
  * Everything inside has to be done within this time, a stream to its last element; a deadline that is earlier stays. At the
@@ -122,7 +141,8 @@ const unlimited = (): number => Infinity
  * @category constructors
  * @since 0.1.0
  */
-export const within = (duration: Duration.Input): Policy.Policy<unknown, DeadlineExceeded> => {
+export const within = (duration: Duration.Input, options: Options = {}): Policy.Policy<unknown, DeadlineExceeded> => {
+  const { name } = options
   const limit = Math.max(0, millisOf(duration))
   if (Number.isNaN(limit)) throw invalid("Deadline.within", "duration", duration, "a duration")
   const settings: Settings = {
@@ -132,11 +152,11 @@ export const within = (duration: Duration.Input): Policy.Policy<unknown, Deadlin
     progress: undefined,
     queue: undefined, // such a policy is made per request, and a queue's timer would outlive it
     left: undefined,
-    exceeded: (fiber, _, limit, elapsed) => failure(fiber, true, elapsed - limit),
-    refused: (fiber, overrun) => failure(fiber, false, overrun)
+    exceeded: (fiber, _, limit, elapsed) => failure(fiber, name, true, elapsed - limit),
+    refused: (fiber, overrun) => failure(fiber, name, false, overrun)
   }
   return internal.make({
-    info: { kind: "deadline", settings: { within: Duration.millis(limit) }, children: [] },
+    info: { kind: "deadline", name, settings: { within: Duration.millis(limit) }, children: [] },
     effect: (self) => new TimeoutEffect(self, settings),
     stream: (self) => timeoutStream(self, settings)
   })
@@ -188,7 +208,7 @@ export const exceeded: Effect.Effect<boolean> = Effect.withFiber((fiber) => {
  */
 export const check: Effect.Effect<void, DeadlineExceeded> = Effect.withFiber((fiber) => {
   const overrun = now(fiber) - fiber.getRef(Deadline)
-  return overrun >= 0 ? failure(fiber, false, overrun) : Effect.void
+  return overrun >= 0 ? failure(fiber, undefined, false, overrun) : Effect.void
 })
 
 /**
@@ -204,7 +224,7 @@ export const toHeader: Effect.Effect<Option.Option<string>> = Effect.map(
 
 /**
  * The time that a caller says is left: milliseconds (`"1500"`), or the form of `grpc-timeout` (`"1500m"`, `"2S"`). A header
- * that is missing or malformed says nothing. The header is the caller's word: `max` is the longest that is believed.
+ * that is missing or malformed says nothing. The header is the caller's word: `maxRemaining` is the longest that is believed.
  *
  * **Example** (Both forms)
  *
@@ -225,10 +245,10 @@ export const fromHeader = (
   header: string | undefined,
   options?: {
     /** @default "1 hour" */
-    readonly max?: Duration.Input | undefined
+    readonly maxRemaining?: Duration.Input | undefined
   }
 ): Option.Option<Duration.Duration> => {
-  const max = positiveMillis("Deadline.fromHeader", "max", options?.max ?? "1 hour")
-  const millis = header === undefined ? undefined : kernel.parse(header, max)
+  const maxRemaining = positiveMillis("Deadline.fromHeader", "maxRemaining", options?.maxRemaining ?? "1 hour")
+  const millis = header === undefined ? undefined : kernel.parse(header, maxRemaining)
   return millis === undefined ? Option.none() : Option.some(Duration.millis(millis))
 }

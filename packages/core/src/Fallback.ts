@@ -1,6 +1,6 @@
 /**
  * Something else in the place of a call that failed: another answer ({@link to}, {@link toStream}) or the last good one
- * ({@link stale}).
+ * ({@link makeStale}).
  *
  * A fallback changes the type of what it wraps, so it is an operator and not a `Policy`: `op(self)` for effects,
  * `op.stream(self)` for streams. It belongs outermost, outside of what retries and rejects.
@@ -49,6 +49,7 @@ import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establi
 import { KeyMap, ownKey } from "./internal/keyMap.ts"
 import { integer, positiveMillis } from "./internal/options.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
+import { register } from "./internal/registry.ts"
 import { now, wallNow } from "./internal/time.ts"
 import * as kernel from "./kernel/lastGood.ts"
 import type * as Policy from "./Policy.ts"
@@ -391,10 +392,10 @@ export interface StaleValue<out A> {
  * @since 0.1.0
  */
 export interface StaleOptions<in A, out B = A> {
-  /** For telemetry and {@link Policy.explain}. */
+  /** For telemetry, {@link Policy.explain} and the `PolicyRegistry`. */
   readonly name?: string | undefined
   /** The age up to which a value is served. */
-  readonly ttl: Duration.Input
+  readonly timeToLive: Duration.Input
   /**
    * How many keys are remembered, effects and streams apart; the one whose value was replaced longest ago goes first.
    *
@@ -406,7 +407,7 @@ export interface StaleOptions<in A, out B = A> {
    *
    * @default 256
    */
-  readonly elements?: number | undefined
+  readonly maxElements?: number | undefined
   /**
    * Makes of a stale value what the caller gets, for example one that says how old it is. For a stream, of every element.
    *
@@ -422,7 +423,7 @@ export interface StaleOptions<in A, out B = A> {
 }
 
 /**
- * {@link stale} for one key.
+ * {@link makeStale} for one key.
  *
  * @category models
  * @since 0.1.0
@@ -453,7 +454,7 @@ export interface Stale<in out A, out B = A, in K = string> extends StaleOperator
 
 class Memory {
   readonly info: Policy.PolicyInfo
-  readonly elements: number
+  readonly maxElements: number
   readonly values: kernel.LastGood<unknown, unknown>
   readonly streams: kernel.LastGood<unknown, ReadonlyArray<unknown>>
   private readonly name: string | undefined
@@ -461,21 +462,25 @@ class Memory {
   private readonly classify: Fault.Classify<any>
 
   constructor(options: StaleOptions<any, unknown>) {
-    const where = "Fallback.stale"
-    const ttl = positiveMillis(where, "ttl", options.ttl, { infinite: true })
+    const where = "Fallback.makeStale"
+    const timeToLive = positiveMillis(where, "timeToLive", options.timeToLive, { infinite: true })
     const capacity = integer(where, "capacity", options.capacity ?? 1000, 1)
-    this.elements = integer(where, "elements", options.elements ?? 256, 1)
-    this.values = new kernel.LastGood(ttl, capacity, <V>() => new KeyMap<unknown, V>())
-    this.streams = new kernel.LastGood(ttl, capacity, <V>() => new KeyMap<unknown, V>())
+    this.maxElements = integer(where, "maxElements", options.maxElements ?? 256, 1)
+    this.values = new kernel.LastGood(timeToLive, capacity, <V>() => new KeyMap<unknown, V>())
+    this.streams = new kernel.LastGood(timeToLive, capacity, <V>() => new KeyMap<unknown, V>())
     this.name = options.name
     this.as = options.as ?? ((stale) => stale.value)
     this.classify = options.classify ?? Fault.of
     this.info = {
       kind: "fallback stale",
       name: options.name,
-      settings: { ttl: Duration.fromInputUnsafe(options.ttl), capacity },
+      settings: { timeToLive: Duration.millis(timeToLive), capacity },
       children: []
     }
+  }
+
+  get size(): number {
+    return this.values.size + this.streams.size
   }
 
   /**
@@ -549,7 +554,7 @@ const staleStream = (self: AnyStream, memory: Memory, key: unknown): AnyStream =
         Effect.succeed(Effect.onExitPrimitive(pull, (exit) => {
           if (seen === undefined) return undefined
           if (Exit.isSuccess(exit)) {
-            if (seen.length + exit.value.length > memory.elements) seen = undefined
+            if (seen.length + exit.value.length > memory.maxElements) seen = undefined
             else for (const element of exit.value) seen.push(element)
           } else if (Pull.isDoneCause(exit.cause)) {
             memory.streams.keep(key, seen, since)
@@ -575,6 +580,19 @@ const operator = <A, B>(memory: Memory, key: unknown): StaleOperator<A, B> =>
     info: memory.info
   })
 
+const staleOf = <A, B, K>(memory: Memory): Stale<A, B, K> =>
+  Object.assign(operator<A, B>(memory, ownKey), {
+    for: (key: K) => operator<A, B>(memory, key),
+    invalidate: (key: K) =>
+      Effect.withFiber((fiber) => {
+        const at = now(fiber)
+        memory.values.forget(key, at)
+        memory.streams.forget(key, at)
+        return Effect.void
+      }),
+    size: Effect.sync(() => memory.size)
+  })
+
 /**
  * Stale-while-error: remembers the last good value, per key, and serves it when the call fails in a way that may pass:
  * transient, throttled, or rejected by a policy. A permanent failure is an answer, and forgets the value; defects and
@@ -598,8 +616,8 @@ const operator = <A, B>(memory: Memory, key: unknown): StaleOperator<A, B> =>
  *   readonly name: string
  *   readonly stale?: boolean
  * }
- * const stale = Fallback.stale({
- *   ttl: "5 minutes",
+ * const stale = Fallback.makeStaleUnsafe({
+ *   timeToLive: "5 minutes",
  *   as: ({ value }: Fallback.StaleValue<User>): User => ({ ...value, stale: true })
  * })
  * const user = (id: string, call: Effect.Effect<User, string>) => call.pipe(stale.for(id))
@@ -612,17 +630,18 @@ const operator = <A, B>(memory: Memory, key: unknown): StaleOperator<A, B> =>
  * @category constructors
  * @since 0.1.0
  */
-export const stale = <A, B = A, K = string>(options: StaleOptions<A, B>): Stale<A, B, K> => {
-  const memory = new Memory(options)
-  return Object.assign(operator<A, B>(memory, ownKey), {
-    for: (key: K) => operator<A, B>(memory, key),
-    invalidate: (key: K) =>
-      Effect.withFiber((fiber) => {
-        const at = now(fiber)
-        memory.values.forget(key, at)
-        memory.streams.forget(key, at)
-        return Effect.void
-      }),
-    size: Effect.sync(() => memory.values.size + memory.streams.size)
+export const makeStaleUnsafe = <A, B = A, K = string>(options: StaleOptions<A, B>): Stale<A, B, K> =>
+  staleOf(new Memory(options))
+
+/**
+ * As {@link makeStaleUnsafe}. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeStale = <A, B = A, K = string>(options: StaleOptions<A, B>): Effect.Effect<Stale<A, B, K>> =>
+  Effect.withFiber((fiber) => {
+    const memory = new Memory(options)
+    register(fiber, memory, { kind: "fallback stale", name: options.name, report: ({ size }) => ({ size }) })
+    return Effect.succeed(staleOf<A, B, K>(memory))
   })
-}

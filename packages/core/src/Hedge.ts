@@ -7,16 +7,17 @@
  *
  * **Details**
  *
- * Another attempt begins `delay` after the one before, or at once when one fails with a transient fault, up to `max` of them.
+ * Another attempt begins `after` a delay since the one before, or at once when one fails with a transient fault, up to
+ * `maxHedges` of them.
  * The first success is delivered at once. What has lost is interrupted and cleaned up in the background; a defect there goes
  * to `Telemetry`. If all fail, the error is that of the attempt that began first. A permanent failure, a defect or an attempt
  * that interrupts itself ends the race: another answer would be the same. After a throttled one, a rejection by another policy, or
  * a transient one with a pause that the callee asked for, no attempt is begun, and those under way go on. `classify`
  * replaces all of that. No other attempt is begun at or after the ambient `Deadline`.
  *
- * With `delay: { quantile }` the delay is learnt from the time that first attempts take. One that is beaten, fails or is
+ * With `after: { quantile }` the delay is learnt from the time that first attempts take. One that is beaten, fails or is
  * interrupted is known only to take longer, and is used as such, so that the share of calls that are hedged stays what was
- * asked for. Until `warmup` calls have answered, there is no hedge but after a failure.
+ * asked for. Until `minCalls` calls have answered, there is no hedge but after a failure.
  *
  * An interruption of the caller interrupts all attempts and waits for them. Every attempt inherits the caller's services,
  * the deadline among them. A `Scope` of the caller is the winner's; a loser's part of it is closed when it loses.
@@ -37,7 +38,7 @@
  * import { Hedge } from "@effect-resilience/core"
  * import { Effect } from "effect"
  *
- * const hedge = Hedge.makeUnsafe({ delay: "10 millis" })
+ * const hedge = Hedge.makeUnsafe({ after: "10 millis" })
  * let attempts = 0
  * const call = Effect.suspend(() => ++attempts === 1 ? Effect.never : Effect.succeed(`attempt ${attempts}`))
  *
@@ -77,25 +78,25 @@ export interface Learnt {
    *
    * @default 20
    */
-  readonly warmup?: number | undefined
+  readonly minCalls?: number | undefined
   /**
    * The delay as long as nothing is known.
    *
    * @default no hedge but after a failure
    */
-  readonly initial?: Duration.Input | undefined
+  readonly initialDelay?: Duration.Input | undefined
   /**
    * The shortest delay that is learnt.
    *
    * @default "1 millis"
    */
-  readonly min?: Duration.Input | undefined
+  readonly minDelay?: Duration.Input | undefined
   /**
    * The longest delay that is learnt.
    *
    * @default unlimited
    */
-  readonly max?: Duration.Input | undefined
+  readonly maxDelay?: Duration.Input | undefined
 }
 
 /**
@@ -111,13 +112,13 @@ export interface Options {
    * When another attempt begins: a time after the one before, or a share of the calls. With 0 all begin together; with an
    * infinite one, another begins only after a failure.
    */
-  readonly delay: Duration.Input | Learnt
+  readonly after: Duration.Input | Learnt
   /**
    * How many attempts there are beside the first one, 1 to 10.
    *
    * @default 1
    */
-  readonly max?: number | undefined
+  readonly maxHedges?: number | undefined
   /**
    * What all calls to the callee may spend on further attempts; share one between them.
    *
@@ -156,20 +157,20 @@ export interface Hedge extends Policy.Policy {
   readonly state: Effect.Effect<State>
 }
 
-const isLearnt = (delay: Options["delay"]): delay is Learnt => typeof delay === "object" && "quantile" in delay
+const isLearnt = (after: Options["after"]): after is Learnt => typeof after === "object" && "quantile" in after
 
 const learntDelayOf = (where: string, learnt: Learnt): LearntDelay => {
   const { quantile } = learnt
-  if (!(quantile > 0 && quantile < 1)) throw invalid(where, "delay.quantile", quantile, "a number > 0 and < 1")
-  const min = duration(where, "delay.min", learnt.min ?? "1 millis")
-  const max = learnt.max === undefined ? Infinity : duration(where, "delay.max", learnt.max)
-  if (min > max) throw invalid(where, "delay.min", showMillis(min), "at most delay.max")
+  if (!(quantile > 0 && quantile < 1)) throw invalid(where, "after.quantile", quantile, "a number > 0 and < 1")
+  const min = duration(where, "after.minDelay", learnt.minDelay ?? "1 millis")
+  const max = learnt.maxDelay === undefined ? Infinity : duration(where, "after.maxDelay", learnt.maxDelay)
+  if (min > max) throw invalid(where, "after.minDelay", showMillis(min), "at most after.maxDelay")
   return new LearntDelay({
     quantile,
     min,
     max,
-    warmup: integer(where, "delay.warmup", learnt.warmup ?? 20, 1, 500),
-    initial: learnt.initial === undefined ? Infinity : duration(where, "delay.initial", learnt.initial)
+    warmup: integer(where, "after.minCalls", learnt.minCalls ?? 20, 1, 500),
+    initial: learnt.initialDelay === undefined ? Infinity : duration(where, "after.initialDelay", learnt.initialDelay)
   })
 }
 
@@ -190,15 +191,15 @@ class Hedging implements internal.Implementation, Rules {
     const budget = options.budget === undefined ? undefined : sharedOf(where, options.budget)
     this.options = options
     this.name = options.name
-    this.max = integer(where, "max", options.max ?? 1, 1, 10)
+    this.max = integer(where, "maxHedges", options.maxHedges ?? 1, 1, 10)
     this.classify = options.classify ?? Fault.of
     this.budget = budget?.kernel
     this.budgetName = budget?.name
-    if (isLearnt(options.delay)) {
-      this.learnt = learntDelayOf(where, options.delay)
+    if (isLearnt(options.after)) {
+      this.learnt = learntDelayOf(where, options.after)
       this.fixed = Infinity
     } else {
-      this.fixed = duration(where, "delay", options.delay)
+      this.fixed = duration(where, "after", options.after)
       this.queue = this.fixed < Infinity ? new TimerQueue(this.fixed) : undefined
     }
   }
@@ -212,13 +213,13 @@ class Hedging implements internal.Implementation, Rules {
   }
 
   get info(): Policy.PolicyInfo {
-    const { budget, delay, name } = this.options
+    const { after, budget, name } = this.options
     return {
       kind: "hedge",
       name,
       settings: {
-        delay: isLearnt(delay) ? `${percent(delay.quantile)}th percentile` : Duration.fromInputUnsafe(delay),
-        max: this.max,
+        after: isLearnt(after) ? `${percent(after.quantile)}th percentile` : Duration.fromInputUnsafe(after),
+        maxHedges: this.max,
         budget: budget === undefined ? undefined : budget.name ?? "unnamed"
       },
       children: []
@@ -272,7 +273,7 @@ export const makeUnsafe = (options: Options): Hedge => internal.make(new Hedging
  *
  * const program = Effect.gen(function*() {
  *   const budget = yield* RetryBudget.make({ funding: RetryBudget.traffic({ ratio: 0.1, minPerSecond: 1 }) })
- *   const hedge = yield* Hedge.make({ delay: { quantile: 0.95 }, budget })
+ *   const hedge = yield* Hedge.make({ after: { quantile: 0.95 }, budget })
  *   yield* Effect.replicateEffect(hedge(Effect.void), 20, { discard: true })
  *   const { answers, delay } = yield* hedge.state
  *   return [answers, Duration.format(delay)]
@@ -322,7 +323,7 @@ export interface StreamAlternatives<out A, out E, out R> {
 
 /**
  * Hedges with other effects, or other streams, in the place of the same one again: another endpoint, another region, a smaller
- * model. The n-th attempt is the n-th of `others`, and there are as many as those, whatever `max` says. As one endpoint says
+ * model. The n-th attempt is the n-th of `others`, and there are as many as those, whatever `maxHedges` says. As one endpoint says
  * nothing of another, the next one is begun at once also after a throttled failure and after a rejection by another policy.
  *
  * The delay, what was learnt about it and the budget are those of `hedge`, which is made once.
@@ -333,7 +334,7 @@ export interface StreamAlternatives<out A, out E, out R> {
  * import { Hedge } from "@effect-resilience/core"
  * import { Effect } from "effect"
  *
- * const hedge = Hedge.makeUnsafe({ delay: "10 millis" })
+ * const hedge = Hedge.makeUnsafe({ after: "10 millis" })
  * const west = Effect.never
  * const east = Effect.succeed("east")
  *
@@ -366,6 +367,6 @@ export const alternatives: {
   const { info } = hedging
   return Object.assign((self: AnyEffect) => race([self, ...others as AnyEffects], true), {
     stream: (self: AnyStream) => establishOneOf((all) => race(all, false), [self, ...others as AnyStreams]),
-    info: { ...info, kind: "hedge alternatives", settings: { ...info.settings, max: others.length } }
+    info: { ...info, kind: "hedge alternatives", settings: { ...info.settings, maxHedges: others.length } }
   })
 }

@@ -6,12 +6,12 @@
  *
  * **Details**
  *
- * There are no timers: what has been idle for too long goes when the next call comes, for whatever key. Beyond `max`
- * instances the least recently used idle one goes. One in use never goes, and a call is never refused for want of room: while
- * more than `max` are in use at once there are more, and fewer again when they end.
+ * There are no timers: what has been idle for too long goes when the next call comes, for whatever key. Beyond
+ * `maxInstances` the least recently used idle one goes. One in use never goes, and a call is never refused for want of room: while
+ * more than `maxInstances` are in use at once there are more, and fewer again when they end.
  *
  * A circuit breaker that somebody isolated, disabled or set to observe is kept until somebody says otherwise; one that is open
- * is kept for its time, but for `max`. So is a rate limiter, until time has given back what was used.
+ * is kept for its time, but for `maxInstances`. So is a rate limiter, until time has given back what was used.
  *
  * Keys are compared by `Equal`: strings and numbers by value, and so are plain objects, arrays and `Data`.
  *
@@ -78,13 +78,13 @@ export interface Options<K, P extends Policy.Any> {
    *
    * @default "5 minutes"
    */
-  readonly idle?: Duration.Input | undefined
+  readonly idleTimeToLive?: Duration.Input | undefined
   /**
    * How many instances are kept.
    *
    * @default 1000
    */
-  readonly max?: number | undefined
+  readonly maxInstances?: number | undefined
 }
 
 /**
@@ -140,11 +140,11 @@ class Pool<K> {
 
   constructor(options: Options<K, any>, context: Context.Context<never>) {
     const where = "Keyed.make"
-    const idle = positiveMillis(where, "idle", options.idle ?? "5 minutes", { infinite: true })
-    const max = integer(where, "max", options.max ?? 1000, 1)
+    const idle = positiveMillis(where, "idleTimeToLive", options.idleTimeToLive ?? "5 minutes", { infinite: true })
+    const max = integer(where, "maxInstances", options.maxInstances ?? 1000, 1)
     if (typeof options.lookup !== "function") throw invalid(where, "lookup", options.lookup, "a function")
     this.name = options.name
-    this.settings = { idle: Duration.millis(idle), max }
+    this.settings = { idleTimeToLive: Duration.millis(idle), maxInstances: max }
     this.lookup = (key) => {
       const made: AnyPolicy | Effect.Effect<AnyPolicy> = options.lookup(key)
       return Effect.isEffect(made) ? runNow(context, made) : made

@@ -173,7 +173,9 @@ const levels: { readonly [Tag in Telemetry.Event["_tag"]]: "Warn" | "Debug" } = 
   CleanupDied: "Warn",
   CircuitChanged: "Warn",
   CircuitExceeded: "Warn",
-  Rejected: "Debug",
+  RejectedByCircuit: "Debug",
+  RejectedByBulkhead: "Debug",
+  RejectedByRateLimiter: "Debug",
   CallEnded: "Debug",
   CallDetached: "Warn",
   DetachedEnded: "Debug",
@@ -184,8 +186,8 @@ const levels: { readonly [Tag in Telemetry.Event["_tag"]]: "Warn" | "Debug" } = 
   BudgetExhausted: "Debug",
   HedgeStarted: "Debug",
   HedgeSettled: "Debug",
-  QueueWaited: "Debug",
-  LimiterWaited: "Debug"
+  WaitedForBulkhead: "Debug",
+  WaitedForRateLimiter: "Debug"
 }
 
 /** That a retry is not there for what has failed is no news: with an open circuit it would be so for every call. */

@@ -1,9 +1,9 @@
 /**
  * Ready-made stacks, with the order and the defaults that most calls want.
  *
- * - {@link standard}: limiter > total timeout > retry > circuit breaker > attempt timeout, the retries paid by a budget
+ * - {@link makeStandard}: limiter > total timeout > retry > circuit breaker > attempt timeout, the retries paid by a budget
  *   that successes fund.
- * - {@link hedging}: total timeout > hedge > limiter > circuit breaker > attempt timeout, for calls that may be made twice
+ * - {@link makeHedging}: total timeout > hedge > limiter > circuit breaker > attempt timeout, for calls that may be made twice
  *   at once.
  *
  * The orders are those of .NET's standard resilience and hedging handlers. What differs are the budget and the breaker's
@@ -12,13 +12,13 @@
  *
  * **Details**
  *
- * A pipeline is a value with a memory: make one per callee, for all its callers. {@link makeStandard} and {@link makeHedging}
- * make the same where there is a `PolicyRegistry` to enter its parts. Each part can be given as options or, the stateful
+ * A pipeline is a value with a memory: make one per callee, for all its callers. {@link makeStandardUnsafe} and
+ * {@link makeHedgingUnsafe} make the same without an effect, and enter nothing into the `PolicyRegistry`. Each part can be given as options or, the stateful
  * ones, as an instance that is shared with other stacks. Times that contradict each other throw a `RangeError`
  * that names both: an attempt longer than the total, a breaker's window shorter than two attempts, hedges that would begin
  * after the total.
  *
- * `standard` does what {@link Policy.compose} of its parts does, and costs a fiber and a timer less: until something fails,
+ * The standard pipeline does what {@link Policy.compose} of its parts does, and costs a fiber and a timer less: until something fails,
  * the timer of the attempt enforces the total as well.
  *
  * **Example** (A callee that fails twice)
@@ -27,7 +27,7 @@
  * import { Pipelines } from "@effect-resilience/core"
  * import { Effect, Schedule } from "effect"
  *
- * const payments = Pipelines.standard({
+ * const payments = Pipelines.makeStandardUnsafe({
  *   name: "payments",
  *   total: "20 seconds",
  *   retry: { schedule: Schedule.max([Schedule.exponential("1 millis"), Schedule.recurs(3)]) },
@@ -95,13 +95,13 @@ export interface Options<L = Bulkhead.BulkheadRejected> {
   /**
    * What all calls together may spend on further attempts.
    *
-   * @default RetryBudget.tokens({ max: 100, ratio: 0.1 })
+   * @default RetryBudget.tokens({ maxTokens: 100, ratio: 0.1 })
    */
   readonly budget?: RetryBudget.RetryBudget | undefined
 }
 
 /**
- * What {@link standard} takes.
+ * What {@link makeStandard} takes.
  *
  * @category models
  * @since 0.1.0
@@ -118,7 +118,7 @@ export interface StandardOptions<E = unknown, L = Bulkhead.BulkheadRejected> ext
 }
 
 /**
- * What {@link hedging} takes.
+ * What {@link makeHedging} takes.
  *
  * @category models
  * @since 0.1.0
@@ -225,9 +225,9 @@ const pipelineOf = <E, L>(
  * ```ts import.meta.vitest
  * import { Pipelines, Policy } from "@effect-resilience/core"
  *
- * const [limiter, total, retry] = Policy.explain(Pipelines.standard({ name: "search" })).split("\n")
+ * const [limiter, total, retry] = Policy.explain(Pipelines.makeStandardUnsafe({ name: "search" })).split("\n")
  *
- * limiter // => "bulkhead \"search\" (concurrency: 1000, queue: 0)"
+ * limiter // => "bulkhead \"search\" (concurrency: 1000, maxQueue: 0)"
  * total // => "└─ timeout total (limit: 30s)"
  * retry // => "   └─ retry \"search\" (times: 3, schedule: exponential from 200ms, budget: search, retryAfter: 1m)"
  * ```
@@ -245,21 +245,21 @@ const pipelineOf = <E, L>(
  *   }
  * }
  *
- * messageOf(() => Pipelines.standard({ attempt: "1 minute" })) // => "Pipelines.standard: timeout attempt (1m) is longer than timeout total (30s)"
+ * messageOf(() => Pipelines.makeStandardUnsafe({ attempt: "1 minute" })) // => "Pipelines.makeStandard: timeout attempt (1m) is longer than timeout total (30s)"
  * ```
  *
  * @category constructors
  * @since 0.1.0
  */
-export const standard = <E = unknown, L = Bulkhead.BulkheadRejected>(
+export const makeStandardUnsafe = <E = unknown, L = Bulkhead.BulkheadRejected>(
   options: StandardOptions<E, L> = {}
 ): Pipeline<E, L> => {
   const { attempt, total } = timeoutsOf(options)
-  const stateful = statefulOf("Pipelines.standard", options)
+  const stateful = statefulOf("Pipelines.makeStandard", options)
   const { breaker, budget, limiter } = stateful
   const retry: Policy.Policy<any> = Retry.make<any>({ ...options.retry, name: options.name, budget })
   const composed: Policy.Policy<any, any> = Policy.compose(total, retry, breaker, attempt)
-  const { kernel } = sharedOf("Pipelines.standard", budget)
+  const { kernel } = sharedOf("Pipelines.makeStandard", budget)
   const totalSettings = internal.implementationOf<Limiting>(total).settings
   const attemptSettings = internal.implementationOf<Limiting>(attempt).settings
   // where limits do not vary, and no budget asks for the time of each call
@@ -285,7 +285,7 @@ export const standard = <E = unknown, L = Bulkhead.BulkheadRejected>(
     }
   }
   return pipelineOf(
-    "Pipelines.standard",
+    "Pipelines.makeStandard",
     stateful,
     Policy.compose(limiter, composed),
     fused ? (self) => limiter(new StandardEffect(self, parts)) : undefined
@@ -293,7 +293,7 @@ export const standard = <E = unknown, L = Bulkhead.BulkheadRejected>(
 }
 
 const hedgeOptionsOf = ({ hedge, name }: HedgingOptions<unknown>, { budget }: Stateful<unknown>): Hedge.Options => ({
-  delay: "2 seconds",
+  after: "2 seconds",
   ...hedge,
   name,
   budget
@@ -302,7 +302,7 @@ const hedgeOptionsOf = ({ hedge, name }: HedgingOptions<unknown>, { budget }: St
 const hedgingOf = <L>(options: Options<L>, stateful: Stateful<L>, hedge: Hedge.Hedge): Pipeline<unknown, L> => {
   const { attempt, total } = timeoutsOf(options)
   const { breaker, limiter } = stateful
-  return pipelineOf("Pipelines.hedging", stateful, Policy.compose(total, hedge, limiter, breaker, attempt))
+  return pipelineOf("Pipelines.makeHedging", stateful, Policy.compose(total, hedge, limiter, breaker, attempt))
 }
 
 /**
@@ -319,7 +319,7 @@ const hedgingOf = <L>(options: Options<L>, stateful: Stateful<L>, hedge: Hedge.H
  * import { Pipelines } from "@effect-resilience/core"
  * import { Effect } from "effect"
  *
- * const search = Pipelines.hedging({ name: "search", hedge: { delay: "1 millis" } })
+ * const search = Pipelines.makeHedgingUnsafe({ name: "search", hedge: { after: "1 millis" } })
  * let calls = 0
  * const find = Effect.suspend(() => ++calls === 1 ? Effect.never : Effect.succeed(`answer ${calls}`))
  *
@@ -329,13 +329,15 @@ const hedgingOf = <L>(options: Options<L>, stateful: Stateful<L>, hedge: Hedge.H
  * @category constructors
  * @since 0.1.0
  */
-export const hedging = <L = Bulkhead.BulkheadRejected>(options: HedgingOptions<L> = {}): Pipeline<unknown, L> => {
-  const stateful = statefulOf("Pipelines.hedging", options)
+export const makeHedgingUnsafe = <L = Bulkhead.BulkheadRejected>(
+  options: HedgingOptions<L> = {}
+): Pipeline<unknown, L> => {
+  const stateful = statefulOf("Pipelines.makeHedging", options)
   return hedgingOf(options, stateful, Hedge.makeUnsafe(hedgeOptionsOf(options, stateful)))
 }
 
 /**
- * As {@link standard}; with a name, its stateful parts are in the snapshot of the `PolicyRegistry`, if there is one.
+ * As {@link makeStandardUnsafe}; with a name, its stateful parts are in the snapshot of the `PolicyRegistry`, if there is one.
  *
  * **Example** (A pipeline in a layer)
  *
@@ -358,10 +360,13 @@ export const hedging = <L = Bulkhead.BulkheadRejected>(options: HedgingOptions<L
 export const makeStandard = <E = unknown, L = Bulkhead.BulkheadRejected>(
   options: StandardOptions<E, L> = {}
 ): Effect.Effect<Pipeline<E, L>> =>
-  Effect.map(makeStateful("Pipelines.makeStandard", options), (stateful) => standard({ ...options, ...stateful }))
+  Effect.map(
+    makeStateful("Pipelines.makeStandard", options),
+    (stateful) => makeStandardUnsafe({ ...options, ...stateful })
+  )
 
 /**
- * As {@link hedging}; with a name, its stateful parts are in the snapshot of the `PolicyRegistry`, if there is one.
+ * As {@link makeHedgingUnsafe}; with a name, its stateful parts are in the snapshot of the `PolicyRegistry`, if there is one.
  *
  * @category constructors
  * @since 0.1.0

@@ -37,8 +37,8 @@
  *
  * const limiter = RateLimiter.makeUnsafe({
  *   limits: {
- *     requests: RateLimiter.tokenBucket({ limit: 60, per: "1 minute" }),
- *     tokens: RateLimiter.tokenBucket({ limit: 6000, per: "1 minute" })
+ *     requests: RateLimiter.tokenBucket({ limit: 60, within: "1 minute" }),
+ *     tokens: RateLimiter.tokenBucket({ limit: 6000, within: "1 minute" })
  *   }
  * })
  *
@@ -89,7 +89,7 @@ export type Reason = "cost" | "wait" | "deadline" | "queue"
 export class RateLimiterRejected extends Rejection {
   readonly _tag = "RateLimiterRejected"
   /** The name of the rate limiter, if it has one. */
-  readonly limiter: string | undefined
+  readonly policyName: string | undefined
   /** Why it could not wait either. */
   readonly reason: Reason
   /** The dimension in which there is no room, `calls` for a limiter that has one limit. */
@@ -98,20 +98,20 @@ export class RateLimiterRejected extends Rejection {
   readonly retryAfter: Duration.Duration
 
   constructor(options: {
-    readonly limiter: string | undefined
+    readonly policyName?: string | undefined
     readonly reason: Reason
     readonly dimension: string
     readonly retryAfter: Duration.Duration
   }) {
     super()
-    this.limiter = options.limiter
+    this.policyName = options.policyName
     this.reason = options.reason
     this.dimension = options.dimension
     this.retryAfter = options.retryAfter
   }
 
   override get message(): string {
-    const limiter = this.limiter === undefined ? "rate limit" : `rate limit "${this.limiter}"`
+    const limiter = this.policyName === undefined ? "rate limit" : `rate limit "${this.policyName}"`
     return Duration.isFinite(this.retryAfter)
       ? `${limiter}: no room for more ${this.dimension}, try again in ${Duration.format(this.retryAfter)}`
       : `${limiter}: more ${this.dimension} in one call than there ever is room for`
@@ -139,7 +139,7 @@ export const isRateLimiterRejected = (u: unknown): u is RateLimiterRejected => u
 export interface Limit {
   readonly kind: "token-bucket" | "gcra" | "sliding-window" | "fixed-window"
   readonly limit: number
-  readonly per: Duration.Duration
+  readonly within: Duration.Duration
   /** What can go through at once. */
   readonly burst: number
 }
@@ -154,18 +154,24 @@ export interface Rate {
   /** So much ... An integer, at least 1. */
   readonly limit: number
   /** ... in this time. */
-  readonly per: Duration.Input
+  readonly within: Duration.Input
 }
 
-const limitOf = (kind: Limit["kind"], where: string, { limit, per }: Rate, burst = limit, option = "limit"): Limit => ({
+const limitOf = (
+  kind: Limit["kind"],
+  where: string,
+  { limit, within }: Rate,
+  burst = limit,
+  option = "limit"
+): Limit => ({
   kind,
   limit: integer(where, "limit", limit, 1),
-  per: Duration.millis(positiveMillis(where, "per", per)),
+  within: Duration.millis(positiveMillis(where, "within", within)),
   burst: integer(where, option, burst, 1)
 })
 
 /**
- * A bucket that starts full, from which calls take, and which `limit` refills every `per`, steadily.
+ * A bucket that starts full, from which calls take, and which `limit` refills every `within`, steadily.
  *
  * @category constructors
  * @since 0.1.0
@@ -182,7 +188,7 @@ export const tokenBucket = (
 ): Limit => limitOf("token-bucket", "RateLimiter.tokenBucket", options, options.capacity, "capacity")
 
 /**
- * Spaces calls evenly, one every `per / limit`: the generic cell rate algorithm of ITU-T I.371. It is the token bucket with
+ * Spaces calls evenly, one every `within / limit`: the generic cell rate algorithm of ITU-T I.371. It is the token bucket with
  * another default: `burst` may go through at once after a pause. Timers wake late, and with a burst of 1 what they are late
  * is lost; a burst of 2 or more makes up for it.
  *
@@ -197,7 +203,7 @@ export const gcra = (
 ): Limit => limitOf("gcra", "RateLimiter.gcra", options, options.burst ?? 1, "burst")
 
 /**
- * At most `limit` in any span of `per`. Calls are kept in slices of a hundredth of `per`, so one may count a hundredth
+ * At most `limit` in any span of `within`. Calls are kept in slices of a hundredth of it, so one may count a hundredth
  * longer.
  *
  * @category constructors
@@ -206,7 +212,7 @@ export const gcra = (
 export const slidingWindow = (options: Rate): Limit => limitOf("sliding-window", "RateLimiter.slidingWindow", options)
 
 /**
- * At most `limit` in a window of `per`, which opens with the first call after the last one has closed. Around the end of a
+ * At most `limit` in a window of `within`, which opens with the first call after the last one has closed. Around the end of a
  * window twice as much may go through in a short time: it is for callees that count that way.
  *
  * @category constructors
@@ -234,7 +240,7 @@ export interface Options {
    *
    * @default 1000
    */
-  readonly queue?: number | undefined
+  readonly maxQueue?: number | undefined
 }
 
 /** `true` for a single name, `false` for several. */

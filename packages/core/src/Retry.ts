@@ -107,13 +107,13 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
      *
      * @default "1 minute"
      */
-    readonly cap?: Duration.Input | undefined
+    readonly maxDelay?: Duration.Input | undefined
     /**
-     * What a longer one means: the error at once, or a pause of `cap`. An infinite one means the error at once.
+     * What a longer one means: the error at once, or a pause of `maxDelay`. An infinite one means the error at once.
      *
      * @default "fail"
      */
-    readonly beyondCap?: "fail" | "clip" | undefined
+    readonly beyond?: "fail" | "clip" | undefined
   } | undefined
   /**
    * The elements of a stream after which it is not started again. Elements before that may be seen twice.
@@ -125,9 +125,9 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
 
 const settingsOf = (where: string, options: Options<never, unknown, unknown>): Settings => {
   const { retryAfter, schedule, tags, times, while: predicate } = options
-  const beyondCap = retryAfter?.beyondCap ?? "fail"
-  if (beyondCap !== "fail" && beyondCap !== "clip") {
-    throw invalid(where, "retryAfter.beyondCap", beyondCap, "\"fail\" or \"clip\"")
+  const beyond = retryAfter?.beyond ?? "fail"
+  if (beyond !== "fail" && beyond !== "clip") {
+    throw invalid(where, "retryAfter.beyond", beyond, "\"fail\" or \"clip\"")
   }
   if (schedule !== undefined && !Schedule.isSchedule(schedule)) throw invalid(where, "schedule", schedule, "a Schedule")
   const rejected = options.rejected ?? false
@@ -142,8 +142,8 @@ const settingsOf = (where: string, options: Options<never, unknown, unknown>): S
       (tags === undefined || tags.some((tag) => Predicate.isTagged(error, tag))) &&
       (predicate === undefined || predicate(error as never)),
     hints: {
-      cap: positiveMillis(where, "retryAfter.cap", retryAfter?.cap ?? "1 minute", { infinite: true }),
-      beyondCap
+      maxDelay: positiveMillis(where, "retryAfter.maxDelay", retryAfter?.maxDelay ?? "1 minute", { infinite: true }),
+      beyond
     },
     budget: budget?.kernel,
     budgetName: budget?.name,
@@ -160,7 +160,7 @@ const infoOf = (options: Options<never, unknown, unknown>, settings: Settings): 
     tags: options.tags,
     rejected: options.rejected,
     budget: options.budget === undefined ? undefined : options.budget.name ?? "unnamed",
-    retryAfter: Duration.millis(settings.hints.cap)
+    retryAfter: Duration.millis(settings.hints.maxDelay)
   },
   children: []
 })

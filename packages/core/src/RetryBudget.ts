@@ -31,7 +31,7 @@
  * import { Retry, RetryBudget } from "@effect-resilience/core"
  * import { Effect, Schedule } from "effect"
  *
- * const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ max: 10 }) })
+ * const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ maxTokens: 10 }) })
  * const retry = Retry.make({ schedule: Schedule.recurs(3), budget })
  * let attempts = 0
  * const call = Effect.suspend(() => Effect.fail(`down ${++attempts}`)).pipe(retry, Effect.exit)
@@ -95,8 +95,8 @@ export interface RetryBudget {
 }
 
 /**
- * Funded by success, as gRPC's retry throttling (gRFC A6). There are `max` tokens to begin with. A failure takes one, a success
- * brings `ratio` of one, and another attempt is made only while more than half of `max` are there. A hedge after a delay,
+ * Funded by success, as gRPC's retry throttling (gRFC A6). There are `maxTokens` tokens to begin with. A failure takes one, a success
+ * brings `ratio` of one, and another attempt is made only while more than half of `maxTokens` are there. A hedge after a delay,
  * which no failure has paid for, takes one as well.
  *
  * When more than `ratio / (1 + ratio)` of the attempts fail for a while (9 % by default), the tokens run out.
@@ -111,7 +111,7 @@ export const tokens = (
      *
      * @default 100
      */
-    readonly max?: number | undefined
+    readonly maxTokens?: number | undefined
     /**
      * More than 0, at most 1; digits after the third do not count.
      *
@@ -121,9 +121,9 @@ export const tokens = (
   } = {}
 ): Funding => {
   const where = "RetryBudget.tokens"
-  const { max = 100, ratio = 0.1 } = options
+  const { maxTokens = 100, ratio = 0.1 } = options
   if (!(ratio >= 0.001 && ratio <= 1)) throw invalid(where, "ratio", ratio, "a number from 0.001 to 1")
-  return { kind: "tokens", max: integer(where, "max", max, 2, 1000), ratio }
+  return { kind: "tokens", maxTokens: integer(where, "maxTokens", maxTokens, 2, 1000), ratio }
 }
 
 /**
@@ -172,7 +172,7 @@ export const traffic = (
 
 /**
  * Funded by the calls in flight, as Envoy's and failsafe-go's budgets: another attempt is made while those under way or waited
- * for are no more than `ratio` of the calls in flight, or fewer than `min`.
+ * for are no more than `ratio` of the calls in flight, or fewer than `minAttempts`.
  *
  * @category constructors
  * @since 0.1.0
@@ -190,12 +190,16 @@ export const inFlight = (
      *
      * @default 3
      */
-    readonly min?: number | undefined
+    readonly minAttempts?: number | undefined
   } = {}
 ): Funding => {
   const where = "RetryBudget.inFlight"
-  const { min = 3, ratio = 0.2 } = options
-  return { kind: "in-flight", ratio: share(where, "ratio", ratio), min: integer(where, "min", min, 1) }
+  const { minAttempts = 3, ratio = 0.2 } = options
+  return {
+    kind: "in-flight",
+    ratio: share(where, "ratio", ratio),
+    minAttempts: integer(where, "minAttempts", minAttempts, 1)
+  }
 }
 
 /**
@@ -210,7 +214,7 @@ export interface Options {
   /**
    * Where the right to make further attempts comes from.
    *
-   * @default tokens({ max: 100, ratio: 0.1 })
+   * @default tokens({ maxTokens: 100, ratio: 0.1 })
    */
   readonly funding?: Funding | undefined
 }
@@ -236,7 +240,7 @@ export const makeUnsafe = (options: Options = {}): RetryBudget => budgetOf(optio
  * import { Effect } from "effect"
  *
  * const program = Effect.gen(function*() {
- *   const budget = yield* RetryBudget.make({ funding: RetryBudget.inFlight({ min: 5 }) })
+ *   const budget = yield* RetryBudget.make({ funding: RetryBudget.inFlight({ minAttempts: 5 }) })
  *   return yield* budget.state
  * })
  *

@@ -88,12 +88,12 @@ export interface RetryScheduled extends Source<"retry"> {
 
 /**
  * Why a failed attempt is not followed by another one: the fault is not one to retry, the schedule or `times` is used up,
- * the callee asked for a longer pause than `retryAfter.cap`, the wait would end after the deadline, or the budget is used up.
+ * the callee asked for a longer pause than `retryAfter.maxDelay`, the wait would end after the deadline, or the budget is used up.
  *
  * @category models
  * @since 0.1.0
  */
-export type StopReason = "not-retryable" | "exhausted" | "retry-after-beyond-cap" | "deadline" | "budget"
+export type StopReason = "not-retryable" | "exhausted" | "retry-after-beyond-max" | "deadline" | "budget"
 
 /**
  * A failed attempt was the last one.
@@ -166,13 +166,13 @@ export interface CircuitExceeded extends Source<"circuit-breaker"> {
 }
 
 /**
- * A policy has refused a call; the callee never saw it.
+ * A circuit breaker has refused a call; the callee never saw it.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Rejected extends Source<"circuit-breaker"> {
-  readonly _tag: "Rejected"
+export interface RejectedByCircuit extends Source<"circuit-breaker"> {
+  readonly _tag: "RejectedByCircuit"
   /** When it is worth trying again; infinite while the circuit is isolated. */
   readonly retryAfter: Duration.Duration
 }
@@ -317,7 +317,7 @@ export interface HedgeSettled extends Source<"hedge"> {
  * @since 0.1.0
  */
 export interface RejectedByBulkhead extends Source<"bulkhead"> {
-  readonly _tag: "Rejected"
+  readonly _tag: "RejectedByBulkhead"
   readonly reason: "full" | "waited"
   /** The time in the queue. */
   readonly waited: Duration.Duration
@@ -329,8 +329,8 @@ export interface RejectedByBulkhead extends Source<"bulkhead"> {
  * @category models
  * @since 0.1.0
  */
-export interface QueueWaited extends Source<"bulkhead"> {
-  readonly _tag: "QueueWaited"
+export interface WaitedForBulkhead extends Source<"bulkhead"> {
+  readonly _tag: "WaitedForBulkhead"
   readonly waited: Duration.Duration
 }
 
@@ -341,7 +341,7 @@ export interface QueueWaited extends Source<"bulkhead"> {
  * @since 0.1.0
  */
 export interface RejectedByRateLimiter extends Source<"rate-limiter"> {
-  readonly _tag: "Rejected"
+  readonly _tag: "RejectedByRateLimiter"
   /** Why it could not wait either. */
   readonly reason: "cost" | "wait" | "deadline" | "queue"
   /** The dimension in which there was no room. */
@@ -355,8 +355,8 @@ export interface RejectedByRateLimiter extends Source<"rate-limiter"> {
  * @category models
  * @since 0.1.0
  */
-export interface LimiterWaited extends Source<"rate-limiter"> {
-  readonly _tag: "LimiterWaited"
+export interface WaitedForRateLimiter extends Source<"rate-limiter"> {
+  readonly _tag: "WaitedForRateLimiter"
   readonly waited: Duration.Duration
 }
 
@@ -375,7 +375,7 @@ export type Event =
   | CleanupDied
   | CircuitChanged
   | CircuitExceeded
-  | Rejected
+  | RejectedByCircuit
   | CallEnded
   | CallDetached
   | DetachedEnded
@@ -387,9 +387,9 @@ export type Event =
   | HedgeStarted
   | HedgeSettled
   | RejectedByBulkhead
-  | QueueWaited
+  | WaitedForBulkhead
   | RejectedByRateLimiter
-  | LimiterWaited
+  | WaitedForRateLimiter
 
 /**
  * Receives events, synchronously and in order. It must be quick and must not throw: what it throws is dropped, so that

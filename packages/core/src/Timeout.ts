@@ -5,7 +5,7 @@
  * - {@link total} limits everything: put it outside. It publishes the `Deadline`, so what is inside does not begin
  *   what could not finish. For a stream it ends with the last element.
  * - {@link phases} watches a stream: the time to the first element, the silence between two, the whole.
- * - {@link adaptive} limits one attempt by what attempts have taken.
+ * - {@link makeAdaptive} limits one attempt by what attempts have taken.
  *
  * **Details**
  *
@@ -89,6 +89,8 @@ const transient = Fault.transient()
  */
 export class TimeoutExceeded extends Rejection {
   readonly _tag = "TimeoutExceeded"
+  /** The name of the timeout, if it has one. */
+  readonly policyName: string | undefined
   /** Which limit it was. */
   readonly phase: Phase
   /** The limit. */
@@ -97,18 +99,21 @@ export class TimeoutExceeded extends Rejection {
   readonly elapsed: Duration.Duration
 
   constructor(options: {
+    readonly policyName?: string | undefined
     readonly phase: Phase
     readonly limit: Duration.Duration
     readonly elapsed: Duration.Duration
   }) {
     super()
+    this.policyName = options.policyName
     this.phase = options.phase
     this.limit = options.limit
     this.elapsed = options.elapsed
   }
 
   override get message(): string {
-    return `Timed out: ${sentences[this.phase](Duration.format(this.limit))}`
+    const timeout = this.policyName === undefined ? "" : ` (timeout "${this.policyName}")`
+    return `Timed out: ${sentences[this.phase](Duration.format(this.limit))}${timeout}`
   }
 
   get [Fault.TypeId](): Fault.Fault {
@@ -129,9 +134,10 @@ const exceeded = (
   phase: Phase,
   limit: number,
   elapsed: number,
-  name?: string
+  name: string | undefined
 ): TimeoutExceeded => {
   const error = new TimeoutExceeded({
+    policyName: name,
     phase,
     limit: Duration.millis(limit),
     elapsed: Duration.millis(Math.round(elapsed))
@@ -166,6 +172,8 @@ export type Limit = Duration.Input | (() => Duration.Input)
  * @since 0.1.0
  */
 export interface Options {
+  /** For errors, telemetry and {@link Policy.explain}; one that is adaptive is also in the `PolicyRegistry`. */
+  readonly name?: string | undefined
   /**
    * Do not wait for the clean-up of a call that is interrupted, because its time is up or because its caller goes away, if
    * that takes time: answer, and let it end in the background. For calls that ignore interruption; {@link detached} tells
@@ -202,7 +210,7 @@ interface Watch extends Options {
 }
 
 const make = (watch: Watch): Policy.Policy<unknown, TimeoutExceeded> => {
-  const { detach = false, first = unlimited, firstPhase, fixed, idle = unlimited, total = unlimited } = watch
+  const { detach = false, first = unlimited, firstPhase, fixed, idle = unlimited, name, total = unlimited } = watch
   const settings: timeout.Settings = {
     first,
     idle,
@@ -210,11 +218,12 @@ const make = (watch: Watch): Policy.Policy<unknown, TimeoutExceeded> => {
     progress: watch.progress,
     queue: fixed ? new TimerQueue(Math.min(first(), total())) : undefined,
     left: detach ? { running: 0 } : undefined,
-    exceeded: (fiber, phase, limit, elapsed) => exceeded(fiber, phase === "first" ? firstPhase : phase, limit, elapsed),
+    exceeded: (fiber, phase, limit, elapsed) =>
+      exceeded(fiber, phase === "first" ? firstPhase : phase, limit, elapsed, name),
     refused: undefined
   }
   const implementation: timeout.Limiting = {
-    info: { kind: watch.kind, settings: { ...watch.shown, detach: detach || undefined }, children: [] },
+    info: { kind: watch.kind, name, settings: { ...watch.shown, detach: detach || undefined }, children: [] },
     settings,
     effect: (self) => new timeout.TimeoutEffect(self, settings),
     stream: (self) => timeoutStream(self, settings)
@@ -277,11 +286,12 @@ export const phases = (
   }
 ): Policy.Policy<unknown, TimeoutExceeded> => {
   const where = "Timeout.phases"
-  const { detach, first, idle, progress, total } = options
+  const { detach, first, idle, name, progress, total } = options
   if (first === undefined && idle === undefined && total === undefined) {
     throw invalid(where, "options", "none of them", "at least one of first, idle and total")
   }
   return make({
+    name,
     detach,
     kind: "timeout phases",
     firstPhase: "first",
@@ -310,12 +320,10 @@ export const detached: Effect.Effect<number> = Effect.sync(timeout.leftBehind)
  * @since 0.1.0
  */
 export interface AdaptiveOptions extends Options {
-  /** For telemetry, {@link Policy.explain} and the `PolicyRegistry`. */
-  readonly name?: string | undefined
   /** The shortest limit. */
-  readonly min: Duration.Input
-  /** The longest limit, and the one until there are `warmup` observations. */
-  readonly max: Duration.Input
+  readonly minLimit: Duration.Input
+  /** The longest limit, and the one until there are `minCalls` observations. */
+  readonly maxLimit: Duration.Input
   /**
    * The quantile of the durations that the limit is a multiple of; more than 0, at most 1.
    *
@@ -333,13 +341,13 @@ export interface AdaptiveOptions extends Options {
    *
    * @default 20
    */
-  readonly warmup?: number | undefined
+  readonly minCalls?: number | undefined
   /**
    * What is older than twice this is forgotten, and what is younger than once this is not.
    *
    * @default "5 minutes"
    */
-  readonly window?: Duration.Input | undefined
+  readonly within?: Duration.Input | undefined
 }
 
 /**
@@ -379,18 +387,18 @@ class AdaptiveEffect extends Primitive {
 }
 
 const rulesOf = (options: AdaptiveOptions): kernel.Rules => {
-  const where = "Timeout.adaptive"
+  const where = "Timeout.makeAdaptive"
   const { factor = 1.5 } = options
   if (!(factor > 1 && factor < Infinity)) throw invalid(where, "factor", factor, "a finite number > 1")
-  const min = positiveMillis(where, "min", options.min)
-  const max = positiveMillis(where, "max", options.max)
-  if (min > max) throw invalid(where, "min", showMillis(min), "at most max")
+  const min = positiveMillis(where, "minLimit", options.minLimit)
+  const max = positiveMillis(where, "maxLimit", options.maxLimit)
+  if (min > max) throw invalid(where, "minLimit", showMillis(min), "at most maxLimit")
   return {
     quantile: ratio(where, "quantile", options.quantile ?? 0.99),
     factor,
     min,
     max,
-    warmup: integer(where, "warmup", options.warmup ?? 20, 1)
+    warmup: integer(where, "minCalls", options.minCalls ?? 20, 1)
   }
 }
 
@@ -417,10 +425,10 @@ const adapt = (options: AdaptiveOptions, rules: kernel.Rules, durations: kernel.
       settings: {
         quantile: rules.quantile,
         factor: rules.factor,
-        min: Duration.millis(rules.min),
-        max: Duration.millis(rules.max),
-        warmup: rules.warmup,
-        window: Duration.millis(durations.window),
+        minLimit: Duration.millis(rules.min),
+        maxLimit: Duration.millis(rules.max),
+        minCalls: rules.warmup,
+        within: Duration.millis(durations.window),
         detach: detach || undefined
       },
       children: []
@@ -434,12 +442,12 @@ const adapt = (options: AdaptiveOptions, rules: kernel.Rules, durations: kernel.
   })
 }
 
-const durationsOf = ({ window = "5 minutes" }: AdaptiveOptions): kernel.Durations =>
-  new kernel.Durations(positiveMillis("Timeout.adaptive", "window", window))
+const durationsOf = ({ within = "5 minutes" }: AdaptiveOptions): kernel.Durations =>
+  new kernel.Durations(positiveMillis("Timeout.makeAdaptive", "within", within))
 
 /**
  * Limits one attempt, as {@link attempt} does, by what attempts have taken: `factor` times a quantile of the last while,
- * between `min` and `max`. It is a value with a memory: make it once for all callers of one callee.
+ * between `minLimit` and `maxLimit`. It is a value with a memory: make it once for all callers of one callee.
  *
  * **Details**
  *
@@ -457,7 +465,7 @@ const durationsOf = ({ window = "5 minutes" }: AdaptiveOptions): kernel.Duration
  * import { Timeout } from "@effect-resilience/core"
  * import { Duration, Effect } from "effect"
  *
- * const timeout = Timeout.adaptive({ min: "50 millis", max: "10 seconds" })
+ * const timeout = Timeout.makeAdaptiveUnsafe({ minLimit: "50 millis", maxLimit: "10 seconds" })
  * const program = Effect.gen(function*() {
  *   const before = yield* timeout.limit
  *   for (let i = 0; i < 20; i++) yield* timeout(Effect.void)
@@ -470,10 +478,11 @@ const durationsOf = ({ window = "5 minutes" }: AdaptiveOptions): kernel.Duration
  * @category constructors
  * @since 0.1.0
  */
-export const adaptive = (options: AdaptiveOptions): Adaptive => adapt(options, rulesOf(options), durationsOf(options))
+export const makeAdaptiveUnsafe = (options: AdaptiveOptions): Adaptive =>
+  adapt(options, rulesOf(options), durationsOf(options))
 
 /**
- * Makes what {@link adaptive} is. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
+ * As {@link makeAdaptiveUnsafe}. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
  *
  * @category constructors
  * @since 0.1.0

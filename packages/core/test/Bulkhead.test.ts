@@ -18,7 +18,7 @@ import * as Timeout from "../src/Timeout.ts"
 import { after, Boom, during, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
 
 const one = (options: Partial<Bulkhead.Options> = {}): Bulkhead.Bulkhead =>
-  Bulkhead.makeUnsafe({ concurrency: 1, queue: 10, ...options })
+  Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 10, ...options })
 
 const idle = { inUse: 0, queued: 0, concurrency: 1 }
 
@@ -33,14 +33,14 @@ describe("Bulkhead", () => {
   it("names the bad option, the value and what is allowed", () => {
     assert.throws(() => one({ concurrency: 0 }), "Bulkhead.make: concurrency must be an integer >= 1, got 0")
     assert.throws(() => one({ concurrency: 1.5 }), "Bulkhead.make: concurrency must be an integer >= 1, got 1.5")
-    assert.throws(() => one({ queue: -1 }), "Bulkhead.make: queue must be an integer >= 0, got -1")
+    assert.throws(() => one({ maxQueue: -1 }), "Bulkhead.make: maxQueue must be an integer >= 0, got -1")
     assert.throws(() => one({ maxWait: 0 }), "Bulkhead.make: maxWait must be a duration > 0, got 0")
     assert.throws(
       () => one({ order: "random" as "fifo" }),
       "Bulkhead.make: order must be \"fifo\" or \"lifo\", got \"random\""
     )
     assert.throws(() => one().resize({ concurrency: 0 }), "Bulkhead.resize: concurrency must be an integer >= 1, got 0")
-    assert.throws(() => one().resize({ queue: 0.5 }), "Bulkhead.resize: queue must be an integer >= 0, got 0.5")
+    assert.throws(() => one().resize({ maxQueue: 0.5 }), "Bulkhead.resize: maxQueue must be an integer >= 0, got 0.5")
   })
 
   it.effect("runs so many at once, and by default nobody waits", () =>
@@ -56,11 +56,11 @@ describe("Bulkhead", () => {
 
   it.effect("the error says which bulkhead, why, and after how long", () =>
     Effect.gen(function*() {
-      const bulkhead = one({ name: "db", queue: 1, maxWait: "30 millis" })
+      const bulkhead = one({ name: "db", maxQueue: 1, maxWait: "30 millis" })
       yield* fork(bulkhead(Effect.never))
       const waiter = yield* fork(Effect.flip(bulkhead(Effect.void)))
       const full = yield* Effect.flip(bulkhead(Effect.void))
-      assert.deepInclude(full, { _tag: "BulkheadRejected", bulkhead: "db", reason: "full", waited: Duration.zero })
+      assert.deepInclude(full, { _tag: "BulkheadRejected", policyName: "db", reason: "full", waited: Duration.zero })
       assert.strictEqual(full.message, "bulkhead \"db\" is full")
       yield* TestClock.adjust("30 millis")
       const waited = yield* Fiber.join(waiter)
@@ -87,7 +87,7 @@ describe("Bulkhead", () => {
 
   it.effect("one effect value may run several times at once", () =>
     Effect.gen(function*() {
-      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 2, queue: 1 })
+      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 1 })
       const call = bulkhead(Effect.sleep("10 millis"))
       yield* during("1 second", Effect.all([call, call, call], { concurrency: "unbounded" }))
       assert.deepInclude(yield* bulkhead.state, { inUse: 0, queued: 0 })
@@ -136,7 +136,7 @@ describe("Bulkhead", () => {
 
     it.effect("lifo: a newcomer to a full queue takes the place of whoever has waited longest", () =>
       Effect.gen(function*() {
-        const bulkhead = one({ order: "lifo", queue: 2 })
+        const bulkhead = one({ order: "lifo", maxQueue: 2 })
         const log: Array<string> = []
         const fibers = yield* Effect.forEach(
           ["a", "b", "c", "d"],
@@ -179,7 +179,7 @@ describe("Bulkhead", () => {
 
     it.effect("five thousand waiters pass one permit on without growing the stack", () =>
       Effect.gen(function*() {
-        const bulkhead = one({ queue: 5000 })
+        const bulkhead = one({ maxQueue: 5000 })
         const gate = yield* Deferred.make<void>()
         const first = yield* fork(bulkhead(Deferred.await(gate)))
         const fibers = yield* Effect.forEach(Array.from({ length: 5000 }), () => fork(bulkhead(Effect.void)))
@@ -192,7 +192,7 @@ describe("Bulkhead", () => {
   describe("a waiter that goes away", () => {
     it.effect("leaves the queue and frees its place", () =>
       Effect.gen(function*() {
-        const bulkhead = one({ queue: 1 })
+        const bulkhead = one({ maxQueue: 1 })
         const running = yield* fork(bulkhead(Effect.never))
         const waiter = yield* fork(bulkhead(Effect.die("called")))
         yield* Fiber.interrupt(waiter)
@@ -240,7 +240,7 @@ describe("Bulkhead", () => {
     it.effect("after it was displaced tells nothing", () =>
       Effect.gen(function*() {
         const { events, policy } = recorder()
-        const bulkhead = one({ order: "lifo", queue: 1 })
+        const bulkhead = one({ order: "lifo", maxQueue: 1 })
         const cleaned = yield* Deferred.make<void>()
         const running = yield* fork(bulkhead(Effect.never))
         const oldest = yield* fork(policy(Effect.ensuring(bulkhead(Effect.void), Deferred.await(cleaned))))
@@ -295,7 +295,7 @@ describe("Bulkhead", () => {
 
     it.effect("whoever comes after it takes nobody's place", () =>
       Effect.gen(function*() {
-        const bulkhead = one({ order: "lifo", queue: 1 })
+        const bulkhead = one({ order: "lifo", maxQueue: 1 })
         yield* fork(bulkhead(Effect.sleep("10 millis")))
         const waiter = yield* fork(bulkhead(Effect.succeed("waiter")))
         yield* Effect.flip(Effect.provideService(bulkhead(Effect.void), Deadline.Deadline, -1))
@@ -319,13 +319,13 @@ describe("Bulkhead", () => {
 
     it.effect("shrinking lets running calls finish and waiters wait", () =>
       Effect.gen(function*() {
-        const bulkhead = Bulkhead.makeUnsafe({ concurrency: 3, queue: 1 })
+        const bulkhead = Bulkhead.makeUnsafe({ concurrency: 3, maxQueue: 1 })
         const log: Array<string> = []
         const fibers = yield* Effect.forEach(
           ["a", "b", "c", "d"],
           (name, i) => fork(bulkhead(slow(log, name, (i + 1) * 10)))
         )
-        yield* bulkhead.resize({ concurrency: 1, queue: 0 })
+        yield* bulkhead.resize({ concurrency: 1, maxQueue: 0 })
         assert.deepStrictEqual(yield* bulkhead.state, { inUse: 3, queued: 1, concurrency: 1 })
         assert.strictEqual((yield* Effect.flip(bulkhead(Effect.void))).reason, "full")
         yield* TestClock.adjust("1 second")
@@ -336,9 +336,9 @@ describe("Bulkhead", () => {
 
     it.effect("of the queue alone", () =>
       Effect.gen(function*() {
-        const bulkhead = one({ queue: 0 })
+        const bulkhead = one({ maxQueue: 0 })
         yield* fork(bulkhead(Effect.sleep("10 millis")))
-        yield* bulkhead.resize({ queue: 1 })
+        yield* bulkhead.resize({ maxQueue: 1 })
         assert.strictEqual(yield* during("10 millis", bulkhead(Effect.succeed(1))), 1)
       }))
   })
@@ -390,7 +390,7 @@ describe("Bulkhead", () => {
 
     it.effect("a failure gives the permit to what takes the stream's place", () =>
       Effect.gen(function*() {
-        const bulkhead = one({ queue: 0 })
+        const bulkhead = one({ maxQueue: 0 })
         const broken = Stream.concat(Stream.make(1), Stream.fail(new Boom({}))).pipe(bulkhead.stream)
         const source = broken.pipe(Stream.catchTag("Boom", () => Stream.make(2).pipe(bulkhead.stream)))
         assert.deepStrictEqual(yield* Stream.runCollect(source), [1, 2])
@@ -426,7 +426,7 @@ describe("Bulkhead", () => {
 
     it.effect("is rejected before it is opened", () =>
       Effect.gen(function*() {
-        const bulkhead = one({ queue: 0 })
+        const bulkhead = one({ maxQueue: 0 })
         yield* fork(Stream.runDrain(Stream.never.pipe(bulkhead.stream)))
         const { log, stream } = logged()
         const exit = yield* Effect.exit(Stream.runDrain(stream(() => Stream.make(1)).pipe(bulkhead.stream)))
@@ -443,7 +443,7 @@ describe("Bulkhead", () => {
           [true, "ok:1", 30]
         ]
         for (const [rejected, ...expected] of cases) {
-          const bulkhead = one({ queue: 0 })
+          const bulkhead = one({ maxQueue: 0 })
           const start = yield* now
           yield* fork(bulkhead(Effect.sleep("25 millis")))
           const retry = Retry.make({ schedule: Schedule.spaced("10 millis"), times: 5, rejected })
@@ -455,7 +455,7 @@ describe("Bulkhead", () => {
     it.effect("a rejection is never counted by a breaker outside (opossum opens)", () =>
       Effect.gen(function*() {
         const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(1) })
-        const bulkhead = one({ queue: 1, maxWait: "10 millis" })
+        const bulkhead = one({ maxQueue: 1, maxWait: "10 millis" })
         const stack = Policy.compose(breaker, bulkhead)
         const running = yield* fork(bulkhead(Effect.never))
         const waiting = yield* fork(Effect.exit(Effect.void.pipe(stack)))
@@ -471,7 +471,7 @@ describe("Bulkhead", () => {
     it.effect("a probe that a bulkhead inside rejects frees its slot", () =>
       Effect.gen(function*() {
         const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(1), open: "1 second" })
-        const bulkhead = one({ queue: 0 })
+        const bulkhead = one({ maxQueue: 0 })
         const stack = Policy.compose(breaker, bulkhead)
         yield* Effect.exit(Effect.fail(new Boom({})).pipe(stack))
         yield* TestClock.adjust("1 second")
@@ -486,35 +486,35 @@ describe("Bulkhead", () => {
     it.effect("rejections and waits are told", () =>
       Effect.gen(function*() {
         const { events, policy } = recorder()
-        const bulkhead = one({ name: "db", queue: 2, maxWait: "50 millis" })
+        const bulkhead = one({ name: "db", maxQueue: 2, maxWait: "50 millis" })
         const call = policy(bulkhead(Effect.sleep("30 millis")))
         yield* during("1 second", Effect.forEach([1, 2, 3, 4], () => Effect.exit(call), { concurrency: "unbounded" }))
         const source = { policy: "bulkhead", name: "db" } as const
         assert.deepStrictEqual(events, [
-          { _tag: "Rejected", ...source, reason: "full", waited: Duration.zero },
-          { _tag: "QueueWaited", ...source, waited: Duration.millis(30) },
-          { _tag: "Rejected", ...source, reason: "waited", waited: Duration.millis(50) }
+          { _tag: "RejectedByBulkhead", ...source, reason: "full", waited: Duration.zero },
+          { _tag: "WaitedForBulkhead", ...source, waited: Duration.millis(30) },
+          { _tag: "RejectedByBulkhead", ...source, reason: "waited", waited: Duration.millis(50) }
         ])
       }))
 
     it.effect("a waiter that was displaced is told of once", () =>
       Effect.gen(function*() {
         const { events, policy } = recorder()
-        const bulkhead = one({ order: "lifo", queue: 1, maxWait: "50 millis" })
+        const bulkhead = one({ order: "lifo", maxQueue: 1, maxWait: "50 millis" })
         yield* fork(bulkhead(Effect.never))
         yield* fork(policy(Effect.andThen(Effect.exit(bulkhead(Effect.void)), Effect.sleep("1 second"))))
         yield* fork(bulkhead(Effect.void))
         yield* TestClock.adjust("1 second")
-        assert.deepStrictEqual(events.map((event) => event._tag), ["Rejected"])
+        assert.deepStrictEqual(events.map((event) => event._tag), ["RejectedByBulkhead"])
       }))
 
     it.effect("tells its settings, as they are now", () =>
       Effect.gen(function*() {
         const bulkhead = Bulkhead.makeUnsafe({ name: "db", concurrency: 2, maxWait: "1 second", order: "lifo" })
-        yield* bulkhead.resize({ queue: 5 })
+        yield* bulkhead.resize({ maxQueue: 5 })
         assert.strictEqual(
           Policy.explain(bulkhead),
-          "bulkhead \"db\" (concurrency: 2, queue: 5, maxWait: 1s, order: lifo)"
+          "bulkhead \"db\" (concurrency: 2, maxQueue: 5, maxWait: 1s, order: lifo)"
         )
       }))
   })
@@ -532,9 +532,9 @@ describe("Bulkhead", () => {
         leaves: Schema.Literals([0, 5, 10, 15, 1000])
       })).check(Schema.isMaxLength(12))
     ],
-    ([concurrency, queue, order, callers]) =>
+    ([concurrency, maxQueue, order, callers]) =>
       Effect.gen(function*() {
-        const bulkhead = Bulkhead.makeUnsafe({ concurrency, queue, order, maxWait: "12 millis" })
+        const bulkhead = Bulkhead.makeUnsafe({ concurrency, maxQueue, order, maxWait: "12 millis" })
         let running = 0
         let most = 0
         const use = <A, E, R>(self: Effect.Effect<A, E, R>) =>
@@ -569,7 +569,7 @@ describe("Bulkhead", () => {
         const [most, pause] of [5, 6, 7, 8, 9].flatMap((most) => [0, 1, 2, 3].map((pause) => [most, pause] as const))
       ) {
         for (const fills of [false, true]) {
-          const bulkhead = one({ queue: 1 })
+          const bulkhead = one({ maxQueue: 1 })
           const gate = yield* Deferred.make<void>()
           const holder = yield* fork(bulkhead(Deferred.await(gate)))
           const caller = Effect.runFork(
@@ -588,7 +588,7 @@ describe("Bulkhead", () => {
 
   it.live("an interruption at any step of the scheduler loses no permit and no place", () =>
     Effect.gen(function*() {
-      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 3, queue: 500 })
+      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 3, maxQueue: 500 })
       const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
       for (let i = 0; i < 3000; i++) {
         // the scheduler yields after some two thousand steps, and an interruption arrives there

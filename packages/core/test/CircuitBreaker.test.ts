@@ -36,8 +36,8 @@ describe("CircuitBreaker", () => {
       "CircuitBreaker.failureRate: ratio must be a number > 0 and <= 1, got 2"
     )
     assert.throws(
-      () => CircuitBreaker.failureRate({ minimumThroughput: 11, calls: 10 }),
-      "CircuitBreaker.failureRate: minimumThroughput must be an integer from 1 to 10, got 11"
+      () => CircuitBreaker.failureRate({ minCalls: 11, calls: 10 }),
+      "CircuitBreaker.failureRate: minCalls must be an integer from 1 to 10, got 11"
     )
     assert.throws(
       () => CircuitBreaker.failureRate({} as { calls: number }),
@@ -47,13 +47,22 @@ describe("CircuitBreaker", () => {
       () => CircuitBreaker.failureRate({ within: 0 }),
       "CircuitBreaker.failureRate: within must be a finite duration > 0, got 0"
     )
-    assert.throws(() => fragile({ probes: 0 }), "CircuitBreaker.make: probes must be an integer >= 1, got 0")
-    assert.throws(() => fragile({ ratio: 0 }), "CircuitBreaker.make: ratio must be a number > 0 and <= 1, got 0")
+    assert.throws(
+      () => fragile({ halfOpen: { probes: 0 } }),
+      "CircuitBreaker.make: halfOpen.probes must be an integer >= 1, got 0"
+    )
+    assert.throws(
+      () => fragile({ halfOpen: { ratio: 0 } }),
+      "CircuitBreaker.make: halfOpen.ratio must be a number > 0 and <= 1, got 0"
+    )
     assert.throws(
       () => fragile({ open: "Infinity" }),
       "CircuitBreaker.make: open must be a finite duration > 0, got \"Infinity\""
     )
-    assert.throws(() => fragile({ lease: -1 }), "CircuitBreaker.make: lease must be a duration > 0, got -1")
+    assert.throws(
+      () => fragile({ halfOpen: { lease: -1 } }),
+      "CircuitBreaker.make: halfOpen.lease must be a duration > 0, got -1"
+    )
     assert.throws(
       () => fragile({ initial: "isolated" as "Isolated" }),
       "CircuitBreaker.make: initial must be one of Closed, Isolated, MetricsOnly, Disabled, got \"isolated\""
@@ -81,8 +90,8 @@ describe("CircuitBreaker", () => {
 
   it.effect.each(
     [
-      ["calls", { calls: 10, minimumThroughput: 4 }],
-      ["time", { within: "1 minute", minimumThroughput: 4 }]
+      ["calls", { calls: 10, minCalls: 4 }],
+      ["time", { within: "1 minute", minCalls: 4 }]
     ] as const
   )(
     "a success that makes the calls enough opens it for its whole time: resilience4j B6a, over %s",
@@ -104,7 +113,7 @@ describe("CircuitBreaker", () => {
       yield* Effect.exit(breaker(boom))
       yield* TestClock.adjust("400 millis")
       const error = yield* Effect.flip(breaker(Effect.die("called")))
-      assert.deepInclude(error, { _tag: "CircuitOpen", circuit: "payments", retryAfter: Duration.millis(600) })
+      assert.deepInclude(error, { _tag: "CircuitOpen", policyName: "payments", retryAfter: Duration.millis(600) })
       assert.strictEqual(error.message, "circuit \"payments\" is open, try again in 600ms")
       assert.isTrue(CircuitBreaker.isCircuitOpen(error))
       assert.strictEqual(Fault.ofError(error)._tag, "Rejected")
@@ -118,7 +127,7 @@ describe("CircuitBreaker", () => {
       ["not throttling", Effect.fail(new Busy({ retryAfter: 1 })), "Closed"],
       [
         "not a rejection by another circuit",
-        Effect.fail(new CircuitBreaker.CircuitOpen({ circuit: "inner", retryAfter: Duration.zero })),
+        Effect.fail(new CircuitBreaker.CircuitOpen({ policyName: "inner", retryAfter: Duration.zero })),
         "Closed"
       ],
       ["not a callee that interrupts itself", Effect.interrupt, "Closed"],
@@ -180,14 +189,14 @@ describe("CircuitBreaker", () => {
       }))
 
     it.effect.each<[string, Policy.Policy<unknown, unknown>]>([
-      ["for a permit", Bulkhead.makeUnsafe({ concurrency: 1, queue: 1 })],
+      ["for a permit", Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1 })],
       [
         "inside a limit of its own",
-        Policy.compose(Timeout.attempt("99.5 millis"), Bulkhead.makeUnsafe({ concurrency: 1, queue: 1 }))
+        Policy.compose(Timeout.attempt("99.5 millis"), Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1 }))
       ],
       [
         "with all its hedges",
-        Policy.compose(Hedge.makeUnsafe({ delay: "10 millis" }), Bulkhead.makeUnsafe({ concurrency: 1, queue: 4 }))
+        Policy.compose(Hedge.makeUnsafe({ after: "10 millis" }), Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 4 }))
       ]
     ])("not a call that waited %s until the total was over: it was not made", ([, queue]) =>
       Effect.gen(function*() {
@@ -214,7 +223,7 @@ describe("CircuitBreaker", () => {
     it.live("on the live clock, of a thousand that wait until the total is over, none is counted", () =>
       Effect.gen(function*() {
         const breaker = fragile()
-        const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, queue: 1000 })
+        const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1000 })
         const running = yield* fork(bulkhead(Effect.never))
         const stack = Policy.compose(Timeout.total("20 millis"), breaker, bulkhead)
         yield* Effect.all(Array.from({ length: 1000 }, () => Effect.exit(Effect.die("called").pipe(stack))), {
@@ -232,7 +241,7 @@ describe("CircuitBreaker", () => {
       const breaker = fragile({ trip: CircuitBreaker.consecutive(5) })
       const old = yield* fork(breaker(Effect.sleep("2 seconds")))
       yield* breaker.reconfigure({
-        trip: CircuitBreaker.slowRate({ after: "1 second", minimumThroughput: 2, calls: 5 })
+        trip: CircuitBreaker.slowRate({ after: "1 second", minCalls: 2, calls: 5 })
       })
       const slow = yield* fork(breaker(Effect.sleep("1 minute")))
       yield* TestClock.adjust("2 seconds")
@@ -246,9 +255,8 @@ describe("CircuitBreaker", () => {
       for (let percent = 1; percent <= 100; percent++) {
         const ratio = percent / 100
         const breaker = fragile({
-          trip: CircuitBreaker.failureRate({ ratio, calls: 100, minimumThroughput: 100 }),
-          probes: 100,
-          ratio
+          trip: CircuitBreaker.failureRate({ ratio, calls: 100, minCalls: 100 }),
+          halfOpen: { probes: 100, ratio }
         })
         for (let i = 100; i > percent; i--) yield* breaker(Effect.void)
         for (let i = 0; i < percent; i++) yield* Effect.exit(breaker(boom))
@@ -271,7 +279,7 @@ describe("CircuitBreaker", () => {
     for (const [probes, face] of [[1, "effect"], [3, "effect"], [1, "stream"], [3, "stream"]] as const) {
       it.effect(`B9d: of a thousand callers at that instant exactly ${probes} run, ${face} (resilience4j #1432)`, () =>
         Effect.gen(function*() {
-          const breaker = fragile({ probes })
+          const breaker = fragile({ halfOpen: { probes } })
           yield* Effect.exit(breaker(boom))
           let ran = 0
           const call = Effect.andThen(Effect.sync(() => ran++), Effect.sleep("100 millis"))
@@ -307,7 +315,7 @@ describe("CircuitBreaker", () => {
 
     it.effect("a lost probe gives its slot back after the lease", () =>
       Effect.gen(function*() {
-        const breaker = yield* halfOpen({ lease: "5 seconds" })
+        const breaker = yield* halfOpen({ halfOpen: { lease: "5 seconds" } })
         yield* fork(breaker(Effect.never))
         yield* TestClock.adjust("4999 millis")
         const error = yield* Effect.flip(breaker(Effect.void))
@@ -432,7 +440,7 @@ describe("CircuitBreaker", () => {
       Effect.gen(function*() {
         const { events, policy } = recorder()
         const breaker = fragile({
-          trip: CircuitBreaker.failureRate({ calls: 10, minimumThroughput: 5 }),
+          trip: CircuitBreaker.failureRate({ calls: 10, minCalls: 5 }),
           initial: "MetricsOnly"
         })
         for (const call of [boom, boom, boom, Effect.void, Effect.void, boom]) {
@@ -510,7 +518,7 @@ describe("CircuitBreaker", () => {
           events.flatMap((event) => event._tag === "CircuitChanged" ? [[event.from, event.to]] : []),
           expected
         )
-        assert.deepInclude(events.find((event) => event._tag === "Rejected")!, {
+        assert.deepInclude(events.find((event) => event._tag === "RejectedByCircuit")!, {
           policy: "circuit-breaker",
           name: "c",
           retryAfter: Duration.seconds(1)
@@ -616,7 +624,7 @@ describe("CircuitBreaker", () => {
   describe("slow calls", () => {
     const slow = (options: CircuitBreaker.Options = {}): CircuitBreaker.CircuitBreaker =>
       fragile({
-        trip: CircuitBreaker.slowRate({ after: "1 second", minimumThroughput: 10, within: "30 seconds" }),
+        trip: CircuitBreaker.slowRate({ after: "1 second", minCalls: 10, within: "30 seconds" }),
         ...options
       })
 
@@ -657,7 +665,7 @@ describe("CircuitBreaker", () => {
 
     it.effect("a probe that succeeds slowly has failed (resilience4j B6j)", () =>
       Effect.gen(function*() {
-        const breaker = slow({ trip: CircuitBreaker.slowRate({ after: "1 second", minimumThroughput: 1, calls: 5 }) })
+        const breaker = slow({ trip: CircuitBreaker.slowRate({ after: "1 second", minCalls: 1, calls: 5 }) })
         yield* during("2 seconds", breaker(Effect.sleep("1 second")))
         yield* TestClock.adjust("1 second")
         const probe = yield* fork(breaker(Effect.sleep("1 second")))
@@ -698,7 +706,7 @@ describe("CircuitBreaker", () => {
       ["a throttled call's opens at once", { retryAfter: {} }, Effect.fail(new Busy({ retryAfter: 200 })), "200ms"],
       [
         "and that is capped too",
-        { retryAfter: { cap: "1 minute" } },
+        { retryAfter: { maxDelay: "1 minute" } },
         Effect.fail(new Busy({ retryAfter: "1 day" })),
         "1m"
       ],
@@ -755,15 +763,15 @@ describe("CircuitBreaker", () => {
   describe("reconfigured while in use", () => {
     it.effect("what is open stays open, what has been counted stays counted", () =>
       Effect.gen(function*() {
-        const breaker = fragile({ trip: CircuitBreaker.failureRate({ calls: 10, minimumThroughput: 8 }) })
+        const breaker = fragile({ trip: CircuitBreaker.failureRate({ calls: 10, minCalls: 8 }) })
         for (let i = 0; i < 4; i++) yield* Effect.exit(breaker(boom))
         const underWay = yield* fork(Effect.exit(breaker(Effect.delay(boom, "100 millis"))))
-        yield* breaker.reconfigure({ trip: CircuitBreaker.failureRate({ calls: 10, minimumThroughput: 5 }) })
+        yield* breaker.reconfigure({ trip: CircuitBreaker.failureRate({ calls: 10, minCalls: 5 }) })
         assert.deepInclude(yield* breaker.state, { _tag: "Closed", calls: 4, failures: 4 })
         yield* TestClock.adjust("100 millis")
         yield* Fiber.join(underWay)
         assert.deepInclude(yield* breaker.state, { _tag: "Open", retryAfter: Duration.seconds(1) })
-        yield* breaker.reconfigure({ open: "1 minute", probes: 2 })
+        yield* breaker.reconfigure({ open: "1 minute", halfOpen: { probes: 2 } })
         assert.deepInclude(yield* breaker.state, { _tag: "Open", retryAfter: Duration.seconds(1) })
         yield* TestClock.adjust("1 second")
         yield* breaker(Effect.void)
@@ -775,19 +783,19 @@ describe("CircuitBreaker", () => {
     it.effect("half-open with fewer probes than have answered, it lets one through, which decides", () =>
       Effect.gen(function*() {
         const halfOpen = Effect.fnUntraced(function*(outcomes: ReadonlyArray<Effect.Effect<void, Boom>>) {
-          const breaker = fragile({ probes: 5, ratio: 0.6 })
+          const breaker = fragile({ halfOpen: { probes: 5, ratio: 0.6 } })
           yield* Effect.exit(breaker(boom))
           yield* TestClock.adjust("1 second")
           for (const outcome of outcomes) yield* Effect.exit(breaker(outcome))
           return breaker
         })
         const good = yield* halfOpen([Effect.void, Effect.void])
-        yield* good.reconfigure({ probes: 2, ratio: 1 })
+        yield* good.reconfigure({ halfOpen: { probes: 2, ratio: 1 } })
         assert.strictEqual(yield* stateOf(good), "HalfOpen")
         yield* good(Effect.void)
         assert.strictEqual(yield* stateOf(good), "Closed")
         const bad = yield* halfOpen([boom, boom])
-        yield* bad.reconfigure({ probes: 1, ratio: 1 })
+        yield* bad.reconfigure({ halfOpen: { probes: 1, ratio: 1 } })
         assert.strictEqual(yield* stateOf(bad), "HalfOpen")
         yield* Effect.exit(bad(boom))
         assert.strictEqual(yield* stateOf(bad), "Open")
@@ -796,7 +804,9 @@ describe("CircuitBreaker", () => {
     it.effect("a bad option changes nothing, and says which it is", () =>
       Effect.gen(function*() {
         const breaker = fragile()
-        const exit = yield* Effect.exit(breaker.reconfigure({ probes: 0, trip: CircuitBreaker.consecutive(9) }))
+        const exit = yield* Effect.exit(
+          breaker.reconfigure({ halfOpen: { probes: 0 }, trip: CircuitBreaker.consecutive(9) })
+        )
         assert.strictEqual(outcome(exit), "Die")
         assert.strictEqual(Policy.explain(breaker), Policy.explain(fragile()))
         yield* Effect.exit(breaker(boom))
@@ -808,7 +818,7 @@ describe("CircuitBreaker", () => {
         const breaker = fragile({ trip: CircuitBreaker.consecutive(5) })
         const old = yield* fork(breaker(Effect.sleep("1 minute")))
         yield* breaker.reconfigure({
-          trip: CircuitBreaker.slowRate({ after: "1 second", minimumThroughput: 1, calls: 5 })
+          trip: CircuitBreaker.slowRate({ after: "1 second", minCalls: 1, calls: 5 })
         })
         yield* TestClock.adjust("1 minute")
         yield* Fiber.join(old)

@@ -25,7 +25,7 @@ const outcomes = (fibers: ReadonlyArray<Fiber.Fiber<unknown, unknown>>) =>
 
 describe("Coalesce", () => {
   it("names the bad option, the value and what is allowed", () => {
-    assert.throws(() => Coalesce.makeUnsafe({ ahead: 0 }), "Coalesce.make: ahead must be an integer >= 1, got 0")
+    assert.throws(() => Coalesce.makeUnsafe({ capacity: 0 }), "Coalesce.make: capacity must be an integer >= 1, got 0")
   })
 
   describe("effect", () => {
@@ -291,7 +291,7 @@ describe("Coalesce", () => {
     it.effect("the fastest reader is no further ahead of the slowest than allowed", () =>
       Effect.gen(function*() {
         let pulled = 0
-        const shared = Coalesce.makeUnsafe<number>({ ahead: 2 })
+        const shared = Coalesce.makeUnsafe<number>({ capacity: 2 })
         const source = shared.stream(
           Stream.range(1, 10).pipe(
             Stream.rechunk(1),
@@ -366,7 +366,7 @@ describe("Coalesce", () => {
 
     it.effect("readers that take their time, hundreds of them, get every element, in order", () =>
       Effect.gen(function*() {
-        const shared = Coalesce.makeUnsafe<number>({ ahead: 2 })
+        const shared = Coalesce.makeUnsafe<number>({ capacity: 2 })
         const source = shared.stream(
           Stream.range(1, 20).pipe(Stream.rechunk(1), Stream.mapEffect((n) => Effect.as(Effect.sleep("1 millis"), n)))
         )

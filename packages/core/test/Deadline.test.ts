@@ -24,7 +24,10 @@ describe("Deadline.within", () => {
       () => Deadline.within("soon" as "1 second"),
       "Deadline.within: duration must be a duration, got \"soon\""
     )
-    assert.throws(() => Deadline.fromHeader("1", { max: 0 }), "Deadline.fromHeader: max must be a finite duration > 0")
+    assert.throws(
+      () => Deadline.fromHeader("1", { maxRemaining: 0 }),
+      "Deadline.fromHeader: maxRemaining must be a finite duration > 0"
+    )
   })
 
   it.effect("is absolute: it does not move while time passes", () =>
@@ -186,7 +189,10 @@ describe("Deadline", () => {
       assert.deepStrictEqual(yield* during("1 second", late), Option.some("750"))
       assert.deepStrictEqual(yield* Deadline.toHeader, Option.none())
       assert.deepStrictEqual(Deadline.fromHeader("750"), Option.some(Duration.millis(750)))
-      assert.deepStrictEqual(Deadline.fromHeader("7500S", { max: "1 minute" }), Option.some(Duration.minutes(1)))
+      assert.deepStrictEqual(
+        Deadline.fromHeader("7500S", { maxRemaining: "1 minute" }),
+        Option.some(Duration.minutes(1))
+      )
       assert.deepStrictEqual(Deadline.fromHeader(undefined), Option.none())
       assert.deepStrictEqual(Deadline.fromHeader("soon"), Option.none())
     }))

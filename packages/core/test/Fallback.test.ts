@@ -158,18 +158,18 @@ describe("Fallback.to", () => {
   })
 })
 
-describe("Fallback.stale", () => {
+describe("Fallback.makeStale", () => {
   const make = (options: Partial<Fallback.StaleOptions<number, unknown>> = {}) =>
-    Fallback.stale<number, unknown>({
-      ttl: "1 minute",
+    Fallback.makeStaleUnsafe<number, unknown>({
+      timeToLive: "1 minute",
       as: ({ age, value }) => `${value} of ${Duration.toMillis(age)}`,
       ...options
     })
 
   it("names the bad option, the value and what is allowed", () => {
-    assert.throws(() => make({ ttl: 0 }), "Fallback.stale: ttl must be a duration > 0, got 0")
-    assert.throws(() => make({ capacity: 0 }), "Fallback.stale: capacity must be an integer >= 1, got 0")
-    assert.throws(() => make({ elements: 1.5 }), "Fallback.stale: elements must be an integer >= 1, got 1.5")
+    assert.throws(() => make({ timeToLive: 0 }), "Fallback.makeStale: timeToLive must be a duration > 0, got 0")
+    assert.throws(() => make({ capacity: 0 }), "Fallback.makeStale: capacity must be an integer >= 1, got 0")
+    assert.throws(() => make({ maxElements: 1.5 }), "Fallback.makeStale: maxElements must be an integer >= 1, got 1.5")
   })
 
   it.effect("serves the last good value for faults that pass, and only for those (Polly #1127)", () =>
@@ -194,9 +194,9 @@ describe("Fallback.stale", () => {
       }
     }))
 
-  it.effect("the age counts from when the value was asked for; beyond the ttl there is none", () =>
+  it.effect("the age counts from when the value was asked for; beyond its time to live there is none", () =>
     Effect.gen(function*() {
-      const stale = make({ ttl: "100 millis" })
+      const stale = make({ timeToLive: "100 millis" })
       yield* during("40 millis", stale(Effect.as(Effect.sleep("40 millis"), 1)))
       yield* TestClock.adjust("60 millis")
       assert.strictEqual(yield* run(stale(new Boom({}))), "ok:1 of 100")
@@ -279,10 +279,10 @@ describe("Fallback.stale", () => {
 
   it.effect("without `as` the value is the one that was kept; classify replaces the classification", () =>
     Effect.gen(function*() {
-      const stale = Fallback.stale<number>({ ttl: "1 minute", classify: () => Fault.permanent })
+      const stale = Fallback.makeStaleUnsafe<number>({ timeToLive: "1 minute", classify: () => Fault.permanent })
       yield* stale(Effect.succeed(1))
       assert.strictEqual(yield* run(stale(new Boom({}))), "Boom")
-      const plain = Fallback.stale<number>({ ttl: "Infinity" })
+      const plain = Fallback.makeStaleUnsafe<number>({ timeToLive: "Infinity" })
       yield* plain(Effect.succeed(1))
       assert.strictEqual(yield* run(plain(new Boom({}))), "ok:1")
     }))
@@ -305,7 +305,7 @@ describe("Fallback.stale", () => {
 
   it.effect("a stream that was served is not taken for a new good one", () =>
     Effect.gen(function*() {
-      const stale = make({ ttl: "100 millis" })
+      const stale = make({ timeToLive: "100 millis" })
       yield* collect(stale.stream(Stream.make(1)))
       yield* TestClock.adjust("80 millis")
       assert.strictEqual(yield* collect(stale.stream(Stream.fail(new Boom({})))), "ok:1 of 80")
@@ -315,7 +315,7 @@ describe("Fallback.stale", () => {
 
   it.effect("a stream that is too long is not remembered", () =>
     Effect.gen(function*() {
-      const stale = make({ elements: 3 })
+      const stale = make({ maxElements: 3 })
       yield* collect(stale.stream(Stream.range(1, 4).pipe(Stream.rechunk(1))))
       assert.strictEqual(yield* stale.size, 0)
       yield* collect(stale.stream(Stream.range(1, 3)))

@@ -45,7 +45,7 @@ describe("Fault", () => {
         new Timeout.TimeoutExceeded({ phase: "total", limit: Duration.zero, elapsed: Duration.zero }),
         "Transient"
       ],
-      ["CircuitOpen", new CircuitBreaker.CircuitOpen({ circuit: "c", retryAfter: Duration.zero }), "Rejected"],
+      ["CircuitOpen", new CircuitBreaker.CircuitOpen({ policyName: "c", retryAfter: Duration.zero }), "Rejected"],
       ["AiError rate limit", ai(new AiError.RateLimitError({})), "Throttled"],
       ["AiError quota", ai(new AiError.QuotaExhaustedError({})), "Permanent"],
       ["AiError provider", ai(new AiError.InternalProviderError({ description: "x" })), "Transient"],
@@ -147,7 +147,7 @@ describe("Fault", () => {
     it("takes the worst of several reasons, in whatever order they come", () => {
       const ladder = [
         Cause.interrupt(1),
-        Cause.fail(new CircuitBreaker.CircuitOpen({ circuit: undefined, retryAfter: Duration.zero })),
+        Cause.fail(new CircuitBreaker.CircuitOpen({ policyName: undefined, retryAfter: Duration.zero })),
         Cause.fail(new Boom({})),
         Cause.fail(new Busy({ retryAfter: 1 })),
         Cause.fail(new Bad()),

@@ -50,34 +50,34 @@ describe("Hedge", () => {
   describe("make", () => {
     it("names the bad option, the value and what is allowed", () => {
       const table: ReadonlyArray<readonly [Hedge.Options, string]> = [
-        [{ delay: -1 }, "Hedge.make: delay must be a duration >= 0, got -1"],
-        [{ delay: Number.NaN }, "Hedge.make: delay must be a duration >= 0, got NaN"],
-        [{ delay: "soon" as "1 second" }, "Hedge.make: delay must be a duration >= 0, got \"soon\""],
-        [{ delay: 1, max: 0 }, "Hedge.make: max must be an integer from 1 to 10, got 0"],
-        [{ delay: 1, max: 11 }, "Hedge.make: max must be an integer from 1 to 10, got 11"],
-        [{ delay: { quantile: 95 } }, "Hedge.make: delay.quantile must be a number > 0 and < 1, got 95"],
+        [{ after: -1 }, "Hedge.make: after must be a duration >= 0, got -1"],
+        [{ after: Number.NaN }, "Hedge.make: after must be a duration >= 0, got NaN"],
+        [{ after: "soon" as "1 second" }, "Hedge.make: after must be a duration >= 0, got \"soon\""],
+        [{ after: 1, maxHedges: 0 }, "Hedge.make: maxHedges must be an integer from 1 to 10, got 0"],
+        [{ after: 1, maxHedges: 11 }, "Hedge.make: maxHedges must be an integer from 1 to 10, got 11"],
+        [{ after: { quantile: 95 } }, "Hedge.make: after.quantile must be a number > 0 and < 1, got 95"],
         [
-          { delay: { quantile: 0.9, warmup: 0 } },
-          "Hedge.make: delay.warmup must be an integer from 1 to 500, got 0"
+          { after: { quantile: 0.9, minCalls: 0 } },
+          "Hedge.make: after.minCalls must be an integer from 1 to 500, got 0"
         ],
         [
-          { delay: { quantile: 0.9, min: "2 seconds", max: "1 second" } },
-          "Hedge.make: delay.min must be at most delay.max, got \"2s\""
+          { after: { quantile: 0.9, minDelay: "2 seconds", maxDelay: "1 second" } },
+          "Hedge.make: after.minDelay must be at most after.maxDelay, got \"2s\""
         ]
       ]
       for (const [options, message] of table) assert.throws(() => Hedge.makeUnsafe(options), message)
     })
 
     it("tells what it is", () => {
-      const hedge = Hedge.makeUnsafe({ name: "reads", delay: "1 second", budget: RetryBudget.makeUnsafe() })
-      assert.strictEqual(Policy.explain(hedge), "hedge \"reads\" (delay: 1s, max: 1, budget: unnamed)")
+      const hedge = Hedge.makeUnsafe({ name: "reads", after: "1 second", budget: RetryBudget.makeUnsafe() })
+      assert.strictEqual(Policy.explain(hedge), "hedge \"reads\" (after: 1s, maxHedges: 1, budget: unnamed)")
       assert.strictEqual(
-        Policy.explain(Hedge.makeUnsafe({ delay: { quantile: 0.95 } })),
-        "hedge (delay: 95th percentile, max: 1)"
+        Policy.explain(Hedge.makeUnsafe({ after: { quantile: 0.95 } })),
+        "hedge (after: 95th percentile, maxHedges: 1)"
       )
       assert.strictEqual(
-        Policy.explain(Hedge.makeUnsafe({ delay: { quantile: 0.57 } })),
-        "hedge (delay: 57th percentile, max: 1)"
+        Policy.explain(Hedge.makeUnsafe({ after: { quantile: 0.57 } })),
+        "hedge (after: 57th percentile, maxHedges: 1)"
       )
     })
   })
@@ -86,8 +86,12 @@ describe("Hedge", () => {
   describe("when attempts begin", () => {
     it.effect("a call that answers in time is made once", () =>
       Effect.gen(function*() {
-        assert.deepStrictEqual(yield* race({ delay: 500, max: 3 }, [[0, ok(1)]]), { begun: [0], exit: "ok:1", at: 0 })
-        assert.deepStrictEqual(yield* race({ delay: 500, max: 3 }, [[499, ok(1)]]), {
+        assert.deepStrictEqual(yield* race({ after: 500, maxHedges: 3 }, [[0, ok(1)]]), {
+          begun: [0],
+          exit: "ok:1",
+          at: 0
+        })
+        assert.deepStrictEqual(yield* race({ after: 500, maxHedges: 3 }, [[499, ok(1)]]), {
           begun: [0],
           exit: "ok:1",
           at: 499
@@ -96,30 +100,37 @@ describe("Hedge", () => {
 
     it.effect("each a delay after the one before, up to max", () =>
       Effect.gen(function*() {
-        const result = yield* race({ delay: 500, max: 3 }, [hang, hang, hang, [100, ok("4th")]])
+        const result = yield* race({ after: 500, maxHedges: 3 }, [hang, hang, hang, [100, ok("4th")]])
         assert.deepStrictEqual(result, { begun: [0, 500, 1000, 1500], exit: "ok:4th", at: 1600 })
       }))
 
     it.effect("with no delay, all at once", () =>
       Effect.gen(function*() {
-        const result = yield* race({ delay: 0, max: 2 }, [hang, [10_000, ok("2nd")], [2000, ok("3rd")]])
+        const result = yield* race({ after: 0, maxHedges: 2 }, [hang, [10_000, ok("2nd")], [2000, ok("3rd")]])
         assert.deepStrictEqual(result, { begun: [0, 0, 0], exit: "ok:3rd", at: 2000 })
       }))
 
     it.effect("with no delay, none beside one that answers at once", () =>
       Effect.gen(function*() {
-        assert.deepStrictEqual(yield* race({ delay: 0, max: 9 }, [[0, ok(1)]]), { begun: [0], exit: "ok:1", at: 0 })
+        assert.deepStrictEqual(yield* race({ after: 0, maxHedges: 9 }, [[0, ok(1)]]), {
+          begun: [0],
+          exit: "ok:1",
+          at: 0
+        })
       }))
 
     it.effect("with an infinite delay, only after a failure, and never two at once", () =>
       Effect.gen(function*() {
-        const result = yield* race({ delay: "Infinity", max: 3 }, [[2000, boom(1)], [3000, boom(2)], [100, ok("3rd")]])
+        const result = yield* race({ after: "Infinity", maxHedges: 3 }, [[2000, boom(1)], [3000, boom(2)], [
+          100,
+          ok("3rd")
+        ]])
         assert.deepStrictEqual(result, { begun: [0, 2000, 5000], exit: "ok:3rd", at: 5100 })
       }))
 
     it.effect("at once when one fails transiently, and the delay counts anew from there", () =>
       Effect.gen(function*() {
-        const result = yield* race({ delay: 500, max: 2 }, [[200, boom(1)], hang, [10, ok("3rd")]])
+        const result = yield* race({ after: 500, maxHedges: 2 }, [[200, boom(1)], hang, [10, ok("3rd")]])
         assert.deepStrictEqual(result, { begun: [0, 200, 700], exit: "ok:3rd", at: 710 })
       }))
 
@@ -127,7 +138,7 @@ describe("Hedge", () => {
       Effect.gen(function*() {
         for (const script of [[[0, boom(1)], hang, hang], [hang, [0, boom(2)], hang]] as const) {
           const { begun, effect } = callee([...script, [0, ok("4th")] as const])
-          const fiber = yield* fork(effect.pipe(Hedge.makeUnsafe({ delay: 500, max: 3 })))
+          const fiber = yield* fork(effect.pipe(Hedge.makeUnsafe({ after: 500, maxHedges: 3 })))
           yield* TestClock.adjust("1 hour")
           assert.strictEqual(outcome(fiber.pollUnsafe()!), "ok:4th")
           const start = begun[0]!
@@ -137,14 +148,14 @@ describe("Hedge", () => {
           )
         }
         const few = callee([[0, boom(1)], [10, ok("2nd")]])
-        yield* during("1 hour", few.effect.pipe(Hedge.makeUnsafe({ delay: 500, max: 3 })))
+        yield* during("1 hour", few.effect.pipe(Hedge.makeUnsafe({ after: 500, maxHedges: 3 })))
         assert.strictEqual(few.begun.length, 2)
       }))
 
     it.effect("none that could only begin after the deadline", () =>
       Effect.gen(function*() {
         const { begun, effect } = callee([hang, hang])
-        const stack = Policy.compose(Timeout.total("1 second"), Hedge.makeUnsafe({ delay: "1 second" }))
+        const stack = Policy.compose(Timeout.total("1 second"), Hedge.makeUnsafe({ after: "1 second" }))
         const result = yield* during("2 seconds", timed(effect.pipe(stack)))
         assert.deepStrictEqual([result, begun], [["TimeoutExceeded:total", 1000], [0]])
       }))
@@ -154,7 +165,7 @@ describe("Hedge", () => {
         const { begun, effect } = callee([[500, ok("1st")], hang])
         yield* TestClock.adjust("2 seconds")
         const late = effect.pipe(
-          Hedge.makeUnsafe({ delay: 0, max: 3 }),
+          Hedge.makeUnsafe({ after: 0, maxHedges: 3 }),
           Effect.provideService(Deadline.Deadline, 1000)
         )
         assert.deepStrictEqual(yield* during("2 seconds", timed(late)), ["ok:1st", 2500])
@@ -169,7 +180,7 @@ describe("Hedge", () => {
         })
         const { begun, effect } = callee([[1500, ok("1st")], hang])
         const call = effect.pipe(
-          Hedge.makeUnsafe({ delay: 950 }),
+          Hedge.makeUnsafe({ after: 950 }),
           Effect.provideService(Deadline.Deadline, 1000),
           Effect.provideService(Clock.Clock, late)
         )
@@ -181,7 +192,7 @@ describe("Hedge", () => {
       Effect.gen(function*() {
         const { begun, effect } = callee([[1500, boom(1)], [0, ok("late")]])
         const late = effect.pipe(
-          Hedge.makeUnsafe({ delay: "Infinity" }),
+          Hedge.makeUnsafe({ after: "Infinity" }),
           Effect.provideService(Deadline.Deadline, 1000)
         )
         assert.deepStrictEqual(yield* during("2 seconds", timed(late)), ["Boom", 1500])
@@ -190,7 +201,7 @@ describe("Hedge", () => {
   })
 
   describe("what comes out", () => {
-    const none = { delay: 500, max: 2 }
+    const none = { after: 500, maxHedges: 2 }
     const table: ReadonlyArray<
       readonly [
         string,
@@ -251,13 +262,16 @@ describe("Hedge", () => {
     it.effect("if all fail, the error of the one that began first, as it was", () =>
       Effect.gen(function*() {
         const { begun, effect } = callee([[1000, boom(1)], [10, boom(2)], [10, boom(3)]])
-        const error = yield* during("1 minute", Effect.flip(effect.pipe(Hedge.makeUnsafe({ delay: 500, max: 2 }))))
+        const error = yield* during(
+          "1 minute",
+          Effect.flip(effect.pipe(Hedge.makeUnsafe({ after: 500, maxHedges: 2 })))
+        )
         assert.deepStrictEqual([error.n, begun], [1, [0, 500, 510]])
       }))
 
     it.effect("failures that come at once need no more than the attempts there are", () =>
       Effect.gen(function*() {
-        const result = yield* race({ delay: 0, max: 10 }, Array.from({ length: 11 }, (_, n) => [0, boom(n)]))
+        const result = yield* race({ after: 0, maxHedges: 10 }, Array.from({ length: 11 }, (_, n) => [0, boom(n)]))
         assert.deepStrictEqual([result.exit, result.begun.length], ["Boom", 11])
       }))
 
@@ -265,7 +279,9 @@ describe("Hedge", () => {
       Effect.gen(function*() {
         const breaker = CircuitBreaker.makeUnsafe()
         const { begun, effect } = callee([[900, ok(1)]])
-        const fiber = yield* fork(timed(effect.pipe(Policy.compose(Hedge.makeUnsafe({ delay: 500, max: 2 }), breaker))))
+        const fiber = yield* fork(
+          timed(effect.pipe(Policy.compose(Hedge.makeUnsafe({ after: 500, maxHedges: 2 }), breaker)))
+        )
         yield* breaker.isolate
         yield* TestClock.adjust("1 minute")
         assert.deepStrictEqual(yield* Fiber.join(fiber), ["ok:1", 900])
@@ -284,7 +300,7 @@ describe("Hedge", () => {
             Effect.onInterrupt(() => Effect.andThen(Effect.sleep("1 minute"), Effect.sync(() => log.push("clean"))))
           )
         })
-        const result = yield* during("1 second", timed(call.pipe(Hedge.makeUnsafe({ delay: 100 }))))
+        const result = yield* during("1 second", timed(call.pipe(Hedge.makeUnsafe({ after: 100 }))))
         assert.deepStrictEqual([result, log], [["ok:2", 110], []])
         yield* TestClock.adjust("1 minute")
         assert.deepStrictEqual(log, ["clean"])
@@ -295,7 +311,7 @@ describe("Hedge", () => {
         const { events, policy } = recorder()
         let n = 0
         const call = Effect.suspend(() => ++n === 1 ? Effect.ensuring(Effect.never, Effect.die("clean-up")) : ok("2nd"))
-        const stack = Policy.compose(policy, Hedge.makeUnsafe({ name: "h", delay: 100 }))
+        const stack = Policy.compose(policy, Hedge.makeUnsafe({ name: "h", after: 100 }))
         assert.strictEqual(yield* during("1 second", call.pipe(stack)), "2nd")
         const died = events.find((event) => event._tag === "CleanupDied")!
         assert.deepInclude(died, { policy: "hedge", name: "h" })
@@ -307,9 +323,9 @@ describe("Hedge", () => {
         const { effect, log } = logged()
         const call = effect((n) => n === 1 ? Effect.uninterruptible(Effect.as(Effect.sleep(500), 1)) : Effect.never)
         const both = effect((n) => n === 3 ? Effect.uninterruptible(Effect.as(Effect.sleep(500), 3)) : ok(n))
-        assert.strictEqual(yield* during("1 second", call.pipe(Hedge.makeUnsafe({ delay: 100 }))), 1)
+        assert.strictEqual(yield* during("1 second", call.pipe(Hedge.makeUnsafe({ after: 100 }))), 1)
         assert.deepStrictEqual(log, ["open1", "open2", "close1", "close2"])
-        const fiber = yield* fork(timed(both.pipe(Hedge.makeUnsafe({ delay: 100 }))))
+        const fiber = yield* fork(timed(both.pipe(Hedge.makeUnsafe({ after: 100 }))))
         yield* TestClock.adjust(100)
         assert.strictEqual(outcome(fiber.pollUnsafe()!).startsWith("ok:ok:4"), true)
         assert.deepStrictEqual(log.slice(4), ["open3", "open4", "close4"])
@@ -326,7 +342,7 @@ describe("Hedge", () => {
           return Effect.acquireRelease(Effect.succeed(attempt), () => Effect.sync(() => log.push(`close${attempt}`)))
             .pipe(Effect.delay(10), Effect.tap(attempt === 2 ? Effect.void : Effect.sleep(500)))
         })
-        const hedge = Hedge.makeUnsafe({ delay: 100 })
+        const hedge = Hedge.makeUnsafe({ after: 100 })
         const program = Effect.scoped(Effect.gen(function*() {
           log.push(`got${yield* hedge(acquire)}`)
           yield* Effect.sleep("1 second")
@@ -339,7 +355,7 @@ describe("Hedge", () => {
     it.effect("failsafe-go #122, #134, #136: a scope that lives long keeps nothing of calls that hold nothing", () =>
       Effect.gen(function*() {
         const scope = yield* Scope.make()
-        const hedge = Hedge.makeUnsafe({ delay: 100, max: 2 })
+        const hedge = Hedge.makeUnsafe({ after: 100, maxHedges: 2 })
         const calls = Effect.gen(function*() {
           yield* hedge(Effect.void)
           yield* Effect.exit(hedge(boom(1)))
@@ -358,7 +374,7 @@ describe("Hedge", () => {
       Effect.gen(function*() {
         const { effect, log } = logged()
         const slow = Effect.onInterrupt(Effect.never, () => Effect.sleep("1 second"))
-        const fiber = yield* fork(effect(() => slow).pipe(Hedge.makeUnsafe({ delay: 100, max: 2 })))
+        const fiber = yield* fork(effect(() => slow).pipe(Hedge.makeUnsafe({ after: 100, maxHedges: 2 })))
         yield* TestClock.adjust("1 second")
         const interrupting = yield* fork(Fiber.interrupt(fiber))
         yield* TestClock.adjust(999)
@@ -372,7 +388,7 @@ describe("Hedge", () => {
     it.effect("during the delay begins no other attempt", () =>
       Effect.gen(function*() {
         const { begun, effect } = callee([hang, hang])
-        const fiber = yield* fork(effect.pipe(Hedge.makeUnsafe({ delay: 100 })))
+        const fiber = yield* fork(effect.pipe(Hedge.makeUnsafe({ after: 100 })))
         yield* TestClock.adjust(50)
         yield* Fiber.interrupt(fiber)
         yield* TestClock.adjust("1 minute")
@@ -382,7 +398,7 @@ describe("Hedge", () => {
     it.effect("keeps the defects of the clean-up", () =>
       Effect.gen(function*() {
         const call = Effect.ensuring(Effect.never, Effect.die("clean-up"))
-        const fiber = yield* fork(call.pipe(Hedge.makeUnsafe({ delay: 100 })))
+        const fiber = yield* fork(call.pipe(Hedge.makeUnsafe({ after: 100 })))
         yield* TestClock.adjust("1 second")
         yield* Fiber.interrupt(fiber)
         const exit = fiber.pollUnsafe()!
@@ -399,7 +415,7 @@ describe("Hedge", () => {
             return Effect.never
           })
         )
-        caller = yield* fork(call.pipe(Hedge.makeUnsafe({ delay: 100 })))
+        caller = yield* fork(call.pipe(Hedge.makeUnsafe({ after: 100 })))
         yield* TestClock.adjust("1 second")
         assert.strictEqual(outcome(caller.pollUnsafe()!), "Interrupt")
         assert.deepStrictEqual(log.toSorted(), ["close1", "close2", "open1", "open2"])
@@ -408,7 +424,7 @@ describe("Hedge", () => {
     it.effect("of the caller by a loser that ends, or by a listener, ends the call once", () =>
       Effect.gen(function*() {
         const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight() })
-        const hedge = Hedge.makeUnsafe({ delay: "1 second", budget })
+        const hedge = Hedge.makeUnsafe({ after: "1 second", budget })
         for (const by of ["loser", "HedgeStarted", "HedgeSettled"]) {
           let caller: Fiber.Fiber<unknown, unknown> | undefined
           const leave = (who: string): void => {
@@ -434,7 +450,7 @@ describe("Hedge", () => {
           recordFiberStart: () => void fibers++,
           recordFiberEnd: () => void fibers--
         }
-        const stack = Policy.compose(Timeout.total("1 second"), Hedge.makeUnsafe({ delay: 100, max: 5 }))
+        const stack = Policy.compose(Timeout.total("1 second"), Hedge.makeUnsafe({ after: 100, maxHedges: 5 }))
         const call = Effect.provideService(stack(Effect.never), Metric.FiberRuntimeMetrics, counting)
         assert.deepStrictEqual(yield* during("1 minute", timed(call)), ["TimeoutExceeded:total", 1000])
         assert.strictEqual(fibers, 0)
@@ -448,7 +464,7 @@ describe("Hedge", () => {
       const call = effect((n) =>
         n === 1 ? Deferred.await(answer) : Effect.andThen(Deferred.succeed(answer, "1st"), Effect.never)
       )
-      const result = yield* during("1 second", timed(call.pipe(Hedge.makeUnsafe({ delay: 100 }))))
+      const result = yield* during("1 second", timed(call.pipe(Hedge.makeUnsafe({ after: 100 }))))
       assert.deepStrictEqual(result, ["ok:1st", 100])
       assert.deepStrictEqual(log.toSorted(), ["close1", "close2", "open1", "open2"])
     }))
@@ -461,7 +477,7 @@ describe("Hedge", () => {
         seen.push([yield* Tenant, yield* Deadline.Deadline])
         return yield* Effect.never
       })
-      const stack = Policy.compose(Timeout.total("5 seconds"), Hedge.makeUnsafe({ delay: "1 second" }))
+      const stack = Policy.compose(Timeout.total("5 seconds"), Hedge.makeUnsafe({ after: "1 second" }))
       yield* during("1 minute", Effect.exit(call.pipe(stack, Effect.provideService(Tenant, "a"))))
       assert.deepStrictEqual(seen, [["a", 5000], ["a", 5000]])
     }))
@@ -470,8 +486,11 @@ describe("Hedge", () => {
     it.effect("failsafe-go #141: an exhausted budget begins nothing, and stops nothing that is under way", () =>
       Effect.gen(function*() {
         const { events, policy } = recorder()
-        const budget = RetryBudget.makeUnsafe({ name: "b", funding: RetryBudget.inFlight({ min: 1, ratio: 0.01 }) })
-        const hedge = Hedge.makeUnsafe({ name: "h", delay: 100, max: 5, budget })
+        const budget = RetryBudget.makeUnsafe({
+          name: "b",
+          funding: RetryBudget.inFlight({ minAttempts: 1, ratio: 0.01 })
+        })
+        const hedge = Hedge.makeUnsafe({ name: "h", after: 100, maxHedges: 5, budget })
         const { begun, effect } = callee([hang, hang, [0, ok("never")]])
         const first = yield* fork(effect.pipe(hedge))
         yield* TestClock.adjust("1 minute")
@@ -487,20 +506,20 @@ describe("Hedge", () => {
 
     it.effect("a failure with the budget used up is the result", () =>
       Effect.gen(function*() {
-        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ max: 2 }) })
+        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ maxTokens: 2 }) })
         const { begun, effect } = callee([[10, boom(1)], [10, ok("2nd")]])
-        const result = yield* during("1 second", timed(effect.pipe(Hedge.makeUnsafe({ delay: 100, budget }))))
+        const result = yield* during("1 second", timed(effect.pipe(Hedge.makeUnsafe({ after: 100, budget }))))
         assert.deepStrictEqual([result, begun.length], [["Boom", 10], 1])
       }))
 
     it.effect("a loser holds its part until it has really ended", () =>
       Effect.gen(function*() {
-        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ min: 1 }) })
+        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ minAttempts: 1 }) })
         let n = 0
         const call = Effect.suspend(() =>
           ++n === 1 ? Effect.as(Effect.sleep(200), 1) : Effect.uninterruptible(Effect.sleep("1 second"))
         )
-        yield* during(200, call.pipe(Hedge.makeUnsafe({ delay: 100, budget })))
+        yield* during(200, call.pipe(Hedge.makeUnsafe({ after: 100, budget })))
         assert.deepStrictEqual(yield* budget.state, { available: 0, calls: 0, held: 1 })
         yield* TestClock.adjust("1 minute")
         assert.deepStrictEqual(yield* budget.state, { available: 1, calls: 0, held: 0 })
@@ -508,12 +527,12 @@ describe("Hedge", () => {
 
     it.effect("a call that interrupts itself ends once, and waits for no loser", () =>
       Effect.gen(function*() {
-        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ min: 1 }) })
+        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ minAttempts: 1 }) })
         let n = 0
         const call = Effect.suspend(() =>
           ++n === 1 ? Effect.delay(Effect.interrupt, 150) : Effect.uninterruptible(Effect.sleep("1 second"))
         )
-        const result = yield* during("1 minute", timed(call.pipe(Hedge.makeUnsafe({ delay: 100, budget }))))
+        const result = yield* during("1 minute", timed(call.pipe(Hedge.makeUnsafe({ after: 100, budget }))))
         assert.deepStrictEqual(result, ["Interrupt", 150])
         assert.deepStrictEqual(yield* budget.state, { available: 1, calls: 0, held: 0 })
       }))
@@ -527,7 +546,7 @@ describe("Hedge", () => {
               n++
               return Effect.sleep("1 second")
             })
-            const hedge = Hedge.makeUnsafe({ delay: 100, budget })
+            const hedge = Hedge.makeUnsafe({ after: 100, budget })
             yield* during(
               "1 minute",
               Effect.all(Array.from({ length: 1000 }, () => hedge(call)), { concurrency: "unbounded" })
@@ -547,7 +566,7 @@ describe("Hedge", () => {
   describe("a delay that is learnt", () => {
     it.effect("hedges nothing by time before the warm-up, then what is slower than the others", () =>
       Effect.gen(function*() {
-        const hedge = yield* Hedge.make({ delay: { quantile: 0.95 } })
+        const hedge = yield* Hedge.make({ after: { quantile: 0.95 } })
         let attempts = 0
         const call = (millis: number) =>
           during(
@@ -569,7 +588,7 @@ describe("Hedge", () => {
 
     it.effect("a first attempt that is beaten, fails or is interrupted is known only to take longer", () =>
       Effect.gen(function*() {
-        const hedge = Hedge.makeUnsafe({ delay: { quantile: 0.5, warmup: 1, initial: 100 } })
+        const hedge = Hedge.makeUnsafe({ after: { quantile: 0.5, minCalls: 1, initialDelay: 100 } })
         yield* during("1 minute", hedge(callee<string, never>([hang, [10, ok("2nd")]]).effect))
         yield* during("1 minute", Effect.exit(hedge(Effect.fail(new Bad()))))
         const fiber = yield* fork(hedge(Effect.never))
@@ -584,7 +603,7 @@ describe("Hedge", () => {
   it.effect("tells of hedges and who won, and nothing of calls without one", () =>
     Effect.gen(function*() {
       const { events, policy } = recorder()
-      const stack = Policy.compose(policy, Hedge.makeUnsafe({ name: "h", delay: 500, max: 2 }))
+      const stack = Policy.compose(policy, Hedge.makeUnsafe({ name: "h", after: 500, maxHedges: 2 }))
       yield* stack(Effect.void)
       assert.deepStrictEqual(events, [])
       yield* during("1 minute", stack(callee([[600, boom(1)], hang, [10, ok("3rd")]]).effect))
@@ -604,7 +623,7 @@ describe("Hedge", () => {
       const throwing = Telemetry.listen(() => {
         throw new Error("listener")
       })
-      const stack = Policy.compose(throwing, Hedge.makeUnsafe({ delay: 100 }))
+      const stack = Policy.compose(throwing, Hedge.makeUnsafe({ after: 100 }))
       const call = callee<string, never>([hang, [10, ok("2nd")]]).effect
       assert.strictEqual(yield* during("1 minute", stack(call)), "2nd")
     }))
@@ -618,7 +637,7 @@ describe("Hedge", () => {
         )
         const seen: Array<string> = []
         const fiber = yield* fork(Stream.runForEach(
-          source.pipe(Hedge.makeUnsafe({ delay: 100 }).stream),
+          source.pipe(Hedge.makeUnsafe({ after: 100 }).stream),
           (element) => Effect.sync(() => seen.push(element))
         ))
         yield* TestClock.adjust(110)
@@ -636,7 +655,7 @@ describe("Hedge", () => {
         )
         const result = yield* during(
           "1 second",
-          Stream.runCollect(source.pipe(Hedge.makeUnsafe({ delay: 100 }).stream))
+          Stream.runCollect(source.pipe(Hedge.makeUnsafe({ after: 100 }).stream))
         )
         assert.deepStrictEqual(result, ["b"])
       }))
@@ -648,14 +667,14 @@ describe("Hedge", () => {
           n++
           return Stream.concat(Stream.make(1), Stream.fail(new Boom({})))
         })
-        const exit = yield* Effect.exit(Stream.runDrain(source.pipe(Hedge.makeUnsafe({ delay: 0 }).stream)))
+        const exit = yield* Effect.exit(Stream.runDrain(source.pipe(Hedge.makeUnsafe({ after: 0 }).stream)))
         assert.deepStrictEqual([outcome(exit), n], ["Boom", 1])
       }))
 
     it.effect("a stream that is empty has won", () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(
-          yield* Stream.runCollect(Stream.empty.pipe(Hedge.makeUnsafe({ delay: 100 }).stream)),
+          yield* Stream.runCollect(Stream.empty.pipe(Hedge.makeUnsafe({ after: 100 }).stream)),
           []
         )
       }))
@@ -663,7 +682,7 @@ describe("Hedge", () => {
     it.effect("a consumer that goes away closes all of them", () =>
       Effect.gen(function*() {
         const { log, stream } = logged()
-        const source = stream(() => Stream.never).pipe(Hedge.makeUnsafe({ delay: 100, max: 2 }).stream)
+        const source = stream(() => Stream.never).pipe(Hedge.makeUnsafe({ after: 100, maxHedges: 2 }).stream)
         const fiber = yield* fork(Stream.runDrain(source))
         yield* TestClock.adjust("1 second")
         yield* Fiber.interrupt(fiber)
@@ -673,14 +692,14 @@ describe("Hedge", () => {
     it.effect("one that loses in the instant of winning is closed as well", () =>
       Effect.gen(function*() {
         const { log, stream } = logged()
-        const source = stream((n) => after(n === 1 ? 200 : 100, n)).pipe(Hedge.makeUnsafe({ delay: 100 }).stream)
+        const source = stream((n) => after(n === 1 ? 200 : 100, n)).pipe(Hedge.makeUnsafe({ after: 100 }).stream)
         yield* during("1 second", Stream.runDrain(source))
         assert.deepStrictEqual(log.toSorted(), ["close1", "close2", "open1", "open2"])
       }))
   })
 
   describe("alternatives", () => {
-    const hedge = Hedge.makeUnsafe({ delay: 100 })
+    const hedge = Hedge.makeUnsafe({ after: 100 })
 
     it.effect("the n-th attempt is the n-th of them", () =>
       Effect.gen(function*() {
@@ -726,7 +745,7 @@ describe("Hedge", () => {
     it("tell what they are", () => {
       assert.deepInclude(Hedge.alternatives(hedge, [ok(1), ok(2)]).info, {
         kind: "hedge alternatives",
-        settings: { delay: Duration.millis(100), max: 2, budget: undefined }
+        settings: { after: Duration.millis(100), maxHedges: 2, budget: undefined }
       })
     })
   })

@@ -24,8 +24,8 @@ const keysOf = <K>(keyed: Keyed.Keyed<K, Policy.Any>): Effect.Effect<ReadonlyArr
 
 describe("Keyed", () => {
   it("names the bad option, the value and what is allowed", () => {
-    assert.throws(() => breakers({ idle: 0 }), "Keyed.make: idle must be a duration > 0, got 0")
-    assert.throws(() => breakers({ max: 0 }), "Keyed.make: max must be an integer >= 1, got 0")
+    assert.throws(() => breakers({ idleTimeToLive: 0 }), "Keyed.make: idleTimeToLive must be a duration > 0, got 0")
+    assert.throws(() => breakers({ maxInstances: 0 }), "Keyed.make: maxInstances must be an integer >= 1, got 0")
   })
 
   it.effect("a broken key leaves the others alone (Polly #624, opossum #321)", () =>
@@ -65,7 +65,7 @@ describe("Keyed", () => {
 
   it.effect("in use it is kept, by effects and by streams, until they end or are interrupted", () =>
     Effect.gen(function*() {
-      const keyed = breakers({ idle: "1 second" })
+      const keyed = breakers({ idleTimeToLive: "1 second" })
       const effect = yield* fork(Effect.never.pipe(keyed.for("effect")))
       const stream = yield* fork(
         Stream.runDrain(Stream.concat(Stream.make(1), Stream.never).pipe(keyed.for("stream").stream))
@@ -94,7 +94,7 @@ describe("Keyed", () => {
 
   it.effect("ten thousand keys leave `max`; more in use than that are not refused", () =>
     Effect.gen(function*() {
-      const keyed = breakers({ max: 100 })
+      const keyed = breakers({ maxInstances: 100 })
       for (let i = 0; i < 10_000; i++) yield* Effect.void.pipe(keyed.for(String(i)))
       assert.lengthOf(yield* keyed.entries, 100)
       const fibers = yield* Effect.forEach(
@@ -111,9 +111,9 @@ describe("Keyed", () => {
       const keyed = Keyed.makeUnsafe({
         lookup: (name: string) =>
           Policy.compose(CircuitBreaker.makeUnsafe({ name, trip, open: "1 hour" }), Timeout.attempt("1 minute")),
-        max: 2
+        maxInstances: 2
       })
-      const plain = breakers({ max: 2 })
+      const plain = breakers({ maxInstances: 2 })
       yield* Effect.flatMap(plain.get("isolated"), ({ isolate }) => isolate)
       yield* Effect.exit(boom.pipe(keyed.for("open")))
       yield* TestClock.adjust("59 minutes")
@@ -130,15 +130,15 @@ describe("Keyed", () => {
 
   it.effect("a quota by the hour does not come back after five idle minutes", () =>
     Effect.gen(function*() {
-      const limiterOf = () => RateLimiter.makeUnsafe({ limit: RateLimiter.fixedWindow({ limit: 2, per: "1 hour" }) })
+      const limiterOf = () => RateLimiter.makeUnsafe({ limit: RateLimiter.fixedWindow({ limit: 2, within: "1 hour" }) })
       const lookups: ReadonlyArray<(key: string) => Policy.Policy<unknown, RateLimiter.RateLimiterRejected>> = [
         limiterOf,
         () => limiterOf().cost(2),
         () => Policy.compose(limiterOf(), Timeout.attempt("1 minute")) as Policy.Policy<unknown, any>,
-        () => Pipelines.standard({ limiter: limiterOf() }) as Policy.Policy<unknown, any>
+        () => Pipelines.makeStandardUnsafe({ limiter: limiterOf() }) as Policy.Policy<unknown, any>
       ]
       for (const lookup of lookups) {
-        const keyed = Keyed.makeUnsafe({ lookup, max: 2 })
+        const keyed = Keyed.makeUnsafe({ lookup, maxInstances: 2 })
         const call = Effect.exit(Effect.void.pipe(keyed.for("a")))
         yield* call
         yield* call
@@ -224,7 +224,7 @@ describe("Keyed", () => {
   it("tells its settings", () => {
     assert.strictEqual(
       Policy.explain(breakers({ name: "hosts" }).for("a")),
-      "keyed \"hosts\" (key: a, idle: 5m, max: 1000)"
+      "keyed \"hosts\" (key: a, idleTimeToLive: 5m, maxInstances: 1000)"
     )
   })
 })

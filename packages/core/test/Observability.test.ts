@@ -97,13 +97,13 @@ const rows: {
     "resilience.breaker.state x: 2"
   ]],
   "circuit-breaker CircuitExceeded": [{}, ["resilience.breaker.exceeded x: 1"]],
-  "circuit-breaker Rejected": [{ retryAfter: second }, ["resilience.rejections circuit-breaker x open: 1"]],
-  "bulkhead Rejected": [{ reason: "full", waited: second }, ["resilience.rejections bulkhead x full: 1"]],
-  "bulkhead QueueWaited": [{ waited: second }, ["resilience.wait.duration bulkhead x: 1000"]],
-  "rate-limiter Rejected": [{ reason: "cost", dimension: "tokens", retryAfter: second }, [
+  "circuit-breaker RejectedByCircuit": [{ retryAfter: second }, ["resilience.rejections circuit-breaker x open: 1"]],
+  "bulkhead RejectedByBulkhead": [{ reason: "full", waited: second }, ["resilience.rejections bulkhead x full: 1"]],
+  "bulkhead WaitedForBulkhead": [{ waited: second }, ["resilience.wait.duration bulkhead x: 1000"]],
+  "rate-limiter RejectedByRateLimiter": [{ reason: "cost", dimension: "tokens", retryAfter: second }, [
     "resilience.rejections rate-limiter x cost: 1"
   ]],
-  "rate-limiter LimiterWaited": [{ waited: second }, ["resilience.wait.duration rate-limiter x: 1000"]],
+  "rate-limiter WaitedForRateLimiter": [{ waited: second }, ["resilience.wait.duration rate-limiter x: 1000"]],
   "hedge HedgeStarted": [{ attempt: 2, because: "delay", elapsed: second }, ["resilience.hedge.attempts x delay: 1"]],
   "hedge HedgeSettled": [{ attempts: 2, winner: 2, duration: second }, ["resilience.hedges x true: 1"]],
   "hedge BudgetExhausted": [{ budget: undefined, attempt: 1 }, ["resilience.budget.exhausted hedge x none: 1"]],
@@ -187,7 +187,7 @@ describe("Observability", () => {
   describe("gauges of bulkheads", () => {
     it.effect("are what is so when somebody looks, whoever makes the calls", () =>
       Effect.gen(function*() {
-        const bulkhead = yield* Bulkhead.make({ name: "reports", concurrency: 2, queue: 9 })
+        const bulkhead = yield* Bulkhead.make({ name: "reports", concurrency: 2, maxQueue: 9 })
         const gauges = (inUse: number, queued: number, limit: number) => [
           `resilience.bulkhead.in_use bulkhead reports: ${inUse}`,
           `resilience.bulkhead.queued bulkhead reports: ${queued}`,

@@ -36,14 +36,14 @@ interface Times {
 const schedule = Schedule.max([Schedule.exponential("20 millis"), Schedule.recurs(2)])
 const breakerOptions = { trip: CircuitBreaker.consecutive(3), open: "150 millis" } as const
 const fundings = {
-  tokens: RetryBudget.tokens({ max: 6 }),
-  inFlight: RetryBudget.inFlight({ min: 2 }),
+  tokens: RetryBudget.tokens({ maxTokens: 6 }),
+  inFlight: RetryBudget.inFlight({ minAttempts: 2 }),
   traffic: RetryBudget.traffic({ minPerSecond: 1 })
 }
 const Funding = Schema.Literals(["tokens", "tokens", "inFlight", "traffic"])
 
 const pipelineOf = ({ attempt, total }: Times, funding: typeof Funding.Type) =>
-  Pipelines.standard({
+  Pipelines.makeStandardUnsafe({
     total,
     attempt,
     breaker: breakerOptions,
@@ -137,14 +137,17 @@ describe("Pipelines", () => {
     it.effect("makes four calls in the default settings, and gives the last failure", () =>
       Effect.gen(function*() {
         let calls = 0
-        const call = Effect.suspend(() => Effect.fail(new Boom({ n: ++calls }))).pipe(Pipelines.standard(), Effect.flip)
+        const call = Effect.suspend(() => Effect.fail(new Boom({ n: ++calls }))).pipe(
+          Pipelines.makeStandardUnsafe(),
+          Effect.flip
+        )
         const error = yield* during("30 seconds", call)
         assert.deepInclude(error, { _tag: "Boom", n: 4 })
       }))
 
     it.effect("a callee that hangs is given up after an attempt, and everything after the total", () =>
       Effect.gen(function*() {
-        const pipeline = Pipelines.standard({ retry: { schedule: Schedule.spaced("1 second") } })
+        const pipeline = Pipelines.makeStandardUnsafe({ retry: { schedule: Schedule.spaced("1 second") } })
         assert.deepStrictEqual(yield* during("31 seconds", timed(Effect.never.pipe(pipeline))), [
           "TimeoutExceeded:total",
           30_000
@@ -161,7 +164,7 @@ describe("Pipelines", () => {
           if (++calls < 3) return yield* new Boom({})
         })
         const retry = { schedule: Schedule.spaced("1 second") }
-        yield* during("1 minute", Effect.exit(call.pipe(Pipelines.standard({ retry }))))
+        yield* during("1 minute", Effect.exit(call.pipe(Pipelines.makeStandardUnsafe({ retry }))))
         assert.deepStrictEqual(seen, [30_000, 29_000, 28_000])
       }))
 
@@ -169,7 +172,7 @@ describe("Pipelines", () => {
       Effect.gen(function*() {
         const { events, policy } = recorder()
         const retry = { schedule: Schedule.recurs(1) }
-        yield* Effect.exit(Effect.fail(new Boom({})).pipe(Pipelines.standard({ name: "it", retry }), policy))
+        yield* Effect.exit(Effect.fail(new Boom({})).pipe(Pipelines.makeStandardUnsafe({ name: "it", retry }), policy))
         assert.deepStrictEqual(events.map(({ _tag, name }) => [_tag, name]), [
           ["AttemptStarted", "it"],
           ["AttemptEnded", "it"],
@@ -182,8 +185,8 @@ describe("Pipelines", () => {
 
     it.effect("a budget that has run out ends the retries, and successes fill it", () =>
       Effect.gen(function*() {
-        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ max: 4, ratio: 1 }) })
-        const pipeline = Pipelines.standard({ budget, retry: { schedule: Schedule.recurs(3) } })
+        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ maxTokens: 4, ratio: 1 }) })
+        const pipeline = Pipelines.makeStandardUnsafe({ budget, retry: { schedule: Schedule.recurs(3) } })
         let calls = 0
         const failing = Effect.suspend(() => Effect.fail(new Boom({ n: ++calls })))
         yield* Effect.exit(failing.pipe(pipeline))
@@ -195,7 +198,7 @@ describe("Pipelines", () => {
     it.effect("limits that are functions are asked at every call", () =>
       Effect.gen(function*() {
         let total = 5000
-        const pipeline = Pipelines.standard({ total: () => total, attempt: () => 4000, retry: { times: 0 } })
+        const pipeline = Pipelines.makeStandardUnsafe({ total: () => total, attempt: () => 4000, retry: { times: 0 } })
         const hang = timed(Effect.never.pipe(pipeline))
         assert.deepStrictEqual(yield* during("1 minute", hang), ["TimeoutExceeded:attempt", 4000])
         total = 3000
@@ -204,11 +207,11 @@ describe("Pipelines", () => {
 
     it.effect("any limiter, or none", () =>
       Effect.gen(function*() {
-        const limiter = RateLimiter.makeUnsafe({ limit: RateLimiter.fixedWindow({ limit: 1, per: "1 minute" }) })
-        const limited = Pipelines.standard({ limiter })
+        const limiter = RateLimiter.makeUnsafe({ limit: RateLimiter.fixedWindow({ limit: 1, within: "1 minute" }) })
+        const limited = Pipelines.makeStandardUnsafe({ limiter })
         yield* limited(Effect.void)
         assert.strictEqual(outcome(yield* Effect.exit(limited(Effect.void))), "RateLimiterRejected")
-        const free = Pipelines.standard({ limiter: Policy.identity })
+        const free = Pipelines.makeStandardUnsafe({ limiter: Policy.identity })
         const all = yield* fork(Effect.forEach(Array.from({ length: 2000 }), () => free(Effect.sleep("1 second")), {
           concurrency: "unbounded",
           discard: true
@@ -219,7 +222,7 @@ describe("Pipelines", () => {
 
     it.effect("a stream: established within an attempt, whole within the total, never silently restarted", () =>
       Effect.gen(function*() {
-        const pipeline = Pipelines.standard({ retry: { schedule: Schedule.recurs(3) } })
+        const pipeline = Pipelines.makeStandardUnsafe({ retry: { schedule: Schedule.recurs(3) } })
         const { log, stream } = logged()
         const elements: Array<number> = []
         const hangs = stream((n) => n < 3 ? Stream.fail(new Boom({ n })) : Stream.concat(Stream.make(1), Stream.never))
@@ -232,7 +235,7 @@ describe("Pipelines", () => {
     // which of the two limits is the last one depends on what else the machine does
     it.live("on the live clock a call that hangs times out, and the next one is served", () =>
       Effect.gen(function*() {
-        const pipeline = Pipelines.standard({
+        const pipeline = Pipelines.makeStandardUnsafe({
           total: "60 millis",
           attempt: "25 millis",
           retry: { schedule: Schedule.spaced(1) }
@@ -244,7 +247,7 @@ describe("Pipelines", () => {
 
     it.live("an interruption at any step of the scheduler leaves nothing behind", () =>
       Effect.gen(function*() {
-        const pipeline = Pipelines.standard()
+        const pipeline = Pipelines.makeStandardUnsafe()
         let open = 0
         const call = Effect.acquireUseRelease(
           Effect.sync(() => open++),
@@ -268,7 +271,7 @@ describe("Pipelines", () => {
   describe("hedging", () => {
     it.effect("the second attempt wins, the first one is stopped", () =>
       Effect.gen(function*() {
-        const pipeline = Pipelines.hedging()
+        const pipeline = Pipelines.makeHedgingUnsafe()
         const { effect, log } = logged()
         const call = effect((n) => n === 1 ? Effect.never : Effect.succeed(n)).pipe(pipeline)
         assert.deepStrictEqual(yield* during("1 minute", timed(call)), ["ok:2", 2000])
@@ -278,7 +281,7 @@ describe("Pipelines", () => {
     it.effect("every attempt counts at the limiter and at the breaker", () =>
       Effect.gen(function*() {
         const limiter = Bulkhead.makeUnsafe({ concurrency: 1 })
-        const pipeline = Pipelines.hedging({ limiter, hedge: { delay: "1 second" } })
+        const pipeline = Pipelines.makeHedgingUnsafe({ limiter, hedge: { after: "1 second" } })
         const fiber = yield* fork(Effect.never.pipe(pipeline))
         yield* TestClock.adjust("2 seconds")
         assert.deepInclude(yield* limiter.state, { inUse: 1, queued: 0 })
@@ -289,8 +292,8 @@ describe("Pipelines", () => {
 
     it.effect("a budget without tokens allows no second attempt", () =>
       Effect.gen(function*() {
-        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ max: 2 }) })
-        const pipeline = Pipelines.hedging({ budget, attempt: "5 seconds" })
+        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ maxTokens: 2 }) })
+        const pipeline = Pipelines.makeHedgingUnsafe({ budget, attempt: "5 seconds" })
         let calls = 0
         const call = Effect.suspend(() => {
           calls++
@@ -303,7 +306,9 @@ describe("Pipelines", () => {
     it.effect("a stream is raced to its first element", () =>
       Effect.gen(function*() {
         const { log, stream } = logged()
-        const tokens = stream((n) => n === 1 ? Stream.never : Stream.make(n, n)).pipe(Pipelines.hedging().stream)
+        const tokens = stream((n) => n === 1 ? Stream.never : Stream.make(n, n)).pipe(
+          Pipelines.makeHedgingUnsafe().stream
+        )
         assert.deepStrictEqual(yield* during("1 minute", Stream.runCollect(tokens)), [2, 2])
         assert.deepStrictEqual(log, ["open1", "open2", "close1", "close2"])
       }))
@@ -312,44 +317,52 @@ describe("Pipelines", () => {
   describe("times that contradict each other", () => {
     it("an attempt longer than the total (MEHR: TotalRequestTimeout)", () => {
       assert.throws(
-        () => Pipelines.standard({ total: "5 seconds" }),
+        () => Pipelines.makeStandardUnsafe({ total: "5 seconds" }),
         RangeError,
-        "Pipelines.standard: timeout attempt (10s) is longer than timeout total (5s)"
+        "Pipelines.makeStandard: timeout attempt (10s) is longer than timeout total (5s)"
       )
       assert.throws(
-        () => Pipelines.hedging({ attempt: "31 seconds" }),
+        () => Pipelines.makeHedgingUnsafe({ attempt: "31 seconds" }),
         RangeError,
-        "Pipelines.hedging: timeout attempt (31s) is longer than timeout total (30s)"
+        "Pipelines.makeHedging: timeout attempt (31s) is longer than timeout total (30s)"
       )
     })
 
     it("a window shorter than two attempts (MEHR: SamplingDuration)", () => {
       const trip = CircuitBreaker.failureRate({ within: "19 seconds" })
       const message = "window of circuit-breaker (19s) is shorter than twice timeout attempt (10s)"
-      assert.throws(() => Pipelines.standard({ breaker: { trip } }), RangeError, message)
-      assert.throws(() => Pipelines.standard({ breaker: CircuitBreaker.makeUnsafe({ trip }) }), RangeError, message)
-      assert.throws(() => Pipelines.standard({ attempt: "16 seconds" }), RangeError, "(30s)")
-      Pipelines.standard({ breaker: { trip: CircuitBreaker.failureRate({ within: "20 seconds" }) } })
-      Pipelines.standard({ breaker: { trip: CircuitBreaker.consecutive(5) }, attempt: "30 seconds" })
+      assert.throws(() => Pipelines.makeStandardUnsafe({ breaker: { trip } }), RangeError, message)
+      assert.throws(
+        () => Pipelines.makeStandardUnsafe({ breaker: CircuitBreaker.makeUnsafe({ trip }) }),
+        RangeError,
+        message
+      )
+      assert.throws(() => Pipelines.makeStandardUnsafe({ attempt: "16 seconds" }), RangeError, "(30s)")
+      Pipelines.makeStandardUnsafe({ breaker: { trip: CircuitBreaker.failureRate({ within: "20 seconds" }) } })
+      Pipelines.makeStandardUnsafe({ breaker: { trip: CircuitBreaker.consecutive(5) }, attempt: "30 seconds" })
     })
 
     it("hedges that begin after the total (MEHR: Delay)", () => {
       assert.throws(
-        () => Pipelines.hedging({ hedge: { delay: "11 seconds", max: 3 } }),
+        () => Pipelines.makeHedgingUnsafe({ hedge: { after: "11 seconds", maxHedges: 3 } }),
         RangeError,
-        "Pipelines.hedging: hedge (3 after 11s each) begins later than timeout total (30s) ends"
+        "Pipelines.makeHedging: hedge (3 after 11s each) begins later than timeout total (30s) ends"
       )
-      Pipelines.hedging({ hedge: { delay: "10 seconds", max: 3 } })
-      Pipelines.hedging({ hedge: { delay: Infinity, max: 3 } })
+      Pipelines.makeHedgingUnsafe({ hedge: { after: "10 seconds", maxHedges: 3 } })
+      Pipelines.makeHedgingUnsafe({ hedge: { after: Infinity, maxHedges: 3 } })
     })
 
     it("options of the parts are checked as theirs", () => {
       assert.throws(
-        () => Pipelines.standard({ total: 0 }),
+        () => Pipelines.makeStandardUnsafe({ total: 0 }),
         RangeError,
         "Timeout.total: limit must be a finite duration > 0"
       )
-      assert.throws(() => Pipelines.standard({ retry: { times: -1 } }), RangeError, "times must be an integer >= 0")
+      assert.throws(
+        () => Pipelines.makeStandardUnsafe({ retry: { times: -1 } }),
+        RangeError,
+        "times must be an integer >= 0"
+      )
     })
   })
 

@@ -68,52 +68,56 @@ const policyOf = (kind: typeof Kind.Type): Policy.Policy<unknown, unknown> => {
     case "detached":
       return Timeout.attempt("110 millis", { detach: true })
     case "adaptive":
-      return Timeout.adaptive({ min: "20 millis", max: "200 millis", warmup: 2, window: "1 second" })
+      return Timeout.makeAdaptiveUnsafe({
+        minLimit: "20 millis",
+        maxLimit: "200 millis",
+        minCalls: 2,
+        within: "1 second"
+      })
     case "phases":
       return Timeout.phases({ first: "120 millis", idle: "90 millis", total: "800 millis" })
     case "consecutive":
       return CircuitBreaker.makeUnsafe({
         trip: CircuitBreaker.consecutive(2),
         open: "150 millis",
-        probes: 2,
-        ratio: 0.5
+        halfOpen: { probes: 2, ratio: 0.5 }
       })
     case "rate":
       return CircuitBreaker.makeUnsafe({
-        trip: CircuitBreaker.failureRate({ within: "300 millis", minimumThroughput: 2 }),
+        trip: CircuitBreaker.failureRate({ within: "300 millis", minCalls: 2 }),
         open: "50 millis"
       })
     case "slow":
       return CircuitBreaker.makeUnsafe({
-        trip: CircuitBreaker.slowRate({ after: "90 millis", calls: 5, minimumThroughput: 2 }),
+        trip: CircuitBreaker.slowRate({ after: "90 millis", calls: 5, minCalls: 2 }),
         open: "50 millis",
-        retryAfter: { cap: "20 millis" }
+        retryAfter: { maxDelay: "20 millis" }
       })
     case "keyed":
-      return Keyed.makeUnsafe({ lookup: () => policyOf("consecutive"), idle: "200 millis" }).for("key")
+      return Keyed.makeUnsafe({ lookup: () => policyOf("consecutive"), idleTimeToLive: "200 millis" }).for("key")
     case "hedge":
-      return Hedge.makeUnsafe({ delay: "60 millis", max: 2 })
+      return Hedge.makeUnsafe({ after: "60 millis", maxHedges: 2 })
     case "budgeted": {
-      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ min: 1 }) })
+      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ minAttempts: 1 }) })
       return Policy.compose(
         Retry.make({ schedule: Schedule.spaced("25 millis"), times: 2, budget }),
-        Hedge.makeUnsafe({ delay: "45 millis", budget })
+        Hedge.makeUnsafe({ after: "45 millis", budget })
       )
     }
     case "bulkhead":
-      return Bulkhead.makeUnsafe({ concurrency: 2, queue: 2, maxWait: "60 millis" })
+      return Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 2, maxWait: "60 millis" })
     case "limiter":
       return RateLimiter.makeUnsafe({
         limits: {
-          calls: RateLimiter.gcra({ limit: 20, per: "1 second", burst: 2 }),
-          recently: RateLimiter.slidingWindow({ limit: 4, per: "200 millis" })
+          calls: RateLimiter.gcra({ limit: 20, within: "1 second", burst: 2 }),
+          recently: RateLimiter.slidingWindow({ limit: 4, within: "200 millis" })
         },
         maxWait: "120 millis",
-        queue: 3
+        maxQueue: 3
       })
     case "pipeline":
-      return Pipelines.standard({
-        limiter: Bulkhead.makeUnsafe({ concurrency: 3, queue: 1 }),
+      return Pipelines.makeStandardUnsafe({
+        limiter: Bulkhead.makeUnsafe({ concurrency: 3, maxQueue: 1 }),
         total: "450 millis",
         retry: { schedule: Schedule.spaced("15 millis"), times: 1 },
         breaker: { trip: CircuitBreaker.consecutive(4), open: "100 millis" },
@@ -318,7 +322,11 @@ describe("laws", () => {
         () => Effect.never,
         () => Effect.sync(() => open--)
       )
-      const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(1), open: 1, probes: 3 })
+      const breaker = CircuitBreaker.makeUnsafe({
+        trip: CircuitBreaker.consecutive(1),
+        open: 1,
+        halfOpen: { probes: 3 }
+      })
       yield* Effect.exit(breaker(Effect.fail("down")))
       yield* Effect.sleep("5 millis")
       const slow = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.slowRate({ after: "1 minute", calls: 5 }) })
@@ -329,7 +337,7 @@ describe("laws", () => {
         Retry.make({ budget }),
         keyed.for("key"),
         breaker,
-        Hedge.makeUnsafe({ delay: 0, budget }),
+        Hedge.makeUnsafe({ after: 0, budget }),
         Timeout.attempt("1 minute")
       )
       const fibers: Array<Fiber.Fiber<unknown, unknown>> = []

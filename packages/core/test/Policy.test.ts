@@ -187,7 +187,7 @@ describe("Policy", () => {
     it.effect("a keyed instance with something to remember stays, whatever the ref holds now", () =>
       Effect.gen(function*() {
         const ref = Ref.makeUnsafe<Policy.Policy<unknown, CircuitBreaker.CircuitOpen>>(Policy.identity)
-        const keyed = Keyed.makeUnsafe({ lookup: () => Policy.live(ref), idle: "1 second" })
+        const keyed = Keyed.makeUnsafe({ lookup: () => Policy.live(ref), idleTimeToLive: "1 second" })
         const breaker = CircuitBreaker.makeUnsafe()
         yield* breaker.isolate
         yield* Effect.void.pipe(keyed.for("a"))
@@ -248,8 +248,7 @@ describe("Policy", () => {
           CircuitBreaker.makeUnsafe({
             trip: CircuitBreaker.failureRate({ calls: 100 }),
             open: Schedule.spaced("1 second"),
-            probes: 3,
-            ratio: 0.5
+            halfOpen: { probes: 3, ratio: 0.5 }
           })
         ),
         Policy.explain(Telemetry.listen(() => {}))
@@ -259,7 +258,7 @@ describe("Policy", () => {
         "timeout phases (first: 1s, idle: 2s)",
         "timeout attempt (limit: dynamic)",
         "circuit-breaker (trip: 50% of at least 20 calls within 30s, open: 10s doubling to 5m)",
-        "circuit-breaker (trip: 50% of at least 20 calls of the last 100, open: custom, probes: 3, ratio: 0.5)",
+        "circuit-breaker (trip: 50% of at least 20 calls of the last 100, open: custom, halfOpen: 50% of 3)",
         "telemetry"
       ])
     })
@@ -283,12 +282,12 @@ describe("Policy", () => {
   describe("warnings", () => {
     const breaker = CircuitBreaker.makeUnsafe()
     const retry = Retry.make()
-    const hedge = Hedge.makeUnsafe({ delay: "20 seconds", max: 2 })
+    const hedge = Hedge.makeUnsafe({ after: "20 seconds", maxHedges: 2 })
     const attempt = Timeout.attempt("10 seconds")
     const total = Timeout.total("30 seconds")
-    const queueing = Bulkhead.makeUnsafe({ concurrency: 1, queue: 1, maxWait: "1 minute" })
+    const queueing = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1, maxWait: "1 minute" })
     const limiter = RateLimiter.makeUnsafe({
-      limit: RateLimiter.tokenBucket({ limit: 1, per: "1 second" }),
+      limit: RateLimiter.tokenBucket({ limit: 1, within: "1 second" }),
       maxWait: "1 second"
     })
     /** Names its settings as others do, and means what only it knows. */
@@ -296,7 +295,7 @@ describe("Policy", () => {
       Policy.make({
         info: {
           kind: "own",
-          settings: { limit: Duration.minutes(1), delay: Duration.minutes(1), max: 9, queue: 9 },
+          settings: { limit: Duration.minutes(1), after: Duration.minutes(1), maxHedges: 9, maxQueue: 9 },
           children: children.map(({ info }) => info)
         },
         effect: (self) => self
@@ -311,9 +310,13 @@ describe("Policy", () => {
       ["an attempt's limit outside a retry", Policy.compose(attempt, retry), [
         "timeout attempt outside retry limits all attempts together: put it inside, or use timeout total"
       ]],
-      ["a limit that learns outside a retry", Policy.compose(Timeout.adaptive({ min: 1, max: 2 }), retry), [
-        "timeout adaptive outside retry limits all attempts together: put it inside, or use timeout total"
-      ]],
+      [
+        "a limit that learns outside a retry",
+        Policy.compose(Timeout.makeAdaptiveUnsafe({ minLimit: 1, maxLimit: 2 }), retry),
+        [
+          "timeout adaptive outside retry limits all attempts together: put it inside, or use timeout total"
+        ]
+      ],
       ["a total inside a retry", Policy.compose(retry, total), [
         "timeout total inside retry limits each attempt: put it outside, or use timeout attempt"
       ]],
@@ -372,22 +375,22 @@ describe("Policy", () => {
         "a limiter at which nobody waits",
         Policy.compose(
           attempt,
-          RateLimiter.makeUnsafe({ limit: RateLimiter.tokenBucket({ limit: 1, per: "1 second" }) })
+          RateLimiter.makeUnsafe({ limit: RateLimiter.tokenBucket({ limit: 1, within: "1 second" }) })
         )
       ],
       ["an attempt as long as the total", Policy.compose(total, Timeout.attempt("30 seconds"))],
       ["a wait that is over before the total", Policy.compose(total, limiter)],
       [
         "a wait as long as the total",
-        Policy.compose(total, Bulkhead.makeUnsafe({ concurrency: 1, queue: 1, maxWait: "30 seconds" }))
+        Policy.compose(total, Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1, maxWait: "30 seconds" }))
       ],
       [
         "hedges of which the last begins as the total ends",
-        Policy.compose(total, Hedge.makeUnsafe({ delay: "15 seconds", max: 2 }))
+        Policy.compose(total, Hedge.makeUnsafe({ after: "15 seconds", maxHedges: 2 }))
       ],
       [
         "hedges that never begin by the clock",
-        Policy.compose(total, Hedge.makeUnsafe({ delay: Duration.infinity, max: 2 }))
+        Policy.compose(total, Hedge.makeUnsafe({ after: Duration.infinity, maxHedges: 2 }))
       ],
       ["a window of two timeouts", Policy.compose(breaker, Timeout.attempt("15 seconds"))],
       ["settings that are named alike", Policy.compose(total, breaker, attempt, own())]

@@ -5,12 +5,14 @@ import * as Fiber from "effect/Fiber"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Coalesce from "../src/Coalesce.ts"
+import * as Fallback from "../src/Fallback.ts"
 import * as Hedge from "../src/Hedge.ts"
 import * as Keyed from "../src/Keyed.ts"
 import * as PolicyRegistry from "../src/PolicyRegistry.ts"
@@ -30,11 +32,12 @@ const makers: { readonly [Kind in string]: (name?: string) => Effect.Effect<obje
   "bulkhead": (name) => Bulkhead.make({ name, concurrency: 1 }),
   "circuit-breaker": (name) => CircuitBreaker.make({ name }),
   "coalesce": (name) => Coalesce.make({ name }),
-  "hedge": (name) => Hedge.make({ name, delay: "1 second" }),
+  "fallback stale": (name) => Fallback.makeStale({ name, timeToLive: "1 minute" }),
+  "hedge": (name) => Hedge.make({ name, after: "1 second" }),
   "keyed": (name) => Keyed.make({ name, lookup: () => CircuitBreaker.makeUnsafe() }),
-  "rate-limiter": (name) => RateLimiter.make({ name, limit: RateLimiter.gcra({ limit: 1, per: "1 second" }) }),
+  "rate-limiter": (name) => RateLimiter.make({ name, limit: RateLimiter.gcra({ limit: 1, within: "1 second" }) }),
   "retry-budget": (name) => RetryBudget.make({ name }),
-  "timeout adaptive": (name) => Timeout.makeAdaptive({ name, min: "1 second", max: "1 minute" })
+  "timeout adaptive": (name) => Timeout.makeAdaptive({ name, minLimit: "1 second", maxLimit: "1 minute" })
 }
 
 const settled = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
@@ -111,13 +114,13 @@ describe("PolicyRegistry", () => {
   it.effect("a policy of which only a call is left is listed", () =>
     Effect.gen(function*() {
       const nothing: Effect.Effect<void, unknown> = Effect.void
-      const limit = RateLimiter.gcra({ limit: 1, per: "1 second" })
+      const limit = RateLimiter.gcra({ limit: 1, within: "1 second" })
       const calls = [
         nothing.pipe(yield* CircuitBreaker.make({ name: "breaker" })),
         nothing.pipe(yield* Bulkhead.make({ name: "bulkhead", concurrency: 1 })),
         nothing.pipe((yield* RateLimiter.make({ name: "limiter", limit })).cost(1)),
-        nothing.pipe(yield* Hedge.make({ name: "hedge", delay: "1 second" })),
-        nothing.pipe(yield* Timeout.makeAdaptive({ name: "timeout", min: "1 second", max: "1 minute" })),
+        nothing.pipe(yield* Hedge.make({ name: "hedge", after: "1 second" })),
+        nothing.pipe(yield* Timeout.makeAdaptive({ name: "timeout", minLimit: "1 second", maxLimit: "1 minute" })),
         nothing.pipe(yield* Coalesce.make<void, unknown>({ name: "coalesce" })),
         nothing.pipe(Retry.make({ budget: yield* RetryBudget.make({ name: "budget" }) }))
       ]
@@ -129,13 +132,13 @@ describe("PolicyRegistry", () => {
 
   it.effect("bulkhead: who runs, who waits, and how many may", () =>
     Effect.gen(function*() {
-      const bulkhead = yield* Bulkhead.make({ name: "reports", concurrency: 2, queue: 5 })
+      const bulkhead = yield* Bulkhead.make({ name: "reports", concurrency: 2, maxQueue: 5 })
       const calls = yield* Effect.replicateEffect(fork(bulkhead(Effect.never)), 3)
-      assert.deepStrictEqual(yield* lastState, { inUse: 2, queued: 1, concurrency: 2, queue: 5 })
-      yield* bulkhead.resize({ concurrency: 1, queue: 0 })
-      assert.deepStrictEqual(yield* lastState, { inUse: 2, queued: 1, concurrency: 1, queue: 0 })
+      assert.deepStrictEqual(yield* lastState, { inUse: 2, queued: 1, concurrency: 2, maxQueue: 5 })
+      yield* bulkhead.resize({ concurrency: 1, maxQueue: 0 })
+      assert.deepStrictEqual(yield* lastState, { inUse: 2, queued: 1, concurrency: 1, maxQueue: 0 })
       yield* Fiber.interruptAll(calls)
-      assert.deepStrictEqual(yield* lastState, { inUse: 0, queued: 0, concurrency: 1, queue: 0 })
+      assert.deepStrictEqual(yield* lastState, { inUse: 0, queued: 0, concurrency: 1, maxQueue: 0 })
     }).pipe(Effect.provide(PolicyRegistry.layer)))
 
   it.effect("rate limiter: what is left in each dimension, as of now", () =>
@@ -144,8 +147,8 @@ describe("PolicyRegistry", () => {
         name: "quota",
         maxWait: "1 minute",
         limits: {
-          requests: RateLimiter.tokenBucket({ limit: 10, per: "10 seconds" }),
-          tokens: RateLimiter.fixedWindow({ limit: 100, per: "1 minute" })
+          requests: RateLimiter.tokenBucket({ limit: 10, within: "10 seconds" }),
+          tokens: RateLimiter.fixedWindow({ limit: 100, within: "1 minute" })
         }
       })
       yield* Effect.void.pipe(limiter.cost({ requests: 10, tokens: 30 }))
@@ -162,9 +165,18 @@ describe("PolicyRegistry", () => {
       assert.deepStrictEqual(yield* lastState, state(10, 100, 0))
     }).pipe(Effect.provide(PolicyRegistry.layer)))
 
+  it.effect("stale values: how many are remembered", () =>
+    Effect.gen(function*() {
+      const stale = yield* Fallback.makeStale<string>({ name: "prices", timeToLive: "1 minute" })
+      assert.deepStrictEqual(yield* lastState, { size: 0 })
+      yield* Effect.succeed("12").pipe(stale.for("a"))
+      yield* Stream.runDrain(stale.for("a").stream(Stream.make("13")))
+      assert.deepStrictEqual(yield* lastState, { size: 2 })
+    }).pipe(Effect.provide(PolicyRegistry.layer)))
+
   it.effect("hedge: the delay, null while there is none, and from how many answers it is learnt", () =>
     Effect.gen(function*() {
-      const hedge = yield* Hedge.make({ name: "replicas", delay: { quantile: 0.9, warmup: 2, min: "7 millis" } })
+      const hedge = yield* Hedge.make({ name: "replicas", after: { quantile: 0.9, minCalls: 2, minDelay: "7 millis" } })
       assert.deepStrictEqual(yield* lastState, { delayMillis: null, answers: 0 })
       yield* Effect.replicateEffect(hedge(Effect.void), 2, { discard: true })
       assert.deepStrictEqual(yield* lastState, { delayMillis: 7, answers: 2 })
@@ -172,7 +184,7 @@ describe("PolicyRegistry", () => {
 
   it.effect("retry budget: what is left, the calls, the attempts that were granted", () =>
     Effect.gen(function*() {
-      const budget = yield* RetryBudget.make({ name: "shared", funding: RetryBudget.tokens({ max: 10 }) })
+      const budget = yield* RetryBudget.make({ name: "shared", funding: RetryBudget.tokens({ maxTokens: 10 }) })
       const call = yield* fork(Effect.fail("down").pipe(Retry.make({ budget })))
       assert.deepStrictEqual(yield* lastState, { available: 3, calls: 0, held: 1 })
       yield* Fiber.interrupt(call)
@@ -190,7 +202,12 @@ describe("PolicyRegistry", () => {
 
   it.effect("adaptive timeout: the limit of a call that begins now", () =>
     Effect.gen(function*() {
-      const timeout = yield* Timeout.makeAdaptive({ name: "o1", min: "1 second", max: "1 minute", warmup: 2 })
+      const timeout = yield* Timeout.makeAdaptive({
+        name: "o1",
+        minLimit: "1 second",
+        maxLimit: "1 minute",
+        minCalls: 2
+      })
       assert.deepStrictEqual(yield* lastState, { limitMillis: 60_000, observed: 0 })
       yield* Effect.replicateEffect(timeout(Effect.void), 2, { discard: true })
       assert.deepStrictEqual(yield* lastState, { limitMillis: 1000, observed: 2 })
@@ -202,14 +219,14 @@ describe("PolicyRegistry", () => {
     Effect.gen(function*() {
       const bulkheads = yield* Keyed.make({
         name: "tenants",
-        max: 1,
+        maxInstances: 1,
         lookup: (tenant: string) => Bulkhead.make({ name: tenant, concurrency: 1 })
       })
       const call = yield* fork(Effect.never.pipe(bulkheads.for("a")))
       yield* Effect.void.pipe(bulkheads.for("b"))
       assert.deepStrictEqual((yield* PolicyRegistry.snapshot).slice(0, 2), [
         { kind: "keyed", name: "tenants", state: { instances: 1, inUse: 1 } },
-        { kind: "bulkhead", name: "a", state: { inUse: 1, queued: 0, concurrency: 1, queue: 0 } }
+        { kind: "bulkhead", name: "a", state: { inUse: 1, queued: 0, concurrency: 1, maxQueue: 0 } }
       ])
       yield* Fiber.interrupt(call)
     }).pipe(Effect.provide(PolicyRegistry.layer)))
@@ -218,18 +235,18 @@ describe("PolicyRegistry", () => {
     class Policies extends Context.Service<Policies>()("Policies", {
       make: Effect.all({
         breaker: CircuitBreaker.make({ name: "payments", trip: CircuitBreaker.consecutive(2), open: "10 seconds" }),
-        bulkhead: Bulkhead.make({ name: "reports", concurrency: 1, queue: 4 }),
+        bulkhead: Bulkhead.make({ name: "reports", concurrency: 1, maxQueue: 4 }),
         limiter: RateLimiter.make({
           name: "quota",
           limits: {
-            requests: RateLimiter.tokenBucket({ limit: 60, per: "1 minute" }),
-            tokens: RateLimiter.slidingWindow({ limit: 6000, per: "1 minute" })
+            requests: RateLimiter.tokenBucket({ limit: 60, within: "1 minute" }),
+            tokens: RateLimiter.slidingWindow({ limit: 6000, within: "1 minute" })
           }
         }),
-        hedge: Hedge.make({ name: "replicas", delay: { quantile: 0.95, warmup: 1, min: "5 millis" } }),
-        budget: RetryBudget.make({ name: "retries", funding: RetryBudget.tokens({ max: 10 }) }),
+        hedge: Hedge.make({ name: "replicas", after: { quantile: 0.95, minCalls: 1, minDelay: "5 millis" } }),
+        budget: RetryBudget.make({ name: "retries", funding: RetryBudget.tokens({ maxTokens: 10 }) }),
         coalesce: Coalesce.make<number>({ name: "users" }),
-        timeout: Timeout.makeAdaptive({ name: "o1", min: "1 second", max: "60 seconds", warmup: 1 }),
+        timeout: Timeout.makeAdaptive({ name: "o1", minLimit: "1 second", maxLimit: "60 seconds", minCalls: 1 }),
         tenants: Keyed.make({
           name: "tenants",
           lookup: (tenant: string) => Bulkhead.makeUnsafe({ name: tenant, concurrency: 1 })
@@ -274,7 +291,7 @@ describe("PolicyRegistry", () => {
           yield* body,
           listed("degraded", {
             payments: ["circuit-breaker", { _tag: "Open", retryAfterMillis: 9500, openings: 1 }],
-            reports: ["bulkhead", { inUse: 1, queued: 2, concurrency: 1, queue: 4 }],
+            reports: ["bulkhead", { inUse: 1, queued: 2, concurrency: 1, maxQueue: 4 }],
             quota: ["rate-limiter", {
               waiting: 0,
               limits: {
@@ -297,7 +314,7 @@ describe("PolicyRegistry", () => {
           yield* body,
           listed("ok", {
             payments: ["circuit-breaker", { _tag: "Closed", calls: 0, failures: 0, consecutiveFailures: 0 }],
-            reports: ["bulkhead", { inUse: 0, queued: 0, concurrency: 1, queue: 4 }],
+            reports: ["bulkhead", { inUse: 0, queued: 0, concurrency: 1, maxQueue: 4 }],
             quota: ["rate-limiter", {
               waiting: 0,
               limits: {

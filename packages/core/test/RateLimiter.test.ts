@@ -16,13 +16,17 @@ import * as Telemetry from "../src/Telemetry.ts"
 import * as Timeout from "../src/Timeout.ts"
 import { during, fork, now, outcome, recorder, timed } from "./support/harness.ts"
 
-const perSecond = (limit: number): RateLimiter.Limit => RateLimiter.tokenBucket({ limit, per: "1 second" })
+const perSecond = (limit: number): RateLimiter.Limit => RateLimiter.tokenBucket({ limit, within: "1 second" })
 
 /** One every 100 ms. */
 const spaced = (options: RateLimiter.Options = {}): RateLimiter.RateLimiter =>
-  RateLimiter.makeUnsafe({ limit: RateLimiter.gcra({ limit: 10, per: "1 second" }), maxWait: "1 minute", ...options })
+  RateLimiter.makeUnsafe({
+    limit: RateLimiter.gcra({ limit: 10, within: "1 second" }),
+    maxWait: "1 minute",
+    ...options
+  })
 
-const perMinute = (limit: number): RateLimiter.Limit => RateLimiter.tokenBucket({ limit, per: "1 minute" })
+const perMinute = (limit: number): RateLimiter.Limit => RateLimiter.tokenBucket({ limit, within: "1 minute" })
 
 const both = (options: RateLimiter.Options = {}) =>
   RateLimiter.makeUnsafe({ limits: { requests: perMinute(60), tokens: perMinute(6000) }, ...options })
@@ -43,24 +47,24 @@ const runs = { arbitrary: { runs: Number(process.env.PROPERTY_RUNS ?? 25) }, tim
 describe("RateLimiter", () => {
   it("names the bad option, the value and what is allowed", () => {
     assert.throws(
-      () => RateLimiter.makeUnsafe({ limit: RateLimiter.gcra({ limit: 1, per: 1 }), maxWait: Number.NaN }),
+      () => RateLimiter.makeUnsafe({ limit: RateLimiter.gcra({ limit: 1, within: 1 }), maxWait: Number.NaN }),
       "RateLimiter.make: maxWait must be a duration >= 0, got NaN"
     )
     assert.throws(() => perSecond(0), "RateLimiter.tokenBucket: limit must be an integer >= 1, got 0")
     assert.throws(
-      () => RateLimiter.tokenBucket({ limit: 1, per: 0 }),
-      "RateLimiter.tokenBucket: per must be a finite duration > 0, got 0"
+      () => RateLimiter.tokenBucket({ limit: 1, within: 0 }),
+      "RateLimiter.tokenBucket: within must be a finite duration > 0, got 0"
     )
     assert.throws(
-      () => RateLimiter.tokenBucket({ limit: 1, per: 1, capacity: 0.5 }),
+      () => RateLimiter.tokenBucket({ limit: 1, within: 1, capacity: 0.5 }),
       "RateLimiter.tokenBucket: capacity must be an integer >= 1, got 0.5"
     )
     assert.throws(
-      () => RateLimiter.gcra({ limit: 1, per: 1, burst: 0 }),
+      () => RateLimiter.gcra({ limit: 1, within: 1, burst: 0 }),
       "RateLimiter.gcra: burst must be an integer >= 1, got 0"
     )
     assert.throws(() => spaced({ maxWait: -1 }), "RateLimiter.make: maxWait must be a duration >= 0, got -1")
-    assert.throws(() => spaced({ queue: -1 }), "RateLimiter.make: queue must be an integer >= 0, got -1")
+    assert.throws(() => spaced({ maxQueue: -1 }), "RateLimiter.make: maxQueue must be an integer >= 0, got -1")
     assert.throws(
       () => RateLimiter.makeUnsafe({ limits: {} }),
       "RateLimiter.make: limits must be given by either limit or limits, got \"none\""
@@ -76,7 +80,7 @@ describe("RateLimiter", () => {
       "RateLimiter.cost: cost must be given by dimension: requests, tokens, got 1"
     )
     assert.throws(
-      () => spaced().reconfigure(RateLimiter.fixedWindow({ limit: 1, per: 1 })),
+      () => spaced().reconfigure(RateLimiter.fixedWindow({ limit: 1, within: 1 })),
       "RateLimiter.reconfigure: calls must be of the kind that it is, gcra, got \"fixed-window\""
     )
   })
@@ -85,19 +89,19 @@ describe("RateLimiter", () => {
     assert.strictEqual(
       Policy.explain(both({ name: "openai", maxWait: "10 seconds" })),
       "rate-limiter \"openai\" (requests: 60 per 1m (token bucket of 60), tokens: 6000 per 1m (token bucket of 6000), "
-        + "maxWait: 10s, queue: 1000)"
+        + "maxWait: 10s, maxQueue: 1000)"
     )
     assert.strictEqual(
-      Policy.explain(RateLimiter.makeUnsafe({ limit: RateLimiter.slidingWindow({ limit: 5, per: 100 }) }).cost(2)),
+      Policy.explain(RateLimiter.makeUnsafe({ limit: RateLimiter.slidingWindow({ limit: 5, within: 100 }) }).cost(2)),
       "rate-limiter (cost: 2 calls, calls: 5 per 100ms (sliding-window))"
     )
   })
 
   const limits: ReadonlyArray<RateLimiter.Limit> = [
     perSecond(10),
-    RateLimiter.gcra({ limit: 10, per: "1 second", burst: 10 }),
-    RateLimiter.slidingWindow({ limit: 10, per: "1 second" }),
-    RateLimiter.fixedWindow({ limit: 10, per: "1 second" })
+    RateLimiter.gcra({ limit: 10, within: "1 second", burst: 10 }),
+    RateLimiter.slidingWindow({ limit: 10, within: "1 second" }),
+    RateLimiter.fixedWindow({ limit: 10, within: "1 second" })
   ]
   for (const limit of limits) {
     describe(limit.kind, () => {
@@ -146,7 +150,7 @@ describe("RateLimiter", () => {
   it.effect("with a burst of 2, timers of whole milliseconds cost nothing of the rate", () =>
     Effect.gen(function*() {
       const limiter = RateLimiter.makeUnsafe({
-        limit: RateLimiter.gcra({ limit: 3, per: "1 second", burst: 2 }),
+        limit: RateLimiter.gcra({ limit: 3, within: "1 second", burst: 2 }),
         maxWait: "1 minute"
       })
       const fibers = yield* callers(62, limiter)
@@ -163,7 +167,7 @@ describe("RateLimiter", () => {
         const error = yield* Effect.flip(limiter.cost({ tokens: 600 })(Effect.die("called")))
         assert.deepInclude(error, {
           _tag: "RateLimiterRejected",
-          limiter: "openai",
+          policyName: "openai",
           reason: "wait",
           dimension: "tokens",
           retryAfter: Duration.seconds(1)
@@ -241,7 +245,7 @@ describe("RateLimiter", () => {
 
     it.effect("so is the number of those who wait", () =>
       Effect.gen(function*() {
-        const limiter = spaced({ queue: 2 })
+        const limiter = spaced({ maxQueue: 2 })
         yield* callers(3, limiter)
         const error = yield* Effect.flip(limiter(Effect.void))
         assert.deepInclude(error, { reason: "queue", retryAfter: Duration.millis(300) })
@@ -333,7 +337,7 @@ describe("RateLimiter", () => {
     it.effect("one that is interrupted by whoever is told of it gives back as well", () =>
       Effect.gen(function*() {
         const limiter = RateLimiter.makeUnsafe({
-          limit: RateLimiter.fixedWindow({ limit: 1, per: "1 second" }),
+          limit: RateLimiter.fixedWindow({ limit: 1, within: "1 second" }),
           maxWait: "1 minute"
         })
         yield* Effect.void.pipe(limiter)
@@ -367,7 +371,7 @@ describe("RateLimiter", () => {
 
     it.effect("a chain of 20,000 callers who let each other through does not grow the stack", () =>
       Effect.gen(function*() {
-        const limiter = RateLimiter.makeUnsafe({ limit: perMinute(1), maxWait: "Infinity", queue: 20_000 })
+        const limiter = RateLimiter.makeUnsafe({ limit: perMinute(1), maxWait: "Infinity", maxQueue: 20_000 })
         const free = limiter.settle(1, () => 0)
         yield* limiter(Effect.void)
         let ran = 0
@@ -468,7 +472,7 @@ describe("RateLimiter", () => {
 
     it.effect("a stream at its end, although the scope that it was pulled in stays open", () =>
       Effect.gen(function*() {
-        const limiter = RateLimiter.makeUnsafe({ limit: RateLimiter.fixedWindow({ limit: 10, per: "1 hour" }) })
+        const limiter = RateLimiter.makeUnsafe({ limit: RateLimiter.fixedWindow({ limit: 10, within: "1 hour" }) })
         const pull = yield* Stream.toPull(Stream.make(3).pipe(limiter.settle(5, (n: number) => n).stream))
         assert.deepStrictEqual(yield* pull, [3])
         assert.deepStrictEqual(yield* limiter.available, { calls: 5 })
@@ -528,7 +532,7 @@ describe("RateLimiter", () => {
         const limiter = spaced()
         const fibers = yield* callers(3, limiter)
         yield* TestClock.adjust("50 millis")
-        yield* limiter.reconfigure(RateLimiter.gcra({ limit: 20, per: "1 second" }))
+        yield* limiter.reconfigure(RateLimiter.gcra({ limit: 20, within: "1 second" }))
         yield* TestClock.adjust("1 second")
         assert.deepStrictEqual(atOf(yield* Fiber.joinAll(fibers)), [0, 75, 125])
         assert.include(Policy.explain(limiter), "calls: 20 per 1s")
@@ -543,7 +547,7 @@ describe("RateLimiter", () => {
           (cost) => fork(Effect.map(Effect.flip(limiter.cost(cost)(Effect.void)), ({ reason }) => reason))
         )
         assert.strictEqual(outcome(yield* Fiber.await(fibers[1]!)), "ok:wait")
-        yield* limiter.reconfigure({ requests: RateLimiter.tokenBucket({ limit: 4, per: "1 second", capacity: 1 }) })
+        yield* limiter.reconfigure({ requests: RateLimiter.tokenBucket({ limit: 4, within: "1 second", capacity: 1 }) })
         assert.strictEqual(outcome(yield* Fiber.await(fibers[0]!)), "ok:cost")
         assert.strictEqual(outcome(yield* Fiber.await(fibers[2]!)), "ok:cost")
         assert.strictEqual(yield* waiting(limiter), 0)
@@ -573,8 +577,14 @@ describe("RateLimiter", () => {
       yield* Fiber.joinAll(fibers)
       const source = { policy: "rate-limiter", name: "l" }
       assert.deepStrictEqual(events, [
-        { _tag: "Rejected", ...source, reason: "wait", dimension: "calls", retryAfter: Duration.millis(200) },
-        { _tag: "LimiterWaited", ...source, waited: Duration.millis(100) }
+        {
+          _tag: "RejectedByRateLimiter",
+          ...source,
+          reason: "wait",
+          dimension: "calls",
+          retryAfter: Duration.millis(200)
+        },
+        { _tag: "WaitedForRateLimiter", ...source, waited: Duration.millis(100) }
       ] as ReadonlyArray<unknown>)
     }))
 
@@ -591,7 +601,7 @@ describe("RateLimiter", () => {
       [Schema.Array(Step)],
       ([steps]) =>
         Effect.gen(function*() {
-          const limiter = RateLimiter.makeUnsafe({ limit, maxWait: "700 millis", queue: 5 })
+          const limiter = RateLimiter.makeUnsafe({ limit, maxWait: "700 millis", maxQueue: 5 })
           const ran: Array<{ readonly at: number; readonly cost: number }> = []
           const caller = ({ cost, leaves }: typeof Step.Type) =>
             Effect.gen(function*() {
@@ -631,7 +641,7 @@ describe("RateLimiter", () => {
 
   it.live("on the live clock, an interruption at any step of the scheduler leaves nobody in the queue", () =>
     Effect.gen(function*() {
-      const limiter = RateLimiter.makeUnsafe({ limit: perSecond(1000), maxWait: "1 minute", queue: 10_000 })
+      const limiter = RateLimiter.makeUnsafe({ limit: perSecond(1000), maxWait: "1 minute", maxQueue: 10_000 })
       const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
       for (let i = 0; i < 2000; i++) {
         const steps = Effect.forEach(Array.from({ length: 1950 + (i % 100) }), () => Effect.void, { discard: true })

@@ -36,12 +36,12 @@ describe("Retry", () => {
       assert.throws(() => Retry.make({ times: -1 }), "Retry.make: times must be an integer >= 0, got -1")
       assert.throws(() => Retry.make({ times: 1.5 }), "Retry.make: times must be an integer >= 0, got 1.5")
       assert.throws(
-        () => Retry.make({ retryAfter: { cap: 0 } }),
-        "Retry.make: retryAfter.cap must be a duration > 0, got 0"
+        () => Retry.make({ retryAfter: { maxDelay: 0 } }),
+        "Retry.make: retryAfter.maxDelay must be a duration > 0, got 0"
       )
       assert.throws(
-        () => Retry.make({ retryAfter: { beyondCap: "wait" as "fail" } }),
-        "Retry.make: retryAfter.beyondCap must be \"fail\" or \"clip\", got \"wait\""
+        () => Retry.make({ retryAfter: { beyond: "wait" as "fail" } }),
+        "Retry.make: retryAfter.beyond must be \"fail\" or \"clip\", got \"wait\""
       )
       assert.throws(
         () => Retry.resume({ times: -1, from: () => Stream.empty }),
@@ -143,9 +143,9 @@ describe("Retry", () => {
 
     it.effect("a callee that says never is not called again after some pause", () =>
       Effect.gen(function*() {
-        for (const beyondCap of ["fail", "clip"] as const) {
+        for (const beyond of ["fail", "clip"] as const) {
           const never = calls([new Busy({ retryAfter: Duration.infinity })])
-          const retry = Retry.make({ schedule: seed, retryAfter: { beyondCap } })
+          const retry = Retry.make({ schedule: seed, retryAfter: { beyond } })
           yield* during("1 hour", Effect.exit(never.effect.pipe(retry)))
           assert.strictEqual(never.times.length, 1)
         }
@@ -156,7 +156,7 @@ describe("Retry", () => {
         const day = new Busy({ retryAfter: "86400 seconds" })
         assert.deepStrictEqual(yield* timed(Effect.fail(day).pipe(Retry.make({ schedule: seed }))), ["Busy", 0])
         const clipped = calls([day])
-        const retry = Retry.make({ schedule: seed, retryAfter: { cap: "2 seconds", beyondCap: "clip" } })
+        const retry = Retry.make({ schedule: seed, retryAfter: { maxDelay: "2 seconds", beyond: "clip" } })
         yield* during("1 minute", clipped.effect.pipe(retry))
         assert.isTrue(clipped.times[1]! >= 2000 && clipped.times[1]! <= 2200)
       }))
@@ -479,5 +479,5 @@ describe("Retry", () => {
 })
 
 function rejection(): CircuitBreaker.CircuitOpen {
-  return new CircuitBreaker.CircuitOpen({ circuit: "c", retryAfter: Duration.millis(1) })
+  return new CircuitBreaker.CircuitOpen({ policyName: "c", retryAfter: Duration.millis(1) })
 }

@@ -29,8 +29,8 @@ const counted = <A, E>(effect: Effect.Effect<A, E>) => {
 describe("RetryBudget", () => {
   it("names the bad option, the value and what is allowed", () => {
     assert.throws(
-      () => RetryBudget.tokens({ max: 1 }),
-      "RetryBudget.tokens: max must be an integer from 2 to 1000, got 1"
+      () => RetryBudget.tokens({ maxTokens: 1 }),
+      "RetryBudget.tokens: maxTokens must be an integer from 2 to 1000, got 1"
     )
     assert.throws(
       () => RetryBudget.tokens({ ratio: 0 }),
@@ -48,7 +48,10 @@ describe("RetryBudget", () => {
       () => RetryBudget.traffic({ minPerSecond: -1 }),
       "RetryBudget.traffic: minPerSecond must be a finite number >= 0, got -1"
     )
-    assert.throws(() => RetryBudget.inFlight({ min: 0 }), "RetryBudget.inFlight: min must be an integer >= 1, got 0")
+    assert.throws(
+      () => RetryBudget.inFlight({ minAttempts: 0 }),
+      "RetryBudget.inFlight: minAttempts must be an integer >= 1, got 0"
+    )
   })
 
   it.effect("Polly #2348, failsafe-go #67: a thousand calls to a callee that is down are not four thousand", () =>
@@ -62,7 +65,7 @@ describe("RetryBudget", () => {
           assert.deepInclude(yield* budget.state, idle)
           return calls.count
         })
-      assert.strictEqual(yield* attempts(RetryBudget.tokens({ max: 20 })), 1009)
+      assert.strictEqual(yield* attempts(RetryBudget.tokens({ maxTokens: 20 })), 1009)
       assert.strictEqual(yield* attempts(RetryBudget.traffic({ minPerSecond: 0 })), 1200)
       // a share of what is in flight: the calls that wait are not
       assert.isAtMost(yield* attempts(RetryBudget.inFlight()), 1300)
@@ -70,7 +73,7 @@ describe("RetryBudget", () => {
 
   it.effect("successes pay in: a callee that recovers is retried again", () =>
     Effect.gen(function*() {
-      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ max: 4, ratio: 0.5 }) })
+      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ maxTokens: 4, ratio: 0.5 }) })
       const retry = Retry.make({ schedule: Schedule.recurs(1), budget })
       const bad = counted(Effect.fail(new Boom({})))
       yield* Effect.replicateEffect(Effect.exit(retry(bad.effect)), 3)
@@ -82,7 +85,7 @@ describe("RetryBudget", () => {
 
   it.effect("only what speaks against the callee takes tokens", () =>
     Effect.gen(function*() {
-      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ max: 10 }) })
+      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ maxTokens: 10 }) })
       const retry = Retry.make({ times: 0, budget })
       for (const exit of [Effect.fail(new Bad()), Effect.die("bug"), Effect.interrupt]) {
         yield* Effect.exit(retry(exit))
@@ -96,7 +99,7 @@ describe("RetryBudget", () => {
   it.effect("when it is used up, the last failure is the result, and telemetry tells why", () =>
     Effect.gen(function*() {
       const { events, policy } = recorder()
-      const budget = RetryBudget.makeUnsafe({ name: "b", funding: RetryBudget.tokens({ max: 4 }) })
+      const budget = RetryBudget.makeUnsafe({ name: "b", funding: RetryBudget.tokens({ maxTokens: 4 }) })
       const retry = Retry.make({ name: "r", schedule: Schedule.recurs(3), budget })
       let n = 0
       const call = Effect.suspend(() => Effect.fail(new Boom({ n: ++n })))
@@ -116,8 +119,8 @@ describe("RetryBudget", () => {
   describe("is reserved before the wait", () => {
     const one: ReadonlyArray<readonly [string, RetryBudget.Funding]> = [
       ["traffic", RetryBudget.traffic({ minPerSecond: 0.1 })],
-      ["in-flight", RetryBudget.inFlight({ min: 1 })],
-      ["tokens", RetryBudget.tokens({ max: 4 })]
+      ["in-flight", RetryBudget.inFlight({ minAttempts: 1 })],
+      ["tokens", RetryBudget.tokens({ maxTokens: 4 })]
     ]
     for (const [name, funding] of one) {
       it.effect(`${name}: of two callers one waits; interrupted, it gives back what it holds`, () =>
@@ -149,7 +152,7 @@ describe("RetryBudget", () => {
 
   it.effect("envoy #30205: a call that waits is not in flight, its attempt is counted until it has ended", () =>
     Effect.gen(function*() {
-      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ min: 1 }) })
+      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ minAttempts: 1 }) })
       let n = 0
       const call = Effect.suspend(() => ++n === 1 ? Effect.fail(new Boom({})) : Effect.sleep("1 second"))
       const fiber = yield* fork(call.pipe(Retry.make({ schedule: spaced, budget })))
@@ -174,7 +177,7 @@ describe("RetryBudget", () => {
   it.effect("retries and hedges draw on the same one", () =>
     Effect.gen(function*() {
       const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.traffic({ minPerSecond: 0.2 }) })
-      const hedge = Hedge.makeUnsafe({ delay: "1 second", budget })
+      const hedge = Hedge.makeUnsafe({ after: "1 second", budget })
       const slow = yield* fork(hedge(Effect.never))
       yield* TestClock.adjust("1 second")
       const { calls, effect } = counted(Effect.fail(new Boom({})))
@@ -192,7 +195,7 @@ describe("RetryBudget", () => {
 
     it.effect("are calls until they end; the first element pays in", () =>
       Effect.gen(function*() {
-        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ max: 10, ratio: 1 }) })
+        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ maxTokens: 10, ratio: 1 }) })
         const retry = Retry.make({ schedule: spaced, budget })
         const source = opened((n) =>
           n === 1 ? Stream.fail(new Boom({})) : Stream.concat(Stream.make("a"), Stream.never)
@@ -207,7 +210,7 @@ describe("RetryBudget", () => {
 
     it.effect("a consumer that goes away during the wait gets it back", () =>
       Effect.gen(function*() {
-        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ min: 1 }) })
+        const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ minAttempts: 1 }) })
         const stream = Stream.fail(new Boom({})).pipe(Retry.make({ schedule: spaced, budget }).stream)
         const fiber = yield* fork(Stream.runDrain(stream))
         assert.strictEqual((yield* budget.state).held, 1)
@@ -274,7 +277,7 @@ describe("RetryBudget", () => {
           Timeout.total("3 seconds"),
           Retry.make({ schedule: Schedule.exponential("100 millis"), times: 4, budget }),
           Timeout.attempt("500 millis"),
-          Hedge.makeUnsafe({ delay: "200 millis", max: 2, budget })
+          Hedge.makeUnsafe({ after: "200 millis", maxHedges: 2, budget })
         )
         const wrapped: Effect.Effect<unknown, unknown> = face === "effect"
           ? stack(call)

@@ -83,7 +83,7 @@ describe("Timeout", () => {
             Timeout.attempt("1 second"),
             Timeout.total("1 second", { detach: true }),
             Timeout.phases({ idle: "1 second", total: "2 seconds" }),
-            Timeout.adaptive({ min: "1 second", max: "2 seconds" })
+            Timeout.makeAdaptiveUnsafe({ minLimit: "1 second", maxLimit: "2 seconds" })
           ]
         ) {
           assert.strictEqual(outcome(yield* during("1 second", Effect.exit(timeout(leave)))), plain)
@@ -546,7 +546,7 @@ describe("Timeout", () => {
 
     it.effect("an adaptive limit does the same", () =>
       Effect.gen(function*() {
-        const timeout = Timeout.adaptive({ min: 10, max: 100, detach: true })
+        const timeout = Timeout.makeAdaptiveUnsafe({ minLimit: 10, maxLimit: 100, detach: true })
         const fiber = yield* fork(timed(stubborn.pipe(timeout)))
         yield* TestClock.adjust("100 millis")
         assert.isDefined(fiber.pollUnsafe())
@@ -568,18 +568,24 @@ describe("Timeout", () => {
 
   describe("adaptive", () => {
     const make = (options: Partial<Timeout.AdaptiveOptions> = {}) =>
-      Timeout.adaptive({ min: 10, max: "10 seconds", warmup: 5, ...options })
+      Timeout.makeAdaptiveUnsafe({ minLimit: 10, maxLimit: "10 seconds", minCalls: 5, ...options })
     const call = (timeout: Timeout.Adaptive, millis: number) =>
       during(millis, Effect.exit(Effect.sleep(millis).pipe(timeout)))
     const limitOf = (timeout: Timeout.Adaptive) => Effect.map(timeout.limit, Duration.toMillis)
 
     it("names the bad option, the value and what is allowed", () => {
-      assert.throws(() => make({ min: "1 minute" }), "Timeout.adaptive: min must be at most max, got \"1m\"")
-      assert.throws(() => make({ max: 0 }), "Timeout.adaptive: max must be a finite duration > 0, got 0")
-      assert.throws(() => make({ quantile: 1.1 }), "Timeout.adaptive: quantile must be a number > 0 and <= 1, got 1.1")
-      assert.throws(() => make({ factor: 1 }), "Timeout.adaptive: factor must be a finite number > 1, got 1")
-      assert.throws(() => make({ warmup: 0 }), "Timeout.adaptive: warmup must be an integer >= 1, got 0")
-      assert.throws(() => make({ window: 0 }), "Timeout.adaptive: window must be a finite duration > 0, got 0")
+      assert.throws(
+        () => make({ minLimit: "1 minute" }),
+        "Timeout.makeAdaptive: minLimit must be at most maxLimit, got \"1m\""
+      )
+      assert.throws(() => make({ maxLimit: 0 }), "Timeout.makeAdaptive: maxLimit must be a finite duration > 0, got 0")
+      assert.throws(
+        () => make({ quantile: 1.1 }),
+        "Timeout.makeAdaptive: quantile must be a number > 0 and <= 1, got 1.1"
+      )
+      assert.throws(() => make({ factor: 1 }), "Timeout.makeAdaptive: factor must be a finite number > 1, got 1")
+      assert.throws(() => make({ minCalls: 0 }), "Timeout.makeAdaptive: minCalls must be an integer >= 1, got 0")
+      assert.throws(() => make({ within: 0 }), "Timeout.makeAdaptive: within must be a finite duration > 0, got 0")
     })
 
     it.effect("is max at first, then a multiple of what was seen, and forgets", () =>
@@ -622,7 +628,7 @@ describe("Timeout", () => {
 
     it.effect("failures and callers that go away count for nothing, the ambient deadline does", () =>
       Effect.gen(function*() {
-        const timeout = make({ warmup: 1 })
+        const timeout = make({ minCalls: 1 })
         yield* Effect.exit(timeout(new Boom({})))
         yield* Effect.exit(timeout(Effect.die("bug")))
         const fiber = yield* fork(timeout(Effect.never))
@@ -637,7 +643,7 @@ describe("Timeout", () => {
 
     it.effect("an inner timeout that is earlier is a failure like any other", () =>
       Effect.gen(function*() {
-        const timeout = make({ warmup: 1 })
+        const timeout = make({ minCalls: 1 })
         const inner = Effect.never.pipe(Timeout.attempt("10 millis"), timeout)
         yield* during("1 second", Effect.exit(inner))
         assert.strictEqual(yield* timeout.observed, 0)
@@ -645,7 +651,7 @@ describe("Timeout", () => {
 
     it.effect("of a stream, the time to the first element", () =>
       Effect.gen(function*() {
-        const timeout = make({ warmup: 1 })
+        const timeout = make({ minCalls: 1 })
         const source = Stream.concat(after("100 millis", 1), after("5 seconds", 2)).pipe(timeout.stream)
         assert.deepStrictEqual(yield* during("6 seconds", Stream.runCollect(source)), [1, 2])
         assert.closeTo(yield* limitOf(timeout), 150, 3)
@@ -659,7 +665,7 @@ describe("Timeout", () => {
     it("explains itself", () => {
       assert.strictEqual(
         Policy.explain(make({ name: "search" })),
-        "timeout adaptive \"search\" (quantile: 0.99, factor: 1.5, min: 10ms, max: 10s, warmup: 5, window: 5m)"
+        "timeout adaptive \"search\" (quantile: 0.99, factor: 1.5, minLimit: 10ms, maxLimit: 10s, minCalls: 5, within: 5m)"
       )
     })
   })

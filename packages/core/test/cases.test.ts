@@ -82,86 +82,98 @@ describe("cases of other libraries", () => {
   describe("hedges", () => {
     const everything = { classify: () => Fault.transient() }
     const table: Readonly<Record<string, readonly [Hedge.Options, Script, string, number, ReadonlyArray<number>]>> = {
-      "H1a: without a delay, all begin at once": [{ delay: 0, max: 3 }, [hang, hang, hang, [10, ok(4)]], "ok:4", 10, [
-        0,
-        0,
-        0,
-        0
-      ]],
+      "H1a: without a delay, all begin at once": [
+        { after: 0, maxHedges: 3 },
+        [hang, hang, hang, [10, ok(4)]],
+        "ok:4",
+        10,
+        [
+          0,
+          0,
+          0,
+          0
+        ]
+      ],
       "H1b: with an infinite delay, one after the other fails": [
-        { delay: "Infinity", max: 2 },
+        { after: "Infinity", maxHedges: 2 },
         [[100, boom(1)], [100, boom(2)], [100, ok(3)]],
         "ok:3",
         300,
         [0, 100, 200]
       ],
       "H1c: the one that ends first wins, whichever began first": [
-        { delay: 1000, max: 3 },
+        { after: 1000, maxHedges: 3 },
         [hang, [10_000, ok(2)], [2000, ok(3)], [3000, ok(4)]],
         "ok:3",
         4000,
         [0, 1000, 2000, 3000]
       ],
       "H1d: all four fail: the first one's error, three hedges": [
-        { delay: 10, max: 3 },
+        { after: 10, maxHedges: 3 },
         [[100, Effect.fail("first")], [20, boom(2)], [20, boom(3)], [20, boom(4)]],
         "first",
         100,
         [0, 10, 20, 30]
       ],
       "H1e: the third fails for good: that failure, at once": [
-        { delay: 10, max: 2 },
+        { after: 10, maxHedges: 2 },
         [hang, hang, [30, Effect.fail(new Bad())]],
         "Bad",
         50,
         [0, 10, 20]
       ],
-      "H1f: the first fails for good: no hedge": [{ delay: 10, max: 2 }, [[5, Effect.fail(new Bad())]], "Bad", 5, [0]],
+      "H1f: the first fails for good: no hedge": [
+        { after: 10, maxHedges: 2 },
+        [[5, Effect.fail(new Bad())]],
+        "Bad",
+        5,
+        [0]
+      ],
       "H1g: two hedges fail, the third succeeds": [
-        { delay: 10, max: 3 },
+        { after: 10, maxHedges: 3 },
         [hang, [100, boom(2)], [100, boom(3)], [100, ok(4)]],
         "ok:4",
         130,
         [0, 10, 20, 30]
       ],
       "H1h: every outcome is a failure, the first is the slowest: the first one's": [
-        { delay: 10, max: 2, ...everything },
+        { after: 10, maxHedges: 2, ...everything },
         [[500, ok("first")], [10, ok(2)], [10, ok(3)]],
         "ok:first",
         500,
         [0, 10, 20]
       ],
-      "H1o: a delay of exactly 12 345 ms": [{ delay: 12_345 }, [hang, [0, ok(2)]], "ok:2", 12_345, [0, 12_345]],
+      "H1o: a delay of exactly 12 345 ms": [{ after: 12_345 }, [hang, [0, ok(2)]], "ok:2", 12_345, [0, 12_345]],
       "H3 (failsafe-go): a slow first and two hedges": [
-        { delay: 10, max: 2 },
+        { after: 10, maxHedges: 2 },
         [[100, ok(1)], [1000, ok(2)], [1000, ok(3)]],
         "ok:1",
         100,
         [0, 10, 20]
       ],
       "H3: without a delay the third one's result": [
-        { delay: 0, max: 2 },
+        { after: 0, maxHedges: 2 },
         [hang, hang, [1, ok(3)]],
         "ok:3",
         1,
         [0, 0, 0]
       ],
       "H6 (gRFC A6): every half a second one more": [
-        { delay: 500, max: 3 },
+        { after: 500, maxHedges: 3 },
         [hang, hang, hang, [100, ok(4)]],
         "ok:4",
         1600,
         [0, 500, 1000, 1500]
       ],
       "H6: a failure that is not fatal begins the next at once": [
-        { delay: 500, max: 3 },
+        { after: 500, maxHedges: 3 },
         [[200, boom(1)], hang, [100, ok(3)]],
         "ok:3",
         800,
         [0, 200, 700]
       ],
       "H6: a pushback begins nothing more, and those under way go on": [
-        { delay: 500, max: 3 },
+        { after: 500, maxHedges: 3 },
         [[900, ok(1)], [100, Effect.fail(new Busy({ retryAfter: 300 }))]],
         "ok:1",
         900,
@@ -182,14 +194,14 @@ describe("cases of other libraries", () => {
       Effect.gen(function*() {
         const first = Effect.delay(ok("first"), "1 second")
         const other = Effect.delay(boom(2), "1 millis")
-        const raced = first.pipe(Hedge.alternatives(Hedge.makeUnsafe({ delay: 10, max: 9 }), [other]))
+        const raced = first.pipe(Hedge.alternatives(Hedge.makeUnsafe({ after: 10, maxHedges: 9 }), [other]))
         assert.deepStrictEqual(yield* during("1 minute", timed(raced)), ["ok:first", 1000])
       }))
 
     it.effect("H1l: the caller goes away: all of them are cancelled", () =>
       Effect.gen(function*() {
         const { effect, log } = logged()
-        const fiber = yield* fork(effect(() => Effect.never).pipe(Hedge.makeUnsafe({ delay: 10, max: 2 })))
+        const fiber = yield* fork(effect(() => Effect.never).pipe(Hedge.makeUnsafe({ after: 10, maxHedges: 2 })))
         yield* TestClock.adjust("1 second")
         yield* Fiber.interrupt(fiber)
         assert.strictEqual(outcome(yield* Fiber.await(fiber)), "Interrupt")
@@ -199,7 +211,7 @@ describe("cases of other libraries", () => {
     it.effect("H1m: hedges are told in order, one event each", () =>
       Effect.gen(function*() {
         const { events, policy } = recorder()
-        const hedge = Hedge.makeUnsafe({ delay: 10, max: 3 })
+        const hedge = Hedge.makeUnsafe({ after: 10, maxHedges: 3 })
         yield* during("1 minute", Effect.delay(ok(1), "1 second").pipe(hedge, policy))
         const told = events.flatMap((event) => event._tag === "HedgeStarted" ? [event.attempt] : [])
         assert.deepStrictEqual(told, [2, 3, 4])
@@ -230,7 +242,7 @@ describe("cases of other libraries", () => {
     for (const proportional of [Infinity, -Infinity, NaN, -0.5, 1.5]) {
       assert.throws(() => Backoff.exponential({ base: 100, jitter: { proportional } }), RangeError)
     }
-    for (const cap of [0, -1, NaN]) assert.throws(() => Backoff.exponential({ base: 100, cap }), RangeError)
+    for (const cap of [0, -1, NaN]) assert.throws(() => Backoff.exponential({ base: 100, maxDelay: cap }), RangeError)
     for (const factor of [0, 0.5, NaN, Infinity]) {
       assert.throws(() => Backoff.exponential({ base: 100, factor }), RangeError)
     }

@@ -179,7 +179,7 @@ describe("complaints", () => {
   it.effect("cockatiel #64: four failures, an idle hour and one failure open nothing", () =>
     Effect.gen(function*() {
       const breaker = CircuitBreaker.makeUnsafe({
-        trip: CircuitBreaker.failureRate({ within: "30 seconds", minimumThroughput: 5 })
+        trip: CircuitBreaker.failureRate({ within: "30 seconds", minCalls: 5 })
       })
       const fail = Effect.exit(breaker(Effect.fail(new Boom({}))))
       yield* Effect.replicateEffect(fail, 4)
@@ -200,7 +200,7 @@ describe("complaints", () => {
       const stack = Policy.compose(Retry.make(), CircuitBreaker.makeUnsafe(), Timeout.attempt("1 second"))
       const handled: Effect.Effect<string> = stack(Effect.fail(new Boom({ n: 1 }))).pipe(Effect.catchTags({
         Boom: ({ n }) => Effect.succeed(`boom ${n}`),
-        CircuitOpen: ({ circuit }) => Effect.succeed(`open ${circuit}`),
+        CircuitOpen: ({ policyName: circuit }) => Effect.succeed(`open ${circuit}`),
         TimeoutExceeded: ({ phase }) => Effect.succeed(phase)
       }))
       assert.strictEqual(yield* during("1 minute", handled), "boom 1")
@@ -214,7 +214,7 @@ describe("complaints", () => {
         signals.push(signal)
         return signals.length <= 100 ? Promise.resolve() : new Promise<void>(() => {})
       })
-      const stack = Policy.compose(Timeout.total("1 minute"), Retry.make(), Hedge.makeUnsafe({ delay: "1 minute" }))
+      const stack = Policy.compose(Timeout.total("1 minute"), Retry.make(), Hedge.makeUnsafe({ after: "1 minute" }))
       await Promise.all(Array.from({ length: 100 }, () => Effect.runPromise(stack(call), { signal: caller.signal })))
       assert.deepStrictEqual(getEventListeners(caller.signal, "abort"), [])
       const last = Effect.runPromiseExit(stack(call), { signal: caller.signal })
@@ -258,7 +258,7 @@ describe("complaints", () => {
   ) {
     it.effect(`opossum #613, Polly #2381, #239, #254: three probes of which two succeed: ${answers.join(", ")}`, () =>
       Effect.gen(function*() {
-        const breaker = CircuitBreaker.makeUnsafe({ open: "1 second", probes: 3, ratio: 0.6 })
+        const breaker = CircuitBreaker.makeUnsafe({ open: "1 second", halfOpen: { probes: 3, ratio: 0.6 } })
         yield* breaker.open()
         yield* TestClock.adjust("1 second")
         for (const answer of answers) {
@@ -294,7 +294,7 @@ describe("complaints", () => {
 
   it.effect("resilience4j #905, #1041, #1460, #1639: a call that timed out in the queue is never made", () =>
     Effect.gen(function*() {
-      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, queue: 1 })
+      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1 })
       const holder = yield* fork(bulkhead(Effect.never))
       let made = 0
       const call = Effect.sync(() => made++).pipe(bulkhead, Timeout.attempt("100 millis"))
@@ -310,7 +310,7 @@ describe("complaints", () => {
       const call = Effect.suspend((): Effect.Effect<string, Boom> =>
         ++attempts === 1 ? Effect.delay(Effect.succeed("first"), "300 millis") : Effect.fail(new Boom({}))
       )
-      const hedge = Hedge.makeUnsafe({ delay: "100 millis" })
+      const hedge = Hedge.makeUnsafe({ after: "100 millis" })
       assert.deepStrictEqual(yield* during("1 second", timed(hedge(call))), ["ok:first", 300])
     }))
 

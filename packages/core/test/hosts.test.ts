@@ -24,11 +24,11 @@ const late = "RateLimiterRejected"
 
 const rows: Readonly<Record<string, () => Row>> = {
   "a bulkhead hands its permit on": () => {
-    const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, queue: 10 })
+    const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 10 })
     return { calls: thrice(bulkhead(answer)), expected: ["ok:answer", "ok:answer", "ok:answer", "ok:answer"] }
   },
   "a bulkhead gets more permits": () => {
-    const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, queue: 10 })
+    const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 10 })
     Effect.runFork(bulkhead(Effect.sleep("20 millis")))
     return {
       calls: thrice(bulkhead(Effect.succeed("answer"))),
@@ -37,12 +37,12 @@ const rows: Readonly<Record<string, () => Row>> = {
     }
   },
   "the time in the queue of a bulkhead is up": () => {
-    const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, queue: 10, maxWait: "5 millis" })
+    const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 10, maxWait: "5 millis" })
     Effect.runFork(bulkhead(Effect.never))
     return { calls: thrice(bulkhead(answer)), expected: [full, full, full, full] }
   },
   "the oldest in the queue of a bulkhead give way": () => {
-    const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, queue: 3, order: "lifo" })
+    const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 3, order: "lifo" })
     Effect.runFork(bulkhead(Effect.never))
     return {
       calls: thrice(bulkhead(answer)),
@@ -56,7 +56,7 @@ const rows: Readonly<Record<string, () => Row>> = {
     return { calls: thrice(timeout(Effect.never)), expected: [over, over, over, over] }
   },
   "a limiter has room again": () => {
-    const limit = RateLimiter.tokenBucket({ limit: 1, per: "5 millis" })
+    const limit = RateLimiter.tokenBucket({ limit: 1, within: "5 millis" })
     const limiter = RateLimiter.makeUnsafe({ limit, maxWait: "10 seconds" })
     Effect.runSync(limiter(Effect.void))
     return {
@@ -66,13 +66,13 @@ const rows: Readonly<Record<string, () => Row>> = {
   },
   "a limiter has less room than before": () => {
     const limiter = RateLimiter.makeUnsafe({
-      limit: RateLimiter.tokenBucket({ limit: 1, per: "1 second" }),
+      limit: RateLimiter.tokenBucket({ limit: 1, within: "1 second" }),
       maxWait: "5 seconds"
     })
     Effect.runSync(limiter(Effect.void))
     return {
       calls: thrice(limiter(answer)),
-      meanwhile: limiter.reconfigure(RateLimiter.tokenBucket({ limit: 1, per: "1 minute" })),
+      meanwhile: limiter.reconfigure(RateLimiter.tokenBucket({ limit: 1, within: "1 minute" })),
       expected: [late, late, late, late]
     }
   },

@@ -14,13 +14,13 @@ const wrong: ReadonlyArray<any> = [3, "3", null, Effect.void, RetryBudget.make()
 const options: ReadonlyArray<readonly [string, string, (value: any) => unknown]> = [
   ["Retry.make: schedule", "a Schedule", (schedule) => Retry.make({ schedule })],
   ["Retry.make: budget", "a RetryBudget", (budget) => Retry.make({ budget })],
-  ["Hedge.make: budget", "a RetryBudget", (budget) => Hedge.makeUnsafe({ delay: 1, budget })],
+  ["Hedge.make: budget", "a RetryBudget", (budget) => Hedge.makeUnsafe({ after: 1, budget })],
   ["Keyed.make: lookup", "a function", (lookup) => Keyed.makeUnsafe({ lookup })],
   ["CircuitBreaker.make: trip", "a rule", (trip) => CircuitBreaker.makeUnsafe({ trip: [trip] })],
   ["RateLimiter.make: limit", "a limit", (limit) => RateLimiter.makeUnsafe({ limit })],
   ["RateLimiter.make: tokens", "a limit", (tokens) => RateLimiter.makeUnsafe({ limits: { tokens } })],
-  ["Pipelines.standard: limiter", "a policy", (limiter) => Pipelines.standard({ limiter })],
-  ["Pipelines.standard: budget", "a RetryBudget", (budget) => Pipelines.standard({ budget: budget ?? 3 })]
+  ["Pipelines.makeStandard: limiter", "a policy", (limiter) => Pipelines.makeStandardUnsafe({ limiter })],
+  ["Pipelines.makeStandard: budget", "a RetryBudget", (budget) => Pipelines.makeStandardUnsafe({ budget: budget ?? 3 })]
 ]
 
 describe("an option that is to be an instance of something", () => {
@@ -31,7 +31,7 @@ describe("an option that is to be an instance of something", () => {
   }
 
   it("a breaker of a pipeline is one, or options for one", () => {
-    const message = "Pipelines.hedging: breaker must be a circuit breaker or options for one, got 3"
-    assert.throws(() => Pipelines.hedging({ breaker: 3 as any }), RangeError, message)
+    const message = "Pipelines.makeHedging: breaker must be a circuit breaker or options for one, got 3"
+    assert.throws(() => Pipelines.makeHedgingUnsafe({ breaker: 3 as any }), RangeError, message)
   })
 })

@@ -46,7 +46,7 @@ const limiterOf = (options: RateLimiter.Options & { readonly limit: RateLimiter.
 }
 
 const budgeted = (make: (budget: RetryBudget.RetryBudget) => Policy.Policy): Subject => {
-  const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ min: 100 }) })
+  const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ minAttempts: 100 }) })
   return { ...stateless(make(budget)), held: budget.state }
 }
 
@@ -77,16 +77,16 @@ const subjects: Readonly<Record<string, () => Subject>> = {
   }),
   "Timeout.total": () => stateless(Timeout.total("1 hour")),
   "Timeout.phases": () => stateless(Timeout.phases({ first: "1 hour", idle: "1 hour", total: "1 hour" })),
-  "Timeout.adaptive": () => stateless(Timeout.adaptive({ min: "1 hour", max: "2 hours" })),
+  "Timeout.makeAdaptive": () => stateless(Timeout.makeAdaptiveUnsafe({ minLimit: "1 hour", maxLimit: "2 hours" })),
   "Deadline.within": () => stateless(Deadline.within("1 hour")),
   "Retry": () => stateless(Retry.make({ schedule: Schedule.recurs(2) })),
   "Retry with a budget": () => budgeted((budget) => Retry.make({ schedule: Schedule.recurs(2), budget })),
   "CircuitBreaker": () => breakerOf({ trip: CircuitBreaker.failureRate({ calls: 100 }) }),
   "CircuitBreaker of slow calls": () => breakerOf({ trip: slowRate }),
   "Bulkhead": () => bulkheadOf({ concurrency: 10 }),
-  "RateLimiter": () => limiterOf({ limit: RateLimiter.tokenBucket({ limit: 1000, per: "1 second" }) }),
-  "Hedge": () => stateless(Hedge.makeUnsafe({ delay: "1 hour" })),
-  "Hedge with a budget": () => budgeted((budget) => Hedge.makeUnsafe({ delay: "1 hour", budget })),
+  "RateLimiter": () => limiterOf({ limit: RateLimiter.tokenBucket({ limit: 1000, within: "1 second" }) }),
+  "Hedge": () => stateless(Hedge.makeUnsafe({ after: "1 hour" })),
+  "Hedge with a budget": () => budgeted((budget) => Hedge.makeUnsafe({ after: "1 hour", budget })),
   "Keyed": () => {
     const keyed = Keyed.makeUnsafe({ lookup: () => Bulkhead.makeUnsafe({ concurrency: 10 }) })
     return {
@@ -98,17 +98,20 @@ const subjects: Readonly<Record<string, () => Subject>> = {
     const operator = Fallback.to(() => Effect.die("not of this error"), { when: (u: unknown) => u === "nothing" })
     return { effect: operator, stream: operator.stream, held: Effect.void }
   },
-  "Fallback.stale": () => {
-    const operator = Fallback.stale<unknown>({ ttl: "1 hour", classify: () => undefined })
+  "Fallback.makeStale": () => {
+    const operator = Fallback.makeStaleUnsafe<unknown>({ timeToLive: "1 hour", classify: () => undefined })
     return { effect: operator, stream: operator.stream, held: Effect.void }
   },
   "Coalesce": () => {
     const operator = Coalesce.makeUnsafe<unknown, unknown>()
     return { effect: operator, stream: operator.stream, held: operator.inFlight }
   },
-  "Pipelines.standard": () => pipelineOf(Pipelines.standard({ total: "2 hours", attempt: "1 hour", breaker })),
-  "Pipelines.hedging": () =>
-    pipelineOf(Pipelines.hedging({ total: "2 hours", attempt: "1 hour", breaker, hedge: { delay: "1 hour" } })),
+  "Pipelines.makeStandard": () =>
+    pipelineOf(Pipelines.makeStandardUnsafe({ total: "2 hours", attempt: "1 hour", breaker })),
+  "Pipelines.makeHedging": () =>
+    pipelineOf(
+      Pipelines.makeHedgingUnsafe({ total: "2 hours", attempt: "1 hour", breaker, hedge: { after: "1 hour" } })
+    ),
   "no policy": () => stateless(Policy.identity)
 }
 
@@ -225,8 +228,8 @@ for (const [name, make] of Object.entries(subjects)) {
 }
 
 describe("a caller that goes away while it waits", () => {
-  const one = { concurrency: 1, queue: 1 }
-  const few = { limit: RateLimiter.tokenBucket({ limit: 1, per: "1 second" }), maxWait: "1 minute" } as const
+  const one = { concurrency: 1, maxQueue: 1 }
+  const few = { limit: RateLimiter.tokenBucket({ limit: 1, within: "1 second" }), maxWait: "1 minute" } as const
   const boom = Effect.fail(new Boom({}))
   /** the callee that the call of the test has, and whether another call is before it */
   const table: Readonly<Record<string, readonly [() => Subject, Effect.Effect<unknown, unknown>, boolean]>> = {
@@ -241,7 +244,7 @@ describe("a caller that goes away while it waits", () => {
       false
     ],
     "for another attempt": [
-      () => budgeted((budget) => Hedge.makeUnsafe({ delay: "1 minute", budget })),
+      () => budgeted((budget) => Hedge.makeUnsafe({ after: "1 minute", budget })),
       Effect.never,
       false
     ]
@@ -274,9 +277,9 @@ describe("a caller that goes away while it waits", () => {
 describe("a rejection leaves nothing, and the next call goes through", () => {
   const table: Readonly<Record<string, readonly [() => Subject, string]>> = {
     "Bulkhead, full": [() => bulkheadOf({ concurrency: 1 }), "BulkheadRejected"],
-    "Bulkhead, waited": [() => bulkheadOf({ concurrency: 1, queue: 1, maxWait: 1 }), "BulkheadRejected"],
+    "Bulkhead, waited": [() => bulkheadOf({ concurrency: 1, maxQueue: 1, maxWait: 1 }), "BulkheadRejected"],
     "RateLimiter": [
-      () => limiterOf({ limit: RateLimiter.gcra({ limit: 1, per: "1 second" }) }),
+      () => limiterOf({ limit: RateLimiter.gcra({ limit: 1, within: "1 second" }) }),
       "RateLimiterRejected"
     ],
     "CircuitBreaker, a probe under way": [
@@ -332,7 +335,7 @@ describe("the smallest options", () => {
         stateless(Retry.make({
           times: 3,
           schedule: Schedule.forever,
-          budget: RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ max: 2 }) })
+          budget: RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ maxTokens: 2 }) })
         })),
       "Boom",
       1
@@ -343,21 +346,25 @@ describe("the smallest options", () => {
     "an infinite deadline": [() => stateless(Deadline.within("Infinity")), "Boom", 1],
     "one permit": [() => bulkheadOf({ concurrency: 1 }), "Boom", 1],
     "one call in a day": [
-      () => limiterOf({ limit: RateLimiter.fixedWindow({ limit: 1, per: "1 day" }) }),
+      () => limiterOf({ limit: RateLimiter.fixedWindow({ limit: 1, within: "1 day" }) }),
       "Boom",
       1
     ],
     "a circuit of one call": [
-      () => breakerOf({ trip: CircuitBreaker.failureRate({ calls: 1, minimumThroughput: 1, ratio: 1 }) }),
+      () => breakerOf({ trip: CircuitBreaker.failureRate({ calls: 1, minCalls: 1, ratio: 1 }) }),
       "Boom",
       1
     ],
-    "both attempts at once": [() => stateless(Hedge.makeUnsafe({ delay: 0 })), "Boom", 2],
-    "eleven attempts at once": [() => stateless(Hedge.makeUnsafe({ delay: 0, max: 10 })), "Boom", 11],
-    "no hedge by time": [() => stateless(Hedge.makeUnsafe({ delay: "Infinity" })), "Boom", 2],
+    "both attempts at once": [() => stateless(Hedge.makeUnsafe({ after: 0 })), "Boom", 2],
+    "eleven attempts at once": [() => stateless(Hedge.makeUnsafe({ after: 0, maxHedges: 10 })), "Boom", 11],
+    "no hedge by time": [() => stateless(Hedge.makeUnsafe({ after: "Infinity" })), "Boom", 2],
     "one instance": [
       () => {
-        const keyed = Keyed.makeUnsafe({ lookup: () => Bulkhead.makeUnsafe({ concurrency: 1 }), max: 1, idle: 1 })
+        const keyed = Keyed.makeUnsafe({
+          lookup: () => Bulkhead.makeUnsafe({ concurrency: 1 }),
+          maxInstances: 1,
+          idleTimeToLive: 1
+        })
         return stateless(keyed.for("key"))
       },
       "Boom",
@@ -365,7 +372,7 @@ describe("the smallest options", () => {
     ],
     "one chunk ahead": [
       () => {
-        const operator = Coalesce.makeUnsafe<unknown, unknown>({ ahead: 1 })
+        const operator = Coalesce.makeUnsafe<unknown, unknown>({ capacity: 1 })
         return { effect: operator, stream: operator.stream, held: operator.inFlight }
       },
       "Boom",

@@ -34,7 +34,7 @@ const policy = (policy: Policy.Policy<any, unknown>, held: Effect.Effect<unknown
   held
 })
 
-const budget = () => RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ min: 10 }) })
+const budget = () => RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ minAttempts: 10 }) })
 const boom = Effect.fail(new Boom({}))
 
 const both: ReadonlyArray<Face> = ["effect", "stream"]
@@ -89,7 +89,7 @@ const table: Readonly<Record<string, readonly [() => Subject, Effect.Effect<unkn
     "Hedge: classify": [
       () => {
         const shared = budget()
-        return policy(Hedge.makeUnsafe({ delay: "1 second", classify: bug, budget: shared }), shared.state)
+        return policy(Hedge.makeUnsafe({ after: "1 second", classify: bug, budget: shared }), shared.state)
       },
       boom,
       both
@@ -97,7 +97,7 @@ const table: Readonly<Record<string, readonly [() => Subject, Effect.Effect<unkn
     "Hedge: classify, of a success": [
       () => {
         const shared = budget()
-        return policy(Hedge.makeUnsafe({ delay: 10, max: 3, classify: bug, budget: shared }), shared.state)
+        return policy(Hedge.makeUnsafe({ after: 10, maxHedges: 3, classify: bug, budget: shared }), shared.state)
       },
       Effect.succeed(1),
       both
@@ -119,7 +119,7 @@ const table: Readonly<Record<string, readonly [() => Subject, Effect.Effect<unkn
     ],
     "RateLimiter: what it cost": [
       () => {
-        const limiter = RateLimiter.makeUnsafe({ limit: RateLimiter.tokenBucket({ limit: 10, per: "1 second" }) })
+        const limiter = RateLimiter.makeUnsafe({ limit: RateLimiter.tokenBucket({ limit: 10, within: "1 second" }) })
         const settling = limiter.settle<unknown>(1, bug)
         return { effect: settling, stream: settling.stream, held: Effect.map(limiter.state, ({ waiting }) => waiting) }
       },
@@ -142,9 +142,9 @@ const table: Readonly<Record<string, readonly [() => Subject, Effect.Effect<unkn
       boom,
       both
     ],
-    "Fallback.stale: classify": [
+    "Fallback.makeStale: classify": [
       () => {
-        const operator = Fallback.stale<unknown>({ ttl: "1 hour", classify: bug })
+        const operator = Fallback.makeStaleUnsafe<unknown>({ timeToLive: "1 hour", classify: bug })
         return { effect: operator, stream: operator.stream }
       },
       boom,

@@ -90,13 +90,16 @@ describe("Fallback", () => {
   })
 })
 
-describe("Fallback.stale", () => {
+describe("Fallback.makeStale", () => {
   it("is tied to its value, and leaves the errors", () => {
-    const stale = Fallback.stale<string>({ ttl: "1 minute" })
+    const stale = Fallback.makeStaleUnsafe<string>({ timeToLive: "1 minute" })
     expect(call.pipe(stale)).type.toBe<Effect.Effect<string, Down | Missing, Clients>>()
     expect(tokens.pipe(stale.for("key").stream)).type.toBe<Stream.Stream<string, Down | Missing, Clients>>()
     expect(stale).type.not.toBeCallableWith(Effect.succeed(1))
-    const aged = Fallback.stale({ ttl: "1 minute", as: (stale: Fallback.StaleValue<string>) => stale.age })
+    const aged = Fallback.makeStaleUnsafe({
+      timeToLive: "1 minute",
+      as: (stale: Fallback.StaleValue<string>) => stale.age
+    })
     expect(call.pipe(aged)).type.not.toBe<Effect.Effect<string, Down | Missing, Clients>>()
   })
 })

@@ -11,26 +11,28 @@ type Added = Timeout.TimeoutExceeded | CircuitBreaker.CircuitOpen
 
 describe("Pipelines", () => {
   it("adds the errors of its parts", () => {
-    expect(call.pipe(Pipelines.standard())).type.toBe<
+    expect(call.pipe(Pipelines.makeStandardUnsafe())).type.toBe<
       Effect.Effect<number, "down" | Added | Bulkhead.BulkheadRejected>
     >()
-    expect(call.pipe(Pipelines.hedging({ limiter }))).type.toBe<
+    expect(call.pipe(Pipelines.makeHedgingUnsafe({ limiter }))).type.toBe<
       Effect.Effect<number, "down" | Added | RateLimiter.RateLimiterRejected>
     >()
-    expect(call.pipe(Pipelines.standard({ limiter: Policy.identity }))).type.toBe<
+    expect(call.pipe(Pipelines.makeStandardUnsafe({ limiter: Policy.identity }))).type.toBe<
       Effect.Effect<number, "down" | Added>
     >()
   })
 
   it("wants a predicate that accepts what the parts inside add", () => {
-    expect(Pipelines.standard).type.not.toBeCallableWith({ retry: { while: (error: "down") => error === "down" } })
-    const pipeline = Pipelines.standard({ retry: { while: (error: "down" | Added) => error === "down" } })
+    expect(Pipelines.makeStandardUnsafe).type.not.toBeCallableWith({
+      retry: { while: (error: "down") => error === "down" }
+    })
+    const pipeline = Pipelines.makeStandardUnsafe({ retry: { while: (error: "down" | Added) => error === "down" } })
     expect(call).type.toBeAssignableTo<Parameters<typeof pipeline>[0]>()
     expect(pipeline).type.not.toBeCallableWith(other)
   })
 
   it("stands in a stack", () => {
-    expect(call.pipe(Policy.compose(Retry.make({ tags: ["CircuitOpen"] }), Pipelines.standard()))).type.toBe<
+    expect(call.pipe(Policy.compose(Retry.make({ tags: ["CircuitOpen"] }), Pipelines.makeStandardUnsafe()))).type.toBe<
       Effect.Effect<number, "down" | Added | Bulkhead.BulkheadRejected>
     >()
     expect(Timeout.total("1 second")).type.toBeAssignableTo<Policy.Any>()

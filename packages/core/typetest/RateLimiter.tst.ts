@@ -7,7 +7,7 @@ import { describe, expect, it } from "tstyche"
 declare const call: Effect.Effect<{ readonly usage: number }, "down">
 declare const elements: Stream.Stream<string, "down">
 
-const limit = RateLimiter.tokenBucket({ limit: 1, per: "1 second" })
+const limit = RateLimiter.tokenBucket({ limit: 1, within: "1 second" })
 const one = RateLimiter.makeUnsafe({ limit })
 const tokens = RateLimiter.makeUnsafe({ limits: { tokens: limit } })
 const both = RateLimiter.makeUnsafe({ limits: { requests: limit, tokens: limit } })

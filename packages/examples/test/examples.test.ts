@@ -138,7 +138,7 @@ const expected: Record<string, string> = {
     "shop: and now, within a fifth of a second?",
     "  warehouse: knows how long it has, does not answer",
     "shop: no answer in time",
-    "bulkhead warehouse: {\"inUse\":0,\"queued\":0,\"concurrency\":1000,\"queue\":0}",
+    "bulkhead warehouse: {\"inUse\":0,\"queued\":0,\"concurrency\":1000,\"maxQueue\":0}",
     "circuit-breaker warehouse: {\"_tag\":\"Closed\",\"calls\":3,\"failures\":2,\"consecutiveFailures\":1}",
     "retry-budget warehouse: {\"available\":48,\"calls\":0,\"held\":0}"
   )

@@ -39,7 +39,10 @@ const cancelLimit = "10 seconds"
 const report = (event: ProgressEvent): Effect.Effect<void> => Effect.map(CurrentProgress, (tell) => tell?.(event))
 
 const again = Retry.make<O1Error>({
-  schedule: Schedule.max([Backoff.exponential({ base: "500 millis", cap: "8 seconds" }), Schedule.recurs(patience)])
+  schedule: Schedule.max([
+    Backoff.exponential({ base: "500 millis", maxDelay: "8 seconds" }),
+    Schedule.recurs(patience)
+  ])
 })
 
 /** The Responses API: the ways in which one attempt is made. */

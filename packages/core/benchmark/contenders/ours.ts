@@ -25,7 +25,7 @@ const retry = (limits: Limits) => Retry.make({ schedule: scheduleOf(limits) })
 const retryWithBudget = (limits: Limits) =>
   Retry.make({ schedule: scheduleOf(limits), budget: RetryBudget.makeUnsafe({ funding: RetryBudget.tokens() }) })
 
-const rate = { ratio: trip.ratio, minimumThroughput: trip.minimum }
+const rate = { ratio: trip.ratio, minCalls: trip.minimum }
 const rules = {
   inARow: CircuitBreaker.consecutive(trip.failures),
   ofLastCalls: CircuitBreaker.failureRate({ ...rate, calls: trip.calls }),
@@ -36,23 +36,23 @@ const slowCalls = ({ slow }: Limits) => CircuitBreaker.slowRate({ ...rate, after
 
 const breaker = (rule: CircuitBreaker.Trip) => CircuitBreaker.makeUnsafe({ trip: rule, open: openFor })
 
-const bulkhead = ({ permits }: Limits, queue = 0) => Bulkhead.makeUnsafe({ concurrency: permits, queue })
+const bulkhead = ({ permits }: Limits, queue = 0) => Bulkhead.makeUnsafe({ concurrency: permits, maxQueue: queue })
 
-const rateOf = ({ rate: { calls, per } }: Limits): RateLimiter.Rate => ({ limit: calls, per })
+const rateOf = ({ rate: { calls, per } }: Limits): RateLimiter.Rate => ({ limit: calls, within: per })
 
 const limiter = (limit: RateLimiter.Limit) => RateLimiter.makeUnsafe({ limit })
 
 const bucket = (limits: Limits) => limiter(RateLimiter.tokenBucket(rateOf(limits)))
 
 export const breakersByKey = (count = keys) => {
-  const breakers = Keyed.makeUnsafe({ lookup: (_: string) => breaker(rules.overTime), max: count })
+  const breakers = Keyed.makeUnsafe({ lookup: (_: string) => breaker(rules.overTime), maxInstances: count })
   const key = nextKey(count)
   return inFiber("Keyed.for(key), CircuitBreaker", (self) => breakers.for(key())(self))
 }
 
 /** Whoever finds no permit waits for one. */
 export const queueing = ({ permits, queue }: Limits, order: "fifo" | "lifo") =>
-  inFiber("Bulkhead, queue", Bulkhead.makeUnsafe({ concurrency: permits, queue, order }))
+  inFiber("Bulkhead, queue", Bulkhead.makeUnsafe({ concurrency: permits, maxQueue: queue, order }))
 
 export const consecutiveBreaker = () => breaker(rules.inARow)
 
@@ -82,16 +82,19 @@ const pipeline = (limits: Limits) => ({
 })
 
 export const standard = (limits: Limits) =>
-  Pipelines.standard({ ...pipeline(limits), retry: { schedule: scheduleOf(limits) } })
+  Pipelines.makeStandardUnsafe({ ...pipeline(limits), retry: { schedule: scheduleOf(limits) } })
 
-const hedging = (limits: Limits) => Pipelines.hedging({ ...pipeline(limits), hedge: { delay: limits.hedge } })
+const hedging = (limits: Limits) => Pipelines.makeHedgingUnsafe({ ...pipeline(limits), hedge: { after: limits.hedge } })
 
 const deed = "Policy.compose"
 
 export const ours = (limits: Limits): Table => ({
   "attempt timeout": inFiber("Timeout.attempt", Timeout.attempt(limits.attempt)),
   "total timeout": inFiber("Timeout.total", Timeout.total(limits.total)),
-  "adaptive timeout": inFiber("Timeout.adaptive", Timeout.adaptive({ min: limits.attempt, max: limits.attempt })),
+  "adaptive timeout": inFiber(
+    "Timeout.makeAdaptive",
+    Timeout.makeAdaptiveUnsafe({ minLimit: limits.attempt, maxLimit: limits.attempt })
+  ),
   "deadline": inFiber("Deadline.within", Deadline.within(limits.total)),
   "retry": inFiber("Retry.make", retry(limits)),
   "retry with a budget": inFiber("Retry.make, RetryBudget.tokens", retryWithBudget(limits)),
@@ -106,10 +109,10 @@ export const ours = (limits: Limits): Table => ({
   "limiter, GCRA": inFiber("gcra", limiter(RateLimiter.gcra({ ...rateOf(limits), burst: limits.rate.calls }))),
   "limiter, sliding window": inFiber("slidingWindow", limiter(RateLimiter.slidingWindow(rateOf(limits)))),
   "limiter, fixed window": inFiber("fixedWindow", limiter(RateLimiter.fixedWindow(rateOf(limits)))),
-  "hedge after a fixed delay": inFiber("Hedge, delay", Hedge.makeUnsafe({ delay: limits.hedge })),
+  "hedge after a fixed delay": inFiber("Hedge, delay", Hedge.makeUnsafe({ after: limits.hedge })),
   "hedge after a learnt delay": inFiber(
     "Hedge, quantile 0.95",
-    Hedge.makeUnsafe({ delay: { quantile: 0.95, initial: limits.hedge, min: limits.hedge } })
+    Hedge.makeUnsafe({ after: { quantile: 0.95, initialDelay: limits.hedge, minDelay: limits.hedge } })
   ),
   "fallback": inFiber("Fallback.to", Fallback.to(() => one)),
   "coalesce": inFiber("Coalesce", Coalesce.makeUnsafe<number, unknown>()),
@@ -119,8 +122,8 @@ export const ours = (limits: Limits): Table => ({
   ),
   "retry > breaker > attempt": inFiber(deed, stackOfThree(limits)),
   "total > retry > breaker > bulkhead > attempt": inFiber(deed, stackOfFive(limits)),
-  "Pipelines.standard": inFiber("bulkhead > total > retry with a budget > breaker > attempt", standard(limits)),
-  "Pipelines.hedging": inFiber("total > hedge with a budget > bulkhead > breaker > attempt", hedging(limits))
+  "Pipelines.makeStandard": inFiber("bulkhead > total > retry with a budget > breaker > attempt", standard(limits)),
+  "Pipelines.makeHedging": inFiber("total > hedge with a budget > bulkhead > breaker > attempt", hedging(limits))
 })
 
 /** One breaker per key. */
@@ -131,12 +134,12 @@ export const keyed = () => (): Kept => {
 
 /** What `Keyed` itself holds per key. */
 export const keyedAlone = () => {
-  const instances = Keyed.makeUnsafe({ lookup: (_: string) => Policy.identity, max: 10_000 })
+  const instances = Keyed.makeUnsafe({ lookup: (_: string) => Policy.identity, maxInstances: 10_000 })
   return (key: string): Kept => ({ kept: undefined, contender: inFiber("Keyed", instances.for(key)) })
 }
 
 /** `Keyed` with a breaker. */
 export const keyedBreaker = () => {
-  const instances = Keyed.makeUnsafe({ lookup: (_: string) => breaker(rules.overTime), max: 10_000 })
+  const instances = Keyed.makeUnsafe({ lookup: (_: string) => breaker(rules.overTime), maxInstances: 10_000 })
   return (key: string): Kept => ({ kept: undefined, contender: inFiber("Keyed", instances.for(key)) })
 }

@@ -63,7 +63,7 @@ export interface Options {
    *
    * @default "1 hour"
    */
-  readonly max?: Duration.Input | undefined
+  readonly maxRemaining?: Duration.Input | undefined
   /**
    * The status of the answer to a request whose time is over.
    *
@@ -75,7 +75,7 @@ export interface Options {
    *
    * @default 0
    */
-  readonly least?: Duration.Input | undefined
+  readonly minRemaining?: Duration.Input | undefined
 }
 
 type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
@@ -89,11 +89,13 @@ type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 export const make = (options: Options = {}): <E, R>(app: App<E, R>) => App<E, R | HttpServerRequest> => {
   const where = "DeadlineMiddleware.make"
   const headers = (options.headers ?? [deadlineHeader, "grpc-timeout"]).map((header) => header.toLowerCase())
-  const max = positiveMillis(where, "max", options.max ?? "1 hour")
+  const maxRemaining = positiveMillis(where, "maxRemaining", options.maxRemaining ?? "1 hour")
   const status = options.status ?? 504
   if (status !== 503 && status !== 504) throw invalid(where, "status", status, "503 or 504")
-  const least = millisOf(options.least ?? 0)
-  if (!(least >= 0 && least < Infinity)) throw invalid(where, "least", options.least, "a finite duration >= 0")
+  const minRemaining = millisOf(options.minRemaining ?? 0)
+  if (!(minRemaining >= 0 && minRemaining < Infinity)) {
+    throw invalid(where, "minRemaining", options.minRemaining, "a finite duration >= 0")
+  }
   const late = Effect.succeed(HttpServerResponse.empty({ status }))
 
   return (app) => {
@@ -102,10 +104,10 @@ export const make = (options: Options = {}): <E, R>(app: App<E, R>) => App<E, R 
     return Effect.flatMap(HttpServerRequest, (request) => {
       const remaining = headers
         .map((header) => request.headers[header])
-        .map((value) => value === undefined ? undefined : parse(value, max))
+        .map((value) => value === undefined ? undefined : parse(value, maxRemaining))
         .find((millis) => millis !== undefined)
       if (remaining === undefined) return app
-      if (remaining <= 0 || remaining < least) return late
+      if (remaining <= 0 || remaining < minRemaining) return late
       return handled.pipe(
         Timeout.total(() => Duration.millis(remaining)),
         Effect.matchEffect({ onFailure: () => late, onSuccess: (exit) => exit })

@@ -8,7 +8,7 @@
  * as it is, as from any `HttpClient`; `failOnStatus` makes it an error.
  *
  * - `body: "buffer"` (the default): an attempt ends with the last byte of the body, so a retry covers a body that breaks, and
- *   a timeout one that stalls. A body of more than `limit` bytes is a permanent failure.
+ *   a timeout one that stalls. A body of more than `maxBytes` is a permanent failure.
  * - `body: "stream"`: the policy's stream face is around head and body, the head its first element. Attempts end with the head;
  *   idle and total timeouts, the outcome that a circuit breaker records and the permit of a bulkhead are about the whole. It
  *   needs a `Scope`, which bounds the life of the response; a timeout around the request alone ends with the head. What the
@@ -29,7 +29,7 @@
  * `fetch` follows redirects itself: that there was no connection may then be true of the last hop only. Where such a request
  * must not be repeated, let it fail on redirects.
  *
- * What this adds to `HttpClient.retryTransient` and `withCircuitBreaker`: any policy, the body, methods, a cap on
+ * What this adds to `HttpClient.retryTransient` and `withCircuitBreaker`: any policy, the body, methods, a bound for
  * `Retry-After`, one count of attempts for statuses and errors.
  *
  * **Example** (Three answers, of which the last is good)
@@ -84,7 +84,7 @@ export interface Options {
    *
    * @default 16 MiB (16_777_216)
    */
-  readonly limit?: number | undefined
+  readonly maxBytes?: number | undefined
   /**
    * The responses that the policy sees as failures.
    *
@@ -257,7 +257,7 @@ export const make: {
     policy,
     policyFor: fn("policyFor", options?.policyFor),
     body,
-    limit: integer(where, "limit", options?.limit ?? 16 * 1024 * 1024, 0),
+    limit: integer(where, "maxBytes", options?.maxBytes ?? 16 * 1024 * 1024, 0),
     isFailure: fn("isFailure", options?.isFailure) ?? isFailed,
     failOnStatus: options?.failOnStatus ?? false,
     repeat: fn("repeat", options?.repeat) ?? nothing,

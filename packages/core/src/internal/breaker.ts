@@ -62,6 +62,7 @@ export class Breaker implements Implementation {
 
   reconfigure(changes: CircuitBreaker.Reconfiguration): void {
     const options = { ...this.options, ...changes }
+    if (changes.halfOpen !== undefined) options.halfOpen = { ...this.options.halfOpen, ...changes.halfOpen }
     this.circuit.reconfigure(rulesOf(options))
     this.options = options
     this.classify = options.classify ?? classifyDefault
@@ -148,12 +149,17 @@ export class Breaker implements Implementation {
 
   reject(fiber: AnyFiber, at: number): CircuitBreaker.CircuitOpen {
     const error = new this.Rejection({
-      circuit: this.name,
+      policyName: this.name,
       retryAfter: Duration.millis(Math.ceil(this.circuit.retryAfter(at)))
     })
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener !== undefined) {
-      emit(listener, { _tag: "Rejected", policy: "circuit-breaker", name: this.name, retryAfter: error.retryAfter })
+      emit(listener, {
+        _tag: "RejectedByCircuit",
+        policy: "circuit-breaker",
+        name: this.name,
+        retryAfter: error.retryAfter
+      })
     }
     return error
   }

@@ -5,14 +5,14 @@ import * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
-import type { Options, Trip } from "../CircuitBreaker.ts"
+import type { HalfOpen, Options, Trip } from "../CircuitBreaker.ts"
 import type { Rules } from "../kernel/circuitBreaker.ts"
 import { tripsOf } from "../kernel/trip.ts"
 import { integer, invalid, percent, positiveMillis, ratio, showMillis } from "./options.ts"
 
 const where = "CircuitBreaker.make"
 
-const defaultTrip: Trip = { kind: "failure-rate", ratio: 0.5, minimumThroughput: 20, over: { millis: 30_000 } }
+const defaultTrip: Trip = { kind: "failure-rate", ratio: 0.5, minCalls: 20, over: { millis: 30_000 } }
 const defaultOpen = Schedule.min([Schedule.exponential("10 seconds"), Schedule.spaced("5 minutes")])
 
 const initials: ReadonlyArray<string> = ["Closed", "Isolated", "MetricsOnly", "Disabled"]
@@ -37,16 +37,17 @@ export const rulesOf = (options: Options): Rules => {
   if (tripsOf(trips).filter(({ kind }) => kind === "slow-rate").length > 1) {
     throw invalid(where, "trip", "several", "rules with at most one slowRate among them")
   }
-  const probes = integer(where, "probes", options.probes ?? 1, 1)
+  const { halfOpen = {} } = options
+  const probes = integer(where, "halfOpen.probes", halfOpen.probes ?? 1, 1)
   return {
     trips,
     openFor: options.open === undefined ? defaultOpenFor : openForOf(options.open),
     hintCap: options.retryAfter === undefined
       ? 0
-      : positiveMillis(where, "retryAfter.cap", options.retryAfter.cap ?? "5 minutes"),
+      : positiveMillis(where, "retryAfter.maxDelay", options.retryAfter.maxDelay ?? "5 minutes"),
     probes,
-    required: requiredOf(ratio(where, "ratio", options.ratio ?? 1), probes),
-    lease: positiveMillis(where, "lease", options.lease ?? "30 seconds", { infinite: true })
+    required: requiredOf(ratio(where, "halfOpen.ratio", halfOpen.ratio ?? 1), probes),
+    lease: positiveMillis(where, "halfOpen.lease", halfOpen.lease ?? "30 seconds", { infinite: true })
   }
 }
 
@@ -106,8 +107,14 @@ const describeTrip = (trip: Trip): string => {
   if (trip.kind === "consecutive") return `${trip.failures} failures in a row`
   const what = trip.kind === "slow-rate" ? ` slower than ${showMillis(trip.after)}` : ""
   const over = "calls" in trip.over ? `of the last ${trip.over.calls}` : `within ${showMillis(trip.over.millis)}`
-  return `${percent(trip.ratio)}%${what} of at least ${trip.minimumThroughput} calls ${over}`
+  return `${percent(trip.ratio)}%${what} of at least ${trip.minCalls} calls ${over}`
 }
+
+const describeHalfOpen = ({ lease, probes = 1, ratio = 1 }: HalfOpen): string =>
+  [
+    `${percent(ratio)}% of ${probes}`,
+    ...lease === undefined ? [] : [`lease ${Duration.format(Duration.fromInputUnsafe(lease))}`]
+  ].join(", ")
 
 /** The rules, to be printed, and to be compared with other times. */
 class ShownTrips {
@@ -128,7 +135,7 @@ class ShownTrips {
 }
 
 export const settingsOf = (options: Options): Readonly<Record<string, unknown>> => {
-  const { initial, lease, open, probes, ratio, retryAfter } = options
+  const { halfOpen, initial, open, retryAfter } = options
   return {
     trip: new ShownTrips(tripsOf(options.trip ?? defaultTrip)),
     open: open === undefined
@@ -138,10 +145,8 @@ export const settingsOf = (options: Options): Readonly<Record<string, unknown>> 
       : Duration.fromInputUnsafe(open),
     retryAfter: retryAfter === undefined
       ? undefined
-      : `at most ${Duration.format(Duration.fromInputUnsafe(retryAfter.cap ?? "5 minutes"))}`,
-    probes,
-    ratio,
-    lease: lease === undefined ? undefined : Duration.fromInputUnsafe(lease),
+      : `at most ${Duration.format(Duration.fromInputUnsafe(retryAfter.maxDelay ?? "5 minutes"))}`,
+    halfOpen: halfOpen === undefined ? undefined : describeHalfOpen(halfOpen),
     initial
   }
 }

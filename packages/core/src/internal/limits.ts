@@ -18,14 +18,14 @@ import { Timer } from "./timers.ts"
 import { leaveQueue } from "./turn.ts"
 import { CurrentWaits, type Waits } from "./waits.ts"
 
-const ruleOf = ({ burst, kind, limit, per }: Limit): meter.Rule =>
+const ruleOf = ({ burst, kind, limit, within }: Limit): meter.Rule =>
   kind === "token-bucket" || kind === "gcra"
-    ? { kind: "spaced", interval: Duration.toMillis(per) / limit, burst }
-    : { kind, limit, span: Duration.toMillis(per) }
+    ? { kind: "spaced", interval: Duration.toMillis(within) / limit, burst }
+    : { kind, limit, span: Duration.toMillis(within) }
 
-const describe = ({ burst, kind, limit, per }: Limit): string => {
+const describe = ({ burst, kind, limit, within }: Limit): string => {
   const how = kind === "token-bucket" ? `token bucket of ${burst}` : kind === "gcra" ? `gcra, burst ${burst}` : kind
-  return `${limit} per ${Duration.format(per)} (${how})`
+  return `${limit} per ${Duration.format(within)} (${how})`
 }
 
 /** What a rate limiter is: the kernel with fibers, timers and names. */
@@ -35,7 +35,7 @@ export class Limits implements Implementation {
   readonly maxWait: number
   private readonly limits: Array<Limit>
   private readonly options: Options
-  private readonly queue: number
+  private readonly maxQueue: number
   private readonly once: kernel.Costs
   private readonly Rejected: typeof RateLimiterRejected
   private pumping = false
@@ -55,7 +55,7 @@ export class Limits implements Implementation {
     this.limits = Object.values(limits)
     this.kernel = new kernel.Limiter(this.limits.map((limit) => meter.make(ruleOf(limit))))
     this.maxWait = duration(where, "maxWait", options.maxWait ?? 0)
-    this.queue = integer(where, "queue", options.queue ?? 1000, 0)
+    this.maxQueue = integer(where, "maxQueue", options.maxQueue ?? 1000, 0)
     this.once = this.limits.map(() => 1)
   }
 
@@ -66,7 +66,7 @@ export class Limits implements Implementation {
       settings: {
         ...this.record((i) => describe(this.limits[i]!)),
         maxWait: this.maxWait === 0 ? undefined : Duration.millis(this.maxWait),
-        queue: this.maxWait === 0 ? undefined : this.queue
+        maxQueue: this.maxWait === 0 ? undefined : this.maxQueue
       },
       children: []
     }
@@ -130,7 +130,7 @@ export class Limits implements Implementation {
       ? "wait"
       : wait > timeLeft(fiber)
       ? "deadline"
-      : this.kernel.waiting >= this.queue
+      : this.kernel.waiting >= this.maxQueue
       ? "queue"
       : undefined
     return reason === undefined ? undefined : this.reject(fiber, reason, forecast)
@@ -139,7 +139,7 @@ export class Limits implements Implementation {
   private reject(fiber: AnyFiber, reason: Reason, { dimension, wait }: kernel.Forecast): RateLimiterRejected {
     const { name } = this.options
     const error = new this.Rejected({
-      limiter: name,
+      policyName: name,
       reason,
       dimension: this.names[dimension]!,
       retryAfter: Duration.millis(meter.wholeMillis(wait))
@@ -147,7 +147,7 @@ export class Limits implements Implementation {
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener !== undefined) {
       emit(listener, {
-        _tag: "Rejected",
+        _tag: "RejectedByRateLimiter",
         policy: "rate-limiter",
         name,
         reason,
@@ -199,7 +199,7 @@ export class Limits implements Implementation {
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener === undefined) return
     emit(listener, {
-      _tag: "LimiterWaited",
+      _tag: "WaitedForRateLimiter",
       policy: "rate-limiter",
       name: this.options.name,
       waited: Duration.millis(Math.round(at - since))

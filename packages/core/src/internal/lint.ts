@@ -22,12 +22,12 @@ const limitsAttempt = (kind: string): boolean => kind === "timeout attempt" || k
 
 /** How many calls a policy makes at most of one, where its settings say so. */
 const attemptsOf = (info: PolicyInfo): number | undefined => {
-  const further = info.settings[info.kind === "retry" ? "times" : "max"]
+  const further = info.settings[info.kind === "retry" ? "times" : "maxHedges"]
   return typeof further === "number" ? further + 1 : undefined
 }
 
 const waits = (info: PolicyInfo): boolean =>
-  (info.kind === "bulkhead" && count(info, "queue") > 0) ||
+  (info.kind === "bulkhead" && count(info, "maxQueue") > 0) ||
   (info.kind === "rate-limiter" && millis(info, "maxWait") !== undefined)
 
 const order: ReadonlyArray<Rule> = [
@@ -61,8 +61,8 @@ const beyondTotal: Rule = (outer, inner) => {
   const total = outer.kind === "timeout total" ? millis(outer, "limit") : undefined
   const limit = inner.kind === "timeout attempt" ? millis(inner, "limit") : undefined
   const wait = millis(inner, "maxWait")
-  const delay = inner.kind === "hedge" ? millis(inner, "delay") : undefined
-  const hedges = count(inner, "max")
+  const delay = inner.kind === "hedge" ? millis(inner, "after") : undefined
+  const hedges = count(inner, "maxHedges")
   if (total === undefined) return undefined
   if (limit !== undefined && limit > total) {
     return `timeout attempt (${showMillis(limit)}) is longer than timeout total (${showMillis(total)})`

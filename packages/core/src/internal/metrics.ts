@@ -14,10 +14,6 @@ const success = "success"
 
 const faultOf = (fault: Fault.Fault | undefined): string => fault === undefined ? success : fault._tag.toLowerCase()
 
-/** The reason of a rejection, in a word. */
-const reasonOf = (event: Extract<Event, { readonly _tag: "Rejected" }>): string =>
-  event.policy === "circuit-breaker" ? "open" : event.reason
-
 const stateNumbers = { Closed: 0, HalfOpen: 1, Open: 2, Isolated: 3, MetricsOnly: 4, Disabled: 5 } as const
 
 /** Up to 17 minutes: a reasoning model takes its time. */
@@ -187,10 +183,13 @@ export class Meter {
         return this.time(retryDelay, event.delay, { name, fault: faultOf(event.fault) })
       case "RetryStopped":
         return this.update(retryStops, 1, { name, reason: event.reason })
-      case "Rejected":
-        return this.update(rejections, 1, { policy, name, reason: reasonOf(event) })
-      case "QueueWaited":
-      case "LimiterWaited":
+      case "RejectedByCircuit":
+        return this.update(rejections, 1, { policy, name, reason: "open" })
+      case "RejectedByBulkhead":
+      case "RejectedByRateLimiter":
+        return this.update(rejections, 1, { policy, name, reason: event.reason })
+      case "WaitedForBulkhead":
+      case "WaitedForRateLimiter":
         return this.time(waits, event.waited, { policy, name })
       case "TimedOut":
         return this.update(timeouts, 1, { name, phase: event.phase })

@@ -28,7 +28,7 @@ export interface Found<A> {
 }
 
 export class LastGood<K, A> {
-  private readonly ttl: number
+  private readonly timeToLive: number
   private readonly capacity: number
   private readonly entries: Entries<K, Entry<K, A>>
   /** the least recently written first, in both lists */
@@ -39,8 +39,8 @@ export class LastGood<K, A> {
    */
   private readonly gone = new List<Entry<K, A>>()
 
-  constructor(ttl: number, capacity: number, entries: <V>() => Entries<K, V> = () => new Map()) {
-    this.ttl = ttl
+  constructor(timeToLive: number, capacity: number, entries: <V>() => Entries<K, V> = () => new Map()) {
+    this.timeToLive = timeToLive
     this.capacity = capacity
     this.entries = entries()
   }
@@ -79,7 +79,7 @@ export class LastGood<K, A> {
     const entry = this.entries.get(key)
     if (entry === undefined || !this.values.has(entry)) return undefined
     const age = now - entry.since
-    if (age > this.ttl) {
+    if (age > this.timeToLive) {
       this.drop(this.values, entry)
       return undefined
     }

@@ -2,9 +2,9 @@
 
 export interface Hints {
   /** the longest pause that a callee may ask for */
-  readonly cap: number
-  /** what a longer one means: no further attempt, or the cap in its place */
-  readonly beyondCap: "fail" | "clip"
+  readonly maxDelay: number
+  /** what a longer one means: no further attempt, or the longest pause in its place */
+  readonly beyond: "fail" | "clip"
 }
 
 export interface Failure {
@@ -25,11 +25,11 @@ const spread = 0.1
 export const wait = (
   { deadline, hint, now, random, scheduled }: Failure,
   hints: Hints
-): number | "retry-after-beyond-cap" | "deadline" => {
+): number | "retry-after-beyond-max" | "deadline" => {
   // a callee that says never has not asked for a pause that could be cut short
   const never = hint === Infinity
-  if (never || (hint !== undefined && hint > hints.cap && hints.beyondCap === "fail")) return "retry-after-beyond-cap"
-  const asked = hint === undefined ? 0 : Math.min(hint, hints.cap) * (1 + spread * random)
+  if (never || (hint !== undefined && hint > hints.maxDelay && hints.beyond === "fail")) return "retry-after-beyond-max"
+  const asked = hint === undefined ? 0 : Math.min(hint, hints.maxDelay) * (1 + spread * random)
   const delay = Math.max(scheduled, asked)
   return now + delay < deadline ? delay : "deadline"
 }

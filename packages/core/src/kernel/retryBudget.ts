@@ -3,9 +3,9 @@ export type Funding =
   /** a share of the calls of the last while, and so many per second in any case */
   | { readonly kind: "traffic"; readonly ratio: number; readonly millis: number; readonly minPerSecond: number }
   /** a share of the calls in flight, and so many at once in any case */
-  | { readonly kind: "in-flight"; readonly ratio: number; readonly min: number }
+  | { readonly kind: "in-flight"; readonly ratio: number; readonly minAttempts: number }
   /** what successes pay in and failures take out */
-  | { readonly kind: "tokens"; readonly max: number; readonly ratio: number }
+  | { readonly kind: "tokens"; readonly maxTokens: number; readonly ratio: number }
 
 /** What a further attempt was paid with; given back whole, by {@link Budget.refund}, if the attempt is never made. */
 export type Grant = number
@@ -147,7 +147,7 @@ class InFlight extends Budget {
   private readonly ratio: number
   private readonly min: number
 
-  constructor({ min, ratio }: Extract<Funding, { readonly kind: "in-flight" }>) {
+  constructor({ minAttempts: min, ratio }: Extract<Funding, { readonly kind: "in-flight" }>) {
     super()
     this.ratio = ratio
     this.min = min
@@ -177,7 +177,7 @@ class Tokens extends Budget {
   private readonly credit: number
   private tokens: number
 
-  constructor({ max, ratio }: Extract<Funding, { readonly kind: "tokens" }>) {
+  constructor({ maxTokens: max, ratio }: Extract<Funding, { readonly kind: "tokens" }>) {
     super()
     this.tokens = this.max = max * token
     this.credit = Math.floor(ratio * token + epsilon)

@@ -4,7 +4,7 @@ import { type Span, TimeWindow, type Window, window } from "./window.ts"
 interface Share {
   readonly ratio: number
   /** of calls in the window; a share of fewer says nothing */
-  readonly minimumThroughput: number
+  readonly minCalls: number
   readonly over: Span
 }
 
@@ -53,7 +53,7 @@ export class Gauge {
       const calls = slow ? window!.calls + overdue : window!.calls
       const hits = slow ? window!.slow + overdue : window!.failures
       // a quotient is rounded to the number that a ratio is written as; a product may exceed it
-      if (calls >= trip.minimumThroughput && hits / calls >= trip.ratio) return true
+      if (calls >= trip.minCalls && hits / calls >= trip.ratio) return true
     }
     return this.next !== undefined && this.next.met(consecutiveFailures, overdue)
   }

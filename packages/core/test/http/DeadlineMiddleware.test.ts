@@ -60,7 +60,7 @@ describe("DeadlineMiddleware", () => {
         )
         assert.strictEqual(response.status, 204)
       }
-      const other = DeadlineMiddleware.make({ max: "1 day" })(left).pipe(ask({ "grpc-timeout": "99999999H" }))
+      const other = DeadlineMiddleware.make({ maxRemaining: "1 day" })(left).pipe(ask({ "grpc-timeout": "99999999H" }))
       assert.strictEqual(yield* Effect.flatMap(other, told), "1d")
     }))
 
@@ -78,9 +78,9 @@ describe("DeadlineMiddleware", () => {
         )
       assert.strictEqual(yield* statusOf({}, "0"), 504)
       assert.strictEqual(yield* statusOf({ status: 503 }, "0"), 503)
-      assert.strictEqual(yield* statusOf({ least: "50 millis" }, "49"), 504)
+      assert.strictEqual(yield* statusOf({ minRemaining: "50 millis" }, "49"), 504)
       assert.strictEqual(handled, 0)
-      assert.strictEqual(yield* statusOf({ least: "50 millis" }, "50"), 200)
+      assert.strictEqual(yield* statusOf({ minRemaining: "50 millis" }, "50"), 200)
       assert.strictEqual(handled, 1)
     }))
 
@@ -133,12 +133,21 @@ describe("DeadlineMiddleware", () => {
   it("bad options are found when the middleware is made", () => {
     const make = (options: object) => () => DeadlineMiddleware.make(options)
     assert.throws(make({ status: 500 }), "DeadlineMiddleware.make: status must be 503 or 504, got 500")
-    assert.throws(make({ least: -1 }), "DeadlineMiddleware.make: least must be a finite duration >= 0, got -1")
-    assert.throws(make({ least: NaN }), "DeadlineMiddleware.make: least must be a finite duration >= 0, got NaN")
-    assert.throws(make({ max: 0 }), "DeadlineMiddleware.make: max must be a finite duration > 0, got 0")
     assert.throws(
-      make({ least: "soon" }),
-      "DeadlineMiddleware.make: least must be a finite duration >= 0, got \"soon\""
+      make({ minRemaining: -1 }),
+      "DeadlineMiddleware.make: minRemaining must be a finite duration >= 0, got -1"
+    )
+    assert.throws(
+      make({ minRemaining: NaN }),
+      "DeadlineMiddleware.make: minRemaining must be a finite duration >= 0, got NaN"
+    )
+    assert.throws(
+      make({ maxRemaining: 0 }),
+      "DeadlineMiddleware.make: maxRemaining must be a finite duration > 0, got 0"
+    )
+    assert.throws(
+      make({ minRemaining: "soon" }),
+      "DeadlineMiddleware.make: minRemaining must be a finite duration >= 0, got \"soon\""
     )
   })
 })

@@ -198,7 +198,7 @@ describe("ResilientHttpClient", () => {
           const asked: Array<string> = []
           const breakers = Keyed.makeUnsafe({
             lookup: (_: string) => CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(2) }),
-            max: 2
+            maxInstances: 2
           })
           const { client, requests } = fake((_, request) => status(request.url.includes("bad") ? 503 : 200))
           const resilient = ResilientHttpClient.make(client, retry, {
@@ -372,7 +372,7 @@ describe("ResilientHttpClient", () => {
           Effect.gen(function*() {
             const { events, policy: listening } = recorder()
             const { client, requests } = fake(() => Effect.delay(Effect.succeed(status(200)), "3 seconds"))
-            const policy = Policy.compose(listening, Hedge.makeUnsafe({ delay, max: 2 }))
+            const policy = Policy.compose(listening, Hedge.makeUnsafe({ after: delay, maxHedges: 2 }))
             yield* during(
               "1 minute",
               ResilientHttpClient.make(client, policy).execute(HttpClientRequest.make(method)(url))
@@ -390,7 +390,7 @@ describe("ResilientHttpClient", () => {
         const { client, requests } = fake((n, request) =>
           n === 1 ? Effect.delay(transport(request, refusedConnection), "2 seconds") : status(200)
         )
-        const resilient = ResilientHttpClient.make(client, Hedge.makeUnsafe({ delay: "1 second" }))
+        const resilient = ResilientHttpClient.make(client, Hedge.makeUnsafe({ after: "1 second" }))
         const response = yield* during("1 minute", resilient.post(url))
         assert.deepStrictEqual([response.status, requests.length], [200, 2])
       }))
@@ -574,7 +574,7 @@ describe("ResilientHttpClient", () => {
     it("bad options are found when the client is made", () => {
       const { client } = fake(() => status(200))
       const make = (options: object) => () => ResilientHttpClient.make(client, retry, options)
-      assert.throws(make({ limit: -1 }), "ResilientHttpClient.make: limit must be an integer >= 0, got -1")
+      assert.throws(make({ maxBytes: -1 }), "ResilientHttpClient.make: maxBytes must be an integer >= 0, got -1")
       assert.throws(make({ body: "all" }), "body must be \"buffer\", \"stream\" or \"headers\", got \"all\"")
       assert.throws(make({ sendDeadline: "x deadline" }), "the name of a header, got \"x deadline\"")
       assert.throws(make({ sendDeadline: "" }), "sendDeadline must be a boolean or the name of a header, got \"\"")
@@ -624,14 +624,14 @@ describe("ResilientHttpClient", () => {
         const large = body()
         large.chunk("12345")
         const { client, requests } = fake(() => large.response)
-        const error = yield* Effect.flip(ResilientHttpClient.make(client, retry, { limit: 4 }).get(url))
+        const error = yield* Effect.flip(ResilientHttpClient.make(client, retry, { maxBytes: 4 }).get(url))
         assert.strictEqual(error.reason._tag, "DecodeError")
         assert.include(error.message, "body of more than 4 bytes")
         assert.deepStrictEqual([requests.length, large.state.cancelled], [1, true])
 
         const exact = fake(() => new Response("1234"))
         assert.strictEqual(
-          yield* ResilientHttpClient.make(exact.client, retry, { limit: 4 }).get(url).pipe(text),
+          yield* ResilientHttpClient.make(exact.client, retry, { maxBytes: 4 }).get(url).pipe(text),
           "1234"
         )
       }))
@@ -642,7 +642,7 @@ describe("ResilientHttpClient", () => {
           response.headers.set("content-length", String(length))
           return response
         }
-        const options = { limit: 4 }
+        const options = { maxBytes: 4 }
         // what the header says, and what comes: more than it says is not let in, nor anything that was packed
         for (
           const [length, content, headers] of [[5, "12345", {}], [4, "12345", {}], [2, "12345", {
@@ -693,7 +693,7 @@ describe("ResilientHttpClient", () => {
     it.effect("a failure whose body breaks or is too large is still the failure that its status says", () =>
       Effect.gen(function*() {
         const { client, requests } = fake(() => status(404))
-        const response = yield* ResilientHttpClient.make(client, retry, { limit: 3 }).get(url)
+        const response = yield* ResilientHttpClient.make(client, retry, { maxBytes: 3 }).get(url)
         assert.deepStrictEqual([response.status, requests.length], [404, 1])
         assert.include((yield* Effect.flip(response.text)).message, "body of more than 3 bytes")
       }))
@@ -1117,7 +1117,7 @@ describe("ResilientHttpClient", () => {
           [undefined, "1", "2"]
         )
         assert.deepStrictEqual(yield* sent(false, "x-attempt-count"), [undefined, undefined, undefined])
-        const hedged = Hedge.makeUnsafe({ delay: "1 second", max: 2 })
+        const hedged = Hedge.makeUnsafe({ after: "1 second", maxHedges: 2 })
         assert.deepStrictEqual(yield* sent(true, "x-attempt-count", hedged), ["1", "2", "3"])
       }))
 

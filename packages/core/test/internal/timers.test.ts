@@ -100,7 +100,7 @@ describe("timers of the live clock", { concurrent: false }, () => {
   it.live("a caller with a timer of its own goes on at its time, and leaves none behind if it goes away before", () =>
     Effect.gen(function*() {
       const limiter = RateLimiter.makeUnsafe({
-        limit: RateLimiter.tokenBucket({ limit: 1, per: "1 second" }),
+        limit: RateLimiter.tokenBucket({ limit: 1, within: "1 second" }),
         maxWait: "1 second"
       })
       yield* limiter(Effect.void)

@@ -70,33 +70,33 @@ type Wrap = (self: Effect.Effect<unknown>) => Effect.Effect<unknown, unknown>
 const queues: Readonly<Record<string, () => Effect.Effect<Wrap, unknown>>> = {
   bulkhead: () =>
     Effect.gen(function*() {
-      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, queue: 5 })
+      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 5 })
       yield* fork(bulkhead(Effect.sleep("100 millis")))
       return bulkhead
     }),
   "bulkhead, stream": () =>
     Effect.gen(function*() {
-      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, queue: 5 })
+      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 5 })
       yield* fork(bulkhead(Effect.sleep("100 millis")))
       return (self) => Stream.runDrain(bulkhead.stream(Stream.fromEffect(self)))
     }),
   limiter: () =>
     Effect.gen(function*() {
-      const limit = RateLimiter.tokenBucket({ limit: 1, per: "100 millis" })
+      const limit = RateLimiter.tokenBucket({ limit: 1, within: "100 millis" })
       const limiter = RateLimiter.makeUnsafe({ limit, maxWait: "1 minute" })
       yield* limiter(Effect.void)
       return limiter
     }),
   "limiter, stream": () =>
     Effect.gen(function*() {
-      const limit = RateLimiter.tokenBucket({ limit: 1, per: "100 millis" })
+      const limit = RateLimiter.tokenBucket({ limit: 1, within: "100 millis" })
       const limiter = RateLimiter.makeUnsafe({ limit, maxWait: "1 minute" })
       yield* limiter(Effect.void)
       return (self) => Stream.runDrain(limiter.stream(Stream.fromEffect(self)))
     }),
   "limiter, by hand": () =>
     Effect.gen(function*() {
-      const limit = RateLimiter.tokenBucket({ limit: 1, per: "100 millis" })
+      const limit = RateLimiter.tokenBucket({ limit: 1, within: "100 millis" })
       const limiter = RateLimiter.makeUnsafe({ limit, maxWait: "1 minute" })
       yield* limiter(Effect.void)
       return (self) => Effect.andThen(limiter.take(), self)
@@ -144,26 +144,26 @@ describe("a queue of one's own", () => {
 
   it.effect("ends the wait of a caller that is refused", () =>
     Effect.gen(function*() {
-      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, queue: 5, maxWait: "40 millis" })
+      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 5, maxWait: "40 millis" })
       yield* fork(bulkhead(Effect.never))
       const [timedOut] = yield* measured(bulkhead(Effect.void))
-      const lifo = Bulkhead.makeUnsafe({ concurrency: 1, queue: 1, order: "lifo" })
+      const lifo = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1, order: "lifo" })
       yield* fork(lifo(Effect.never))
       const [displaced] = yield* measured(lifo(Effect.void))
-      const limit = RateLimiter.tokenBucket({ limit: 1, per: "1 second" })
+      const limit = RateLimiter.tokenBucket({ limit: 1, within: "1 second" })
       const limiter = RateLimiter.makeUnsafe({ limit, maxWait: "1 second" })
       yield* limiter(Effect.void)
       const [tooLate] = yield* measured(limiter(Effect.void))
       yield* TestClock.adjust("20 millis")
       yield* fork(lifo(Effect.void))
-      yield* limiter.reconfigure(RateLimiter.tokenBucket({ limit: 1, per: "1 minute" }))
+      yield* limiter.reconfigure(RateLimiter.tokenBucket({ limit: 1, within: "1 minute" }))
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual([timedOut, displaced, tooLate].map((waits) => waits.waited(100_000)), [40, 20, 20])
     }))
 
   it.effect("counts callers that wait beside each other for one call once", () =>
     Effect.gen(function*() {
-      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, queue: 5 })
+      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 5 })
       const release = yield* Deferred.make<void>()
       yield* fork(bulkhead(Deferred.await(release)))
       const fanOut = Effect.forEach([1, 2, 3], () => bulkhead(Effect.void), { concurrency: "unbounded" })

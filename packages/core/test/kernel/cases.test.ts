@@ -85,7 +85,7 @@ describe("cases of other libraries", () => {
         const circuit = circuitOf({
           kind: "failure-rate",
           ratio: threshold,
-          minimumThroughput: minimum,
+          minCalls: minimum,
           over: { calls: 100 }
         })
         for (let i = 0; i < throughput; i++) call(circuit, 0, i < throughput - failures ? S : F)
@@ -110,7 +110,7 @@ describe("cases of other libraries", () => {
         kind: "slow-rate",
         after: 4000,
         ratio: 0.5,
-        minimumThroughput: 5,
+        minCalls: 5,
         over: { millis: 20_000 }
       })
       let at = 0
@@ -136,7 +136,7 @@ describe("cases of other libraries", () => {
         kind: "slow-rate",
         after: 4000,
         ratio: 1,
-        minimumThroughput: 100,
+        minCalls: 100,
         over: { calls: 100 }
       }, {
         probes: 4,
@@ -210,7 +210,7 @@ describe("cases of other libraries", () => {
     })
 
     it("J7 (AWS smithy): a hint is the least delay here, where AWS adds no more than 5 s to its own", () => {
-      const hints = { cap: 60_000, beyondCap: "fail" } as const
+      const hints = { maxDelay: 60_000, beyond: "fail" } as const
       const table = [[50, 0, 50], [50, 1500, 1500], [50, 60_000, 60_000], [1000, 200, 1000], [20_000, 60_000, 60_000]]
       for (const [scheduled, hint, expected] of table) {
         const failure = { scheduled: scheduled!, hint, now: 0, deadline: Infinity, random: 0 }
@@ -222,7 +222,7 @@ describe("cases of other libraries", () => {
   describe("budgets", () => {
     for (const [successes, drains] of [[9, true], [10, false], [11, false]] as const) {
       it(`G4 (gRFC A6): one failure to ${successes} successes ${drains ? "uses the tokens up" : "is borne for ever"}`, () => {
-        const budget = budgetOf({ kind: "tokens", max: 10, ratio: 0.1 })
+        const budget = budgetOf({ kind: "tokens", maxTokens: 10, ratio: 0.1 })
         for (let round = 0; round < 1000; round++) {
           budget.fail()
           for (let i = 0; i < successes; i++) budget.succeed()

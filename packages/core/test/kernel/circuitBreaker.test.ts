@@ -14,10 +14,10 @@ const rules = (overrides: Partial<Rules>): Rules => ({
   ...overrides
 })
 
-const rate = (ratio: number, minimumThroughput: number, calls: number): Trip => ({
+const rate = (ratio: number, minCalls: number, calls: number): Trip => ({
   kind: "failure-rate",
   ratio,
-  minimumThroughput,
+  minCalls,
   over: { calls }
 })
 
@@ -98,7 +98,7 @@ describe("kernel/circuitBreaker", () => {
     }
 
     it("a rate over time forgets: resilience4j B6d, cockatiel #64", () => {
-      const trip: Trip = { kind: "failure-rate", ratio: 0.5, minimumThroughput: 5, over: { millis: 20_000 } }
+      const trip: Trip = { kind: "failure-rate", ratio: 0.5, minCalls: 5, over: { millis: 20_000 } }
       const circuit = new Circuit(rules({ trips: [trip] }))
       ;[S, S, S, F, F].forEach((outcome, i) => run(circuit, [outcome], i * 1000))
       assert.strictEqual(circuit.state, "Closed")
@@ -114,7 +114,7 @@ describe("kernel/circuitBreaker", () => {
 
   for (const over of [{ calls: 4 }, { millis: 60_000 }] as const) {
     it(`a circuit that has closed again begins with an empty window: ${Object.keys(over)[0]}`, () => {
-      const circuit = new Circuit(rules({ trips: [{ kind: "failure-rate", ratio: 0.5, minimumThroughput: 4, over }] }))
+      const circuit = new Circuit(rules({ trips: [{ kind: "failure-rate", ratio: 0.5, minCalls: 4, over }] }))
       run(circuit, [F, F, F, F])
       assert.strictEqual(circuit.state, "Open")
       run(circuit, [S, F], 1000)
@@ -142,8 +142,8 @@ describe("kernel/circuitBreaker", () => {
     const over = { millis: 10_000 }
     const circuit = new Circuit(rules({
       trips: [
-        { kind: "failure-rate", ratio: 0.9, minimumThroughput: 2, over },
-        { kind: "slow-rate", after: 60_000, ratio: 1, minimumThroughput: 100, over }
+        { kind: "failure-rate", ratio: 0.9, minCalls: 2, over },
+        { kind: "slow-rate", after: 60_000, ratio: 1, minCalls: 100, over }
       ]
     }))
     run(circuit, [S, S])
@@ -157,7 +157,7 @@ describe("kernel/circuitBreaker", () => {
 
   it("a circuit that nobody asks forgets as well: cockatiel #64", () => {
     const circuit = new Circuit(
-      rules({ trips: [{ kind: "failure-rate", ratio: 1, minimumThroughput: 9, over: { millis: 1000 } }] })
+      rules({ trips: [{ kind: "failure-rate", ratio: 1, minCalls: 9, over: { millis: 1000 } }] })
     )
     run(circuit, [F, F])
     assert.deepInclude(circuit.snapshot(999), { calls: 2, failures: 2 })
@@ -376,11 +376,11 @@ describe("kernel/circuitBreaker", () => {
   })
 
   describe("slow calls", () => {
-    const slow = (ratio: number, minimumThroughput: number, over: Span): Trip => ({
+    const slow = (ratio: number, minCalls: number, over: Span): Trip => ({
       kind: "slow-rate",
       after: 4000,
       ratio,
-      minimumThroughput,
+      minCalls,
       over
     })
     const one = (circuit: Circuit, at: number, took: number, outcome: Outcome): void =>
@@ -439,7 +439,7 @@ describe("kernel/circuitBreaker", () => {
   })
 
   it("all calls share a permit where nothing has to be remembered of one, and none is shared that holds a slot", () => {
-    const slow: Trip = { kind: "slow-rate", after: 1, ratio: 1, minimumThroughput: 1, over: { calls: 1 } }
+    const slow: Trip = { kind: "slow-rate", after: 1, ratio: 1, minCalls: 1, over: { calls: 1 } }
     const shared = (trip: Trip, change: (circuit: Circuit) => void): boolean => {
       const circuit = new Circuit(rules({ trips: trip }))
       change(circuit)
@@ -465,7 +465,7 @@ describe("kernel/circuitBreaker", () => {
       kind: "slow-rate",
       after: 100,
       ratio: 1,
-      minimumThroughput: 9,
+      minCalls: 9,
       over: { calls }
     })
     const circuit = new Circuit(rules({ trips: slow(20) }))
@@ -590,8 +590,8 @@ describe("kernel/circuitBreaker", () => {
     ([history]) => {
       const circuit = new Circuit(rules({
         trips: [
-          { kind: "failure-rate", ratio: 0.75, minimumThroughput: 3, over: { calls: 4 } },
-          { kind: "slow-rate", after: 800, ratio: 0.9, minimumThroughput: 2, over: { calls: 3 } }
+          { kind: "failure-rate", ratio: 0.75, minCalls: 3, over: { calls: 4 } },
+          { kind: "slow-rate", after: 800, ratio: 0.9, minCalls: 2, over: { calls: 3 } }
         ],
         openFor: (opening) => opening * 1000,
         hintCap: 2000,

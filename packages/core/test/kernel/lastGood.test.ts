@@ -92,8 +92,8 @@ describe("LastGood", () => {
   })
 
   it.prop("agrees with a list of all that ever happened", [Schema.Array(Operation)], ([operations]) => {
-    const ttl = 30
-    const store = new LastGood<string, number>(ttl, 10)
+    const timeToLive = 30
+    const store = new LastGood<string, number>(timeToLive, 10)
     let history: Array<{ readonly key: string; readonly since: number; readonly value: number | undefined }> = []
     operations.forEach(({ began, key, kind }, i) => {
       const now = i * 5 + 20
@@ -106,11 +106,11 @@ describe("LastGood", () => {
       if (kind === "keep") history.push({ key, since, value: i })
       else if (kind === "forget") history.push({ key, since, value: undefined })
       else {
-        const expected = known === undefined || known.value === undefined || now - known.since > ttl
+        const expected = known === undefined || known.value === undefined || now - known.since > timeToLive
           ? undefined
           : { value: known.value, age: now - known.since }
         assert.deepStrictEqual(store.find(key, now), expected)
-        if (known?.value !== undefined && now - known.since > ttl) {
+        if (known?.value !== undefined && now - known.since > timeToLive) {
           history = history.filter((entry) => entry.key !== key)
         }
       }

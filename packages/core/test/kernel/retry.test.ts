@@ -9,8 +9,8 @@ const failure = (overrides: Partial<Failure>): Failure => ({
   random: 0,
   ...overrides
 })
-const fail: Hints = { cap: 60_000, beyondCap: "fail" }
-const clip: Hints = { cap: 60_000, beyondCap: "clip" }
+const fail: Hints = { maxDelay: 60_000, beyond: "fail" }
+const clip: Hints = { maxDelay: 60_000, beyond: "clip" }
 
 describe("kernel/retry", () => {
   const table: ReadonlyArray<readonly [string, Partial<Failure>, Hints, ReturnType<typeof wait>]> = [
@@ -21,12 +21,12 @@ describe("kernel/retry", () => {
     ["up to a tenth is added above a hint", { hint: 10_000, random: 0.5 }, fail, 10_500],
     ["nothing is added where the schedule says more", { hint: 900, random: 0.99 }, fail, 1000],
     ["a hint at the cap is obeyed", { hint: 60_000 }, fail, 60_000],
-    ["a hint beyond the cap ends the call", { hint: 60_001 }, fail, "retry-after-beyond-cap"],
-    ["86,400 s, which Azure really sends, ends the call", { hint: 86_400_000 }, fail, "retry-after-beyond-cap"],
+    ["a hint beyond the longest pause ends the call", { hint: 60_001 }, fail, "retry-after-beyond-max"],
+    ["86,400 s, which Azure really sends, ends the call", { hint: 86_400_000 }, fail, "retry-after-beyond-max"],
     ["or is clipped to the cap", { hint: 86_400_000 }, clip, 60_000],
-    ["an infinite hint ends the call", { hint: Infinity }, fail, "retry-after-beyond-cap"],
-    ["and cannot be clipped", { hint: Infinity }, clip, "retry-after-beyond-cap"],
-    ["nor is it within any cap", { hint: Infinity }, { ...fail, cap: Infinity }, "retry-after-beyond-cap"],
+    ["an infinite hint ends the call", { hint: Infinity }, fail, "retry-after-beyond-max"],
+    ["and cannot be clipped", { hint: Infinity }, clip, "retry-after-beyond-max"],
+    ["nor is it within any bound", { hint: Infinity }, { ...fail, maxDelay: Infinity }, "retry-after-beyond-max"],
     ["a wait that ends before the deadline", { now: 500, deadline: 1501 }, fail, 1000],
     [
       "a wait that ends at the deadline leaves no time for the attempt",

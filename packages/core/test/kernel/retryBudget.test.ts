@@ -4,8 +4,8 @@ import { type Budget, type Funding, type Grant, make } from "../../src/kernel/re
 
 const traffic = (ratio: number, minPerSecond: number, millis = 1000): Budget =>
   make({ kind: "traffic", ratio, millis, minPerSecond })
-const inFlight = (ratio: number, min: number): Budget => make({ kind: "in-flight", ratio, min })
-const tokens = (max: number, ratio: number): Budget => make({ kind: "tokens", max, ratio })
+const inFlight = (ratio: number, min: number): Budget => make({ kind: "in-flight", ratio, minAttempts: min })
+const tokens = (max: number, ratio: number): Budget => make({ kind: "tokens", maxTokens: max, ratio })
 
 const granted = (budget: Budget, now = 0): boolean => budget.grant(now, false) !== undefined
 
@@ -189,8 +189,8 @@ describe("kernel/retryBudget", () => {
   const fundings: { readonly [F in typeof Funding.Type]: Funding } = {
     traffic: { kind: "traffic", ratio: 0.3, millis: 1000, minPerSecond: 2 },
     "traffic without floor": { kind: "traffic", ratio: 0.3, millis: 1000, minPerSecond: 0 },
-    "in-flight": { kind: "in-flight", ratio: 0.3, min: 2 },
-    tokens: { kind: "tokens", max: 6, ratio: 0.4 }
+    "in-flight": { kind: "in-flight", ratio: 0.3, minAttempts: 2 },
+    tokens: { kind: "tokens", maxTokens: 6, ratio: 0.4 }
   }
 
   it.prop(

@@ -7,7 +7,7 @@ const share = (kind: "failure-rate" | "slow-rate", over: Span, ratio = 1): Trip 
   kind,
   ratio,
   after: 100,
-  minimumThroughput: 9,
+  minCalls: 9,
   over
 })
 const failures = (over: Span, ratio?: number): Trip => share("failure-rate", over, ratio)

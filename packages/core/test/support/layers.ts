@@ -60,8 +60,8 @@ const budgeted =
       name,
       funding: oneOf(
         seed,
-        RetryBudget.tokens({ max: 10, ratio: 0.5 }),
-        RetryBudget.inFlight({ min: 2, ratio: 0.5 }),
+        RetryBudget.tokens({ maxTokens: 10, ratio: 0.5 }),
+        RetryBudget.inFlight({ minAttempts: 2, ratio: 0.5 }),
         RetryBudget.traffic({ ratio: 0.3, minPerSecond: 2, within: "1 second" })
       )
     })
@@ -94,12 +94,12 @@ const breakerOf = (name: string, { open, probes, trip }: Rules): CircuitBreaker.
   CircuitBreaker.makeUnsafe({
     name,
     open,
-    probes,
+    halfOpen: { probes },
     trip: "consecutive" in trip
       ? CircuitBreaker.consecutive(trip.consecutive)
       : CircuitBreaker.failureRate({
         ratio: trip.ratio,
-        minimumThroughput: trip.minimum,
+        minCalls: trip.minimum,
         ...trip.last === Infinity ? { within: "1 hour" } : { calls: trip.last }
       })
   })
@@ -138,7 +138,7 @@ const bulkhead: MakeLayer = ({ inside, journal, name, seed }) => {
   const bulkhead = Bulkhead.makeUnsafe({
     name,
     concurrency,
-    queue: 4,
+    maxQueue: 4,
     maxWait: oneOf<Duration.Input>(seed, 6 * grid, 15 * grid, "Infinity"),
     order: oneOf(seed, "fifo", "lifo", "fifo")
   })
@@ -149,16 +149,16 @@ const bulkhead: MakeLayer = ({ inside, journal, name, seed }) => {
 const rateLimiter: MakeLayer = ({ inside, journal, name, seed }) => {
   const limit = oneOf(
     seed,
-    RateLimiter.slidingWindow({ limit: 4, per: 20 * grid }),
-    RateLimiter.tokenBucket({ limit: 4, per: 20 * grid, capacity: 5 }),
-    RateLimiter.fixedWindow({ limit: 4, per: 20 * grid })
+    RateLimiter.slidingWindow({ limit: 4, within: 20 * grid }),
+    RateLimiter.tokenBucket({ limit: 4, within: 20 * grid, capacity: 5 }),
+    RateLimiter.fixedWindow({ limit: 4, within: 20 * grid })
   )
-  const span = Duration.toMillis(limit.per)
+  const span = Duration.toMillis(limit.within)
   const most = (millis: number): number =>
     limit.kind === "token-bucket"
       ? limit.burst + Math.floor((millis * limit.limit) / span)
       : (limit.kind === "fixed-window" ? Math.ceil(millis / span) + 1 : Math.ceil(millis / span)) * limit.limit
-  const limiter = RateLimiter.makeUnsafe({ name, limit, maxWait: 25 * grid, queue: 6 })
+  const limiter = RateLimiter.makeUnsafe({ name, limit, maxWait: 25 * grid, maxQueue: 6 })
   return {
     wrap: wrapIn(limiter),
     problems: Effect.map(limiter.state, ({ waiting }) => {
@@ -227,9 +227,9 @@ const observed: MakeLayer = ({ journal, name, outside }) => ({
 
 /** The ready-made stacks: their parts hold nothing when nobody calls. */
 const pipeline = (make: (options: Pipelines.Options) => Pipelines.Pipeline): MakeLayer => ({ name, seed }) => {
-  const limiter = Bulkhead.makeUnsafe({ name, concurrency: 6, queue: 6 })
+  const limiter = Bulkhead.makeUnsafe({ name, concurrency: 6, maxQueue: 6 })
   const breaker = breakerOf(name, rulesOf(seed))
-  const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ max: 20, ratio: 0.5 }) })
+  const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ maxTokens: 20, ratio: 0.5 }) })
   return {
     wrap: wrapIn(make({ name, limiter, total: 30 * grid, attempt: 12 * grid, breaker, budget })),
     problems: Effect.gen(function*() {
@@ -262,15 +262,15 @@ const noSlots = (breaker: CircuitBreaker.CircuitBreaker): Layer => ({
   })
 })
 
-const slowRate = CircuitBreaker.slowRate({ after: 8 * grid, calls: 10, minimumThroughput: 4 })
+const slowRate = CircuitBreaker.slowRate({ after: 8 * grid, calls: 10, minCalls: 4 })
 
 /** The rules are changed, and the state, while calls are under way. */
 const operatedBreaker: MakeLayer = ({ name, seed }) => {
   const breaker = breakerOf(name, rulesOf(seed))
   return operated(noSlots(breaker), [
-    breaker.reconfigure({ trip: slowRate, probes: 3 }),
+    breaker.reconfigure({ trip: slowRate, halfOpen: { probes: 3 } }),
     breaker.open(5 * grid),
-    breaker.reconfigure({ trip: [slowRate, CircuitBreaker.consecutive(2)], probes: 1, lease: 4 * grid }),
+    breaker.reconfigure({ trip: [slowRate, CircuitBreaker.consecutive(2)], halfOpen: { probes: 1, lease: 4 * grid } }),
     breaker.close,
     breaker.observe,
     breaker.reset
@@ -278,11 +278,16 @@ const operatedBreaker: MakeLayer = ({ name, seed }) => {
 }
 
 const resizedBulkhead: MakeLayer = ({ inside, journal, name, seed }) => {
-  const bulkhead = Bulkhead.makeUnsafe({ name, concurrency: 2, queue: 3, order: oneOf(seed, "lifo", "fifo", "lifo") })
+  const bulkhead = Bulkhead.makeUnsafe({
+    name,
+    concurrency: 2,
+    maxQueue: 3,
+    order: oneOf(seed, "lifo", "fifo", "lifo")
+  })
   return operated(bulkheadLayer(bulkhead, 5, inside, journal), [
     bulkhead.resize({ concurrency: 1 }),
-    bulkhead.resize({ concurrency: 5, queue: 0 }),
-    bulkhead.resize({ queue: 2 })
+    bulkhead.resize({ concurrency: 5, maxQueue: 0 }),
+    bulkhead.resize({ maxQueue: 2 })
   ])
 }
 
@@ -290,8 +295,8 @@ const reconfiguredLimiter: MakeLayer = ({ name, seed }) => {
   const limiter = RateLimiter.makeUnsafe({
     name,
     limits: {
-      calls: RateLimiter.tokenBucket({ limit: 4, per: 20 * grid }),
-      tokens: RateLimiter.slidingWindow({ limit: 50, per: 20 * grid })
+      calls: RateLimiter.tokenBucket({ limit: 4, within: 20 * grid }),
+      tokens: RateLimiter.slidingWindow({ limit: 50, within: 20 * grid })
     },
     maxWait: 30 * grid
   })
@@ -306,17 +311,17 @@ const reconfiguredLimiter: MakeLayer = ({ name, seed }) => {
     ])
   }
   return operated(layer, [
-    limiter.reconfigure({ calls: RateLimiter.gcra({ limit: 2, per: 20 * grid }) }),
-    limiter.reconfigure({ tokens: RateLimiter.slidingWindow({ limit: 15, per: 20 * grid }) }),
-    limiter.reconfigure({ calls: RateLimiter.tokenBucket({ limit: 10, per: 20 * grid }) })
+    limiter.reconfigure({ calls: RateLimiter.gcra({ limit: 2, within: 20 * grid }) }),
+    limiter.reconfigure({ tokens: RateLimiter.slidingWindow({ limit: 15, within: 20 * grid }) }),
+    limiter.reconfigure({ calls: RateLimiter.tokenBucket({ limit: 10, within: 20 * grid }) })
   ])
 }
 
 const evictedKeys: MakeLayer = ({ name }) => {
   const keyed = Keyed.makeUnsafe({
-    idle: 3 * grid,
-    max: 2,
-    lookup: (key: number) => Bulkhead.makeUnsafe({ name: `${name}.${key}`, concurrency: 1, queue: 2 })
+    idleTimeToLive: 3 * grid,
+    maxInstances: 2,
+    lookup: (key: number) => Bulkhead.makeUnsafe({ name: `${name}.${key}`, concurrency: 1, maxQueue: 2 })
   })
   return {
     wrap: (call, caller) => wrapIn(keyed.for(caller % 5))(call, caller),
@@ -325,7 +330,7 @@ const evictedKeys: MakeLayer = ({ name }) => {
 }
 
 const stale: MakeLayer = ({ name }) => {
-  const operator = Fallback.stale<unknown, unknown, number>({ name, ttl: "1 hour" })
+  const operator = Fallback.makeStaleUnsafe<unknown, unknown, number>({ name, timeToLive: "1 hour" })
   return {
     wrap: ({ effect, stream }, caller) => {
       const ofKey = operator.for(caller % 3)
@@ -358,9 +363,9 @@ const only =
 export const catalogue: Readonly<Record<string, MakeLayer>> = {
   "Timeout.attempt": limited(Timeout.attempt(12 * grid), 12 * grid, "answers"),
   "Timeout.total": limited(Timeout.total(30 * grid), 30 * grid, "ends"),
-  "Timeout.adaptive": (options) =>
+  "Timeout.makeAdaptive": (options) =>
     limited(
-      Timeout.adaptive({ min: 5 * grid, max: 20 * grid, quantile: 0.9, warmup: 4 }),
+      Timeout.makeAdaptiveUnsafe({ minLimit: 5 * grid, maxLimit: 20 * grid, quantile: 0.9, minCalls: 4 }),
       20 * grid,
       "answers"
     )(options),
@@ -388,27 +393,31 @@ export const catalogue: Readonly<Record<string, MakeLayer>> = {
   "Hedge": only((seed, name) =>
     Hedge.makeUnsafe({
       name,
-      max: 2,
-      delay: oneOf<Hedge.Options["delay"]>(seed, 4 * grid, { quantile: 0.8, warmup: 4 }, 0)
+      maxHedges: 2,
+      after: oneOf<Hedge.Options["after"]>(seed, 4 * grid, { quantile: 0.8, minCalls: 4 }, 0)
     })
   ),
-  "Hedge with a budget": budgeted((options) => Hedge.makeUnsafe({ ...options, delay: 4 * grid, max: 2 })),
+  "Hedge with a budget": budgeted((options) => Hedge.makeUnsafe({ ...options, after: 4 * grid, maxHedges: 2 })),
   "Keyed": keyed,
   "Fallback": fallback,
   "Coalesce": coalesce,
   "Observability.call": observed,
-  "Pipelines.standard": pipeline((options) =>
-    Pipelines.standard({ ...options, retry: { schedule: Schedule.spaced(2 * grid), times: 2 } })
+  "Pipelines.makeStandard": pipeline((options) =>
+    Pipelines.makeStandardUnsafe({ ...options, retry: { schedule: Schedule.spaced(2 * grid), times: 2 } })
   ),
-  "Pipelines.hedging": pipeline((options) => Pipelines.hedging({ ...options, hedge: { delay: 4 * grid } })),
+  "Pipelines.makeHedging": pipeline((options) =>
+    Pipelines.makeHedgingUnsafe({ ...options, hedge: { after: 4 * grid } })
+  ),
   "Timeout.attempt, detached": limited(Timeout.attempt(12 * grid, { detach: true }), 12 * grid, "answers"),
   "CircuitBreaker of slow calls": ({ name, seed }) =>
-    noSlots(CircuitBreaker.makeUnsafe({ name, trip: slowRate, open: 6 * grid, probes: oneOf(seed, 1, 2, 3) })),
+    noSlots(
+      CircuitBreaker.makeUnsafe({ name, trip: slowRate, open: 6 * grid, halfOpen: { probes: oneOf(seed, 1, 2, 3) } })
+    ),
   "CircuitBreaker, operated": operatedBreaker,
   "Bulkhead, resized": resizedBulkhead,
   "RateLimiter, reconfigured and settled": reconfiguredLimiter,
   "Keyed, evicted": evictedKeys,
-  "Fallback.stale": stale,
+  "Fallback.makeStale": stale,
   "Retry.resume": resumed
 }
 
@@ -429,6 +438,6 @@ export const stackOfAll: ReadonlyArray<MakeLayer> = [
   "Hedge with a budget",
   "Retry with a budget",
   "Hedge",
-  "Timeout.adaptive",
+  "Timeout.makeAdaptive",
   "Timeout.attempt"
 ].map((name) => catalogue[name]!)

@@ -78,7 +78,7 @@ const outcomes = ["ok", "ok", "ok", "ok", "ok", "ok", "boom", "boom", "boom", "b
       case "leave":
         return Effect.interrupt
       default:
-        return Effect.fail(new CircuitBreaker.CircuitOpen({ circuit: "elsewhere", retryAfter: Duration.zero }))
+        return Effect.fail(new CircuitBreaker.CircuitOpen({ policyName: "elsewhere", retryAfter: Duration.zero }))
     }
   })
 

@@ -38,7 +38,7 @@ const timedOut = (cause: Cause.Cause<unknown>): boolean =>
 const stops: { readonly [Reason in Telemetry.StopReason]: string } = {
   "not-retryable": "another attempt would not help",
   exhausted: "no attempts left",
-  "retry-after-beyond-cap": "that is too long to wait",
+  "retry-after-beyond-max": "that is too long to wait",
   deadline: "there is no time left for another attempt",
   budget: "too much was spent on further attempts"
 }
@@ -70,10 +70,8 @@ export const lineOf = (event: Telemetry.Event): Line | undefined => {
       return { mark: "!", attempt: undefined, policy: "retry", text: `gives up: ${stops[event.reason]}` }
     case "CircuitChanged":
       return { mark: "!", attempt: undefined, policy: "breaker", text: `${event.from} → ${event.to}` }
-    case "Rejected":
-      return event.policy === "circuit-breaker"
-        ? { mark: "!", attempt: undefined, policy: "breaker", text: `rejects for ${seconds(event.retryAfter)}` }
-        : undefined
+    case "RejectedByCircuit":
+      return { mark: "!", attempt: undefined, policy: "breaker", text: `rejects for ${seconds(event.retryAfter)}` }
     case "CleanupDied":
       return { mark: "!", attempt: undefined, policy: event.policy, text: "the clean-up died" }
     case "HedgeStarted":
