@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
@@ -10,7 +11,8 @@ import * as Fault from "../src/Fault.ts"
 import * as Hedge from "../src/Hedge.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
-import { Bad, Boom, Busy, during, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
+import { Callee, PolicyTest, Recorder } from "../src/testing/index.ts"
+import { Bad, Boom, fork } from "./support/harness.ts"
 
 /**
  * Cases that the tests of other libraries have, or should have, and where ours are, if they do not name the case themselves.
@@ -50,27 +52,12 @@ const elsewhere: ReadonlyArray<readonly [id: string, file: string, title: string
   ["C9", "composition/determinism", "the same seed gives the same log"]
 ]
 
-const ok = Effect.succeed
-const boom = (n: number) => Effect.fail(new Boom({ n }))
-const hang = [3_600_000, ok("late")] as const
+const { during, outcome, timed } = PolicyTest
+const ok = (value: unknown, after: Duration.Input) => Callee.succeed(value, { after })
+const boom = (n: number, after: Duration.Input) => Callee.fail(new Boom({ n }), { after })
+const { hang } = Callee
 
-type Script = ReadonlyArray<readonly [millis: number, end: Effect.Effect<unknown, unknown>]>
-
-/** When attempts begin, how the call ends and when, and which attempts were cleaned up. */
-const race = (options: Hedge.Options, script: Script) =>
-  Effect.gen(function*() {
-    const begun: Array<number> = []
-    const { effect, log } = logged()
-    const call = effect((n) =>
-      Effect.flatMap(now, (at) => {
-        begun.push(at)
-        const [millis, end] = script[n - 1]!
-        return Effect.delay(end, millis)
-      })
-    )
-    const [exit, at] = yield* during("10 minutes", timed(call.pipe(Hedge.makeUnsafe(options))))
-    return { exit, at, begun, log }
-  })
+type Script = ReadonlyArray<Callee.Step<unknown, unknown>>
 
 describe("cases of other libraries", () => {
   for (const [id, file, title] of elsewhere) {
@@ -82,99 +69,93 @@ describe("cases of other libraries", () => {
   describe("hedges", () => {
     const everything = { classify: () => Fault.transient() }
     const table: Readonly<Record<string, readonly [Hedge.Options, Script, string, number, ReadonlyArray<number>]>> = {
-      "H1a: without a delay, all begin at once": [
-        { after: 0, maxHedges: 3 },
-        [hang, hang, hang, [10, ok(4)]],
-        "ok:4",
-        10,
-        [
-          0,
-          0,
-          0,
-          0
-        ]
-      ],
+      "H1a: without a delay, all begin at once": [{ after: 0, maxHedges: 3 }, [hang, hang, hang, ok(4, 10)], "ok:4", 10, [
+        0,
+        0,
+        0,
+        0
+      ]],
       "H1b: with an infinite delay, one after the other fails": [
         { after: "Infinity", maxHedges: 2 },
-        [[100, boom(1)], [100, boom(2)], [100, ok(3)]],
+        [boom(1, 100), boom(2, 100), ok(3, 100)],
         "ok:3",
         300,
         [0, 100, 200]
       ],
       "H1c: the one that ends first wins, whichever began first": [
         { after: 1000, maxHedges: 3 },
-        [hang, [10_000, ok(2)], [2000, ok(3)], [3000, ok(4)]],
+        [hang, ok(2, 10_000), ok(3, 2000), ok(4, 3000)],
         "ok:3",
         4000,
         [0, 1000, 2000, 3000]
       ],
       "H1d: all four fail: the first one's error, three hedges": [
         { after: 10, maxHedges: 3 },
-        [[100, Effect.fail("first")], [20, boom(2)], [20, boom(3)], [20, boom(4)]],
+        [Callee.fail("first", { after: 100 }), boom(2, 20), boom(3, 20), boom(4, 20)],
         "first",
         100,
         [0, 10, 20, 30]
       ],
       "H1e: the third fails for good: that failure, at once": [
         { after: 10, maxHedges: 2 },
-        [hang, hang, [30, Effect.fail(new Bad())]],
+        [hang, hang, Callee.fail(new Bad(), { after: 30 })],
         "Bad",
         50,
         [0, 10, 20]
       ],
       "H1f: the first fails for good: no hedge": [
         { after: 10, maxHedges: 2 },
-        [[5, Effect.fail(new Bad())]],
+        [Callee.fail(new Bad(), { after: 5 })],
         "Bad",
         5,
         [0]
       ],
       "H1g: two hedges fail, the third succeeds": [
         { after: 10, maxHedges: 3 },
-        [hang, [100, boom(2)], [100, boom(3)], [100, ok(4)]],
+        [hang, boom(2, 100), boom(3, 100), ok(4, 100)],
         "ok:4",
         130,
         [0, 10, 20, 30]
       ],
       "H1h: every outcome is a failure, the first is the slowest: the first one's": [
         { after: 10, maxHedges: 2, ...everything },
-        [[500, ok("first")], [10, ok(2)], [10, ok(3)]],
+        [ok("first", 500), ok(2, 10), ok(3, 10)],
         "ok:first",
         500,
         [0, 10, 20]
       ],
-      "H1o: a delay of exactly 12 345 ms": [{ after: 12_345 }, [hang, [0, ok(2)]], "ok:2", 12_345, [0, 12_345]],
+      "H1o: a delay of exactly 12 345 ms": [{ after: 12_345 }, [hang, ok(2, 0)], "ok:2", 12_345, [0, 12_345]],
       "H3 (failsafe-go): a slow first and two hedges": [
         { after: 10, maxHedges: 2 },
-        [[100, ok(1)], [1000, ok(2)], [1000, ok(3)]],
+        [ok(1, 100), ok(2, 1000), ok(3, 1000)],
         "ok:1",
         100,
         [0, 10, 20]
       ],
       "H3: without a delay the third one's result": [
         { after: 0, maxHedges: 2 },
-        [hang, hang, [1, ok(3)]],
+        [hang, hang, ok(3, 1)],
         "ok:3",
         1,
         [0, 0, 0]
       ],
       "H6 (gRFC A6): every half a second one more": [
         { after: 500, maxHedges: 3 },
-        [hang, hang, hang, [100, ok(4)]],
+        [hang, hang, hang, ok(4, 100)],
         "ok:4",
         1600,
         [0, 500, 1000, 1500]
       ],
       "H6: a failure that is not fatal begins the next at once": [
         { after: 500, maxHedges: 3 },
-        [[200, boom(1)], hang, [100, ok(3)]],
+        [boom(1, 200), hang, ok(3, 100)],
         "ok:3",
         800,
         [0, 200, 700]
       ],
       "H6: a pushback begins nothing more, and those under way go on": [
         { after: 500, maxHedges: 3 },
-        [[900, ok(1)], [100, Effect.fail(new Busy({ retryAfter: 300 }))]],
+        [ok(1, 900), Callee.throttled(300, { after: 100 })],
         "ok:1",
         900,
         [0, 500]
@@ -183,38 +164,40 @@ describe("cases of other libraries", () => {
     for (const [name, [options, script, exit, at, begun]] of Object.entries(table)) {
       it.effect(name, () =>
         Effect.gen(function*() {
-          const seen = yield* race(options, script)
-          assert.deepStrictEqual([seen.exit, seen.at, seen.begun], [exit, at, begun])
+          const callee = Callee.script(script)
+          const call = timed(callee.effect.pipe(Hedge.makeUnsafe(options)))
+          assert.deepStrictEqual(yield* during(call, "10 minutes"), [exit, at])
+          assert.deepStrictEqual(callee.startedAt, begun)
           // H1i, H1j: whoever won, the others are cancelled and cleaned up
-          assert.strictEqual(seen.log.length, 2 * begun.length)
+          assert.strictEqual(callee.running, 0)
         }))
     }
 
     it.effect("H1k: as many alternatives as there are, and then those under way are waited for", () =>
       Effect.gen(function*() {
-        const first = Effect.delay(ok("first"), "1 second")
-        const other = Effect.delay(boom(2), "1 millis")
+        const first = Effect.delay(Effect.succeed("first"), "1 second")
+        const other = Effect.delay(Effect.fail(new Boom({ n: 2 })), "1 millis")
         const raced = first.pipe(Hedge.alternatives(Hedge.makeUnsafe({ after: 10, maxHedges: 9 }), [other]))
-        assert.deepStrictEqual(yield* during("1 minute", timed(raced)), ["ok:first", 1000])
+        assert.deepStrictEqual(yield* during(timed(raced), "1 minute"), ["ok:first", 1000])
       }))
 
     it.effect("H1l: the caller goes away: all of them are cancelled", () =>
       Effect.gen(function*() {
-        const { effect, log } = logged()
-        const fiber = yield* fork(effect(() => Effect.never).pipe(Hedge.makeUnsafe({ after: 10, maxHedges: 2 })))
+        const callee = Callee.script([Callee.times(hang, 3)])
+        const fiber = yield* fork(callee.effect.pipe(Hedge.makeUnsafe({ after: 10, maxHedges: 2 })))
         yield* TestClock.adjust("1 second")
         yield* Fiber.interrupt(fiber)
         assert.strictEqual(outcome(yield* Fiber.await(fiber)), "Interrupt")
-        assert.deepStrictEqual(log.toSorted(), ["close1", "close2", "close3", "open1", "open2", "open3"])
+        assert.deepStrictEqual(callee.outcomes, ["Interrupted", "Interrupted", "Interrupted"])
       }))
 
     it.effect("H1m: hedges are told in order, one event each", () =>
       Effect.gen(function*() {
-        const { events, policy } = recorder()
+        const events = yield* Recorder.make
+        const callee = Callee.script([Callee.times(ok(1, "1 second"), 4)])
         const hedge = Hedge.makeUnsafe({ after: 10, maxHedges: 3 })
-        yield* during("1 minute", Effect.delay(ok(1), "1 second").pipe(hedge, policy))
-        const told = events.flatMap((event) => event._tag === "HedgeStarted" ? [event.attempt] : [])
-        assert.deepStrictEqual(told, [2, 3, 4])
+        yield* during(callee.effect.pipe(hedge, events.policy), "1 minute")
+        assert.deepStrictEqual(events.ofTag("HedgeStarted").map(({ attempt }) => attempt), [2, 3, 4])
       }))
   })
 
@@ -223,18 +206,18 @@ describe("cases of other libraries", () => {
       const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(3) })
       const stack = Policy.compose(breaker, Retry.make({ schedule: Schedule.recurs(3) }))
       for (let calls = 1; calls <= 2; calls++) {
-        yield* Effect.exit(stack(boom(calls)))
+        yield* Effect.exit(stack(Effect.fail(new Boom({ n: calls }))))
         assert.deepInclude(yield* breaker.state, { _tag: "Closed", consecutiveFailures: calls })
       }
     }))
 
   it.effect("B6s (resilience4j): the same state twice is one change", () =>
     Effect.gen(function*() {
-      const { events, policy } = recorder()
+      const events = yield* Recorder.make
       const breaker = CircuitBreaker.makeUnsafe()
       const operations = [breaker.close, breaker.isolate, breaker.isolate, breaker.close, breaker.close, breaker.reset]
-      yield* Effect.all(operations).pipe(policy)
-      const changes = events.flatMap((event) => event._tag === "CircuitChanged" ? [`${event.from} ${event.to}`] : [])
+      yield* Effect.all(operations).pipe(events.policy)
+      const changes = events.ofTag("CircuitChanged").map(({ from, to }) => `${from} ${to}`)
       assert.deepStrictEqual(changes, ["Closed Isolated", "Isolated Closed"])
     }))
 

@@ -43,6 +43,7 @@ import * as Stream from "effect/Stream"
 import * as Fault from "../Fault.ts"
 import { fromPull, open } from "../internal/establish.ts"
 import { duration, integer, invalid } from "../internal/options.ts"
+import { last } from "./internal/last.ts"
 
 /**
  * What a callee does with a call. An effect is a step as well.
@@ -215,14 +216,7 @@ export const emit = <A, E = never>(
   })
   const told = Stream.mapEffect(Stream.fromIterable(tell), (element) => element)
   const stream = end === undefined ? told : Stream.concat(told, end.stream)
-  const last = Effect.flatMap(
-    Stream.runCollect(stream),
-    (all) =>
-      all.length > 0
-        ? Effect.succeed(all[all.length - 1]!)
-        : Effect.die(new Error("Callee.emit: an effect has a value, and there is no element"))
-  )
-  return { effect: last, stream, times: 1 }
+  return { effect: last(stream), stream, times: 1 }
 }
 
 /**
@@ -466,9 +460,9 @@ export const script = <const Steps extends ReadonlyArray<Step<any, any> | Effect
   }
 ): Callee<Success<Steps[number]>, Failure<Steps[number]>> => {
   const all = steps.map((step) => stepOf(step))
-  const last = all.findIndex(({ times }) => times === Infinity)
-  if (last !== -1 && last < all.length - 1) {
-    throw invalid("Callee.script", "a step behind one that is never used up", last + 2, "nothing")
+  const endless = all.findIndex(({ times }) => times === Infinity)
+  if (endless !== -1 && endless < all.length - 1) {
+    throw invalid("Callee.script", "a step behind one that is never used up", endless + 2, "nothing")
   }
   return new Scripted(all, options?.name)
 }

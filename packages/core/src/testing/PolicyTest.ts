@@ -41,6 +41,8 @@ import * as internal from "../internal/policy.ts"
 import { now } from "../internal/time.ts"
 import * as Policy from "../Policy.ts"
 import type * as RateLimiter from "../RateLimiter.ts"
+import type * as Callee from "./Callee.ts"
+import { last } from "./internal/last.ts"
 
 /**
  * A policy that rejects every call with this error. The call is not made.
@@ -299,6 +301,42 @@ export const exhausted = <D extends string, R = never>(
     yield* Effect.addFinalizer(() => charge.settle(nothing))
     return instance
   })
+
+/**
+ * The two faces of a policy, for a test of both.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const faces = ["effect", "stream"] as const
+
+/**
+ * A call through one face of a policy. Of a stream it gives the last element.
+ *
+ * **Example** (One test for effects and streams)
+ *
+ * ```ts import.meta.vitest
+ * import { Retry } from "@effect-resilience/core"
+ * import { Callee, PolicyTest } from "@effect-resilience/core/testing"
+ * import { Effect, Schedule } from "effect"
+ *
+ * const retry = Retry.make({ schedule: Schedule.recurs(1) })
+ * const test = Effect.forEach(PolicyTest.faces, (face) => {
+ *   const callee = Callee.script([Callee.fail("down"), Callee.succeed("up")])
+ *   return PolicyTest.through(face, retry, callee)
+ * })
+ *
+ * await Effect.runPromise(test) // => ["up", "up"]
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const through = <A, E extends EIn, EIn, EOut, R>(
+  face: typeof faces[number],
+  policy: Policy.Policy<EIn, EOut, R>,
+  callee: Callee.Faces<A, E>
+): Effect.Effect<A, E | EOut, R> => face === "effect" ? policy(callee.effect) : last(policy.stream(callee.stream))
 
 /**
  * An exit in a word: `ok:paid`, the tag of the error with the phase of a timeout (`TimeoutExceeded:attempt`), `Die`, `Interrupt`. More

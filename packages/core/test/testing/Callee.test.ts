@@ -102,7 +102,7 @@ describe("Callee", () => {
   it.effect("an effect that is asked for a stream of nothing says so", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Callee.script([Callee.emit<string>([])]).effect)
-      assert.include(String(Exit.isFailure(exit) && exit.cause), "there is no element")
+      assert.include(String(Exit.isFailure(exit) && exit.cause), "has no element")
     }))
 
   describe("a script", () => {
