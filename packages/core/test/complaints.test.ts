@@ -1,10 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as HttpClientError from "effect/http/HttpClientError"
 import * as Schedule from "effect/Schedule"
-import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { getEventListeners } from "node:events"
 import * as Fs from "node:fs"
@@ -14,10 +12,12 @@ import * as Hedge from "../src/Hedge.ts"
 import { ResilientHttpClient } from "../src/http/index.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
-import * as Telemetry from "../src/Telemetry.ts"
+import { Callee, PolicyTest, Recorder } from "../src/testing/index.ts"
 import * as Timeout from "../src/Timeout.ts"
-import { Boom, Busy, during, fork, outcome, timed } from "./support/harness.ts"
+import { Boom, Busy } from "./support/harness.ts"
 import { fake, status, url } from "./support/http.ts"
+
+const { during, outcome, timed } = PolicyTest
 
 /**
  * What users of other libraries complain about, by repository and issue. Where another test shows that it is not so here,
@@ -192,7 +192,7 @@ describe("complaints", () => {
     Effect.gen(function*() {
       const deaf = Effect.promise((_signal) => new Promise<void>(() => {}))
       const timeout = Timeout.attempt("30 millis")
-      assert.deepStrictEqual(yield* during("1 second", timed(timeout(deaf))), ["TimeoutExceeded:attempt", 30])
+      assert.deepStrictEqual(yield* during(timed(timeout(deaf)), "1 second"), ["TimeoutExceeded:attempt", 30])
     }))
 
   it.effect("cockatiel #97, tower #131, #461, #465: errors are not unknown: all of them can be handled by their tags", () =>
@@ -203,7 +203,7 @@ describe("complaints", () => {
         CircuitOpen: ({ policyName: circuit }) => Effect.succeed(`open ${circuit}`),
         TimeoutExceeded: ({ phase }) => Effect.succeed(phase)
       }))
-      assert.strictEqual(yield* during("1 minute", handled), "boom 1")
+      assert.strictEqual(yield* during(handled, "1 minute"), "boom 1")
     }))
 
   it.live("cockatiel #101, #69: the signal of a call is aborted with it, and the caller's keeps no listeners", () =>
@@ -223,20 +223,18 @@ describe("complaints", () => {
       assert.deepStrictEqual(signals.map(({ aborted }) => aborted), [...Array.from({ length: 100 }, () => false), true])
     }))
 
-  for (const face of ["effect", "stream"] as const) {
+  for (const face of PolicyTest.faces) {
     it.effect(`opossum #780, #861: the timeout of one call leaves its siblings alone (${face})`, () =>
       Effect.gen(function*() {
         const stack = Policy.compose(CircuitBreaker.makeUnsafe(), Timeout.attempt("100 millis"))
-        const call = (millis: number): Effect.Effect<unknown, unknown> =>
-          face === "effect"
-            ? stack(Effect.sleep(millis))
-            : Stream.runDrain(stack.stream(Stream.fromEffect(Effect.sleep(millis))))
-        const slow = yield* fork(timed(call(1000)))
-        yield* TestClock.adjust("60 millis")
-        const healthy = yield* fork(timed(call(80)))
-        yield* TestClock.adjust("1 second")
-        assert.deepStrictEqual(yield* Fiber.join(slow), ["TimeoutExceeded:attempt", 100])
-        assert.deepStrictEqual(yield* Fiber.join(healthy), ["ok:undefined", 140])
+        const callee = Callee.script([
+          Callee.succeed("slow", { after: "1 second" }),
+          Callee.succeed("healthy", { after: 80 })
+        ])
+        const call = timed(PolicyTest.through(face, stack, callee))
+        const both = Effect.all([call, Effect.delay(call, 60)], { concurrency: 2 })
+        assert.deepStrictEqual(yield* during(both, "1 second"), [["TimeoutExceeded:attempt", 100], ["ok:healthy", 140]])
+        assert.deepStrictEqual(callee.outcomes, ["Interrupted", "Success"])
       }))
   }
 
@@ -259,11 +257,11 @@ describe("complaints", () => {
     it.effect(`opossum #613, Polly #2381, #239, #254: three probes of which two succeed: ${answers.join(", ")}`, () =>
       Effect.gen(function*() {
         const breaker = CircuitBreaker.makeUnsafe({ open: "1 second", halfOpen: { probes: 3, ratio: 0.6 } })
-        yield* breaker.open()
-        yield* TestClock.adjust("1 second")
-        for (const answer of answers) {
+        yield* PolicyTest.halfOpen(breaker)
+        const callee = Callee.script(answers.map((answer) => answer === "up" ? Effect.void : Effect.fail(new Boom({}))))
+        while (callee.left > 0) {
           assert.strictEqual((yield* breaker.state)._tag, "HalfOpen")
-          yield* Effect.exit(breaker(answer === "up" ? Effect.void : Effect.fail(new Boom({}))))
+          yield* Effect.exit(breaker(callee.effect))
         }
         assert.strictEqual((yield* breaker.state)._tag, expected)
       }))
@@ -283,51 +281,40 @@ describe("complaints", () => {
         Schedule.setInputType<Boom | Busy>(),
         Schedule.modifyDelay(({ input }) => Effect.succeed(input._tag === "Boom" ? "100 millis" : "1 second"))
       )
-      const errors = [new Boom({}), new Busy({ retryAfter: 0 }), new Boom({})]
-      let attempts = 0
-      const call = Effect.suspend((): Effect.Effect<string, Boom | Busy> => {
-        const error = errors[attempts++]
-        return error === undefined ? Effect.succeed("done") : Effect.fail(error)
-      })
-      assert.deepStrictEqual(yield* during("1 minute", timed(call.pipe(Retry.make({ schedule })))), ["ok:done", 1200])
+      const [boom, busy] = [Callee.fail(new Boom({})), Callee.fail(new Busy({ retryAfter: 0 }))]
+      const callee = Callee.script([boom, busy, boom, Callee.succeed("done")])
+      const call = timed(callee.effect.pipe(Retry.make({ schedule })))
+      assert.deepStrictEqual(yield* during(call, "1 minute"), ["ok:done", 1200])
+      assert.deepStrictEqual(callee.startedAt, [0, 100, 1100, 1200])
     }))
 
   it.effect("resilience4j #905, #1041, #1460, #1639: a call that timed out in the queue is never made", () =>
     Effect.gen(function*() {
-      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1 })
-      const holder = yield* fork(bulkhead(Effect.never))
-      let made = 0
-      const call = Effect.sync(() => made++).pipe(bulkhead, Timeout.attempt("100 millis"))
-      assert.deepStrictEqual(yield* during("1 second", timed(call)), ["TimeoutExceeded:attempt", 100])
-      yield* Fiber.interrupt(holder)
-      assert.strictEqual(made, 0)
-      assert.deepInclude(yield* bulkhead.state, { inUse: 0, queued: 0 })
+      const bulkhead = yield* PolicyTest.busy(Bulkhead.make({ concurrency: 1, maxQueue: 1 }))
+      const callee = Callee.script([])
+      const call = timed(callee.effect.pipe(bulkhead, Timeout.attempt("100 millis")))
+      assert.deepStrictEqual(yield* during(call, "1 second"), ["TimeoutExceeded:attempt", 100])
+      assert.deepStrictEqual(callee.attempts, [])
+      assert.deepInclude(yield* bulkhead.state, { inUse: 1, queued: 0 })
     }))
 
   it.effect("resilience4j Hedge: a second attempt that fails does not beat the first, which is slow and good", () =>
     Effect.gen(function*() {
-      let attempts = 0
-      const call = Effect.suspend((): Effect.Effect<string, Boom> =>
-        ++attempts === 1 ? Effect.delay(Effect.succeed("first"), "300 millis") : Effect.fail(new Boom({}))
-      )
+      const callee = Callee.script([Callee.succeed("first", { after: "300 millis" }), Callee.fail(new Boom({}))])
       const hedge = Hedge.makeUnsafe({ after: "100 millis" })
-      assert.deepStrictEqual(yield* during("1 second", timed(hedge(call))), ["ok:first", 300])
+      assert.deepStrictEqual(yield* during(timed(hedge(callee.effect)), "1 second"), ["ok:first", 300])
+      assert.deepStrictEqual(callee.startedAt, [0, 100])
     }))
 
   it.effect("failsafe-go #56: an event is told to whoever made the request", () =>
     Effect.gen(function*() {
       const retry = Retry.make({ schedule: Schedule.recurs(1) })
-      const told: Array<string> = []
-      const request = (name: string) =>
-        Effect.fail(new Boom({})).pipe(
-          retry,
-          Telemetry.listen((event) => {
-            if (event._tag === "AttemptStarted") told.push(`${name} ${event.attempt}`)
-          }),
-          Effect.exit
-        )
-      yield* Effect.all([request("a"), request("b")], { concurrency: 2 })
-      assert.deepStrictEqual(told.toSorted(), ["a 1", "a 2", "b 1", "b 2"])
+      const [a, b] = [yield* Recorder.make, yield* Recorder.make]
+      const request = (events: Recorder.Recorder) => Effect.exit(Effect.fail(new Boom({})).pipe(retry, events.policy))
+      yield* Effect.all([request(a), request(b)], { concurrency: 2 })
+      for (const events of [a, b]) {
+        assert.deepStrictEqual(events.ofTag("AttemptStarted").map(({ attempt }) => attempt), [1, 2])
+      }
     }))
 
   it.effect("effect 4.1 retryTransient: failures and bad answers draw on one number of retries, not on its square", () =>
