@@ -18,8 +18,11 @@ import * as Policy from "../src/Policy.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
 import * as RetryBudget from "../src/RetryBudget.ts"
+import { Callee, PolicyTest } from "../src/testing/index.ts"
 import * as Timeout from "../src/Timeout.ts"
-import { Bad, Boom, during, fork, logged, outcome } from "./support/harness.ts"
+import { Bad, Boom, fork } from "./support/harness.ts"
+
+const { during, outcome } = PolicyTest
 
 /** One that has both faces, policy or operator. */
 interface Subject {
@@ -118,18 +121,20 @@ const subjects: Readonly<Record<string, () => Subject>> = {
 /** One that multiplies its callers, or joins them, has another number of calls. */
 const joins = (name: string): boolean => name === "Coalesce"
 
-type Face = "effect" | "stream"
+type Face = typeof PolicyTest.faces[number]
+
+/** A callee that does the same with every call. */
+const always = (self: Effect.Effect<unknown, unknown>) => Callee.script([Callee.forever(self)])
 
 /** A call through one face; a stream has one element. */
 const through = (
   { effect, stream }: Subject,
   face: Face,
-  self: Effect.Effect<unknown, unknown>,
-  callee = logged()
+  callee: Callee.Faces<unknown, unknown>
 ): Effect.Effect<unknown, unknown> =>
   face === "effect"
-    ? effect(callee.effect(() => self))
-    : Effect.map(Stream.runCollect(stream(callee.stream(() => Stream.fromEffect(self)))), ([element]) => element)
+    ? effect(callee.effect)
+    : Effect.map(Stream.runCollect(stream(callee.stream)), ([element]) => element)
 
 const reasons = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ?
@@ -137,9 +142,6 @@ const reasons = (exit: Exit.Exit<unknown, unknown>): unknown =>
     exit.cause.reasons.map((reason) =>
       Cause.isFailReason(reason) ? reason.error : Cause.isDieReason(reason) ? reason.defect : reason._tag
     )
-
-const balanced = (log: ReadonlyArray<string>): boolean =>
-  log.filter((entry) => entry.startsWith("open")).length === log.filter((entry) => entry.startsWith("close")).length
 
 const bug = new Error("bug")
 const bad = new Bad()
@@ -153,7 +155,7 @@ const ends: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown>]> = 
 ]
 
 for (const [name, make] of Object.entries(subjects)) {
-  for (const face of ["effect", "stream"] as const) {
+  for (const face of PolicyTest.faces) {
     describe(`${name}, ${face}`, () => {
       const fresh = Effect.suspend(() => make().held)
 
@@ -162,11 +164,10 @@ for (const [name, make] of Object.entries(subjects)) {
           it.effect(`${end} ${when} comes out as it is, and nothing is held`, () =>
             Effect.gen(function*() {
               const subject = make()
-              const callee = logged()
-              const delayed = delay === 0 ? self : Effect.delay(self, delay)
-              const exit = yield* during("1 second", Effect.exit(through(subject, face, delayed, callee)))
+              const callee = always(delay === 0 ? self : Effect.delay(self, delay))
+              const exit = yield* during(Effect.exit(through(subject, face, callee)), "1 second")
               assert.deepStrictEqual(reasons(exit), reasons(yield* Effect.exit(self)))
-              assert.deepStrictEqual(callee.log, ["open1", "close1"])
+              assert.deepStrictEqual([callee.attempts.length, callee.running], [1, 0])
               assert.deepStrictEqual(yield* subject.held, yield* fresh)
             }))
         }
@@ -176,19 +177,20 @@ for (const [name, make] of Object.entries(subjects)) {
         it.effect(`a caller that goes away after ${delay} ms ends the call and holds nothing`, () =>
           Effect.gen(function*() {
             const subject = make()
-            const callee = logged()
-            const fiber = yield* fork(through(subject, face, Effect.never, callee))
+            const callee = always(Effect.never)
+            const fiber = yield* fork(through(subject, face, callee))
             if (delay > 0) yield* TestClock.adjust(delay)
             yield* Fiber.interrupt(fiber)
             assert.strictEqual(outcome(yield* Fiber.await(fiber)), "Interrupt")
-            assert.deepStrictEqual(callee.log, ["open1", "close1"])
+            assert.deepStrictEqual(callee.outcomes, ["Interrupted"])
             assert.deepStrictEqual(yield* subject.held, yield* fresh)
           }))
       }
 
       it.effect("a clean-up that dies when the caller goes away is not hidden", () =>
         Effect.gen(function*() {
-          const fiber = yield* fork(through(make(), face, Effect.onInterrupt(Effect.never, () => Effect.die(bug))))
+          const callee = always(Effect.onInterrupt(Effect.never, () => Effect.die(bug)))
+          const fiber = yield* fork(through(make(), face, callee))
           yield* Fiber.interrupt(fiber)
           const exit = yield* Fiber.await(fiber)
           assert.include(reasons(exit), bug)
@@ -197,13 +199,12 @@ for (const [name, make] of Object.entries(subjects)) {
       it.effect("one wrapped call serves one run after the other, and several at once", () =>
         Effect.gen(function*() {
           const subject = make()
-          const callee = logged()
-          let n = 0
-          const call = through(subject, face, Effect.delay(Effect.sync(() => ++n), 20), callee)
-          assert.deepStrictEqual(yield* during("1 second", Effect.all([call, call, call])), [1, 2, 3])
-          const atOnce = yield* during("1 second", Effect.all([call, call], { concurrency: 2 }))
+          const callee = Callee.script([1, 2, 3, 4, 5].map((n) => Callee.succeed(n, { after: 20 })))
+          const call = through(subject, face, callee)
+          assert.deepStrictEqual(yield* during(Effect.all([call, call, call]), "1 second"), [1, 2, 3])
+          const atOnce = yield* during(Effect.all([call, call], { concurrency: 2 }), "1 second")
           assert.deepStrictEqual(atOnce, joins(name) ? [4, 4] : [4, 5])
-          assert.isTrue(balanced(callee.log))
+          assert.strictEqual(callee.running, 0)
           assert.deepStrictEqual(yield* subject.held, yield* fresh)
         }))
 
@@ -212,9 +213,9 @@ for (const [name, make] of Object.entries(subjects)) {
           Effect.gen(function*() {
             const subject = make()
             const [a, b] = ["a", "b"].map((value, i) =>
-              through(subject, face, Effect.delay(Effect.succeed(value), 20 - 10 * i))
+              through(subject, face, always(Effect.delay(Effect.succeed(value), 20 - 10 * i)))
             )
-            const leaving = yield* fork(through(subject, face, Effect.never))
+            const leaving = yield* fork(through(subject, face, always(Effect.never)))
             const both = yield* fork(Effect.all([a!, b!], { concurrency: 2 }))
             yield* TestClock.adjust("5 millis")
             yield* Fiber.interrupt(leaving)
@@ -250,24 +251,24 @@ describe("a caller that goes away while it waits", () => {
     ]
   }
   for (const [name, [make, self, behind]] of Object.entries(table)) {
-    for (const face of ["effect", "stream"] as const) {
+    for (const face of PolicyTest.faces) {
       it.effect(`${name}, ${face}`, () =>
         Effect.gen(function*() {
           const subject = make()
-          const first = behind ? yield* fork(through(subject, face, Effect.never)) : undefined
+          const first = behind ? yield* fork(through(subject, face, always(Effect.never))) : undefined
           const before = yield* subject.held
-          const callee = logged()
-          const fiber = yield* fork(through(subject, face, self, callee))
+          const callee = always(self)
+          const fiber = yield* fork(through(subject, face, callee))
           yield* TestClock.adjust("10 millis")
           assert.strictEqual(fiber.pollUnsafe(), undefined)
           yield* Fiber.interrupt(fiber)
           assert.strictEqual(outcome(yield* Fiber.await(fiber)), "Interrupt")
-          assert.deepStrictEqual(callee.log, behind ? [] : ["open1", "close1"])
+          assert.deepStrictEqual([callee.attempts.length, callee.running], [behind ? 0 : 1, 0])
           assert.deepStrictEqual(yield* subject.held, before)
           yield* TestClock.adjust("10 minutes")
-          assert.deepStrictEqual(callee.log, behind ? [] : ["open1", "close1"], "nothing comes later")
+          assert.lengthOf(callee.attempts, behind ? 0 : 1, "nothing comes later")
           if (first !== undefined) yield* Fiber.interrupt(first)
-          const next = yield* during("1 minute", Effect.exit(through(subject, face, Effect.succeed("next"))))
+          const next = yield* during(Effect.exit(through(subject, face, always(Effect.succeed("next")))), "1 minute")
           assert.strictEqual(outcome(next), "ok:next")
         }))
     }
@@ -292,23 +293,20 @@ describe("a rejection leaves nothing, and the next call goes through", () => {
     }, "BulkheadRejected"]
   }
   for (const [name, [make, rejection]] of Object.entries(table)) {
-    for (const face of ["effect", "stream"] as const) {
+    for (const face of PolicyTest.faces) {
       it.effect(`${name}, ${face}`, () =>
         Effect.gen(function*() {
           const subject = make()
           // opens the circuit; to the others it is a call like any other, some time ago
-          yield* Effect.exit(through(subject, face, Effect.fail(new Boom({}))))
+          yield* Effect.exit(through(subject, face, always(Effect.fail(new Boom({})))))
           yield* TestClock.adjust("1 second")
-          const first = yield* fork(through(subject, face, Effect.delay(Effect.succeed("first"), "500 millis")))
-          const callee = logged()
-          for (let n = 0; n < 3; n++) {
-            const rejected = yield* during(10, Effect.exit(through(subject, face, Effect.succeed("called"), callee)))
-            assert.strictEqual(outcome(rejected), rejection)
-          }
-          assert.deepStrictEqual(callee.log, [])
+          const callee = Callee.script([Callee.succeed("first", { after: "500 millis" }), Callee.succeed("next")])
+          const call = Effect.exit(through(subject, face, callee))
+          const first = yield* fork(call)
+          for (let n = 0; n < 3; n++) assert.strictEqual(outcome(yield* during(call, 10)), rejection)
+          assert.lengthOf(callee.attempts, 1)
           yield* TestClock.adjust("2 seconds")
-          assert.strictEqual(outcome(yield* Fiber.await(first)), "ok:first")
-          assert.strictEqual(outcome(yield* Effect.exit(through(subject, face, Effect.succeed("next")))), "ok:next")
+          assert.deepStrictEqual([yield* Fiber.join(first), yield* call].map(outcome), ["ok:first", "ok:next"])
         }))
     }
   }
@@ -380,14 +378,13 @@ describe("the smallest options", () => {
     ]
   }
   for (const [name, [make, expected, calls]] of Object.entries(table)) {
-    for (const face of ["effect", "stream"] as const) {
+    for (const face of PolicyTest.faces) {
       it.effect(`${name}, ${face}`, () =>
         Effect.gen(function*() {
-          const callee = logged()
-          const call = through(make(), face, Effect.delay(Effect.fail(new Boom({})), 1), callee)
-          assert.strictEqual(outcome(yield* during("1 minute", Effect.exit(call))), expected)
-          assert.strictEqual(callee.log.filter((entry) => entry.startsWith("open")).length, calls)
-          assert.isTrue(balanced(callee.log))
+          const callee = always(Effect.delay(Effect.fail(new Boom({})), 1))
+          const call = Effect.exit(through(make(), face, callee))
+          assert.strictEqual(outcome(yield* during(call, "1 minute")), expected)
+          assert.deepStrictEqual([callee.attempts.length, callee.running], [calls, 0])
         }))
     }
   }
