@@ -2,13 +2,13 @@ import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import { TestClock } from "effect/testing"
 import * as Fault from "../../src/Fault.ts"
 import * as Telemetry from "../../src/Telemetry.ts"
+import * as PolicyTest from "../../src/testing/PolicyTest.ts"
+
+export { outcome, timed } from "../../src/testing/PolicyTest.ts"
 
 /** A failure of the callee that may pass. */
 export class Boom extends Data.TaggedError("Boom")<{ readonly n?: number }> {}
@@ -54,25 +54,9 @@ export const fork = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Fib
 
 export const now: Effect.Effect<number> = Clock.currentTimeMillis
 
-/** An exit in one word: `ok:1`, `Boom`, `TimeoutExceeded:idle`, `Interrupt`, `Die`. */
-export const outcome = (exit: Exit.Exit<unknown, unknown>): string =>
-  Exit.isSuccess(exit) ? `ok:${String(exit.value)}` : exit.cause.reasons.map((reason) => {
-    if (reason._tag !== "Fail") return reason._tag
-    const phase = Predicate.hasProperty(reason.error, "phase") ? `:${String(reason.error.phase)}` : ""
-    return Predicate.hasProperty(reason.error, "_tag") ? `${String(reason.error._tag)}${phase}` : String(reason.error)
-  }).join("+")
-
-/** How the effect ends, and when. */
-export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [string, number], never, R> =>
-  Effect.flatMap(Effect.exit(effect), (exit) => Effect.map(now, (at) => [outcome(exit), at] as const))
-
 /** Runs an effect while the test clock advances by `duration`, and gives its result. */
 export const during = <A, E, R>(duration: Duration.Input, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.gen(function*() {
-    const fiber = yield* fork(effect)
-    yield* TestClock.adjust(duration)
-    return yield* Effect.flatten(Effect.sync(() => fiber.pollUnsafe() ?? Exit.die("still running")))
-  })
+  PolicyTest.during(effect, duration)
 
 /** A callee that keeps its log: `open1`, `close1`, ... */
 export const logged = () => {
