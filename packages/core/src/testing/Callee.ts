@@ -249,7 +249,7 @@ const stepOf = <A, E>(step: Step<A, E> | Effect.Effect<A, E>): Step<A, E> => Eff
  * @category errors
  * @since 0.1.0
  */
-export class ScriptExhausted extends Data.Error<{
+export class ScriptExhausted extends Data.TaggedError("ScriptExhausted")<{
   /** The name that the callee was given. */
   readonly callee: string | undefined
   /** The number of the call; the first is 1. */
@@ -257,8 +257,6 @@ export class ScriptExhausted extends Data.Error<{
   /** How many calls the script was for. */
   readonly steps: number
 }> {
-  override readonly name = "ScriptExhausted"
-
   override get message(): string {
     const callee = this.callee === undefined ? "the callee" : `"${this.callee}"`
     return `call ${this.call} of ${callee} has no step: its script has ${this.steps}`
