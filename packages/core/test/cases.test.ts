@@ -69,12 +69,18 @@ describe("cases of other libraries", () => {
   describe("hedges", () => {
     const everything = { classify: () => Fault.transient() }
     const table: Readonly<Record<string, readonly [Hedge.Options, Script, string, number, ReadonlyArray<number>]>> = {
-      "H1a: without a delay, all begin at once": [{ after: 0, maxHedges: 3 }, [hang, hang, hang, ok(4, 10)], "ok:4", 10, [
-        0,
-        0,
-        0,
-        0
-      ]],
+      "H1a: without a delay, all begin at once": [
+        { after: 0, maxHedges: 3 },
+        [hang, hang, hang, ok(4, 10)],
+        "ok:4",
+        10,
+        [
+          0,
+          0,
+          0,
+          0
+        ]
+      ],
       "H1b: with an infinite delay, one after the other fails": [
         { after: "Infinity", maxHedges: 2 },
         [boom(1, 100), boom(2, 100), ok(3, 100)],

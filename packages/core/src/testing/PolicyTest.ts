@@ -61,7 +61,7 @@ import { last } from "./internal/last.ts"
  *   Effect.catchTag("BulkheadRejected", ({ reason }) => Effect.succeed(reason))
  * )
  *
- * const full = new Bulkhead.BulkheadRejected({ bulkhead: "reports", reason: "full", waited: Duration.zero })
+ * const full = new Bulkhead.BulkheadRejected({ policyName: "reports", reason: "full", waited: Duration.zero })
  * const test = Layer.succeed(ReportPolicy, PolicyTest.rejecting(full))
  * await Effect.runPromise(Effect.provide(report, test)) // => "full"
  * ```
@@ -231,13 +231,13 @@ const occupy = <R>(bulkhead: Subject<Bulkhead.Bulkhead, R>, room?: number) =>
   Effect.gen(function*() {
     const instance = yield* subjectOf(bulkhead)
     const { concurrency, inUse, queued } = yield* instance.state
-    const { queue } = instance.info.settings as { readonly queue: number }
-    yield* Effect.addFinalizer(() => instance.resize({ queue }))
-    yield* instance.resize({ queue: queued + inUse })
+    const { maxQueue } = instance.info.settings as { readonly maxQueue: number }
+    yield* Effect.addFinalizer(() => instance.resize({ maxQueue }))
+    yield* instance.resize({ maxQueue: queued + inUse })
     for (let n = 0; n < concurrency; n++) {
       yield* Effect.forkScoped(Effect.ignore(instance(Effect.never)), { startImmediately: true })
     }
-    yield* instance.resize({ queue: room ?? queue })
+    yield* instance.resize({ maxQueue: room ?? maxQueue })
     return instance
   })
 
@@ -252,7 +252,7 @@ const occupy = <R>(bulkhead: Subject<Bulkhead.Bulkhead, R>, room?: number) =>
  * import { PolicyTest } from "@effect-resilience/core/testing"
  * import { Effect } from "effect"
  *
- * const reports = Bulkhead.makeUnsafe({ name: "reports", concurrency: 2, queue: 10 })
+ * const reports = Bulkhead.makeUnsafe({ name: "reports", concurrency: 2, maxQueue: 10 })
  * const report = Effect.succeed("report").pipe(reports, Effect.catchTag("BulkheadRejected", ({ reason }) => Effect.succeed(reason)))
  *
  * const test = Effect.andThen(PolicyTest.full(reports), report)

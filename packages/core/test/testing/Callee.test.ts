@@ -170,7 +170,7 @@ describe("Callee", () => {
           Callee.succeed("slow", { after: "10 seconds" }),
           Callee.succeed("quick", { after: "1 second" })
         ])
-        const hedge = Hedge.makeUnsafe({ delay: "500 millis" })
+        const hedge = Hedge.makeUnsafe({ after: "500 millis" })
         const raced = hedge(through(callee))
         assert.deepStrictEqual(yield* during(timed(raced), "1 minute"), ["ok:quick", 1500])
         assert.deepStrictEqual([callee.startedAt, callee.peak, callee.running], [[0, 500], 2, 0])

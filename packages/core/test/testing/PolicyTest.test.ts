@@ -100,7 +100,7 @@ for (const [face, through] of Object.entries(faces)) {
     for (const order of ["fifo", "lifo"] as const) {
       it.effect(`a full bulkhead rejects at once, with a queue as well (${order})`, () =>
         Effect.gen(function*() {
-          const bulkhead = Bulkhead.makeUnsafe({ concurrency: 3, queue: 5, order })
+          const bulkhead = Bulkhead.makeUnsafe({ concurrency: 3, maxQueue: 5, order })
           yield* Effect.scoped(Effect.gen(function*() {
             yield* PolicyTest.full(bulkhead)
             assert.deepStrictEqual(yield* bulkhead.state, { inUse: 3, queued: 0, concurrency: 3 })
@@ -110,13 +110,13 @@ for (const [face, through] of Object.entries(faces)) {
           }))
           assert.strictEqual(yield* through(bulkhead, answering()), "ok:a")
           assert.deepStrictEqual(yield* bulkhead.state, { inUse: 0, queued: 0, concurrency: 3 })
-          assert.strictEqual(bulkhead.info.settings["queue"], 5)
+          assert.strictEqual(bulkhead.info.settings["maxQueue"], 5)
         }))
     }
 
     it.effect("a busy bulkhead lets calls wait, which go on when the test is over", () =>
       Effect.gen(function*() {
-        const bulkhead = Bulkhead.makeUnsafe({ concurrency: 2, queue: 2, maxWait: "10 seconds" })
+        const bulkhead = Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 2, maxWait: "10 seconds" })
         const callee = answering()
         yield* Effect.scoped(Effect.gen(function*() {
           yield* PolicyTest.busy(bulkhead)
@@ -146,10 +146,10 @@ for (const [face, through] of Object.entries(faces)) {
 
     for (
       const [kind, limit] of Object.entries({
-        "token bucket": RateLimiter.tokenBucket({ limit: 10, per: "1 minute" }),
-        "gcra": RateLimiter.gcra({ limit: 10, per: "1 minute", burst: 5 }),
-        "sliding window": RateLimiter.slidingWindow({ limit: 10, per: "1 minute" }),
-        "fixed window": RateLimiter.fixedWindow({ limit: 10, per: "1 minute" })
+        "token bucket": RateLimiter.tokenBucket({ limit: 10, within: "1 minute" }),
+        "gcra": RateLimiter.gcra({ limit: 10, within: "1 minute", burst: 5 }),
+        "sliding window": RateLimiter.slidingWindow({ limit: 10, within: "1 minute" }),
+        "fixed window": RateLimiter.fixedWindow({ limit: 10, within: "1 minute" })
       })
     ) {
       it.effect(`an exhausted limiter has no room, and gets it back (${kind})`, () =>
@@ -179,8 +179,8 @@ describe("PolicyTest", () => {
     Effect.gen(function*() {
       const limiter = RateLimiter.makeUnsafe({
         limits: {
-          requests: RateLimiter.fixedWindow({ limit: 10, per: "1 minute" }),
-          tokens: RateLimiter.tokenBucket({ limit: 1000, per: "1 minute" })
+          requests: RateLimiter.fixedWindow({ limit: 10, within: "1 minute" }),
+          tokens: RateLimiter.tokenBucket({ limit: 1000, within: "1 minute" })
         }
       })
       yield* limiter.take({ requests: 10, tokens: 1 })
