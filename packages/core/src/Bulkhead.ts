@@ -54,8 +54,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
-import * as Deadline from "./Deadline.ts"
 import * as Fault from "./Fault.ts"
+import { timeToWait } from "./internal/deadline.ts"
 import { emit } from "./internal/emit.ts"
 import { type AnyStream, fromPull, open } from "./internal/establish.ts"
 import { integer, invalid, positiveMillis } from "./internal/options.ts"
@@ -63,7 +63,7 @@ import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
 import { Rejection } from "./internal/rejection.ts"
-import { now, timerResolution } from "./internal/time.ts"
+import { now } from "./internal/time.ts"
 import { Timer, TimerQueue } from "./internal/timers.ts"
 import { leaveQueue } from "./internal/turn.ts"
 import { CurrentWaits, type Waits } from "./internal/waits.ts"
@@ -285,7 +285,7 @@ class Call extends Primitive {
     }
     if (permits.full) return resume(compartment.reject(fiber, "full", 0))
     const at = now(fiber)
-    const left = fiber.getRef(Deadline.Deadline) - timerResolution - at
+    const left = timeToWait(fiber, at)
     if (left <= 0) return resume(compartment.reject(fiber, "waited", 0))
     for (let oldest = permits.displace(); oldest !== undefined; oldest = permits.displace()) oldest.displaced()
     const waiter = new Waiter(this, fiber, at, resume)

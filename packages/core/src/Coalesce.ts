@@ -51,7 +51,7 @@ import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import * as Deadline from "./Deadline.ts"
+import { CurrentDeadline } from "./internal/deadline.ts"
 import { emit } from "./internal/emit.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establish.ts"
 import { guarded } from "./internal/foreign.ts"
@@ -121,7 +121,7 @@ const isInside = (fiber: AnyFiber, shared: object): boolean => {
   return false
 }
 
-const ofCallerAlone = Context.omit(Deadline.Deadline, Schedule.CurrentMetadata, Scope.Scope)
+const ofCallerAlone = Context.omit(CurrentDeadline, Schedule.CurrentMetadata, Scope.Scope)
 
 const contextOf = (fiber: AnyFiber, shared: object): Context.Context<never> =>
   Context.add(ofCallerAlone(fiber.context as Context.Context<Scope.Scope>), CurrentCall, {

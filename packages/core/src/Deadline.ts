@@ -34,14 +34,14 @@
  *
  * @since 0.1.0
  */
-import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Fault from "./Fault.ts"
-import * as reference from "./internal/deadline.ts"
+import { CurrentDeadline, Inherit, remainingTime } from "./internal/deadline.ts"
 import { emit } from "./internal/emit.ts"
+import { type AnyPull, fromPull, open } from "./internal/establish.ts"
 import { invalid, millisOf, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyFiber } from "./internal/primitive.ts"
@@ -52,15 +52,6 @@ import { timeoutStream } from "./internal/timeoutStream.ts"
 import * as kernel from "./kernel/deadline.ts"
 import * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
-
-/**
- * The ambient deadline in milliseconds on the fiber's monotonic clock, `Infinity` where there is none. Child fibers
- * inherit it. The number means nothing in another process: what crosses a wire is what {@link remaining} tells.
- *
- * @category references
- * @since 0.1.0
- */
-export const Deadline: Context.Reference<number> = reference.Deadline
 
 const transient = Fault.transient()
 const rejected = Fault.rejected()
@@ -163,52 +154,77 @@ export const within = (duration: Duration.Input, options: Options = {}): Policy.
 }
 
 /**
- * Takes the deadline away, for work that goes on when the caller has gone: what is forked with `Effect.forkDetach`, a look-up
- * that fills a cache.
+ * Takes the deadline away, for work that goes on when the caller has gone and must not tell of its deadline.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const without: Policy.Policy = Policy.make({
   info: { kind: "no deadline", settings: {}, children: [] },
-  effect: Effect.provideService(Deadline, Infinity),
-  stream: Stream.provideService(Deadline, Infinity)
+  effect: Effect.provideService(CurrentDeadline, undefined),
+  stream: Stream.provideService(CurrentDeadline, undefined)
 })
 
 /**
- * The time left until the ambient deadline: zero when it has passed, none when there is no deadline.
+ * Makes a fiber part of the call again, for as long as the effect runs: what is inside obeys the deadline as it would in the
+ * caller's own fiber. For what runs in the concurrent fibers of `Effect.forEach`, `Effect.race` and their like.
+ *
+ * **Example** (Two look-ups that give up with the call)
+ *
+ * ```ts import.meta.vitest
+ * import { Deadline, Retry, Timeout } from "@effect-resilience/core"
+ * import { Effect, Schedule } from "effect"
+ *
+ * let calls = 0
+ * const find = (id: number) =>
+ *   Effect.suspend(() => Effect.fail(`${id}: ${++calls}`)).pipe(Retry.make({ schedule: Schedule.spaced("1 hour") }))
+ * const both = Effect.forEach([1, 2], (id) => Deadline.inherit(find(id)), { concurrency: "unbounded" })
+ *
+ * await Effect.runPromise(Effect.flip(both.pipe(Timeout.total("1 minute")))) // => "1: 1"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const inherit: Policy.Policy = internal.make({
+  info: { kind: "inherited deadline", settings: {}, children: [] },
+  effect: (self) => new Inherit(self),
+  stream: (self) =>
+    fromPull((scope) => Effect.map(open(self, scope), (pull): AnyPull => new Inherit(pull)))
+})
+
+/**
+ * The time left until the deadline of the call, in whichever fiber of it: zero when it has passed, none when there is no
+ * deadline, or none any more.
  *
  * @category accessors
  * @since 0.1.0
  */
 export const remaining: Effect.Effect<Option.Option<Duration.Duration>> = Effect.withFiber((fiber) => {
-  const deadline = fiber.getRef(Deadline)
-  return Effect.succeed(
-    deadline === Infinity ? Option.none() : Option.some(Duration.millis(Math.max(0, deadline - now(fiber))))
-  )
+  const left = remainingTime(fiber, now(fiber))
+  return Effect.succeed(left === Infinity ? Option.none() : Option.some(Duration.millis(Math.max(0, left))))
 })
 
 /**
- * Whether the ambient deadline has passed.
+ * Whether the deadline of the call has passed.
  *
  * @category accessors
  * @since 0.1.0
  */
-export const exceeded: Effect.Effect<boolean> = Effect.withFiber((fiber) => {
-  const deadline = fiber.getRef(Deadline)
-  return Effect.succeed(deadline !== Infinity && deadline <= now(fiber))
-})
+export const exceeded: Effect.Effect<boolean> = Effect.withFiber((fiber) =>
+  Effect.succeed(remainingTime(fiber, now(fiber)) <= 0)
+)
 
 /**
- * Fails when the ambient deadline has passed. For the start of a piece of work that has waited in a queue, and between the
+ * Fails when the deadline of the call has passed. For the start of a piece of work that has waited in a queue, and between the
  * steps of one that does not suspend.
  *
  * @category accessors
  * @since 0.1.0
  */
 export const check: Effect.Effect<void, DeadlineExceeded> = Effect.withFiber((fiber) => {
-  const overrun = now(fiber) - fiber.getRef(Deadline)
-  return overrun >= 0 ? failure(fiber, undefined, false, overrun) : Effect.void
+  const left = remainingTime(fiber, now(fiber))
+  return left <= 0 ? failure(fiber, undefined, false, -left) : Effect.void
 })
 
 /**

@@ -52,8 +52,6 @@ import { sharedOf } from "./internal/budget.ts"
 import { contradictionsOf } from "./internal/lint.ts"
 import { invalid } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
-import { type Parts, StandardEffect } from "./internal/standard.ts"
-import type { Limiting } from "./internal/timeout.ts"
 import * as Policy from "./Policy.ts"
 import * as Retry from "./Retry.ts"
 import * as RetryBudget from "./RetryBudget.ts"
@@ -199,18 +197,17 @@ const timeoutsOf = ({ attempt = "10 seconds", total = "30 seconds" }: Options<un
   total: Timeout.total(total)
 })
 
-/** A pipeline whose times do not contradict each other; `effect` may put its parts together in a cheaper way. */
+/** A pipeline whose times do not contradict each other. */
 const pipelineOf = <E, L>(
   where: string,
   parts: Stateful<L>,
-  composed: Policy.Policy<any, any>,
-  effect: internal.Implementation["effect"] = composed
+  composed: Policy.Policy<any, any>
 ): Pipeline<E, L> => {
   const [contradiction] = contradictionsOf(composed.info)
   if (contradiction !== undefined) throw new RangeError(`${where}: ${contradiction}`)
   const policy = internal.make<Policy.Policy<E, L | Timeout.TimeoutExceeded | CircuitBreaker.CircuitOpen>>({
     info: composed.info,
-    effect,
+    effect: composed,
     stream: composed.stream,
     pinned: (at, pressed) => internal.pinned(composed, at, pressed)
   })
@@ -258,38 +255,7 @@ export const makeStandardUnsafe = <E = unknown, L = Bulkhead.BulkheadRejected>(
   const stateful = statefulOf("Pipelines.makeStandard", options)
   const { breaker, budget, limiter } = stateful
   const retry: Policy.Policy<any> = Retry.make<any>({ ...options.retry, name: options.name, budget })
-  const composed: Policy.Policy<any, any> = Policy.compose(total, retry, breaker, attempt)
-  const { kernel } = sharedOf("Pipelines.makeStandard", budget)
-  const totalSettings = internal.implementationOf<Limiting>(total).settings
-  const attemptSettings = internal.implementationOf<Limiting>(attempt).settings
-  // where limits do not vary, and no budget asks for the time of each call
-  const fused = totalSettings.queue !== undefined && attemptSettings.queue !== undefined && !kernel.timed &&
-    attemptSettings.first(0) < totalSettings.total(0)
-  const parts: Parts = {
-    composed,
-    total: { ...totalSettings, queue: undefined },
-    retry,
-    budget: kernel,
-    breaker,
-    attempt,
-    both: {
-      ...attemptSettings,
-      total: totalSettings.total,
-      // an attempt whose clean-up goes on until the total is over is over with it
-      exceeded: (fiber, phase, limit, elapsed) => {
-        const whole = totalSettings.total(0)
-        return elapsed >= whole
-          ? totalSettings.exceeded(fiber, "total", whole, elapsed)
-          : attemptSettings.exceeded(fiber, phase, limit, elapsed)
-      }
-    }
-  }
-  return pipelineOf(
-    "Pipelines.makeStandard",
-    stateful,
-    Policy.compose(limiter, composed),
-    fused ? (self) => limiter(new StandardEffect(self, parts)) : undefined
-  )
+  return pipelineOf("Pipelines.makeStandard", stateful, Policy.compose(limiter, total, retry, breaker, attempt))
 }
 
 const hedgeOptionsOf = ({ hedge, name }: HedgingOptions<unknown>, { budget }: Stateful<unknown>): Hedge.Options => ({

@@ -51,6 +51,7 @@ import * as Fault from "./Fault.ts"
 import { emit } from "./internal/emit.ts"
 import { establish } from "./internal/establish.ts"
 import { integer, invalid, positiveMillis, ratio, showMillis } from "./internal/options.ts"
+import { leftBehind } from "./internal/leftBehind.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
@@ -222,13 +223,11 @@ const make = (watch: Watch): Policy.Policy<unknown, TimeoutExceeded> => {
       exceeded(fiber, phase === "first" ? firstPhase : phase, limit, elapsed, name),
     refused: undefined
   }
-  const implementation: timeout.Limiting = {
+  return internal.make({
     info: { kind: watch.kind, name, settings: { ...watch.shown, detach: detach || undefined }, children: [] },
-    settings,
     effect: (self) => new timeout.TimeoutEffect(self, settings),
     stream: (self) => timeoutStream(self, settings)
-  }
-  return internal.make(implementation)
+  })
 }
 
 /**
@@ -311,7 +310,7 @@ export const phases = (
  * @category accessors
  * @since 0.1.0
  */
-export const detached: Effect.Effect<number> = Effect.sync(timeout.leftBehind)
+export const detached: Effect.Effect<number> = Effect.sync(leftBehind)
 
 /**
  * How a limit follows from what calls have taken.

@@ -1,16 +1,166 @@
 import * as Context from "effect/Context"
-
-/** Here and not in `Deadline.ts`, for the timeouts read it and that module is made of them. */
-export const Deadline = Context.Reference<number>("@effect-resilience/core/Deadline", {
-  defaultValue: () => Infinity
-})
+import * as Effect from "effect/Effect"
+import { proceed, Stage, unread } from "./frame.ts"
+import { isInterrupted } from "./interrupted.ts"
+import { type AnyEffect, type AnyFiber, fork, Primitive } from "./primitive.ts"
+import { timerResolution } from "./time.ts"
 
 /**
- * The deadline that a stream which is opened here may outlive, together with whoever enforces it: the body of a response
- * outlives that of the effect that gives the response, and every stream that of its establishment. Under this very deadline
- * a timeout keeps its own limits, earlier or not; one that a policy inside has published since is enforced for as long as
- * the stream lasts.
+ * The moment after which nobody waits for a call. It belongs to the policy that limits the call, binds the fibers that run the
+ * call, and ends with the call.
  */
-export const OutlivedDeadline = Context.Reference<number>("@effect-resilience/core/OutlivedDeadline", {
-  defaultValue: () => Infinity
+export class Deadline {
+  /** in milliseconds on the monotonic clock */
+  declare readonly at: number
+  /** the one around it */
+  declare readonly outer: Deadline | undefined
+  /** It has ended what it limits. */
+  declare fired: boolean
+  /** what it limits has ended */
+  declare private over: boolean
+  /** the fiber that runs the call, and those that policies have forked for the call */
+  declare private fiber: AnyFiber | undefined
+  declare private others: WeakSet<AnyFiber> | undefined
+
+  constructor(at: number, outer: Deadline | undefined, fiber: AnyFiber | undefined) {
+    this.at = at
+    this.outer = outer
+    this.fiber = fiber
+    this.fired = false
+    this.over = false
+    this.others = undefined
+  }
+
+  /** The fiber that runs the call, where it is not known before. For a stream, that of the pull under way. */
+  runsIn(fiber: AnyFiber): void {
+    this.fiber = fiber
+  }
+
+  admit(fiber: AnyFiber): void {
+    this.others ??= new WeakSet()
+    this.others.add(fiber)
+  }
+
+  dismiss(fiber: AnyFiber): void {
+    this.others?.delete(fiber)
+  }
+
+  fire(): void {
+    this.fired = true
+    this.over = true
+  }
+
+  end(): void {
+    this.over = true
+    this.fiber = this.others = undefined
+  }
+
+  /** A call that is being interrupted is cleaned up in time of its own. */
+  get live(): boolean {
+    return !this.over && (this.fiber === undefined || !isInterrupted(this.fiber))
+  }
+
+  binds(fiber: AnyFiber): boolean {
+    return this.fiber === fiber || (this.others !== undefined && this.others.has(fiber))
+  }
+}
+
+export const CurrentDeadline = Context.Reference<Deadline | undefined>("@effect-resilience/core/Deadline", {
+  defaultValue: () => undefined
 })
+
+/** The nearest one that has not ended. What has ended need not be kept. */
+export const liveDeadline = (fiber: AnyFiber): Deadline | undefined => {
+  let deadline = fiber.getRef(CurrentDeadline)
+  while (deadline !== undefined && !deadline.live) deadline = deadline.outer
+  return deadline
+}
+
+/**
+ * The milliseconds until the deadline that this fiber has to obey, `Infinity` if there is none. Every policy that limits
+ * something or gives up asks this.
+ */
+export const timeLeft = (fiber: AnyFiber, at: number): number => {
+  let deadline = fiber.getRef(CurrentDeadline)
+  if (deadline === undefined || isInterrupted(fiber)) return Infinity
+  let end = Infinity
+  for (; deadline !== undefined; deadline = deadline.outer) {
+    if (deadline.at < end && deadline.live && deadline.binds(fiber)) end = deadline.at
+  }
+  return end - at
+}
+
+/** {@link timeLeft} for a wait: it ends before the owner of the deadline would end it, so that its own reason is told. */
+export const timeToWait = (fiber: AnyFiber, at: number): number => timeLeft(fiber, at) - timerResolution
+
+/** The milliseconds until the deadline of the call that this fiber is part of, in whichever way. Only for what tells of it. */
+export const remainingTime = (fiber: AnyFiber, at: number): number => {
+  let deadline = fiber.getRef(CurrentDeadline)
+  if (deadline === undefined || isInterrupted(fiber)) return Infinity
+  let end = Infinity
+  for (; deadline !== undefined; deadline = deadline.outer) {
+    if (deadline.at < end && deadline.live) end = deadline.at
+  }
+  return end - at
+}
+
+/** Whether a call that is interrupted now is interrupted because a deadline has passed, be it that of a caller far away. */
+export const deadlinePassed = (fiber: AnyFiber, at: number): boolean => {
+  for (let deadline = fiber.getRef(CurrentDeadline); deadline !== undefined; deadline = deadline.outer) {
+    if (deadline.fired || at + timerResolution >= deadline.at) return true
+  }
+  return false
+}
+
+/** Makes the fiber obey the deadlines that it sees and does not obey yet. Gives those. */
+const admit = (fiber: AnyFiber, which: (deadline: Deadline) => boolean): ReadonlyArray<Deadline> => {
+  const admitted: Array<Deadline> = []
+  for (let deadline = fiber.getRef(CurrentDeadline); deadline !== undefined; deadline = deadline.outer) {
+    if (!deadline.live || deadline.binds(fiber) || !which(deadline)) continue
+    deadline.admit(fiber)
+    admitted.push(deadline)
+  }
+  return admitted
+}
+
+/** What a policy forks for a call obeys what the call's fiber obeys. */
+class Member extends Stage {
+  private readonly parent: AnyFiber
+  private readonly self: AnyEffect
+
+  constructor(parent: AnyFiber, self: AnyEffect) {
+    super()
+    this.parent = parent
+    this.self = self
+  }
+
+  enter(fiber: AnyFiber, at: number): AnyEffect {
+    admit(fiber, (deadline) => deadline.binds(this.parent))
+    return proceed(this.self, fiber, at)
+  }
+}
+
+/** Starts a fiber that is part of the call which `parent` runs. */
+export const forkForCall = (parent: AnyFiber, context: Context.Context<never>, self: AnyEffect): AnyFiber =>
+  fork(context, parent.getRef(CurrentDeadline) === undefined ? self : new Member(parent, self))
+
+const always = (): boolean => true
+
+/** While it runs, the fiber is part of the call whose deadline it sees. */
+export class Inherit extends Primitive {
+  private readonly self: AnyEffect
+
+  constructor(self: AnyEffect) {
+    super()
+    this.self = self
+  }
+
+  run(fiber: AnyFiber): AnyEffect {
+    const admitted = admit(fiber, always)
+    if (admitted.length === 0) return proceed(this.self, fiber, unread)
+    return Effect.onExitPrimitive(this.self, () => {
+      for (const deadline of admitted) deadline.dismiss(fiber)
+      return undefined
+    })
+  }
+}

@@ -6,7 +6,6 @@ import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Deadline, OutlivedDeadline } from "./deadline.ts"
 import type { AnyEffect } from "./primitive.ts"
 
 /** A stream whose type the code at hand does not look at. */
@@ -40,14 +39,13 @@ export const establishOneOf = (
   streams: ReadonlyArray<AnyStream>
 ): AnyStream =>
   fromPull((streamScope) =>
-    Effect.withFiber((fiber) => {
-      const outside = fiber.getRef(Deadline)
+    Effect.sync(() => {
       let winner: AnyPull | undefined
       let decided = false
       const established = new Set<Established>()
 
       const attempt = (self: AnyStream) =>
-        Effect.withFiber((fiber) => {
+        Effect.suspend(() => {
           const scope = Scope.forkUnsafe(streamScope)
           const settle = (first: Established["first"]) => (pull: AnyPull): Established => ({ scope, pull, first })
           const settled = Effect.flatMap(open(self, scope), (pull) =>
@@ -56,16 +54,11 @@ export const establishOneOf = (
               onDone: () => Effect.succeed(settle(Exit.fail(Cause.Done()))(pull)),
               onFailure: (cause) => Effect.failCause(cause)
             }))
-          // one that the policy has published ends with the first element, and so does whoever enforces it
-          const deadline = fiber.getRef(Deadline)
-          return Effect.onExit(
-            deadline === outside ? settled : Effect.provideService(settled, OutlivedDeadline, deadline),
-            (exit) => {
-              if (decided || Exit.isFailure(exit)) return Scope.close(scope, exit)
-              established.add(exit.value)
-              return Effect.void
-            }
-          )
+          return Effect.onExit(settled, (exit) => {
+            if (decided || Exit.isFailure(exit)) return Scope.close(scope, exit)
+            established.add(exit.value)
+            return Effect.void
+          })
         })
 
       const first = Effect.onExit(effectFace(streams.map(attempt)) as Effect.Effect<Established, any, any>, (exit) => {
@@ -82,6 +75,6 @@ export const establishOneOf = (
         winner = established.pull
         return established.first
       })
-      return Effect.succeed(Effect.suspend(() => winner ?? begin))
+      return Effect.suspend(() => winner ?? begin)
     })
   )

@@ -1,12 +1,12 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import * as Deadline from "../Deadline.ts"
 import * as meter from "../kernel/meter.ts"
 import * as kernel from "../kernel/rateLimiter.ts"
 import type * as Policy from "../Policy.ts"
 import type { Charge, Cost, Limit, Options, RateLimiterRejected, Reason } from "../RateLimiter.ts"
 import * as Telemetry from "../Telemetry.ts"
+import { timeToWait } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import { type AnyStream, fromPull, open } from "./establish.ts"
 import { guarded } from "./foreign.ts"
@@ -128,7 +128,7 @@ export class Limits implements Implementation {
       ? "cost"
       : wait > this.maxWait
       ? "wait"
-      : wait > timeLeft(fiber)
+      : wait > timeToWait(fiber, now(fiber))
       ? "deadline"
       : this.kernel.waiting >= this.maxQueue
       ? "queue"
@@ -169,7 +169,7 @@ export class Limits implements Implementation {
     if (this.kernel.take(at, costs, marks)) return resume(Effect.succeed(new Charged(this, costs, marks)))
     const refusal = this.refuse(fiber, at, costs)
     if (refusal !== undefined) return resume(refusal)
-    const waiter = new Waiter(this, fiber, costs, at, at + Math.min(this.maxWait, timeLeft(fiber)), resume)
+    const waiter = new Waiter(this, fiber, costs, at, at + Math.min(this.maxWait, timeToWait(fiber, now(fiber))), resume)
     this.kernel.enqueue(at, waiter)
     this.pump()
     return waiter.cleanup
@@ -248,12 +248,6 @@ export class Limits implements Implementation {
 
 const isLimit = (change: unknown): change is Limit =>
   Predicate.hasProperty(change, "kind") && typeof change.kind === "string"
-
-/** A wait that ends with the deadline has been in vain. */
-const timeLeft = (fiber: AnyFiber): number => {
-  const deadline = fiber.getRef(Deadline.Deadline)
-  return deadline === Infinity ? Infinity : deadline - now(fiber) - timerResolution
-}
 
 /** Without a callee of its own it gives the charge. */
 export class LimitedEffect extends Primitive {

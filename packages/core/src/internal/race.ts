@@ -8,9 +8,10 @@ import type * as Fault from "../Fault.ts"
 import type { LearntDelay } from "../kernel/latency.ts"
 import type { Budget, Grant } from "../kernel/retryBudget.ts"
 import * as Telemetry from "../Telemetry.ts"
-import { Deadline } from "./deadline.ts"
+import { forkForCall, timeLeft } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import { diesOf } from "./interrupt.ts"
+import { interrupt } from "./interrupted.ts"
 import { type AnyEffect, type AnyFiber, fork, Primitive } from "./primitive.ts"
 import { mayRepeat } from "./repeat.ts"
 import { now, wallNow } from "./time.ts"
@@ -107,7 +108,7 @@ class Race extends Timer {
   }
 
   private get isInTime(): boolean {
-    return now(this.parent) < this.parent.getRef(Deadline)
+    return timeLeft(this.parent, now(this.parent)) > 0
   }
 
   private awaitNext(): void {
@@ -118,7 +119,7 @@ class Race extends Timer {
     this.disarm() // an attempt that failed while it was being started has armed it already
     if (!this.mayBegin || delay <= 0) return
     const at = this.begun === 1 ? this.startedAt : now(this.parent)
-    if (at + delay < this.parent.getRef(Deadline)) this.arm(this.parent, at, delay, queue)
+    if (delay < timeLeft(this.parent, at)) this.arm(this.parent, at, delay, queue)
   }
 
   expire(): void {
@@ -163,14 +164,15 @@ class Race extends Timer {
     const scope = ambient === undefined ? undefined : Scope.forkUnsafe(ambient)
     const attempt: Attempt = { n: ++this.begun, scope, grant, fiber: undefined }
     this.running.add(attempt)
-    const fiber = fork(
+    const fiber = forkForCall(
+      this.parent,
       scope === undefined ? context : Context.add(context, Scope.Scope, scope),
       this.entrants.attempt(attempt.n)
     )
     attempt.fiber = fiber
     fiber.addObserver((exit) => this.ended(attempt, exit))
     // what it did when it was started may have decided the race
-    if (this.state !== "racing") fiber.interruptUnsafe(this.parent.id)
+    if (this.state !== "racing") interrupt(fiber, this.parent)
   }
 
   private ended(attempt: Attempt, exit: Exit.Exit<unknown, unknown>): void {
@@ -256,7 +258,7 @@ class Race extends Timer {
 
   private interrupt(): ReadonlyArray<Attempt> {
     const running = Array.from(this.running) // those that end are removed
-    for (const { fiber } of running) fiber?.interruptUnsafe(this.parent.id)
+    for (const { fiber } of running) if (fiber !== undefined) interrupt(fiber, this.parent)
     return running
   }
 

@@ -13,7 +13,7 @@ import * as Fault from "../Fault.ts"
 import * as kernel from "../kernel/retry.ts"
 import type { Budget, Grant } from "../kernel/retryBudget.ts"
 import * as Telemetry from "../Telemetry.ts"
-import { Deadline } from "./deadline.ts"
+import { timeLeft } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
@@ -147,8 +147,7 @@ class Run {
             const delay = kernel.wait({
               scheduled: Duration.toMillis(scheduled),
               hint: hintOf(fault),
-              now: now(fiber),
-              deadline: fiber.getRef(Deadline),
+              left: timeLeft(fiber, now(fiber)),
               random: fiber.getRef(Random.Random).nextDoubleUnsafe()
             }, this.settings.hints)
             if (typeof delay === "string") return this.stop(cause, fault, delay)

@@ -1,68 +1,17 @@
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as Scope from "effect/Scope"
+import * as Exit from "effect/Exit"
 import type { Phase } from "../kernel/phases.ts"
-import * as Telemetry from "../Telemetry.ts"
-import { Deadline } from "./deadline.ts"
-import { emit } from "./emit.ts"
-import { awaitAndKeepDefects, diesOf } from "./interrupt.ts"
-import type { Implementation } from "./policy.ts"
-import { type AnyEffect, type AnyFiber, fork, Primitive } from "./primitive.ts"
+import { CurrentDeadline, Deadline, forkForCall, liveDeadline, timeLeft } from "./deadline.ts"
+import * as frame from "./frame.ts"
+import { awaitAndKeepDefects } from "./interrupt.ts"
+import { interrupt } from "./interrupted.ts"
+import { type Left, leaveBehind, reportCleanup } from "./leftBehind.ts"
+import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import { now } from "./time.ts"
-import { Timer, type TimerQueue } from "./timers.ts"
-
-/** The caller gets the timeout, so a defect of the clean-up has nowhere else to go. */
-export const reportCleanup = (fiber: AnyFiber, exit: Exit.Exit<unknown, unknown>): void => {
-  const listener = fiber.getRef(Telemetry.CurrentListener)
-  const cause = diesOf(exit)
-  if (listener !== undefined && cause !== undefined) {
-    emit(listener, { _tag: "CleanupDied", policy: "timeout", name: undefined, cause })
-  }
-}
-
-let leftInProcess = 0
-
-/** How many calls have been interrupted and left behind, and are still running. */
-export const leftBehind = (): number => leftInProcess
-
-/** What one policy has left behind. */
-interface Left {
-  running: number
-}
-
-/** Nobody waits any more for the end of a call that has been interrupted: it is counted, and cleaned up after. */
-export const leaveBehind = (fiber: AnyFiber, left: Left, child: AnyFiber, scope: Scope.Closeable | undefined): void => {
-  leftInProcess++
-  left.running++
-  const listener = fiber.getRef(Telemetry.CurrentListener)
-  if (listener !== undefined) {
-    emit(listener, { _tag: "CallDetached", policy: "timeout", name: undefined, running: left.running })
-  }
-  // what has ended no longer knows its clock and its listener, so this fiber tells of the end
-  fork(
-    fiber.context,
-    Effect.withFiber((background) => {
-      const at = now(background)
-      const cleanup = Effect.flatMap(Fiber.await(child), (exit) => {
-        reportCleanup(background, exit)
-        return scope === undefined ? Effect.void : Scope.close(scope, exit)
-      })
-      return Effect.onExitPrimitive(cleanup, (exit) => {
-        leftInProcess--
-        left.running--
-        reportCleanup(background, exit)
-        if (listener !== undefined) {
-          const after = Duration.millis(now(background) - at)
-          emit(listener, { _tag: "DetachedEnded", policy: "timeout", name: undefined, running: left.running, after })
-        }
-        return undefined
-      })
-    })
-  )
-}
+import { Alarm, Timer, type TimerQueue } from "./timers.ts"
+import { cameBack } from "./turn.ts"
 
 export interface Settings {
   /** The limits in milliseconds, asked when a call begins, `now`. */
@@ -80,14 +29,9 @@ export interface Settings {
   readonly refused: ((fiber: AnyFiber, overrun: number) => AnyEffect) | undefined
 }
 
-/** What a timeout is made of. */
-export interface Limiting extends Implementation {
-  readonly settings: Settings
-}
-
-export class TimeoutEffect extends Primitive {
-  protected readonly self: AnyEffect
-  protected readonly settings: Settings
+export class TimeoutEffect extends frame.Stage {
+  declare private readonly self: AnyEffect
+  declare private readonly settings: Settings
 
   constructor(self: AnyEffect, settings: Settings) {
     super()
@@ -95,41 +39,136 @@ export class TimeoutEffect extends Primitive {
     this.settings = settings
   }
 
-  run(fiber: AnyFiber): AnyEffect {
-    const at = now(fiber)
-    return this.limited(fiber, at, at)
-  }
-
-  /** Limits what counts as begun at `startedAt`; `at` is now. */
-  protected limited(fiber: AnyFiber, startedAt: number, at: number): AnyEffect {
+  enter(fiber: AnyFiber, time: number): AnyEffect {
     const { self, settings } = this
-    const first = settings.first(startedAt)
-    const total = settings.total(startedAt)
+    const at = time === frame.unread ? now(fiber) : time
+    const first = settings.first(at)
+    const total = settings.total(at)
     const limit = Math.min(first, total)
-    const end = startedAt + limit
-    const deadline = fiber.getRef(Deadline)
-    if (settings.refused !== undefined && Math.min(deadline, end) <= startedAt) {
-      return settings.refused(fiber, startedAt - Math.min(deadline, end))
+    const left = timeLeft(fiber, at)
+    if (settings.refused !== undefined && Math.min(left, limit) <= 0) {
+      return settings.refused(fiber, -Math.min(left, limit))
     }
-    // whoever published an earlier deadline enforces it: no second timer, no second fiber
-    if (deadline <= end) return self
     const phase = total <= first ? "total" : "first"
-    const run = new TimeoutRun(fiber, settings, phase, limit, startedAt)
-    const context: Context.Context<never> = total < Infinity
-      ? Context.add(fiber.context, Deadline, Math.min(deadline, startedAt + total))
-      : fiber.context
-    const left = at === startedAt ? limit : end - at
-    return Effect.callback((resume) => run.start(self, context, left, resume))
+    // the owner of an earlier deadline enforces that; what is left behind is to be left behind by then as well
+    if (left <= limit) {
+      return settings.left === undefined
+        ? frame.proceed(self, fiber, at)
+        : new TimeoutRun(fiber, settings, phase, Infinity, at).around(self, undefined)
+    }
+    const deadline = total < Infinity ? new Deadline(at + total, liveDeadline(fiber), undefined) : undefined
+    return settings.left === undefined && frame.usable(fiber)
+      ? new TimeoutFrame(fiber, settings, phase, limit, at, deadline).around(self)
+      : new TimeoutRun(fiber, settings, phase, limit, at).around(self, deadline)
   }
 }
 
-/** A call in flight: timer, state and clean-up in one object. */
+/**
+ * A call in flight in the fiber of its caller: timer, state and frame in one object. When time is up the fiber is interrupted,
+ * and the frame takes the interruption back.
+ */
+class TimeoutFrame extends Alarm implements frame.Boundary {
+  declare firstTurn: boolean
+  declare followedBy: AnyEffect | undefined
+  declare private readonly fiber: frame.Internals
+  declare private readonly settings: Settings
+  declare private readonly phase: Phase
+  declare private readonly limit: number
+  declare private readonly startedAt: number
+  declare private readonly deadline: Deadline | undefined
+  /** of the fiber, to be put back */
+  declare private readonly context: Context.Context<never>
+  declare private children: Set<AnyFiber> | undefined
+  declare private expired: boolean
+
+  constructor(
+    fiber: frame.Internals,
+    settings: Settings,
+    phase: Phase,
+    limit: number,
+    startedAt: number,
+    deadline: Deadline | undefined
+  ) {
+    super()
+    this.firstTurn = false
+    this.followedBy = undefined
+    this.fiber = fiber
+    this.settings = settings
+    this.phase = phase
+    this.limit = limit
+    this.startedAt = startedAt
+    this.deadline = deadline
+    this.context = fiber.context
+    this.children = frame.beginChildren(fiber)
+    this.expired = false
+  }
+
+  around(self: AnyEffect): AnyEffect {
+    const { deadline, fiber } = this
+    if (deadline !== undefined) {
+      deadline.runsIn(fiber)
+      fiber.setContext(Context.add(fiber.context, CurrentDeadline, deadline))
+    }
+    return frame.surround(fiber, this, self, this.startedAt)
+  }
+
+  suspended(): void {
+    this.arm(this.fiber, this.startedAt, this.limit, this.settings.queue)
+  }
+
+  expire(): void {
+    this.expired = true
+    expire(this.deadline, this.phase)
+    frame.interruptAs(this.fiber, this)
+  }
+
+  [frame.contAll](fiber: frame.Internals): void {
+    this.disarm()
+    this.deadline?.end()
+    if (fiber.context !== this.context) fiber.setContext(this.context)
+    this.children = frame.endChildren(fiber, this.children)
+    frame.shield(fiber)
+  }
+
+  [frame.contA](value: unknown, fiber: frame.Internals, exit: Exit.Exit<unknown, unknown> | undefined): AnyEffect {
+    if (!this.expired && this.children === undefined && !this.firstTurn) return fiber.succeedWith(value)
+    return this.end(exit ?? Exit.succeed(value))
+  }
+
+  [frame.contE](
+    cause: Cause.Cause<unknown>,
+    _: frame.Internals,
+    exit: Exit.Exit<unknown, unknown> | undefined
+  ): AnyEffect {
+    return this.end(exit ?? Exit.failCause(cause))
+  }
+
+  private end(exit: Exit.Exit<unknown, unknown>): AnyEffect {
+    const { children, fiber } = this
+    const end = this.expired ? Effect.suspend(() => this.timedOut(exit)) : exit
+    return frame.handOver(fiber, this, children === undefined ? end : Effect.andThen(frame.endAll(children), end))
+  }
+
+  private timedOut(exit: Exit.Exit<unknown, unknown>): AnyEffect {
+    const { fiber, limit, phase, settings, startedAt } = this
+    const other = frame.takeBack(fiber, this)
+    if (other !== undefined) {
+      return Effect.failCause(Exit.isSuccess(exit) ? other : frame.without(exit.cause, this))
+    }
+    cameBack(fiber)
+    reportCleanup(fiber, exit)
+    return settings.exceeded(fiber, phase, limit, now(fiber) - startedAt)
+  }
+}
+
+/** A call in flight in a fiber of its own: timer, state and clean-up in one object. */
 class TimeoutRun extends Timer {
   private readonly parent: AnyFiber
   private readonly settings: Settings
   private readonly phase: Phase
   private readonly limit: number
   private readonly startedAt: number
+  private deadline: Deadline | undefined = undefined
   private child: AnyFiber | undefined = undefined
   private resume: ((effect: AnyEffect) => void) | undefined = undefined
   private expired = false
@@ -144,22 +183,31 @@ class TimeoutRun extends Timer {
     this.startedAt = startedAt
   }
 
+  around(self: AnyEffect, deadline: Deadline | undefined): AnyEffect {
+    this.deadline = deadline
+    const { context } = this.parent
+    const inside = deadline === undefined ? context : Context.add(context, CurrentDeadline, deadline)
+    return Effect.callback((resume) => this.start(deadline === undefined ? self : owned(deadline, self), inside, resume))
+  }
+
   /**
    * The call is started inside the callback's register. Started before it, it would be orphaned by an interruption of the
    * caller at a scheduler yield between the fork and the callback.
    */
-  start(
+  private start(
     self: AnyEffect,
     context: Context.Context<never>,
-    left: number,
     resume: (effect: AnyEffect) => void
   ): Effect.Effect<void> | void {
-    const child = fork(context, self)
+    const child = forkForCall(this.parent, context, self)
     const exit = child.pollUnsafe()
-    if (exit !== undefined) return resume(exit)
+    if (exit !== undefined) {
+      this.deadline?.end()
+      return resume(exit)
+    }
     this.child = child
     this.resume = resume
-    this.arm(this.parent, this.startedAt, left, this.settings.queue)
+    this.arm(this.parent, this.startedAt, this.limit, this.settings.queue)
     child.addObserver((exit) => this.settle(exit))
     return this.cleanup
   }
@@ -167,7 +215,8 @@ class TimeoutRun extends Timer {
   expire(): void {
     const child = this.child!
     this.expired = true
-    child.interruptUnsafe(this.parent.id)
+    expire(this.deadline, this.phase)
+    interrupt(child, this.parent)
     if (this.settings.left !== undefined && child.pollUnsafe() === undefined) {
       this.leave(this.parent)
       this.resume!(this.exceeded())
@@ -175,6 +224,7 @@ class TimeoutRun extends Timer {
   }
 
   private settle(exit: Exit.Exit<unknown, unknown>): void {
+    this.deadline?.end()
     if (this.left) return
     if (!this.expired) {
       this.disarm()
@@ -199,9 +249,19 @@ class TimeoutRun extends Timer {
     this.disarm()
     const child = this.child!
     if (child.pollUnsafe() !== undefined) return Effect.void
-    child.interruptUnsafe(fiber.id)
+    interrupt(child, fiber)
     if (this.settings.left === undefined || child.pollUnsafe() !== undefined) return awaitAndKeepDefects(fiber, child)
     this.leave(fiber)
     return Effect.void
   }
 }
+
+/** The fiber in which it runs is the deadline's own. */
+const owned = (deadline: Deadline, self: AnyEffect): AnyEffect =>
+  Effect.withFiber((fiber) => {
+    deadline.runsIn(fiber)
+    return self
+  })
+
+/** The deadline is that of the whole; a first phase that is over ends the call before it. */
+const expire = (deadline: Deadline | undefined, phase: Phase): void => phase === "total" ? deadline?.fire() : deadline?.end()

@@ -1,30 +1,46 @@
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as kernel from "../kernel/phases.ts"
-import { Deadline, OutlivedDeadline } from "./deadline.ts"
+import { CurrentDeadline, Deadline, forkForCall, liveDeadline, timeLeft } from "./deadline.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
+import * as frame from "./frame.ts"
 import { awaitAndKeepDefects } from "./interrupt.ts"
+import { interrupt } from "./interrupted.ts"
+import { leaveBehind, reportCleanup } from "./leftBehind.ts"
 import { type AnyEffect, type AnyFiber, fork } from "./primitive.ts"
 import { now, timerResolution } from "./time.ts"
-import { leaveBehind, reportCleanup, type Settings } from "./timeout.ts"
+import type { Settings } from "./timeout.ts"
 import { Timer } from "./timers.ts"
+import { cameBack } from "./turn.ts"
 
-/** The only timer of a stream. It is set again only when the phase that it stands for turns out to end later. */
-class StreamTimer extends Timer {
+/**
+ * What limits a stream: its only timer, and the frame of the pull under way. The timer is set again only when the phase that
+ * it stands for turns out to end later.
+ */
+class StreamTimer extends Timer implements frame.Boundary {
+  firstTurn = false
+  followedBy: AnyEffect | undefined = undefined
   private readonly phases: kernel.Phases
   private readonly settings: Settings
   private readonly scope: Scope.Closeable
   private readonly begin: AnyPull
+  private readonly deadline: Deadline | undefined
   private upstream: AnyPull | undefined = undefined
-  /** the pull under way */
-  private fiber: AnyFiber | undefined = undefined
+  /** the fiber of the pull under way */
+  private puller: AnyFiber | undefined = undefined
+  /** the pull under way, where it has a fiber of its own */
   private child: AnyFiber | undefined = undefined
+  /** for the pull under way, which an earlier deadline may end */
+  private ownLimit = true
   private armedFor = Infinity
   private expired: kernel.Phase | undefined = undefined
+  /** of the puller, to be put back, and the same with the deadline */
   private context: Context.Context<never> | undefined = undefined
   private contextWithDeadline: Context.Context<never> | undefined = undefined
+  private children: Set<AnyFiber> | undefined = undefined
   private resume: ((effect: AnyEffect) => void) | undefined = undefined
   private left = false
 
@@ -38,31 +54,81 @@ class StreamTimer extends Timer {
       return pull
     })
     const startedAt = now(fiber)
-    const deadline = fiber.getRef(Deadline)
-    const remaining = deadline === fiber.getRef(OutlivedDeadline) ? Infinity : deadline - startedAt
-    // as for an effect: what does not end before the ambient deadline is left to whoever published that
-    const earlier = (limit: number): number => limit < remaining ? limit : Infinity
-    this.phases = new kernel.Phases({
-      first: earlier(settings.first(startedAt)),
-      idle: settings.idle(startedAt),
-      total: earlier(settings.total(startedAt))
-    }, startedAt)
+    const total = settings.total(startedAt)
+    this.phases = new kernel.Phases(
+      { first: settings.first(startedAt), idle: settings.idle(startedAt), total },
+      startedAt
+    )
+    this.deadline = total < Infinity ? new Deadline(startedAt + total, liveDeadline(fiber), undefined) : undefined
   }
 
   readonly pull: AnyPull = Effect.withFiber((fiber) => {
     if (this.phases.unlimited) return this.upstream ?? this.begin
     const start = now(fiber)
     this.phases.pulled(start)
-    return this.phases.due <= start
-      ? this.fail(fiber, this.phases.phase, Exit.void)
-      : Effect.callback((resume) => this.start(fiber, start, resume))
+    const { due } = this.phases
+    if (due <= start) return this.fail(fiber, this.phases.phase, Exit.void)
+    this.ownLimit = due - start < timeLeft(fiber, start)
+    if (this.settings.left !== undefined || !frame.usable(fiber)) {
+      return Effect.callback((resume) => this.start(fiber, start, resume))
+    }
+    return this.around(fiber, start)
   })
 
+  private around(fiber: frame.Internals, at: number): AnyEffect {
+    const context = this.contextOf(fiber)
+    this.puller = fiber
+    this.followedBy = undefined
+    this.children = frame.beginChildren(fiber)
+    if (context !== fiber.context) fiber.setContext(context)
+    this.deadline?.runsIn(fiber)
+    return frame.surround(fiber, this, this.upstream ?? this.begin, at)
+  }
+
+  suspended(): void {
+    const fiber = this.puller!
+    this.armUntilDue(fiber, now(fiber))
+  }
+
+  [frame.contAll](fiber: frame.Internals): void {
+    this.puller = undefined
+    if (fiber.context !== this.context) fiber.setContext(this.context!)
+    this.children = frame.endChildren(fiber, this.children)
+    frame.shield(fiber)
+  }
+
+  [frame.contA](value: ReadonlyArray<unknown>, fiber: frame.Internals): AnyEffect {
+    return this.ended(fiber, Exit.succeed(value))
+  }
+
+  [frame.contE](
+    cause: Cause.Cause<unknown>,
+    fiber: frame.Internals,
+    exit: Exit.Exit<never, unknown> | undefined
+  ): AnyEffect {
+    return this.ended(fiber, exit ?? Exit.failCause(cause))
+  }
+
+  private ended(fiber: frame.Internals, exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): AnyEffect {
+    const { children } = this
+    const next = this.expired === undefined ? this.produced(fiber, exit) : Effect.suspend(() => this.takenBack(fiber, exit))
+    return frame.handOver(fiber, this, children === undefined ? next : Effect.andThen(frame.endAll(children), next))
+  }
+
+  private takenBack(fiber: frame.Internals, exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): AnyEffect {
+    const other = frame.takeBack(fiber, this)
+    if (other !== undefined) {
+      return Effect.failCause(Exit.isSuccess(exit) ? other : frame.without(exit.cause, this))
+    }
+    cameBack(fiber)
+    return this.produced(fiber, exit)
+  }
+
   private start(fiber: AnyFiber, at: number, resume: (effect: AnyEffect) => void): Effect.Effect<void> | void {
-    const child = fork(this.contextOf(fiber), this.upstream ?? this.begin)
+    const child = forkForCall(fiber, this.contextOf(fiber), this.owned)
     const exit = child.pollUnsafe()
     if (exit !== undefined) return resume(this.produced(fiber, exit))
-    this.fiber = fiber
+    this.puller = fiber
     this.child = child
     this.resume = resume
     this.armUntilDue(fiber, at)
@@ -72,8 +138,13 @@ class StreamTimer extends Timer {
     return this.cleanup
   }
 
+  private readonly owned: AnyPull = Effect.withFiber((fiber) => {
+    this.deadline?.runsIn(fiber)
+    return this.upstream ?? this.begin
+  })
+
   private produced(fiber: AnyFiber, exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): AnyEffect {
-    this.child = undefined
+    this.child = this.puller = undefined
     if (this.expired !== undefined) {
       reportCleanup(fiber, exit)
       return this.fail(fiber, this.expired, exit)
@@ -95,6 +166,7 @@ class StreamTimer extends Timer {
 
   private fail(fiber: AnyFiber, phase: kernel.Phase, exit: Exit.Exit<unknown, unknown>): AnyEffect {
     this.disarm()
+    this.deadline?.fire()
     const closing = Scope.close(this.scope, exit)
     const { left } = this.settings
     if (left === undefined) {
@@ -123,26 +195,22 @@ class StreamTimer extends Timer {
   /** The stream has ended, however it did. */
   close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     this.disarm()
+    this.deadline?.end()
     return this.settings.left !== undefined && !this.left ? Scope.close(this.scope, exit) : Effect.void
   }
 
   private contextOf(fiber: AnyFiber): Context.Context<never> {
-    const { limits: { total }, startedAt } = this.phases
-    if (total === Infinity) return fiber.context
-    if (fiber.context !== this.context) {
-      this.context = fiber.context
-      this.contextWithDeadline = Context.add(
-        fiber.context,
-        Deadline,
-        Math.min(fiber.getRef(Deadline), startedAt + total)
-      )
-    }
-    return this.contextWithDeadline!
+    if (fiber.context === this.context) return this.contextWithDeadline!
+    this.context = fiber.context
+    return this.contextWithDeadline = this.deadline === undefined
+      ? fiber.context
+      : Context.add(fiber.context, CurrentDeadline, this.deadline)
   }
 
   private armUntilDue(fiber: AnyFiber, at: number): void {
     const { due } = this.phases
-    if (due >= this.armedFor) return // an earlier timer is set, and will look again
+    // an earlier timer is set and will look again, or an earlier deadline ends this pull
+    if (due >= this.armedFor || !this.ownLimit) return
     this.disarm()
     this.armedFor = due
     this.arm(fiber, at, due - at)
@@ -155,14 +223,17 @@ class StreamTimer extends Timer {
 
   expire(): void {
     this.armedFor = Infinity
-    const { child } = this
-    if (child === undefined) return // the consumer's time: the next pull sets it again
-    const fiber = this.fiber!
+    const fiber = this.puller
+    if (fiber === undefined) return // the consumer's time: the next pull sets it again
     const at = now(fiber)
     if (this.phases.due - at >= timerResolution) return this.armUntilDue(fiber, at)
+    if (!this.ownLimit) return
     const phase = this.phases.phase
     this.expired = phase
-    child.interruptUnsafe(fiber.id)
+    if (phase === "total") this.deadline?.fire()
+    const { child } = this
+    if (child === undefined) return frame.interruptAs(fiber, this)
+    interrupt(child, fiber)
     if (this.settings.left !== undefined && child.pollUnsafe() === undefined) {
       this.leave(fiber, child)
       this.resume!(this.exceeded(fiber, phase))
@@ -174,7 +245,7 @@ class StreamTimer extends Timer {
     this.disarm()
     const child = this.child
     if (child === undefined) return Effect.void
-    child.interruptUnsafe(fiber.id)
+    interrupt(child, fiber)
     if (this.settings.left !== undefined && child.pollUnsafe() === undefined) {
       this.leave(fiber, child)
       return Effect.void
@@ -189,8 +260,8 @@ export const timeoutStream = (self: AnyStream, settings: Settings): AnyStream =>
     Effect.withFiber((fiber) => {
       if (settings.refused !== undefined) {
         const startedAt = now(fiber)
-        const overrun = startedAt - Math.min(fiber.getRef(Deadline), startedAt + settings.total(startedAt))
-        if (overrun >= 0) return Effect.succeed(settings.refused(fiber, overrun))
+        const left = Math.min(timeLeft(fiber, startedAt), settings.total(startedAt))
+        if (left <= 0) return Effect.succeed(settings.refused(fiber, -left))
       }
       const timer = new StreamTimer(self, settings, fiber, scope)
       return Effect.as(Scope.addFinalizerExit(scope, (exit) => timer.close(exit)), timer.pull)

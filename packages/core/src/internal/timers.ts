@@ -11,27 +11,26 @@ const longestTimer = 2 ** 31 - 1
 type Timeout = ReturnType<typeof setTimeout>
 type Cancel = () => void
 
-/**
- * A one-shot timer that is its own list node and, as an effect, its own clean-up: what a call in flight needs is then one
- * object. It runs on the fiber's clock.
- */
-export abstract class Timer extends Primitive {
-  previous: Timer | undefined = undefined
-  next: Timer | undefined = undefined
+const fire = (timer: Alarm): void => timer.fire()
+
+/** A one-shot timer that is its own list node. It runs on the fiber's clock. */
+export abstract class Alarm extends Primitive {
+  declare previous: Alarm | undefined
+  declare next: Alarm | undefined
   /** for the queue */
-  due = 0
-  private armed: TimerQueue | Timeout | Cancel | undefined = undefined
+  declare due: number
+  declare private armed: TimerQueue | Timeout | Cancel | undefined
+
+  constructor() {
+    super()
+    this.previous = undefined
+    this.next = undefined
+    this.due = 0
+    this.armed = undefined
+  }
 
   /** Time is up. */
   abstract expire(): void
-
-  /** What {@link cleanup} does. */
-  abstract run(fiber: AnyFiber): Effect.Effect<void>
-
-  /** For when the fiber that waits is interrupted. */
-  get cleanup(): Effect.Effect<void> {
-    return this as AnyEffect as Effect.Effect<void> // what `run` says, which the type of a primitive does not
-  }
 
   /** Falls due `millis` after `at`, which is now. `queue` serves timers of its own fixed delay more cheaply. */
   arm(fiber: AnyFiber, at: number, millis: number, queue?: TimerQueue): void {
@@ -40,7 +39,7 @@ export abstract class Timer extends Primitive {
     if (clock !== liveClock || millis > longestTimer) {
       const sleeper = fork(fiber.context, clock.sleep(Duration.millis(millis)))
       sleeper.addObserver((exit) => {
-        if (exit._tag === "Success") this.fire()
+        if (exit._tag === "Success") guarded(fire, this)
       })
       this.armed = () => sleeper.interruptUnsafe()
     } else if (queue === undefined) {
@@ -67,7 +66,16 @@ export abstract class Timer extends Primitive {
   }
 }
 
-const fire = (timer: Timer): void => timer.fire()
+/** An alarm that is, as an effect, its own clean-up: what a call in flight needs is then one object. */
+export abstract class Timer extends Alarm {
+  /** What {@link cleanup} does. */
+  abstract run(fiber: AnyFiber): Effect.Effect<void>
+
+  /** For when the fiber that waits is interrupted. */
+  get cleanup(): Effect.Effect<void> {
+    return this as AnyEffect as Effect.Effect<void> // what `run` says, which the type of a primitive does not
+  }
+}
 
 // a browser's timer is a number, and keeps nothing alive
 const hold = (timer: Timeout): void => {
@@ -79,20 +87,23 @@ const release = (timer: Timeout | undefined): void => {
 
 /**
  * Timers that all have the same delay fall due in the order in which they were armed, so one list and one real timer serve
- * them all, in constant time. The real timer keeps the process alive only while something waits.
+ * them all, in constant time. The real timer keeps the process alive only while something waits. A queue that has served one
+ * call only, as that of a policy which is made per call, keeps no real timer after it.
  */
 export class TimerQueue {
-  private first: Timer | undefined = undefined
-  private last: Timer | undefined = undefined
+  private first: Alarm | undefined = undefined
+  private last: Alarm | undefined = undefined
   private handle: Timeout | undefined = undefined
   private holdsProcess = false
+  private served = 0
   readonly delay: number
 
   constructor(delay: number) {
     this.delay = delay
   }
 
-  add(timer: Timer): void {
+  add(timer: Alarm): void {
+    this.served++
     const last = this.last
     this.last = timer
     if (last !== undefined) {
@@ -108,12 +119,13 @@ export class TimerQueue {
     }
   }
 
-  remove(timer: Timer): void {
+  remove(timer: Alarm): void {
     this.unlink(timer)
-    if (this.first === undefined && this.holdsProcess) {
-      release(this.handle)
-      this.holdsProcess = false
-    }
+    if (this.first !== undefined || !this.holdsProcess) return
+    this.holdsProcess = false
+    if (this.served > 1) return release(this.handle)
+    clearTimeout(this.handle)
+    this.handle = undefined
   }
 
   private start(millis: number): void {
@@ -125,18 +137,15 @@ export class TimerQueue {
     this.handle = undefined
     this.holdsProcess = false
     const now = performance.now()
-    for (let timer = this.first; timer !== undefined; timer = this.first) {
-      if (timer.due > now) {
-        // an expiry above may have armed a timer of this queue, and with it the handle
-        if (this.handle === undefined) this.start(timer.due - now)
-        return
-      }
+    for (let timer = this.first; timer !== undefined && timer.due <= now; timer = this.first) {
       this.unlink(timer)
       guarded(fire, timer)
     }
+    // an expiry may have armed a timer of this queue, and with it the handle
+    if (this.first !== undefined && this.handle === undefined) this.start(this.first.due - now)
   }
 
-  private unlink(timer: Timer): void {
+  private unlink(timer: Alarm): void {
     const { next, previous } = timer
     if (previous === undefined) this.first = next
     else previous.next = next

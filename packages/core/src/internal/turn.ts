@@ -1,6 +1,5 @@
-import { Deadline } from "./deadline.ts"
+import { deadlinePassed } from "./deadline.ts"
 import type { AnyFiber } from "./primitive.ts"
-import { timerResolution } from "./time.ts"
 
 const left = new WeakSet<AnyFiber>()
 
@@ -9,6 +8,8 @@ export const leaveQueue = (fiber: AnyFiber): void => void left.add(fiber)
 
 export const hasLeftQueue = (fiber: AnyFiber): boolean => left.has(fiber)
 
+/** The interruption has been taken back: the fiber goes on, and may wait for another turn. */
+export const cameBack = (fiber: AnyFiber): void => void left.delete(fiber)
+
 /** Of a call that is interrupted now: it has been made, and has not answered by the deadline. That speaks against the callee. */
-export const hangs = (fiber: AnyFiber, now: number): boolean =>
-  now + timerResolution >= fiber.getRef(Deadline) && !hasLeftQueue(fiber)
+export const hangs = (fiber: AnyFiber, now: number): boolean => deadlinePassed(fiber, now) && !hasLeftQueue(fiber)

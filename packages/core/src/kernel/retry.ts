@@ -12,8 +12,8 @@ export interface Failure {
   readonly scheduled: number
   /** what the callee asks for */
   readonly hint: number | undefined
-  readonly now: number
-  readonly deadline: number
+  /** until the deadline */
+  readonly left: number
   /** in [0, 1) */
   readonly random: number
 }
@@ -23,7 +23,7 @@ const spread = 0.1
 
 /** The wait before the next attempt, or why there is none. */
 export const wait = (
-  { deadline, hint, now, random, scheduled }: Failure,
+  { hint, left, random, scheduled }: Failure,
   hints: Hints
 ): number | "retry-after-beyond-max" | "deadline" => {
   // a callee that says never has not asked for a pause that could be cut short
@@ -31,5 +31,5 @@ export const wait = (
   if (never || (hint !== undefined && hint > hints.maxDelay && hints.beyond === "fail")) return "retry-after-beyond-max"
   const asked = hint === undefined ? 0 : Math.min(hint, hints.maxDelay) * (1 + spread * random)
   const delay = Math.max(scheduled, asked)
-  return now + delay < deadline ? delay : "deadline"
+  return delay < left ? delay : "deadline"
 }

@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import * as Fault from "../../Fault.ts"
 import { attemptValue, deadlineValue } from "../../kernel/http/headers.ts"
 import * as kernel from "../../kernel/http/resilientHttpClient.ts"
-import { Deadline } from "../deadline.ts"
+import { remainingTime } from "../deadline.ts"
 import type { AnyStream } from "../establish.ts"
 import type { AnyEffect, AnyFiber } from "../primitive.ts"
 import { MayRepeat } from "../repeat.ts"
@@ -193,7 +193,8 @@ export class Call {
   private send(fiber: AnyFiber, onAccepted: (response: Response) => AnyEffect): AnyEffect {
     const { body, client } = this.settings
     const scoped = body !== "headers" && this.request.headers.upgrade === undefined
-    const deadline = this.unsaid(this.settings.deadlineHeader) ? fiber.getRef(Deadline) : Infinity
+    const at = now(fiber)
+    const deadline = this.unsaid(this.settings.deadlineHeader) ? at + remainingTime(fiber, at) : Infinity
     const request = Effect.succeed(this.copy(fiber, deadline))
     const response = (scoped ? HttpClient.withScope(client) : client).postprocess(request)
     const attempt = Effect.uninterruptibleMask((restore) =>

@@ -9,7 +9,7 @@ import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fault from "../../Fault.ts"
-import { Deadline, OutlivedDeadline } from "../deadline.ts"
+import { CurrentDeadline } from "../deadline.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "../establish.ts"
 import type { AnyEffect } from "../primitive.ts"
 import { Call, originalOf, type Settings } from "./resilientHttpClient.ts"
@@ -41,7 +41,7 @@ export const executeStream = (settings: Settings) => (request: Request): AnyEffe
         ([head, ...rest]) => new HeldResponse(head, bodyAfter(head, rest, pull, scope, fiber.context))
       ))
     const closed = Effect.onExitPrimitive(head, (exit) => Exit.isSuccess(exit) ? undefined : Scope.close(scope, exit))
-    return call.settle(Effect.provideService(closed, OutlivedDeadline, fiber.getRef(Deadline)), fiber)
+    return call.settle(closed, fiber)
   })
 
 /** The body of one attempt. If nobody opened it by the time its scope closes, its connection is still to be given back. */
@@ -82,7 +82,7 @@ const bodyAfter = (
     (cause) => Effect.failCause(Pull.isDoneCause(cause) ? cause : Cause.map(cause, seen))
   )
   // who has waited for the head has enforced the deadline up to there; from now on it is that of whoever reads
-  const opened = Context.omit(Deadline)(context)
+  const opened = Context.omit(CurrentDeadline)(context)
   const inContext: AnyPull = Effect.updateContext(
     known,
     (current: Context.Context<any>): Context.Context<any> => Context.merge(opened, current)
