@@ -10,11 +10,11 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
-import * as Deadline from "../src/Deadline.ts"
 import * as Fault from "../src/Fault.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Timeout from "../src/Timeout.ts"
+import { deadlineAt } from "./support/deadline.ts"
 import { after, Boom, during, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
 
 const one = (options: Partial<Bulkhead.Options> = {}): Bulkhead.Bulkhead =>
@@ -285,7 +285,7 @@ describe("Bulkhead", () => {
     it.effect("whoever comes after it does not wait at all, but takes a free permit", () =>
       Effect.gen(function*() {
         const bulkhead = one()
-        const late = <A, E>(call: Effect.Effect<A, E>) => Effect.provideService(bulkhead(call), Deadline.Deadline, -1)
+        const late = <A, E>(call: Effect.Effect<A, E>) => deadlineAt(-1)(bulkhead(call))
         assert.strictEqual(yield* late(Effect.succeed(1)), 1)
         yield* fork(bulkhead(Effect.never))
         const error = yield* Effect.flip(late(Effect.void))
@@ -298,7 +298,7 @@ describe("Bulkhead", () => {
         const bulkhead = one({ order: "lifo", maxQueue: 1 })
         yield* fork(bulkhead(Effect.sleep("10 millis")))
         const waiter = yield* fork(bulkhead(Effect.succeed("waiter")))
-        yield* Effect.flip(Effect.provideService(bulkhead(Effect.void), Deadline.Deadline, -1))
+        yield* Effect.flip(deadlineAt(-1)(bulkhead(Effect.void)))
         yield* TestClock.adjust("10 millis")
         assert.strictEqual(yield* Fiber.join(waiter), "waiter")
       }))

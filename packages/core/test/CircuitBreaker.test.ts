@@ -8,12 +8,12 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
-import * as Deadline from "../src/Deadline.ts"
 import * as Fault from "../src/Fault.ts"
 import * as Hedge from "../src/Hedge.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Timeout from "../src/Timeout.ts"
+import { deadlineAt } from "./support/deadline.ts"
 import { Bad, Boom, Busy, during, fork, outcome, recorder } from "./support/harness.ts"
 
 const fragile = (options: CircuitBreaker.Options = {}): CircuitBreaker.CircuitBreaker =>
@@ -23,7 +23,7 @@ const boom = Effect.fail(new Boom({}))
 const stateOf = (breaker: CircuitBreaker.CircuitBreaker): Effect.Effect<string> =>
   Effect.map(breaker.state, ({ _tag }) => _tag)
 
-const within = (millis: number) => Effect.provideService(Deadline.Deadline, millis)
+const within = deadlineAt
 
 describe("CircuitBreaker", () => {
   it("names the bad option, the value and what is allowed", () => {

@@ -12,13 +12,13 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
-import * as Deadline from "../src/Deadline.ts"
 import * as Fault from "../src/Fault.ts"
 import * as Hedge from "../src/Hedge.ts"
 import * as Policy from "../src/Policy.ts"
 import * as RetryBudget from "../src/RetryBudget.ts"
 import * as Telemetry from "../src/Telemetry.ts"
 import * as Timeout from "../src/Timeout.ts"
+import { currentDeadline, deadlineAt } from "./support/deadline.ts"
 import { after, Bad, Boom, Busy, during, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
 
 /** What each attempt takes and how it ends, and when each was begun. */
@@ -166,7 +166,7 @@ describe("Hedge", () => {
         yield* TestClock.adjust("2 seconds")
         const late = effect.pipe(
           Hedge.makeUnsafe({ after: 0, maxHedges: 3 }),
-          Effect.provideService(Deadline.Deadline, 1000)
+          deadlineAt(1000)
         )
         assert.deepStrictEqual(yield* during("2 seconds", timed(late)), ["ok:1st", 2500])
         assert.deepStrictEqual(begun, [2000])
@@ -181,7 +181,7 @@ describe("Hedge", () => {
         const { begun, effect } = callee([[1500, ok("1st")], hang])
         const call = effect.pipe(
           Hedge.makeUnsafe({ after: 950 }),
-          Effect.provideService(Deadline.Deadline, 1000),
+          deadlineAt(1000),
           Effect.provideService(Clock.Clock, late)
         )
         yield* during("2 seconds", call)
@@ -193,7 +193,7 @@ describe("Hedge", () => {
         const { begun, effect } = callee([[1500, boom(1)], [0, ok("late")]])
         const late = effect.pipe(
           Hedge.makeUnsafe({ after: "Infinity" }),
-          Effect.provideService(Deadline.Deadline, 1000)
+          deadlineAt(1000)
         )
         assert.deepStrictEqual(yield* during("2 seconds", timed(late)), ["Boom", 1500])
         assert.strictEqual(begun.length, 1)
@@ -474,7 +474,7 @@ describe("Hedge", () => {
       const Tenant = Context.Reference<string>("test/Tenant", { defaultValue: () => "none" })
       const seen: Array<unknown> = []
       const call = Effect.gen(function*() {
-        seen.push([yield* Tenant, yield* Deadline.Deadline])
+        seen.push([yield* Tenant, yield* currentDeadline])
         return yield* Effect.never
       })
       const stack = Policy.compose(Timeout.total("5 seconds"), Hedge.makeUnsafe({ after: "1 second" }))

@@ -9,10 +9,10 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { AsyncLocalStorage } from "node:async_hooks"
 import * as util from "node:util"
-import * as Deadline from "../src/Deadline.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Timeout from "../src/Timeout.ts"
+import { currentDeadline } from "./support/deadline.ts"
 import { after, Boom, during, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
 
 const hang = (cleanup: Effect.Effect<unknown>): Effect.Effect<never> => Effect.onInterrupt(Effect.never, () => cleanup)
@@ -222,11 +222,11 @@ describe("Timeout", () => {
   describe("deadline", () => {
     it.effect("total publishes it, and nested ones only shrink", () =>
       Effect.gen(function*() {
-        const inside = yield* Deadline.Deadline.pipe(Timeout.total("10 seconds"), Timeout.total("1 second"))
-        const alone = yield* Deadline.Deadline.pipe(Timeout.total("1 second"), Timeout.total("10 seconds"))
+        const inside = yield* currentDeadline.pipe(Timeout.total("10 seconds"), Timeout.total("1 second"))
+        const alone = yield* currentDeadline.pipe(Timeout.total("1 second"), Timeout.total("10 seconds"))
         assert.deepStrictEqual([inside, alone], [1000, 1000])
-        assert.strictEqual(yield* Deadline.Deadline, Infinity)
-        assert.strictEqual(yield* Deadline.Deadline.pipe(Timeout.attempt("1 second")), Infinity)
+        assert.strictEqual(yield* currentDeadline, Infinity)
+        assert.strictEqual(yield* currentDeadline.pipe(Timeout.attempt("1 second")), Infinity)
       }))
 
     it.effect("the owner of the earlier end is the one that reports", () =>

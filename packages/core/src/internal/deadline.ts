@@ -78,10 +78,10 @@ export const liveDeadline = (fiber: AnyFiber): Deadline | undefined => {
 
 /**
  * The milliseconds until the deadline that this fiber has to obey, `Infinity` if there is none. Every policy that limits
- * something or gives up asks this.
+ * something or gives up asks this. `context` is the one around the policy that asks, if that has published its own.
  */
-export const timeLeft = (fiber: AnyFiber, at: number): number => {
-  let deadline = fiber.getRef(CurrentDeadline)
+export const timeLeft = (fiber: AnyFiber, at: number, context: Context.Context<never> = fiber.context): number => {
+  let deadline = Context.get(context, CurrentDeadline)
   if (deadline === undefined || isInterrupted(fiber)) return Infinity
   let end = Infinity
   for (; deadline !== undefined; deadline = deadline.outer) {

@@ -117,9 +117,11 @@ class TimeoutFrame extends Alarm implements frame.Boundary {
   }
 
   expire(): void {
+    const { context, deadline, fiber, phase } = this
+    if (isLate(fiber, context)) return
     this.expired = true
-    expire(this.deadline, this.phase)
-    frame.interruptAs(this.fiber, this)
+    expire(deadline, phase)
+    frame.interruptAs(fiber, this)
   }
 
   [frame.contAll](fiber: frame.Internals): void {
@@ -214,6 +216,7 @@ class TimeoutRun extends Timer {
 
   expire(): void {
     const child = this.child!
+    if (isLate(this.parent, this.parent.context)) return
     this.expired = true
     expire(this.deadline, this.phase)
     interrupt(child, this.parent)
@@ -262,6 +265,9 @@ const owned = (deadline: Deadline, self: AnyEffect): AnyEffect =>
     deadline.runsIn(fiber)
     return self
   })
+
+/** The timer is late, and an earlier deadline has passed by now: the owner of that is about to end the call, and tells why. */
+const isLate = (fiber: AnyFiber, context: Context.Context<never>): boolean => timeLeft(fiber, now(fiber), context) <= 0
 
 /** The deadline is that of the whole; a first phase that is over ends the call before it. */
 const expire = (deadline: Deadline | undefined, phase: Phase): void => phase === "total" ? deadline?.fire() : deadline?.end()

@@ -227,7 +227,7 @@ class StreamTimer extends Timer implements frame.Boundary {
     if (fiber === undefined) return // the consumer's time: the next pull sets it again
     const at = now(fiber)
     if (this.phases.due - at >= timerResolution) return this.armUntilDue(fiber, at)
-    if (!this.ownLimit) return
+    if (!this.ownLimit || timeLeft(fiber, at, this.context) <= 0) return
     const phase = this.phases.phase
     this.expired = phase
     if (phase === "total") this.deadline?.fire()

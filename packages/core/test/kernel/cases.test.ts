@@ -213,7 +213,7 @@ describe("cases of other libraries", () => {
       const hints = { maxDelay: 60_000, beyond: "fail" } as const
       const table = [[50, 0, 50], [50, 1500, 1500], [50, 60_000, 60_000], [1000, 200, 1000], [20_000, 60_000, 60_000]]
       for (const [scheduled, hint, expected] of table) {
-        const failure = { scheduled: scheduled!, hint, now: 0, deadline: Infinity, random: 0 }
+        const failure = { scheduled: scheduled!, hint, left: Infinity, random: 0 }
         assert.strictEqual(wait(failure, hints), expected)
       }
     })

@@ -4,8 +4,7 @@ import { type Failure, type Hints, wait } from "../../src/kernel/retry.ts"
 const failure = (overrides: Partial<Failure>): Failure => ({
   scheduled: 1000,
   hint: undefined,
-  now: 0,
-  deadline: Infinity,
+  left: Infinity,
   random: 0,
   ...overrides
 })
@@ -27,15 +26,15 @@ describe("kernel/retry", () => {
     ["an infinite hint ends the call", { hint: Infinity }, fail, "retry-after-beyond-max"],
     ["and cannot be clipped", { hint: Infinity }, clip, "retry-after-beyond-max"],
     ["nor is it within any bound", { hint: Infinity }, { ...fail, maxDelay: Infinity }, "retry-after-beyond-max"],
-    ["a wait that ends before the deadline", { now: 500, deadline: 1501 }, fail, 1000],
+    ["a wait that ends before the deadline", { left: 1001 }, fail, 1000],
     [
       "a wait that ends at the deadline leaves no time for the attempt",
-      { now: 500, deadline: 1500 },
+      { left: 1000 },
       fail,
       "deadline"
     ],
-    ["a deadline that has passed", { scheduled: 0, now: 10, deadline: 10 }, fail, "deadline"],
-    ["the deadline counts the hint as well", { hint: 5000, deadline: 4000 }, fail, "deadline"]
+    ["a deadline that has passed", { scheduled: 0, left: 0 }, fail, "deadline"],
+    ["the deadline counts the hint as well", { hint: 5000, left: 4000 }, fail, "deadline"]
   ]
   for (const [name, overrides, hints, expected] of table) {
     it(name, () => {

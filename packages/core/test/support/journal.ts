@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
-import * as Deadline from "../../src/Deadline.ts"
+import { deadlinePassed } from "../../src/internal/deadline.ts"
 import { fromPull, open } from "../../src/internal/establish.ts"
 import type { AnyFiber } from "../../src/internal/primitive.ts"
 import * as Policy from "../../src/Policy.ts"
@@ -71,7 +71,7 @@ export class Journal {
   }
 
   ends(place: string, id: number, exit: Exit.Exit<unknown, unknown>, fiber: AnyFiber | undefined): void {
-    const late = fiber !== undefined && this.clock.currentTimeMillisUnsafe() + 1 >= fiber.getRef(Deadline.Deadline)
+    const late = fiber !== undefined && deadlinePassed(fiber, this.clock.currentTimeMillisUnsafe())
     this.entries.push({ at: this.now, what: "ends", place, id, exit, late })
   }
 
