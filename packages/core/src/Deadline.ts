@@ -189,8 +189,7 @@ export const without: Policy.Policy = Policy.make({
 export const inherit: Policy.Policy = internal.make({
   info: { kind: "inherited deadline", settings: {}, children: [] },
   effect: (self) => new Inherit(self),
-  stream: (self) =>
-    fromPull((scope) => Effect.map(open(self, scope), (pull): AnyPull => new Inherit(pull)))
+  stream: (self) => fromPull((scope) => Effect.map(open(self, scope), (pull): AnyPull => new Inherit(pull)))
 })
 
 /**

@@ -13,7 +13,7 @@ import { getCurrentVersion } from "effect/Version"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 
 /** The versions of Effect with which the whole suite has passed both ways. `scripts/frames.mjs` adds one. */
-const provenVersions: ReadonlyArray<string> = ["4.1.0"]
+const provenVersions: ReadonlySet<string> = new Set(["4.1.0"])
 
 const evaluate = "~effect/Effect/evaluate"
 export const contA = "~effect/Effect/successCont"
@@ -134,7 +134,7 @@ export const handOver = (fiber: Internals, boundary: Boundary, next: AnyEffect):
 const Origin = Context.Service<object>("@effect-resilience/core/Interruption") as Context.Key<any, object>
 
 export const interruptAs = (fiber: AnyFiber, origin: object): void =>
-  fiber.interruptUnsafe(fiber.id, Context.make(Origin, origin) as Context.Context<any>)
+  fiber.interruptUnsafe(fiber.id, Context.make<any, object>(Origin, origin))
 
 const isFrom = (origin: object) => (reason: Cause.Reason<unknown>): boolean =>
   Cause.isInterruptReason(reason) && reason.annotations.get(Origin.key) === origin
@@ -190,14 +190,16 @@ export const endChildren = (fiber: Internals, before: Set<AnyFiber> | undefined)
 }
 
 /** What a call has forked ends with it, and is waited for. */
-export const endAll = (children: Set<AnyFiber>): Effect.Effect<void> => Effect.uninterruptible(Fiber.interruptAll(children))
+export const endAll = (children: Set<AnyFiber>): Effect.Effect<void> =>
+  Effect.uninterruptible(Fiber.interruptAll(children))
 
 // -----------------------------------------------------------------------------
 // whether there are frames
 // -----------------------------------------------------------------------------
 
-const environment = (globalThis as { readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> } })
-  .process?.env
+const environment =
+  (globalThis as { readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> } })
+    .process?.env
 
 type Reason = "off" | "unknown-version" | "probe-failed" | "on"
 
@@ -208,7 +210,7 @@ export const reason = (): Reason => decided ??= decide()
 
 const decide = (): Reason => {
   if (environment?.["EFFECT_RESILIENCE_FRAMES"] === "off") return "off"
-  if (!provenVersions.includes(getCurrentVersion())) return tell("unknown-version")
+  if (!provenVersions.has(getCurrentVersion())) return tell("unknown-version")
   return probe() ? "on" : tell("probe-failed")
 }
 
@@ -233,7 +235,10 @@ const probe = (): boolean => {
     if (![evaluate, contA, contE, contAll].every((key) => key in keys)) return false
     return play((run) => run(Effect.succeed(1)), "1") &&
       play((run) => run(Effect.andThen(Effect.yieldNow, Effect.fail(2)), true), "suspended,interrupted,taken back") &&
-      play((run) => run(Effect.onExitPrimitive(Effect.never, () => undefined), true), "suspended,interrupted,taken back")
+      play(
+        (run) => run(Effect.onExitPrimitive(Effect.never, () => undefined), true),
+        "suspended,interrupted,taken back"
+      )
   } catch {
     return false
   }
@@ -256,9 +261,11 @@ const play = (script: (run: (self: AnyEffect, interrupt?: boolean) => void) => v
       }
     }
     const surrounded: AnyEffect = Effect.withFiber((fiber) => surround(fiber, origin, self, unread))
-    const fiber = internals(Effect.runForkWith(Context.empty() as Context.Context<any>)(
-      Effect.map(surrounded, (value) => seen.push(String(value)))
-    ))
+    const fiber = internals(
+      Effect.runForkWith(Context.empty() as Context.Context<any>)(
+        Effect.map(surrounded, (value) => seen.push(String(value)))
+      )
+    )
     if (interrupt) interruptAs(fiber, origin)
     const hasFields = Array.isArray(fiber._stack) && "_children" in fiber && "currentOpCount" in fiber &&
       fiber.interruptible

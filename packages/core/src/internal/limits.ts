@@ -169,7 +169,14 @@ export class Limits implements Implementation {
     if (this.kernel.take(at, costs, marks)) return resume(Effect.succeed(new Charged(this, costs, marks)))
     const refusal = this.refuse(fiber, at, costs)
     if (refusal !== undefined) return resume(refusal)
-    const waiter = new Waiter(this, fiber, costs, at, at + Math.min(this.maxWait, timeToWait(fiber, now(fiber))), resume)
+    const waiter = new Waiter(
+      this,
+      fiber,
+      costs,
+      at,
+      at + Math.min(this.maxWait, timeToWait(fiber, now(fiber))),
+      resume
+    )
     this.kernel.enqueue(at, waiter)
     this.pump()
     return waiter.cleanup

@@ -7,7 +7,7 @@ import { CurrentDeadline, Deadline, forkForCall, liveDeadline, timeLeft } from "
 import * as frame from "./frame.ts"
 import { awaitAndKeepDefects } from "./interrupt.ts"
 import { interrupt } from "./interrupted.ts"
-import { type Left, leaveBehind, reportCleanup } from "./leftBehind.ts"
+import { leaveBehind, type Left, reportCleanup } from "./leftBehind.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import { now } from "./time.ts"
 import { Alarm, Timer, type TimerQueue } from "./timers.ts"
@@ -189,7 +189,9 @@ class TimeoutRun extends Timer {
     this.deadline = deadline
     const { context } = this.parent
     const inside = deadline === undefined ? context : Context.add(context, CurrentDeadline, deadline)
-    return Effect.callback((resume) => this.start(deadline === undefined ? self : owned(deadline, self), inside, resume))
+    return Effect.callback((resume) =>
+      this.start(deadline === undefined ? self : owned(deadline, self), inside, resume)
+    )
   }
 
   /**
@@ -270,4 +272,5 @@ const owned = (deadline: Deadline, self: AnyEffect): AnyEffect =>
 const isLate = (fiber: AnyFiber, context: Context.Context<never>): boolean => timeLeft(fiber, now(fiber), context) <= 0
 
 /** The deadline is that of the whole; a first phase that is over ends the call before it. */
-const expire = (deadline: Deadline | undefined, phase: Phase): void => phase === "total" ? deadline?.fire() : deadline?.end()
+const expire = (deadline: Deadline | undefined, phase: Phase): void =>
+  phase === "total" ? deadline?.fire() : deadline?.end()

@@ -111,7 +111,9 @@ class StreamTimer extends Timer implements frame.Boundary {
 
   private ended(fiber: frame.Internals, exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): AnyEffect {
     const { children } = this
-    const next = this.expired === undefined ? this.produced(fiber, exit) : Effect.suspend(() => this.takenBack(fiber, exit))
+    const next = this.expired === undefined
+      ? this.produced(fiber, exit)
+      : Effect.suspend(() => this.takenBack(fiber, exit))
     return frame.handOver(fiber, this, children === undefined ? next : Effect.andThen(frame.endAll(children), next))
   }
 
