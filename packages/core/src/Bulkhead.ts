@@ -54,15 +54,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
-import * as Fault from "./Fault.ts"
 import { timeToWait } from "./internal/deadline.ts"
 import { emit } from "./internal/emit.ts"
+import { BulkheadRejected } from "./internal/errors.ts"
 import { type AnyStream, fromPull, open } from "./internal/establish.ts"
 import { integer, invalid, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
-import { Rejection } from "./internal/rejection.ts"
 import { now } from "./internal/time.ts"
 import { Timer, TimerQueue } from "./internal/timers.ts"
 import { leaveQueue } from "./internal/turn.ts"
@@ -72,54 +71,7 @@ import type * as Policy from "./Policy.ts"
 import type * as PolicyRegistry from "./PolicyRegistry.ts"
 import * as Telemetry from "./Telemetry.ts"
 
-const rejected = Fault.rejected()
-
-/**
- * There was no permit: the queue was `full`, or the call has `waited` for as long as it may. The callee was not called. Its
- * fault is `Rejected`: no policy counts it against the callee, and a retry repeats it only when told to.
- *
- * @category errors
- * @since 0.1.0
- */
-export class BulkheadRejected extends Rejection {
-  readonly _tag = "BulkheadRejected"
-  /** The name of the bulkhead, if it has one. */
-  readonly policyName: string | undefined
-  /** No room in the queue, or no more time in it. */
-  readonly reason: "full" | "waited"
-  /** The time in the queue, zero for a call that was not let in. */
-  readonly waited: Duration.Duration
-
-  constructor(options: {
-    readonly policyName?: string | undefined
-    readonly reason: "full" | "waited"
-    readonly waited: Duration.Duration
-  }) {
-    super()
-    this.policyName = options.policyName
-    this.reason = options.reason
-    this.waited = options.waited
-  }
-
-  override get message(): string {
-    const bulkhead = this.policyName === undefined ? "bulkhead" : `bulkhead "${this.policyName}"`
-    return this.reason === "full" ?
-      `${bulkhead} is full` :
-      `${bulkhead} had no permit within ${Duration.format(this.waited)}`
-  }
-
-  get [Fault.TypeId](): Fault.Fault {
-    return rejected
-  }
-}
-
-/**
- * Whether something is a {@link BulkheadRejected}.
- *
- * @category guards
- * @since 0.1.0
- */
-export const isBulkheadRejected = (u: unknown): u is BulkheadRejected => u instanceof BulkheadRejected
+export { BulkheadRejected, isBulkheadRejected } from "./internal/errors.ts"
 
 /**
  * What {@link Bulkhead.resize} changes; what is left out stays.

@@ -61,58 +61,20 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import * as Fault from "./Fault.ts"
+import type * as Fault from "./Fault.ts"
 import { Breaker } from "./internal/breaker.ts"
+import { type CircuitOpen } from "./internal/errors.ts"
 import { integer, invalid, positiveMillis, ratio } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyFiber } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
-import { Rejection } from "./internal/rejection.ts"
 import { now } from "./internal/time.ts"
 import type * as kernel from "./kernel/circuitBreaker.ts"
 import type { Trip as KernelTrip } from "./kernel/trip.ts"
 import type * as Policy from "./Policy.ts"
 import type * as PolicyRegistry from "./PolicyRegistry.ts"
 
-/**
- * The circuit is open, or isolated, or half-open with all probes under way. The callee was not called. Its fault is
- * `Rejected`: no policy counts it against the callee.
- *
- * @category errors
- * @since 0.1.0
- */
-export class CircuitOpen extends Rejection {
-  readonly _tag = "CircuitOpen"
-  /** The name of the circuit breaker, if it has one. */
-  readonly policyName: string | undefined
-  /** When it is worth trying again; infinite while the circuit is isolated. */
-  readonly retryAfter: Duration.Duration
-
-  constructor(options: { readonly policyName?: string | undefined; readonly retryAfter: Duration.Duration }) {
-    super()
-    this.policyName = options.policyName
-    this.retryAfter = options.retryAfter
-  }
-
-  override get message(): string {
-    const circuit = this.policyName === undefined ? "circuit" : `circuit "${this.policyName}"`
-    return Duration.isFinite(this.retryAfter)
-      ? `${circuit} is open, try again in ${Duration.format(this.retryAfter)}`
-      : `${circuit} is isolated`
-  }
-
-  get [Fault.TypeId](): Fault.Fault {
-    return Fault.rejected(this)
-  }
-}
-
-/**
- * Whether something is a {@link CircuitOpen}.
- *
- * @category guards
- * @since 0.1.0
- */
-export const isCircuitOpen = (u: unknown): u is CircuitOpen => u instanceof CircuitOpen
+export { CircuitOpen, isCircuitOpen } from "./internal/errors.ts"
 
 /**
  * When a closed circuit opens: {@link consecutive}, {@link failureRate} or {@link slowRate}.
@@ -503,8 +465,7 @@ const reportOf = (breaker: Breaker, fiber: AnyFiber): PolicyRegistry.Report => {
  * @category constructors
  * @since 0.1.0
  */
-export const makeUnsafe = (options: Options = {}): CircuitBreaker =>
-  internal.make(new Breaker(options, CircuitOpen), BreakerProto)
+export const makeUnsafe = (options: Options = {}): CircuitBreaker => internal.make(new Breaker(options), BreakerProto)
 
 /**
  * Makes a circuit breaker. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.

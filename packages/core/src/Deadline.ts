@@ -38,14 +38,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import * as Fault from "./Fault.ts"
 import { CurrentDeadline, Inherit, remainingTime } from "./internal/deadline.ts"
 import { emit } from "./internal/emit.ts"
+import { DeadlineExceeded } from "./internal/errors.ts"
 import { type AnyPull, fromPull, open } from "./internal/establish.ts"
 import { invalid, millisOf, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyFiber } from "./internal/primitive.ts"
-import { Rejection } from "./internal/rejection.ts"
 import { now } from "./internal/time.ts"
 import { type Settings, TimeoutEffect } from "./internal/timeout.ts"
 import { timeoutStream } from "./internal/timeoutStream.ts"
@@ -53,54 +52,7 @@ import * as kernel from "./kernel/deadline.ts"
 import * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
 
-const transient = Fault.transient()
-const rejected = Fault.rejected()
-
-/**
- * The deadline has passed: before the work ended, or before it began. Work that had begun is a `Transient` fault, as with
- * any timeout; work that was not begun is `Rejected`, for no callee is to blame.
- *
- * @category errors
- * @since 0.1.0
- */
-export class DeadlineExceeded extends Rejection {
-  readonly _tag = "DeadlineExceeded"
-  /** The name that was given to {@link within}, if any. */
-  readonly policyName: string | undefined
-  /** Whether the work had begun. */
-  readonly began: boolean
-  /** How long ago the deadline was, clean-up included. */
-  readonly overrun: Duration.Duration
-
-  constructor(options: {
-    readonly policyName?: string | undefined
-    readonly began: boolean
-    readonly overrun: Duration.Duration
-  }) {
-    super()
-    this.policyName = options.policyName
-    this.began = options.began
-    this.overrun = options.overrun
-  }
-
-  override get message(): string {
-    const deadline = this.policyName === undefined ? "the deadline" : `the deadline "${this.policyName}"`
-    const what = this.began ? `not done by ${deadline}` : `not begun, ${deadline} has passed`
-    return Duration.isZero(this.overrun) ? what : `${what} (${Duration.format(this.overrun)} ago)`
-  }
-
-  get [Fault.TypeId](): Fault.Fault {
-    return this.began ? transient : rejected
-  }
-}
-
-/**
- * Whether something is a {@link DeadlineExceeded}.
- *
- * @category guards
- * @since 0.1.0
- */
-export const isDeadlineExceeded = (u: unknown): u is DeadlineExceeded => u instanceof DeadlineExceeded
+export { DeadlineExceeded, isDeadlineExceeded } from "./internal/errors.ts"
 
 const failure = (fiber: AnyFiber, name: string | undefined, began: boolean, overrun: number): DeadlineExceeded => {
   const error = new DeadlineExceeded({ policyName: name, began, overrun: Duration.millis(Math.round(overrun)) })

@@ -60,75 +60,17 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import * as Fault from "./Fault.ts"
+import { type RateLimiterRejected } from "./internal/errors.ts"
 import { type AnyStream, fromPull, open } from "./internal/establish.ts"
 import { type Charged, LimitedEffect, Limits } from "./internal/limits.ts"
 import { integer, invalid, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyEffect, AnyFiber } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
-import { Rejection } from "./internal/rejection.ts"
 import type * as kernel from "./kernel/rateLimiter.ts"
 import type * as Policy from "./Policy.ts"
 
-/**
- * Why a call was refused: it costs more than there ever is room for; its turn would come later than `maxWait` allows, or
- * not before the ambient deadline; the queue is full.
- *
- * @category models
- * @since 0.1.0
- */
-export type Reason = "cost" | "wait" | "deadline" | "queue"
-
-/**
- * There is no room for the call, which was not made. Its fault is `Rejected`: no policy counts it against the callee.
- *
- * @category errors
- * @since 0.1.0
- */
-export class RateLimiterRejected extends Rejection {
-  readonly _tag = "RateLimiterRejected"
-  /** The name of the rate limiter, if it has one. */
-  readonly policyName: string | undefined
-  /** Why it could not wait either. */
-  readonly reason: Reason
-  /** The dimension in which there is no room, `calls` for a limiter that has one limit. */
-  readonly dimension: string
-  /** When there will be room, behind those who wait already; infinite if never. */
-  readonly retryAfter: Duration.Duration
-
-  constructor(options: {
-    readonly policyName?: string | undefined
-    readonly reason: Reason
-    readonly dimension: string
-    readonly retryAfter: Duration.Duration
-  }) {
-    super()
-    this.policyName = options.policyName
-    this.reason = options.reason
-    this.dimension = options.dimension
-    this.retryAfter = options.retryAfter
-  }
-
-  override get message(): string {
-    const limiter = this.policyName === undefined ? "rate limit" : `rate limit "${this.policyName}"`
-    return Duration.isFinite(this.retryAfter)
-      ? `${limiter}: no room for more ${this.dimension}, try again in ${Duration.format(this.retryAfter)}`
-      : `${limiter}: more ${this.dimension} in one call than there ever is room for`
-  }
-
-  get [Fault.TypeId](): Fault.Fault {
-    return Fault.rejected(this)
-  }
-}
-
-/**
- * Whether something is a {@link RateLimiterRejected}.
- *
- * @category guards
- * @since 0.1.0
- */
-export const isRateLimiterRejected = (u: unknown): u is RateLimiterRejected => u instanceof RateLimiterRejected
+export { isRateLimiterRejected, RateLimiterRejected, type Reason } from "./internal/errors.ts"
 
 /**
  * How much is let through: {@link tokenBucket}, {@link gcra}, {@link slidingWindow} or {@link fixedWindow}.
@@ -482,7 +424,7 @@ export const makeUnsafe: {
       "given by either limit or limits"
     )
   }
-  return internal.make(new Limits(options, all, RateLimiterRejected), RateLimiterProto)
+  return internal.make(new Limits(options, all), RateLimiterProto)
 }
 
 /**

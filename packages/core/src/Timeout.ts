@@ -47,15 +47,14 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fault from "./Fault.ts"
 import { emit } from "./internal/emit.ts"
+import { type Phase, TimeoutExceeded } from "./internal/errors.ts"
 import { establish } from "./internal/establish.ts"
 import { leftBehind } from "./internal/leftBehind.ts"
 import { integer, invalid, positiveMillis, ratio, showMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
-import { Rejection } from "./internal/rejection.ts"
 import { now } from "./internal/time.ts"
 import * as timeout from "./internal/timeout.ts"
 import { timeoutStream } from "./internal/timeoutStream.ts"
@@ -65,70 +64,7 @@ import * as kernel from "./kernel/durations.ts"
 import type * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
 
-/**
- * Which limit was exceeded.
- *
- * @category models
- * @since 0.1.0
- */
-export type Phase = "attempt" | "total" | "first" | "idle"
-
-const sentences: { readonly [P in Phase]: (limit: string) => string } = {
-  attempt: (limit) => `attempt took longer than ${limit}`,
-  total: (limit) => `the whole took longer than ${limit}`,
-  first: (limit) => `no first element within ${limit}`,
-  idle: (limit) => `idle for ${limit}`
-}
-
-const transient = Fault.transient()
-
-/**
- * A time limit was exceeded. Its fault is `Transient`: whether there is time for another attempt is for the deadline to say.
- *
- * @category errors
- * @since 0.1.0
- */
-export class TimeoutExceeded extends Rejection {
-  readonly _tag = "TimeoutExceeded"
-  /** The name of the timeout, if it has one. */
-  readonly policyName: string | undefined
-  /** Which limit it was. */
-  readonly phase: Phase
-  /** The limit. */
-  readonly limit: Duration.Duration
-  /** The time until the error, a clean-up that was waited for included. */
-  readonly elapsed: Duration.Duration
-
-  constructor(options: {
-    readonly policyName?: string | undefined
-    readonly phase: Phase
-    readonly limit: Duration.Duration
-    readonly elapsed: Duration.Duration
-  }) {
-    super()
-    this.policyName = options.policyName
-    this.phase = options.phase
-    this.limit = options.limit
-    this.elapsed = options.elapsed
-  }
-
-  override get message(): string {
-    const timeout = this.policyName === undefined ? "" : ` (timeout "${this.policyName}")`
-    return `Timed out: ${sentences[this.phase](Duration.format(this.limit))}${timeout}`
-  }
-
-  get [Fault.TypeId](): Fault.Fault {
-    return transient
-  }
-}
-
-/**
- * Whether something is a {@link TimeoutExceeded}.
- *
- * @category guards
- * @since 0.1.0
- */
-export const isTimeoutExceeded = (u: unknown): u is TimeoutExceeded => u instanceof TimeoutExceeded
+export { isTimeoutExceeded, type Phase, TimeoutExceeded } from "./internal/errors.ts"
 
 const exceeded = (
   fiber: AnyFiber,

@@ -7,11 +7,12 @@ import * as Scope from "effect/Scope"
 import type * as CircuitBreaker from "../CircuitBreaker.ts"
 import * as Fault from "../Fault.ts"
 import * as kernel from "../kernel/circuitBreaker.ts"
-import type * as Policy from "../Policy.ts"
-import * as Telemetry from "../Telemetry.ts"
 import { rulesOf, settingsOf } from "./breakerRules.ts"
 import { emit } from "./emit.ts"
+import { CircuitOpen } from "./errors.ts"
 import { type AnyStream, fromPull, open } from "./establish.ts"
+import * as Telemetry from "./events.ts"
+import type * as Policy from "./model.ts"
 import type { Implementation } from "./policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { now, wallNow } from "./time.ts"
@@ -25,7 +26,6 @@ const classifyDefault: Fault.Classify = Fault.of
 /** What acts for a circuit: admits and records calls, and tells of its changes. */
 export class Breaker implements Implementation {
   readonly circuit: kernel.Circuit
-  private readonly Rejection: typeof CircuitBreaker.CircuitOpen
   private options: CircuitBreaker.Options
   private classify: Fault.Classify<any>
   private exceeded = false
@@ -33,9 +33,8 @@ export class Breaker implements Implementation {
   private handler: Handler | undefined = undefined
   private handlerOf: kernel.Permit | undefined = undefined
 
-  constructor(options: CircuitBreaker.Options, rejection: typeof CircuitBreaker.CircuitOpen) {
+  constructor(options: CircuitBreaker.Options) {
     this.options = options
-    this.Rejection = rejection
     this.circuit = new kernel.Circuit(rulesOf(options), options.initial)
     this.classify = options.classify ?? classifyDefault
   }
@@ -147,8 +146,8 @@ export class Breaker implements Implementation {
     }
   }
 
-  reject(fiber: AnyFiber, at: number): CircuitBreaker.CircuitOpen {
-    const error = new this.Rejection({
+  reject(fiber: AnyFiber, at: number): CircuitOpen {
+    const error = new CircuitOpen({
       policyName: this.name,
       retryAfter: Duration.millis(Math.ceil(this.circuit.retryAfter(at)))
     })

@@ -1,4 +1,4 @@
-import type { Event, Listener } from "../Telemetry.ts"
+import type { Event, Listener } from "./events.ts"
 
 /** Tells a listener. Most callers are inside a timer or between two states of a machine, where a throw would break the call. */
 export const emit = (listener: Listener, event: Event): void => {

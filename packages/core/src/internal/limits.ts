@@ -3,13 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as meter from "../kernel/meter.ts"
 import * as kernel from "../kernel/rateLimiter.ts"
-import type * as Policy from "../Policy.ts"
-import type { Charge, Cost, Limit, Options, RateLimiterRejected, Reason } from "../RateLimiter.ts"
-import * as Telemetry from "../Telemetry.ts"
+import type { Charge, Cost, Limit, Options } from "../RateLimiter.ts"
 import { timeToWait } from "./deadline.ts"
 import { emit } from "./emit.ts"
+import { RateLimiterRejected, type Reason } from "./errors.ts"
 import { type AnyStream, fromPull, open } from "./establish.ts"
+import * as Telemetry from "./events.ts"
 import { guarded } from "./foreign.ts"
+import type * as Policy from "./model.ts"
 import { duration, integer, invalid } from "./options.ts"
 import type { Implementation } from "./policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
@@ -37,19 +38,13 @@ export class Limits implements Implementation {
   private readonly options: Options
   private readonly maxQueue: number
   private readonly once: kernel.Costs
-  private readonly Rejected: typeof RateLimiterRejected
   private pumping = false
 
-  constructor(
-    options: Options,
-    limits: Readonly<Record<string, Limit>>,
-    Rejected: typeof RateLimiterRejected
-  ) {
+  constructor(options: Options, limits: Readonly<Record<string, Limit>>) {
     const where = "RateLimiter.make"
     for (const [name, limit] of Object.entries(limits)) {
       if (!isLimit(limit)) throw invalid(where, name === "calls" ? "limit" : name, limit, "a limit, as of tokenBucket")
     }
-    this.Rejected = Rejected
     this.options = options
     this.names = Object.keys(limits)
     this.limits = Object.values(limits)
@@ -138,7 +133,7 @@ export class Limits implements Implementation {
 
   private reject(fiber: AnyFiber, reason: Reason, { dimension, wait }: kernel.Forecast): RateLimiterRejected {
     const { name } = this.options
-    const error = new this.Rejected({
+    const error = new RateLimiterRejected({
       policyName: name,
       reason,
       dimension: this.names[dimension]!,

@@ -1,6 +1,6 @@
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
-import type { PolicyInfo } from "../Policy.ts"
+import type { PolicyInfo } from "./model.ts"
 import { showMillis } from "./options.ts"
 
 /** Tells what is wrong with a policy inside another one, if something is. */

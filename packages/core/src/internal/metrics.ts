@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Fault from "../Fault.ts"
 import { attemptLabel, type Labels, lastAttempt } from "../kernel/labels.ts"
-import type { Event } from "../Telemetry.ts"
+import type { Event } from "./events.ts"
 
 /** What an exit is called in metrics and logs. */
 export const outcomeOf = (exit: Exit.Exit<unknown, unknown>, wall: number): string => faultOf(Fault.of(exit, wall))

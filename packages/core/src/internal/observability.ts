@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Telemetry from "../Telemetry.ts"
 import { emit } from "./emit.ts"
+import * as Telemetry from "./events.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { now } from "./time.ts"
 

@@ -1,10 +1,8 @@
 import { constVoid, identity } from "effect/Function"
 import { NodeInspectSymbol } from "effect/Inspectable"
-import type { Policy, PolicyInfo } from "../Policy.ts"
 import type { AnyStream } from "./establish.ts"
+import { type Policy, type PolicyInfo, TypeId } from "./model.ts"
 import type { AnyEffect } from "./primitive.ts"
-
-export const TypeId = "~effect-resilience/core/Policy"
 
 /** What a policy is made of. The function that users call holds one of these. */
 export interface Implementation {

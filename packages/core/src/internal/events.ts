@@ -1,0 +1,379 @@
+import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import type * as Exit from "effect/Exit"
+import type * as Fault from "../Fault.ts"
+
+interface Source<Kind extends string> {
+  /** The kind of policy that speaks. */
+  readonly policy: Kind
+  /** The name that the policy was given. */
+  readonly name: string | undefined
+}
+
+/**
+ * A retry begins an attempt. `attempt` is 1 for the first call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AttemptStarted extends Source<"retry"> {
+  readonly _tag: "AttemptStarted"
+  readonly attempt: number
+}
+
+/**
+ * An attempt has ended, well or not. `duration` is the time of this attempt alone; for a stream it ends with the first
+ * element that commits.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AttemptEnded extends Source<"retry"> {
+  readonly _tag: "AttemptEnded"
+  readonly attempt: number
+  readonly duration: Duration.Duration
+  /** `undefined` for a success. */
+  readonly fault: Fault.Fault | undefined
+  readonly exit: Exit.Exit<unknown, unknown>
+}
+
+/**
+ * A failed attempt will be followed by another one after `delay`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RetryScheduled extends Source<"retry"> {
+  readonly _tag: "RetryScheduled"
+  /** The attempt that failed. */
+  readonly attempt: number
+  readonly fault: Fault.Fault
+  readonly cause: Cause.Cause<unknown>
+  readonly delay: Duration.Duration
+}
+
+/**
+ * Why a failed attempt is not followed by another one: the fault is not one to retry, the schedule or `times` is used up,
+ * the callee asked for a longer pause than `retryAfter.maxDelay`, the wait would end after the deadline, or the budget is used up.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type StopReason = "not-retryable" | "exhausted" | "retry-after-beyond-max" | "deadline" | "budget"
+
+/**
+ * A failed attempt was the last one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RetryStopped extends Source<"retry"> {
+  readonly _tag: "RetryStopped"
+  readonly attempt: number
+  readonly fault: Fault.Fault
+  readonly cause: Cause.Cause<unknown>
+  readonly reason: StopReason
+}
+
+/**
+ * A time limit has ended a call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TimedOut extends Source<"timeout"> {
+  readonly _tag: "TimedOut"
+  readonly phase: "attempt" | "total" | "first" | "idle"
+  readonly limit: Duration.Duration
+  /** The time until the error, a clean-up that was waited for included. */
+  readonly elapsed: Duration.Duration
+}
+
+/**
+ * The clean-up of a call that timed out, or that lost to another attempt, has died. The caller gets the timeout, or the
+ * winner's result; this is the only place where the defect shows.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CleanupDied extends Source<"timeout" | "hedge"> {
+  readonly _tag: "CleanupDied"
+  readonly cause: Cause.Cause<never>
+}
+
+/**
+ * A circuit breaker has changed its state.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CircuitChanged extends Source<"circuit-breaker"> {
+  readonly _tag: "CircuitChanged"
+  readonly from: CircuitState
+  readonly to: CircuitState
+}
+
+/**
+ * What a circuit breaker is doing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CircuitState = "Closed" | "Open" | "HalfOpen" | "Isolated" | "MetricsOnly" | "Disabled"
+
+/**
+ * A circuit breaker that only counts would have opened: told when a rule is met that was not met before.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CircuitExceeded extends Source<"circuit-breaker"> {
+  readonly _tag: "CircuitExceeded"
+}
+
+/**
+ * A circuit breaker has refused a call; the callee never saw it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RejectedByCircuit extends Source<"circuit-breaker"> {
+  readonly _tag: "RejectedByCircuit"
+  /** When it is worth trying again; infinite while the circuit is isolated. */
+  readonly retryAfter: Duration.Duration
+}
+
+/**
+ * A whole call has ended, retries and waits included: what `Observability.call` is around.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CallEnded extends Source<"call"> {
+  readonly _tag: "CallEnded"
+  readonly duration: Duration.Duration
+  readonly exit: Exit.Exit<unknown, unknown>
+}
+
+/**
+ * A call that was interrupted by a timeout with `detach` did not end at once, and nobody waits for it any more.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CallDetached extends Source<"timeout"> {
+  readonly _tag: "CallDetached"
+  /** How many of them this policy has now. */
+  readonly running: number
+}
+
+/**
+ * Such a call has ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DetachedEnded extends Source<"timeout"> {
+  readonly _tag: "DetachedEnded"
+  /** How many this policy has left. */
+  readonly running: number
+  /** The time since its interruption. */
+  readonly after: Duration.Duration
+}
+
+/**
+ * Work has not ended at its deadline, or came to begin after it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DeadlinePassed extends Source<"deadline"> {
+  readonly _tag: "DeadlinePassed"
+  /** Whether the work had begun. */
+  readonly began: boolean
+  /** How long ago the deadline was. */
+  readonly overrun: Duration.Duration
+}
+
+/**
+ * A call has failed, and something else is given in its place.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FallbackUsed extends Source<"fallback"> {
+  readonly _tag: "FallbackUsed"
+  readonly fault: Fault.Fault
+  readonly cause: Cause.Cause<unknown>
+}
+
+/**
+ * A call has failed, and the last good value is given in its place.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StaleServed extends Source<"fallback"> {
+  readonly _tag: "StaleServed"
+  readonly fault: Fault.Fault
+  readonly cause: Cause.Cause<unknown>
+  /** The time since the value was asked for. */
+  readonly age: Duration.Duration
+}
+
+/**
+ * A call was not made, for one of the same key was under way.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Coalesced extends Source<"coalesce"> {
+  readonly _tag: "Coalesced"
+}
+
+/**
+ * There is no further attempt because the budget that many calls share is used up.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BudgetExhausted extends Source<"retry" | "hedge"> {
+  readonly _tag: "BudgetExhausted"
+  /** The name of the budget. */
+  readonly budget: string | undefined
+  /** The last attempt that there is. */
+  readonly attempt: number
+}
+
+/**
+ * A hedge begins another attempt beside those under way. `attempt` is 2 for the first of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HedgeStarted extends Source<"hedge"> {
+  readonly _tag: "HedgeStarted"
+  readonly attempt: number
+  /** Whether it was time for it, or an attempt had failed. */
+  readonly because: "delay" | "failure"
+  /** Since the call began. */
+  readonly elapsed: Duration.Duration
+}
+
+/**
+ * A call for which there was more than one attempt has its result.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HedgeSettled extends Source<"hedge"> {
+  readonly _tag: "HedgeSettled"
+  /** How many attempts were begun. */
+  readonly attempts: number
+  /** The attempt that succeeded, `undefined` if none has. */
+  readonly winner: number | undefined
+  /** Of the call. */
+  readonly duration: Duration.Duration
+}
+
+/**
+ * A bulkhead has refused a call: there was no permit, and no room in the queue or no more time to wait.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RejectedByBulkhead extends Source<"bulkhead"> {
+  readonly _tag: "RejectedByBulkhead"
+  readonly reason: "full" | "waited"
+  /** The time in the queue. */
+  readonly waited: Duration.Duration
+}
+
+/**
+ * A call that had to wait for a permit of a bulkhead has got it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface WaitedForBulkhead extends Source<"bulkhead"> {
+  readonly _tag: "WaitedForBulkhead"
+  readonly waited: Duration.Duration
+}
+
+/**
+ * A rate limiter has refused a call. `retryAfter` is infinite when the call costs more than there ever is room for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RejectedByRateLimiter extends Source<"rate-limiter"> {
+  readonly _tag: "RejectedByRateLimiter"
+  /** Why it could not wait either. */
+  readonly reason: "cost" | "wait" | "deadline" | "queue"
+  /** The dimension in which there was no room. */
+  readonly dimension: string
+  readonly retryAfter: Duration.Duration
+}
+
+/**
+ * A rate limiter has let a call through that had to wait.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface WaitedForRateLimiter extends Source<"rate-limiter"> {
+  readonly _tag: "WaitedForRateLimiter"
+  readonly waited: Duration.Duration
+}
+
+/**
+ * Everything that policies tell.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Event =
+  | AttemptStarted
+  | AttemptEnded
+  | RetryScheduled
+  | RetryStopped
+  | TimedOut
+  | CleanupDied
+  | CircuitChanged
+  | CircuitExceeded
+  | RejectedByCircuit
+  | CallEnded
+  | CallDetached
+  | DetachedEnded
+  | DeadlinePassed
+  | FallbackUsed
+  | StaleServed
+  | Coalesced
+  | BudgetExhausted
+  | HedgeStarted
+  | HedgeSettled
+  | RejectedByBulkhead
+  | WaitedForBulkhead
+  | RejectedByRateLimiter
+  | WaitedForRateLimiter
+
+/**
+ * Receives events, synchronously and in order. It must be quick and must not throw: what it throws is dropped, so that
+ * watching a call cannot change its outcome.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Listener = (event: Event) => void
+
+/**
+ * The listener of the fiber, none by default.
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const CurrentListener = Context.Reference<Listener | undefined>(
+  "@effect-resilience/core/Telemetry/CurrentListener",
+  { defaultValue: () => undefined }
+)
