@@ -31,9 +31,9 @@
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import type * as Exit from "effect/Exit"
-import * as Headers from "effect/http/Headers"
+import type * as Headers from "effect/http/Headers"
 import * as Predicate from "effect/Predicate"
-import * as Result from "effect/Result"
+import { retryAfterOf } from "./internal/retryAfter.ts"
 import * as grpc from "./kernel/grpc.ts"
 
 /**
@@ -263,28 +263,12 @@ export const ofGrpcStatus = (code: number, hint?: Hint): Fault | undefined => {
   }
 }
 
-/** RFC 9110 knows whole seconds only; Discord's API and others send fractions. */
-const decimal = /^\s*\d{1,15}(\.\d{1,15})?\s*$/
-
-/** Milliseconds where a service gives them, as Azure's do: they say more than the standard header beside them. */
-const retryAfterOf = (headers: Headers.Headers, now: number | undefined): Duration.Duration | undefined => {
-  for (const header of [headers["retry-after-ms"], headers["x-ms-retry-after-ms"]]) {
-    if (header !== undefined && decimal.test(header)) return Duration.millis(Number(header))
-  }
-  const header = headers["retry-after"]
-  if (header !== undefined && decimal.test(header)) return Duration.millis(Number(header) * 1000)
-  const parsed = header === undefined ? undefined : Result.getOrUndefined(Headers.parseRetryAfter(header))
-  if (parsed === undefined || (parsed._tag === "DateTime" && now === undefined)) return undefined
-  return Headers.retryAfterDelay(parsed, now ?? 0)
-}
-
 const ofHttpClientError = (error: object, now: number | undefined): Fault => {
   const reason = Predicate.hasProperty(error, "reason") ? error.reason : undefined
   if (Predicate.isTagged(reason, "TransportError")) return plainTransient
   if (!Predicate.isTagged(reason, "StatusCodeError") || !Predicate.hasProperty(reason, "response")) return permanent
   const { headers, status } = reason.response as { readonly status: number; readonly headers: Headers.Headers }
-  const pushback = headers["grpc-retry-pushback-ms"]
-  const retryAfter = pushback === undefined ? retryAfterOf(headers, now) : Duration.millis(grpc.pushback(pushback))
+  const retryAfter = retryAfterOf(headers, now)
   const grpcStatus = headers["grpc-status"]
   const said = grpcStatus === undefined ? undefined : ofGrpcStatus(grpc.codeOf(grpcStatus), { retryAfter })
   return said ?? ofStatus(status, { retryAfter })

@@ -1,6 +1,6 @@
 /** One service calls another: a pipeline around the client, the deadline across both, what a health endpoint shows. */
-import { Deadline, Pipelines, PolicyRegistry } from "@effect-resilience/core"
-import { DeadlineMiddleware, ResilientHttpClient } from "@effect-resilience/core/http"
+import { Deadline, Pipelines, Policy, PolicyRegistry } from "@effect-resilience/core"
+import { ResilientHttpClient, ServerPolicy } from "@effect-resilience/core/http"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Console, Context, Effect, Layer, Option, Schedule } from "effect"
@@ -26,7 +26,7 @@ const warehouse = (statuses: Array<200 | 429 | 503 | "slow">) =>
 const serve = (app: ReturnType<typeof warehouse>) =>
   Effect.gen(function*() {
     const server = yield* Layer.build(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" }))
-    yield* HttpServer.serveEffect(app, DeadlineMiddleware.make()).pipe(Effect.provide(server))
+    yield* HttpServer.serveEffect(app.pipe(ServerPolicy.make(Policy.identity))).pipe(Effect.provide(server))
     return HttpServer.formatAddress(Context.get(server, HttpServer.HttpServer).address)
   })
 

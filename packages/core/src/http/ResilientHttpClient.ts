@@ -62,7 +62,7 @@ import type * as Scope from "effect/Scope"
 import { execute } from "../internal/http/resilientHttpClient.ts"
 import { isFailed } from "../internal/http/response.ts"
 import { executeStream } from "../internal/http/streamedBody.ts"
-import { integer, invalid } from "../internal/options.ts"
+import { callable, integer, invalid, oneOf } from "../internal/options.ts"
 import { attemptHeader, deadlineHeader } from "../kernel/http/headers.ts"
 import type * as Policy from "../Policy.ts"
 
@@ -145,8 +145,6 @@ export interface PolicyFor<in E = never, out EFor = unknown, out RFor = unknown>
 
 const where = "ResilientHttpClient.make"
 
-const bodies = ["buffer", "stream", "headers"] as const
-
 /** RFC 9110 section 5.1. What is none would fail every request. */
 const fieldName = /^[\w!#$%&'*+.^`|~-]+$/
 
@@ -155,11 +153,6 @@ const headerOf = (option: string, value: boolean | string | undefined, usual: st
   if (value === true) return usual
   if (typeof value === "string" && fieldName.test(value)) return value.toLowerCase()
   throw invalid(where, option, value, "a boolean or the name of a header")
-}
-
-const fn = <F extends Function>(option: string, value: F | undefined): F | undefined => {
-  if (value === undefined || typeof value === "function") return value
-  throw invalid(where, option, value, "a function")
 }
 
 const nothing = (): boolean => false
@@ -250,17 +243,16 @@ export const make: {
   policy: Policy.Policy<any, any, any>,
   options?: Options & PolicyFor<any, any, any>
 ): HttpClient.HttpClient.With<any, any> => {
-  const body = options?.body ?? "buffer"
-  if (!bodies.includes(body)) throw invalid(where, "body", body, "\"buffer\", \"stream\" or \"headers\"")
+  const body = oneOf(where, "body", options?.body ?? "buffer", ["buffer", "stream", "headers"])
   const run = (body === "stream" ? executeStream : execute)({
     client,
     policy,
-    policyFor: fn("policyFor", options?.policyFor),
+    policyFor: callable(where, "policyFor", options?.policyFor),
     body,
-    limit: integer(where, "maxBytes", options?.maxBytes ?? 16 * 1024 * 1024, 0),
-    isFailure: fn("isFailure", options?.isFailure) ?? isFailed,
+    maxBytes: integer(where, "maxBytes", options?.maxBytes ?? 16 * 1024 * 1024, 0),
+    isFailure: callable(where, "isFailure", options?.isFailure) ?? isFailed,
     failOnStatus: options?.failOnStatus ?? false,
-    repeat: fn("repeat", options?.repeat) ?? nothing,
+    repeat: callable(where, "repeat", options?.repeat) ?? nothing,
     deadlineHeader: headerOf("sendDeadline", options?.sendDeadline, deadlineHeader),
     attemptHeader: headerOf("sendAttempt", options?.sendAttempt, attemptHeader)
   })

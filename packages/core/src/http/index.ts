@@ -1,2 +1,2 @@
-export * as DeadlineMiddleware from "./DeadlineMiddleware.ts"
 export * as ResilientHttpClient from "./ResilientHttpClient.ts"
+export * as ServerPolicy from "./ServerPolicy.ts"

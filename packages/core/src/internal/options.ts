@@ -44,6 +44,23 @@ export const ratio = (where: string, option: string, value: number): number => {
   throw invalid(where, option, value, "a number > 0 and <= 1")
 }
 
+/** A function of the user's, which types alone do not make one. */
+export const callable = <F extends Function>(where: string, option: string, value: F | undefined): F | undefined => {
+  if (value === undefined || typeof value === "function") return value
+  throw invalid(where, option, value, "a function")
+}
+
+const listed = (values: ReadonlyArray<unknown>): string => {
+  const shown = values.map((value) => typeof value === "string" ? `"${value}"` : String(value))
+  return [shown.slice(0, -1).join(", "), shown.at(-1)].join(" or ")
+}
+
+/** One of two or more values. */
+export const oneOf = <const A>(where: string, option: string, value: A, allowed: ReadonlyArray<A>): A => {
+  if (allowed.includes(value)) return value
+  throw invalid(where, option, value, listed(allowed))
+}
+
 /** A share as it is read, without the digits that a product brings along. */
 export const percent = (share: number): number => Number((share * 100).toPrecision(12))
 

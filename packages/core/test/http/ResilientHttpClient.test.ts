@@ -161,7 +161,7 @@ describe("ResilientHttpClient", () => {
                   policy: Policy.identity,
                   policyFor: undefined,
                   body: "buffer",
-                  limit: 100,
+                  maxBytes: 100,
                   isFailure: () => true,
                   failOnStatus: false,
                   repeat: () => false,

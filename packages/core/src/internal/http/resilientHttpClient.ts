@@ -34,7 +34,7 @@ export interface Settings {
   readonly policy: AnyPolicy
   readonly policyFor: ((request: Request) => AnyPolicy) | undefined
   readonly body: "buffer" | "stream" | "headers"
-  readonly limit: number
+  readonly maxBytes: number
   readonly isFailure: (response: Response) => boolean
   readonly failOnStatus: boolean
   readonly repeat: (request: Request) => boolean
@@ -71,6 +71,11 @@ const refusal = Fault.rejected()
 
 const failureOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isFailReason)?.error : undefined
+
+const deadlineOf = (fiber: AnyFiber): number => {
+  const at = now(fiber)
+  return at + remainingTime(fiber, at)
+}
 
 /**
  * A scope for one attempt. To abort a request costs more than all the rest of it, so where nothing but that is in the scope and
@@ -193,8 +198,7 @@ export class Call {
   private send(fiber: AnyFiber, onAccepted: (response: Response) => AnyEffect): AnyEffect {
     const { body, client } = this.settings
     const scoped = body !== "headers" && this.request.headers.upgrade === undefined
-    const at = now(fiber)
-    const deadline = this.unsaid(this.settings.deadlineHeader) ? at + remainingTime(fiber, at) : Infinity
+    const deadline = this.unsaid(this.settings.deadlineHeader) ? deadlineOf(fiber) : Infinity
     const request = Effect.succeed(this.copy(fiber, deadline))
     const response = (scoped ? HttpClient.withScope(client) : client).postprocess(request)
     const attempt = Effect.uninterruptibleMask((restore) =>
@@ -255,7 +259,7 @@ export class Call {
 
   private read(response: Response, restore: (self: AnyEffect) => AnyEffect): AnyEffect {
     const bytes = Effect.onExitPrimitive(
-      restore(readBytes(response, this.settings.limit)),
+      restore(readBytes(response, this.settings.maxBytes)),
       (exit) => Exit.isSuccess(exit) ? undefined : cancel(response)
     )
     return Effect.map(bytes, (bytes) => new HeldResponse(response, Stream.succeed(bytes), bytes))
