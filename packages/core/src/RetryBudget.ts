@@ -6,7 +6,7 @@
  * share, given to `Retry.make` and `Hedge.make`. There are three ways to fund it:
  *
  * - {@link tokens}: a failure takes a token, a success brings a part of one (gRPC's retry throttling, gRFC A6). While
- *   nothing succeeds, nothing is retried: of the three this is the one that lets an overloaded callee recover.
+ *   nothing succeeds, next to nothing is retried: of the three this is the one that lets an overloaded callee recover.
  * - {@link traffic}: a share of the calls of the last while (Finagle, tower).
  * - {@link inFlight}: a share of the calls in flight (Envoy, failsafe-go).
  *
@@ -44,6 +44,7 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as internal from "./internal/budget.ts"
 import { integer, invalid, positiveMillis, ratio as share } from "./internal/options.ts"
 import { register } from "./internal/registry.ts"
@@ -94,12 +95,19 @@ export interface RetryBudget {
   readonly state: Effect.Effect<State>
 }
 
+const notNegative = (where: string, option: string, value: number): number => {
+  if (value >= 0 && value < Infinity) return value
+  throw invalid(where, option, value, "a finite number >= 0")
+}
+
 /**
  * Funded by success, as gRPC's retry throttling (gRFC A6). There are `maxTokens` tokens to begin with. A failure takes one, a success
  * brings `ratio` of one, and another attempt is made only while more than half of `maxTokens` are there. A hedge after a delay,
  * which no failure has paid for, takes one as well.
  *
- * When more than `ratio / (1 + ratio)` of the attempts fail for a while (9 % by default), the tokens run out.
+ * When more than `ratio / (1 + ratio)` of the attempts fail for a while (9 % by default), the tokens run out. From then on
+ * there are `minPerMinute` further attempts a minute, whatever the traffic: nothing to a callee that thousands call, and enough
+ * for one that is called once a minute. A minute's worth of them is saved up at most.
  *
  * @category constructors
  * @since 0.1.0
@@ -118,17 +126,29 @@ export const tokens = (
      * @default 0.1
      */
     readonly ratio?: number | undefined
+    /**
+     * For callers with little traffic; 0 or more. With 0 only successes bring anything, as A6 has it.
+     *
+     * @default 10
+     */
+    readonly minPerMinute?: number | undefined
   } = {}
 ): Funding => {
   const where = "RetryBudget.tokens"
-  const { maxTokens = 100, ratio = 0.1 } = options
+  const { maxTokens = 100, minPerMinute = 10, ratio = 0.1 } = options
   if (!(ratio >= 0.001 && ratio <= 1)) throw invalid(where, "ratio", ratio, "a number from 0.001 to 1")
-  return { kind: "tokens", maxTokens: integer(where, "maxTokens", maxTokens, 2, 1000), ratio }
+  return {
+    kind: "tokens",
+    maxTokens: integer(where, "maxTokens", maxTokens, 2, 1000),
+    ratio,
+    minPerMinute: notNegative(where, "minPerMinute", minPerMinute)
+  }
 }
 
 /**
- * Funded by traffic, as Finagle's and tower's retry budgets: in any window of `within` there are at most `ratio` times as
- * many further attempts as calls, and `minPerSecond` in any case.
+ * Funded by traffic, as Finagle's and tower's retry budgets: whenever a further attempt is granted, the `within` that ends
+ * there holds at most `ratio` times as many of them as calls, and `minPerSecond` more. No call funds twice: any span of time
+ * holds at most the share of the calls in it and in the `within` before it, and the floor once for each `within`.
  *
  * A callee that was brought down by this share of additional load is kept down by it.
  *
@@ -159,14 +179,11 @@ export const traffic = (
 ): Funding => {
   const where = "RetryBudget.traffic"
   const { minPerSecond = 10, ratio = 0.2, within = "10 seconds" } = options
-  if (!(minPerSecond >= 0 && minPerSecond < Infinity)) {
-    throw invalid(where, "minPerSecond", minPerSecond, "a finite number >= 0")
-  }
   return {
     kind: "traffic",
     ratio: share(where, "ratio", ratio),
     millis: positiveMillis(where, "within", within),
-    minPerSecond
+    minPerSecond: notNegative(where, "minPerSecond", minPerSecond)
   }
 }
 
@@ -214,13 +231,22 @@ export interface Options {
   /**
    * Where the right to make further attempts comes from.
    *
-   * @default tokens({ maxTokens: 100, ratio: 0.1 })
+   * @default tokens({ maxTokens: 100, ratio: 0.1, minPerMinute: 10 })
    */
   readonly funding?: Funding | undefined
 }
 
-const budgetOf = ({ funding = tokens(), name }: Options): internal.Shared =>
-  new internal.Shared(name, kernel.make(funding))
+const fundings: ReadonlyArray<string> = ["tokens", "traffic", "in-flight"] satisfies ReadonlyArray<Funding["kind"]>
+
+const isFunding = (funding: unknown): boolean =>
+  Predicate.hasProperty(funding, "kind") && fundings.includes(String(funding.kind))
+
+const budgetOf = ({ funding = tokens(), name }: Options): internal.Shared => {
+  if (!isFunding(funding)) {
+    throw invalid("RetryBudget.make", "funding", funding, "tokens, traffic or inFlight")
+  }
+  return new internal.Shared(name, kernel.make(funding))
+}
 
 /**
  * Makes a budget without an effect, for module scope.

@@ -37,6 +37,14 @@ describe("RetryBudget", () => {
       "RetryBudget.tokens: ratio must be a number from 0.001 to 1, got 0"
     )
     assert.throws(
+      () => RetryBudget.tokens({ minPerMinute: Infinity }),
+      "RetryBudget.tokens: minPerMinute must be a finite number >= 0, got Infinity"
+    )
+    assert.throws(
+      () => RetryBudget.makeUnsafe({ funding: "traffic" as never }),
+      "RetryBudget.make: funding must be tokens, traffic or inFlight, got \"traffic\""
+    )
+    assert.throws(
       () => RetryBudget.traffic({ ratio: 2 }),
       "RetryBudget.traffic: ratio must be a number > 0 and <= 1, got 2"
     )
@@ -81,6 +89,22 @@ describe("RetryBudget", () => {
       yield* Effect.replicateEffect(retry(Effect.void), 8)
       yield* Effect.exit(retry(bad.effect))
       assert.strictEqual(bad.calls.count, 6)
+    }))
+
+  it.effect("time pays in: after an outage, a callee with one call a minute is retried again within minutes", () =>
+    Effect.gen(function*() {
+      let up = false
+      let attempts = 0
+      const call = Effect.suspend(() => up && attempts++ % 2 === 1 ? Effect.void : Effect.fail(new Boom({})))
+      const retry = Retry.make({ schedule: Schedule.recurs(3), budget: RetryBudget.makeUnsafe() })
+      yield* Effect.replicateEffect(Effect.exit(retry(call)), 200)
+      up = true
+      const outcomes: Array<string> = []
+      for (let minute = 0; minute < 5; minute++) {
+        yield* TestClock.adjust("1 minute")
+        outcomes.push(outcome(yield* Effect.exit(retry(call))))
+      }
+      assert.deepStrictEqual(outcomes, Array.from({ length: 5 }, () => "ok:undefined"))
     }))
 
   it.effect("only what speaks against the callee takes tokens", () =>

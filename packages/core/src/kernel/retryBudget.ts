@@ -1,11 +1,13 @@
+import { Rolling } from "./window.ts"
+
 /** Where the right to make further attempts comes from. */
 export type Funding =
   /** a share of the calls of the last while, and so many per second in any case */
   | { readonly kind: "traffic"; readonly ratio: number; readonly millis: number; readonly minPerSecond: number }
   /** a share of the calls in flight, and so many at once in any case */
   | { readonly kind: "in-flight"; readonly ratio: number; readonly minAttempts: number }
-  /** what successes pay in and failures take out */
-  | { readonly kind: "tokens"; readonly maxTokens: number; readonly ratio: number }
+  /** what successes pay in and failures take out, and so many a minute in any case */
+  | { readonly kind: "tokens"; readonly maxTokens: number; readonly ratio: number; readonly minPerMinute?: number }
 
 /** What a further attempt was paid with; given back whole, by {@link Budget.refund}, if the attempt is never made. */
 export type Grant = number
@@ -74,68 +76,43 @@ export abstract class Budget {
   protected abstract giveBack(grant: Grant, now: number): void
 }
 
-const buckets = 10
-
 /**
- * A share of the calls of a window, as Finagle's and tower's retry budgets. The window has ten buckets and ages when it is
- * looked at: what happened is forgotten between 90 % and 100 % of the span after it.
+ * A share of the calls of a window, as Finagle's and tower's retry budgets. Whenever an attempt is granted, the window that
+ * ends there holds no more attempts than the share of the calls in it, and the floor. An attempt is remembered for at least
+ * as long as the calls that have funded it, so that none of them funds twice.
  */
 class Traffic extends Budget {
   override readonly timed = true
   private readonly ratio: number
-  private readonly bucketSpan: number
   private readonly floor: number
-  private readonly begunOf = new Float64Array(buckets)
-  private readonly takenOf = new Float64Array(buckets)
-  private begun = 0
-  private taken = 0
-  /** the number of the latest bucket since time 0 */
-  private latest = 0
+  private readonly begun: Rolling
+  private readonly taken: Rolling
 
   constructor({ millis, minPerSecond, ratio }: Extract<Funding, { readonly kind: "traffic" }>) {
     super()
     this.ratio = ratio
-    this.bucketSpan = millis / buckets
     this.floor = minPerSecond * millis / 1000
+    this.begun = new Rolling(millis, 1, "at most")
+    this.taken = new Rolling(millis, 1, "at least")
   }
 
   override begin(now: number): void {
     super.begin(now)
-    this.age(now)
-    this.begunOf[this.latest % buckets]!++
-    this.begun++
+    this.begun.add(0, now)
   }
 
   available(now: number): number {
-    this.age(now)
-    return Math.max(0, Math.floor(this.floor + this.ratio * this.begun - this.taken + epsilon))
+    this.begun.age(now)
+    this.taken.age(now)
+    return Math.max(0, Math.floor(this.floor + this.ratio * this.begun.total(0) - this.taken.total(0) + epsilon))
   }
 
   protected take(now: number): Grant | undefined {
-    if (this.available(now) < 1) return undefined
-    this.takenOf[this.latest % buckets]!++
-    this.taken++
-    return this.latest
+    return this.available(now) < 1 ? undefined : this.taken.add(0, now)
   }
 
-  protected giveBack(bucket: Grant, now: number): void {
-    this.age(now)
-    if (this.latest - bucket >= buckets) return // the window has forgotten that it was taken
-    this.takenOf[bucket % buckets]!--
-    this.taken--
-  }
-
-  private age(now: number): void {
-    const current = Math.floor(now / this.bucketSpan)
-    const passed = Math.min(current - this.latest, buckets)
-    if (passed <= 0) return
-    for (let i = 1; i <= passed; i++) {
-      const bucket = (this.latest + i) % buckets
-      this.begun -= this.begunOf[bucket]!
-      this.taken -= this.takenOf[bucket]!
-      this.begunOf[bucket] = this.takenOf[bucket] = 0
-    }
-    this.latest = current
+  protected giveBack(mark: Grant, now: number): void {
+    this.taken.takeBack(0, mark, now)
   }
 }
 
@@ -167,20 +144,36 @@ class InFlight extends Budget {
 /** Tokens are counted in thousandths, the precision that gRFC A6 gives to the ratio, so that sums are exact. */
 const token = 1000
 
+const minute = 60_000
+
+/** marks a grant that time has paid for */
+const byTime = 0
+
 /**
  * gRFC A6: a failure takes a token, a success brings a part of one, and there is another attempt only while more than half of
  * the tokens are there. What A6 leaves open: an attempt that no failure has paid for, as a hedge after a delay, takes a token
  * as well; for hedges whose losers are cancelled would otherwise cost nothing, however many there are.
+ *
+ * Beside A6, time brings a few attempts once the tokens have run out, so that a callee with little traffic does not wait for
+ * hundreds of successes.
  */
 class Tokens extends Budget {
   private readonly max: number
   private readonly credit: number
+  private readonly perMinute: number
+  private readonly mostSaved: number
   private tokens: number
+  /** attempts that time has brought until then */
+  private saved = 0
+  /** nothing is saved before the tokens have run out */
+  private savedAt: number | undefined = undefined
 
-  constructor({ maxTokens: max, ratio }: Extract<Funding, { readonly kind: "tokens" }>) {
+  constructor({ maxTokens: max, minPerMinute = 0, ratio }: Extract<Funding, { readonly kind: "tokens" }>) {
     super()
     this.tokens = this.max = max * token
     this.credit = Math.floor(ratio * token + epsilon)
+    this.perMinute = minPerMinute
+    this.mostSaved = minPerMinute === 0 ? 0 : Math.max(1, minPerMinute)
   }
 
   override succeed(): void {
@@ -191,19 +184,33 @@ class Tokens extends Budget {
     this.tokens = Math.max(0, this.tokens - token)
   }
 
-  available(): number {
-    return Math.max(0, Math.ceil((this.tokens - this.max / 2) / token) - 1)
+  available(now: number): number {
+    const byTokens = Math.ceil((this.tokens - this.max / 2) / token) - 1
+    return byTokens > 0 ? byTokens : Math.floor(this.savedBy(now) + epsilon)
   }
 
-  protected take(_now: number, paid: boolean): Grant | undefined {
+  protected take(now: number, paid: boolean): Grant | undefined {
     const left = paid ? this.tokens : this.tokens - token
-    if (left <= this.max / 2) return undefined
-    this.tokens = left
-    return token
+    if (left > this.max / 2) {
+      this.tokens = left
+      this.saved = 0
+      this.savedAt = undefined
+      return token
+    }
+    const saved = this.savedBy(now)
+    this.savedAt = Math.max(now, this.savedAt ?? now)
+    this.saved = saved + epsilon < 1 ? saved : Math.max(0, saved - 1)
+    return this.saved === saved ? undefined : byTime
   }
 
   protected giveBack(grant: Grant): void {
-    this.tokens = Math.min(this.max, this.tokens + grant)
+    if (grant === token) this.tokens = Math.min(this.max, this.tokens + token)
+    else if (this.savedAt !== undefined) this.saved = Math.min(this.mostSaved, this.saved + 1)
+  }
+
+  private savedBy(now: number): number {
+    if (this.savedAt === undefined) return 0
+    return Math.min(this.mostSaved, this.saved + this.perMinute * Math.max(0, now - this.savedAt) / minute)
   }
 }
 

@@ -108,20 +108,28 @@ class Sum {
 /**
  * What several kinds of amounts come to over the last `span` milliseconds, kept in buckets of a tenth of it. Where too much
  * must not be counted, the window holds `at most` the span: an amount is forgotten between 90 % and 100 % of the span after it
- * came. Where too little must not, it holds `at least` the span: between 100 % and 110 %. Amounts are whole numbers, so that
- * sums are exact. A time before the latest one counts as that.
+ * came. Where too little must not, it holds `at least` the span: a bucket is forgotten a span after the last amount that came
+ * into it, so that one which came alone is forgotten at that very time, and no amount later than 110 %. Amounts are whole
+ * numbers, so that sums are exact. A time before the latest one counts as that.
  */
 export class Rolling {
+  private readonly span: number
   private readonly bucketSpan: number
   private readonly size: number
   private readonly sums: Array<Sum | undefined>
   /** the number of the latest bucket since time 0 */
   private latest = 0
+  /** buckets before this one are forgotten */
+  private oldest = 0
+  /** when the last amount came into each bucket, where that decides */
+  private readonly lastOf: Array<number> | undefined
 
   /** Kinds are numbered from 0. */
   constructor(span: number, kinds: number, holds: "at most" | "at least" = "at most") {
+    this.span = span
     this.bucketSpan = span / parts
     this.size = holds === "at most" ? parts : parts + 1
+    this.lastOf = holds === "at most" ? undefined : Array.from({ length: this.size }, () => 0)
     this.sums = Array.from({ length: kinds }, () => undefined)
   }
 
@@ -136,21 +144,33 @@ export class Rolling {
     this.age(now)
     const sum = this.sums[kind] ??= new Sum()
     sum.add(this.latest, amount, this.size)
+    if (this.lastOf !== undefined) {
+      const place = this.latest % this.size
+      this.lastOf[place] = Math.max(this.lastOf[place]!, now)
+    }
     return this.latest
   }
 
   /** Takes back what was added under `mark`, unless it has been forgotten since. */
   takeBack(kind: number, mark: number, now: number, amount = 1): void {
     this.age(now)
-    if (this.latest - mark < this.size) this.sums[kind]?.add(mark, -amount, this.size)
+    if (mark >= this.oldest) this.sums[kind]?.add(mark, -amount, this.size)
   }
 
   age(now: number): void {
     const current = Math.floor(now / this.bucketSpan)
-    if (current <= this.latest) return
-    if (current - this.latest >= this.size) this.clear()
-    else this.advance(current)
-    this.latest = current
+    if (current > this.latest) {
+      if (current - this.latest >= this.size) this.clear()
+      else this.advance(current)
+      this.latest = current
+      this.oldest = Math.max(this.oldest, current - this.size + 1)
+    }
+    if (this.lastOf === undefined || this.latest - this.oldest < parts) return
+    if (this.lastOf[this.oldest % this.size]! > now - this.span) return
+    for (const sum of this.sums) {
+      if (sum !== undefined && sum.total > 0) sum.drop(this.oldest + this.size, this.size)
+    }
+    this.oldest++
   }
 
   /** Forgets everything, marks included: what was added before is not taken back after. */

@@ -5,7 +5,8 @@ import { type Budget, type Funding, type Grant, make } from "../../src/kernel/re
 const traffic = (ratio: number, minPerSecond: number, millis = 1000): Budget =>
   make({ kind: "traffic", ratio, millis, minPerSecond })
 const inFlight = (ratio: number, min: number): Budget => make({ kind: "in-flight", ratio, minAttempts: min })
-const tokens = (max: number, ratio: number): Budget => make({ kind: "tokens", maxTokens: max, ratio })
+const tokens = (max: number, ratio: number, minPerMinute = 0): Budget =>
+  make({ kind: "tokens", maxTokens: max, ratio, minPerMinute })
 
 const granted = (budget: Budget, now = 0): boolean => budget.grant(now, false) !== undefined
 
@@ -164,12 +165,106 @@ describe("kernel/retryBudget", () => {
       assert.strictEqual(budget.available(0), 4)
     })
 
+    describe("and time", () => {
+      /** Its tokens have run out at time 0. */
+      const drained = (minPerMinute: number): Budget => {
+        const budget = tokens(10, 0.1, minPerMinute)
+        times(1000, () => budget.fail())
+        assert.isUndefined(budget.grant(0, true))
+        return budget
+      }
+      const grants = (budget: Budget, now: number, paid = true): number =>
+        Array.from({ length: 100 }, () => budget.grant(now, paid)).filter((grant) => grant !== undefined).length
+
+      it("brings so many a minute, whether a failure has paid or not", () => {
+        const budget = drained(6)
+        assert.deepStrictEqual([9999, 10_000, 10_000, 30_000].map((at) => grants(budget, at)), [0, 1, 0, 2])
+        assert.strictEqual(grants(drained(6), 30_000, false), 3)
+      })
+
+      it("is saved up for a minute, and for one attempt where that takes longer", () => {
+        assert.strictEqual(grants(drained(6), 86_400_000), 6)
+        const seldom = drained(0.5)
+        assert.deepStrictEqual([60_000, 120_000, 86_400_000].map((at) => grants(seldom, at)), [0, 1, 1])
+      })
+
+      it("brings nothing before the tokens have run out, and is forgotten when there are some again", () => {
+        const budget = tokens(10, 0.1, 6)
+        assert.strictEqual(budget.available(86_400_000), 4)
+        times(5, () => budget.fail())
+        assert.strictEqual(grants(budget, 86_400_000), 0)
+        assert.strictEqual(budget.available(86_430_000), 3)
+        times(20, () => budget.succeed())
+        assert.strictEqual(budget.available(86_430_000), 1)
+        assert.strictEqual(grants(budget, 86_430_000, false), 1)
+      })
+
+      it("is given back as time", () => {
+        const budget = drained(6)
+        const grant = budget.grant(10_000, true)!
+        assert.strictEqual(budget.available(10_000), 0)
+        budget.refund(grant, 10_000)
+        assert.strictEqual(budget.available(10_000), 1)
+        times(10, () => budget.fail())
+        assert.strictEqual(budget.available(10_000), 1, "failures do not take what time has brought")
+      })
+
+      it("what was paid by time is not given back once there are tokens again", () => {
+        const budget = drained(6)
+        const grant = budget.grant(10_000, true)!
+        times(60, () => budget.succeed())
+        budget.grant(10_000, true)
+        budget.refund(grant, 10_000)
+        times(2, () => budget.fail())
+        assert.strictEqual(budget.available(10_000), 0)
+      })
+
+      it("brings nothing when the clock goes back, and nothing of its own", () => {
+        const budget = drained(6)
+        assert.deepStrictEqual([20_000, 10_000, 20_000, 30_000].map((at) => grants(budget, at)), [2, 0, 0, 1])
+        assert.strictEqual(grants(drained(0), 86_400_000), 0)
+      })
+    })
+
     it("an attempt that no failure has paid for takes one itself, and gives it back", () => {
       const budget = tokens(10, 0.1)
       const grants = [1, 2, 3, 4, 5].map(() => budget.grant(0, false))
       assert.deepStrictEqual(grants.map((grant) => grant !== undefined), [true, true, true, true, false])
       budget.refund(grants[0]!, 0)
       assert.strictEqual(budget.available(0), 1)
+    })
+  })
+
+  // Bronson et al., Metastable Failures in Distributed Systems, HotOS 2021
+  describe("a callee that does ten attempts in a tenth of a second, and answers nothing in time while others wait", () => {
+    /** Whether it answers a minute after a second of twenty calls, with nine calls in each tenth of a second. */
+    const recovers = (budget: Budget): boolean => {
+      let retries = 0
+      let waiting = 0
+      let answers = false
+      for (let now = 0; now < 80_000; now += 100) {
+        const calls = now >= 10_000 && now < 11_000 ? 20 : 9
+        times(calls, () => budget.begin(now))
+        const attempts = calls + retries
+        waiting = Math.max(0, waiting + attempts - 10)
+        answers = waiting === 0
+        retries = 0
+        times(attempts, () => {
+          if (answers) return budget.succeed()
+          budget.fail()
+          if (budget.grant(now, true) === undefined) return
+          budget.release()
+          retries++
+        })
+        times(calls, () => budget.end())
+      }
+      return answers
+    }
+
+    it("is kept down by a share of traffic, and is let recover by tokens, with the few that time brings", () => {
+      assert.isFalse(recovers(traffic(0.2, 0.1, 10_000)))
+      assert.isTrue(recovers(tokens(100, 0.1)))
+      assert.isTrue(recovers(tokens(100, 0.1, 10)))
     })
   })
 
@@ -181,7 +276,7 @@ describe("kernel/retryBudget", () => {
     ])
   })
 
-  const Funding = Schema.Literals(["traffic", "traffic without floor", "in-flight", "tokens"])
+  const Funding = Schema.Literals(["traffic", "traffic without floor", "in-flight", "tokens", "tokens and time"])
   const Step = Schema.Struct({
     do: Schema.Literals(["begin", "end", "fail", "succeed", "paid", "unpaid", "refund", "release"]),
     after: Schema.Literals([0, 0, 1, 99, 100, 950, 5000, -300])
@@ -190,7 +285,8 @@ describe("kernel/retryBudget", () => {
     traffic: { kind: "traffic", ratio: 0.3, millis: 1000, minPerSecond: 2 },
     "traffic without floor": { kind: "traffic", ratio: 0.3, millis: 1000, minPerSecond: 0 },
     "in-flight": { kind: "in-flight", ratio: 0.3, minAttempts: 2 },
-    tokens: { kind: "tokens", maxTokens: 6, ratio: 0.4 }
+    tokens: { kind: "tokens", maxTokens: 6, ratio: 0.4 },
+    "tokens and time": { kind: "tokens", maxTokens: 6, ratio: 0.4, minPerMinute: 60 }
   }
 
   it.prop(
@@ -242,26 +338,74 @@ describe("kernel/retryBudget", () => {
     }
   )
 
+  const spans = [0, 0, 1, 49, 50, 99, 100, 101, 450, 900, 999, 1000, 1001, 5000] as const
+  const Run = Schema.Struct({
+    after: Schema.Literals(spans),
+    calls: Schema.Literals([0, 0, 1, 10, 100]),
+    attempts: Schema.Literals([0, 1, 5, 100])
+  })
+  const Share = Schema.Literals([0.1, 0.2, 0.3, 1])
+  const Floor = Schema.Literals([0, 1, 10])
+
   it.prop(
-    "traffic: the attempts that begin within a window are no more than its share, against a list of everything",
-    [Schema.Array(Step)],
-    ([steps]) => {
-      const budget = make(fundings.traffic)
+    "traffic: whenever one is granted, the window that ends there holds no more than its share, and any other no more than two",
+    [Schema.Array(Run), Share, Floor],
+    ([runs, ratio, floor]) => {
+      const budget = make({ kind: "traffic", ratio, millis: 1000, minPerSecond: floor })
       const begun: Array<number> = []
       const taken: Array<number> = []
+      const count = (list: ReadonlyArray<number>, after: number, until: number) =>
+        list.filter((at) => at > after && at <= until).length
       let now = 0
-      for (const step of steps) {
-        now += Math.abs(step.after)
-        if (step.do === "begin") {
+      for (const { after, attempts, calls } of runs) {
+        now += after
+        times(calls, () => {
           begun.push(now)
           budget.begin(now)
-        } else if (budget.grant(now, false) !== undefined) {
-          // what is forgotten between 90 % and 100 % of the window may fund, and may be held against one
-          const within = (span: number, list: ReadonlyArray<number>) => list.filter((at) => now - at < span).length
-          assert.isAtMost(within(900, taken) + 1, 2 + 0.3 * within(1000, begun) + 1e-9)
-          taken.push(now)
-        }
+        })
+        times(attempts, () => {
+          if (granted(budget, now)) taken.push(now)
+        })
+        assert.isAtMost(
+          taken.at(-1) === now ? count(taken, now - 1000, now) : 0,
+          floor + ratio * count(begun, now - 1000, now) + 1e-6
+        )
+      }
+      for (const at of [...begun, ...taken, ...taken.map((at) => at - 1)]) {
+        assert.isAtMost(count(taken, at, at + 1000), floor + ratio * count(begun, at - 1000, at + 1000) + 1e-6)
       }
     }
   )
+
+  it.prop(
+    "traffic: what a window certainly holds is granted, to within a tenth of it",
+    [Schema.Array(Run), Share, Floor],
+    ([runs, ratio, floor]) => {
+      const budget = make({ kind: "traffic", ratio, millis: 1000, minPerSecond: floor })
+      const begun: Array<number> = []
+      const taken: Array<number> = []
+      let now = 0
+      for (const { after, attempts, calls } of runs) {
+        now += after
+        times(calls, () => {
+          begun.push(now)
+          budget.begin(now)
+        })
+        const funded = ratio * begun.filter((at) => at > now - 900).length
+        const held = taken.filter((at) => at > now - 1100).length
+        assert.isAtLeast(budget.available(now), Math.floor(floor + funded - held + 1e-6))
+        times(attempts, () => {
+          if (granted(budget, now)) taken.push(now)
+        })
+      }
+    }
+  )
+
+  it("what was granted at the end of a bucket is held against the whole window after it", () => {
+    const budget = traffic(0.2, 10, 10_000)
+    times(1000, () => granted(budget, 990))
+    times(1000, () => budget.begin(5000))
+    const later = Array.from({ length: 1000 }, () => granted(budget, 10_000)).filter(Boolean).length
+    assert.strictEqual(later, 200, "and the floor of 100 was used at 990")
+  })
 })

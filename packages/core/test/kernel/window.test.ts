@@ -151,6 +151,18 @@ describe("kernel/window", () => {
       amount: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 5 }))
     })
 
+    it("that holds at least its span forgets a bucket a span after the last amount in it, and takes nothing back then", () => {
+      const window = new Rolling(1000, 1, "at least")
+      const marks = [1010, 1030].map((at) => window.add(0, at))
+      const totals = [2010, 2029, 2030].map((at) => {
+        window.age(at)
+        return window.total(0)
+      })
+      assert.deepStrictEqual(totals, [2, 2, 0])
+      for (const mark of marks) window.takeBack(0, mark, 2030)
+      assert.strictEqual(window.total(0), 0)
+    })
+
     for (const [holds, least, most] of [["at most", 900, 1000], ["at least", 1000, 1100]] as const) {
       it.prop(`that holds ${holds} its span is the naive window, or no further from it than a bucket`, [
         Schema.Array(Step)
