@@ -51,6 +51,7 @@
  *
  * @since 0.1.0
  */
+import { Histogram } from "@effect-resilience/core"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -58,7 +59,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { millisOf } from "./monitor/limit.ts"
-import { type Estimate, Sketch } from "./monitor/quantiles.ts"
 import { Registry } from "./monitor/registry.ts"
 import { type Distribution, MonitorSnapshot } from "./monitor/snapshot.ts"
 import { format } from "./monitor/table.ts"
@@ -71,7 +71,7 @@ import type { ReasoningEffort } from "./O1Request.ts"
  * @category models
  * @since 0.1.0
  */
-export type QuantileEstimate = Estimate
+export type QuantileEstimate = Histogram.Estimate
 
 /**
  * @category models
@@ -169,18 +169,18 @@ export class O1Monitor extends Context.Service<O1Monitor, {
    * The smallest value that a share of at least `q` does not exceed, within 2 %; `undefined` without data.
    */
   static readonly quantile = (distribution: Distribution, q: number): QuantileEstimate | undefined =>
-    Sketch.from(distribution).quantile(q)
+    Histogram.fromData(distribution).quantile(q)
 
   /**
    * The share that exceeds a value, for example of the answers that would take longer than a limit. `undefined` without data,
    * or if everything was cut off before.
    */
   static readonly exceeding = (distribution: Distribution, value: number): number | undefined =>
-    Sketch.from(distribution).exceeding(value)
+    Histogram.fromData(distribution).exceeding(value)
 
   /** How many values a distribution has: those that were seen, and those that were cut off. */
   static readonly count = (distribution: Distribution): { readonly seen: number; readonly cutOff: number } => {
-    const { censored, observed } = Sketch.from(distribution)
+    const { censored, observed } = Histogram.fromData(distribution)
     return { seen: observed, cutOff: censored }
   }
 

@@ -13,7 +13,7 @@
  *
  * @since 0.1.0
  */
-import { Backoff, CircuitBreaker, Fault, Policy, Retry, Timeout } from "@effect-resilience/core"
+import { Backoff, CircuitBreaker, Fault, Histogram, Policy, Retry, Timeout } from "@effect-resilience/core"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -25,7 +25,6 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { AfterTimeout } from "./internal/call.ts"
 import { limitFrom, type LimitOptions, limitRules } from "./monitor/limit.ts"
-import { Sketch } from "./monitor/quantiles.ts"
 import * as O1Call from "./O1Call.ts"
 import { O1Error, O1RejectedError, O1RequestError, O1TimeoutError } from "./O1Error.ts"
 import type { O1Completion } from "./O1Event.ts"
@@ -452,7 +451,7 @@ const makeAdaptive = (settings: AdaptiveSettings, monitor: O1Monitor["Service"])
   const rules = limitRules("O1Policy", settings)
   return make(settings, ({ reasoningEffort }, { deployment, total }) => {
     const attempts = monitor.attemptsUnsafe(deployment, reasoningEffort)
-    const limit = attempts === undefined ? undefined : limitFrom(Sketch.from(attempts), rules)
+    const limit = attempts === undefined ? undefined : limitFrom(Histogram.fromData(attempts), rules)
     if (limit === undefined) return undefined
     const learned = Duration.millis(limit.millis)
     // what was learned must not make a call impossible that was possible before

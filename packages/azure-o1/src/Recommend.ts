@@ -34,6 +34,7 @@
  *
  * @since 0.1.0
  */
+import { Histogram } from "@effect-resilience/core"
 import * as Duration from "effect/Duration"
 import {
   type Advice,
@@ -47,7 +48,6 @@ import {
 } from "./monitor/advice.ts"
 import { showMillis } from "./monitor/format.ts"
 import { type LimitOptions, limitRules } from "./monitor/limit.ts"
-import { Sketch } from "./monitor/quantiles.ts"
 import type { MonitorSnapshot, SeriesSnapshot } from "./monitor/snapshot.ts"
 import { O1Policy, type O1PolicySettings } from "./O1Policy.ts"
 import type { ReasoningEffort } from "./O1Request.ts"
@@ -111,7 +111,7 @@ const currentOf = (settings: O1PolicySettings, effort: ReasoningEffort | undefin
 
 const hedgeQuantile = 0.95
 
-const hedgeAdvice = (sketch: Sketch, minSamples: number): Recommendation["hedgeDelay"] => {
+const hedgeAdvice = (sketch: Histogram.Histogram, minSamples: number): Recommendation["hedgeDelay"] => {
   const samples = sketch.observed
   const estimate = sketch.quantile(hedgeQuantile)
   if (samples < minSamples || estimate === undefined) {
@@ -150,7 +150,7 @@ export const recommend = (
   const forSeries = (series: SeriesSnapshot): Recommendation => {
     const { attempts, deployment, effort, model } = series
     const current = currentOf(options.settings ?? {}, effort)
-    const sketch = Sketch.from(attempts.total)
+    const sketch = Histogram.fromData(attempts.total)
     const timeout = limitAdvice(sketch, current.timeout, "answers", rules)
     const onTimeout = onTimeoutAdvice(sketch, current, rules)
     return {
@@ -158,7 +158,7 @@ export const recommend = (
       model,
       effort,
       timeout,
-      firstOutput: limitAdvice(Sketch.from(attempts.firstOutput), current.timeout, "first outputs", rules),
+      firstOutput: limitAdvice(Histogram.fromData(attempts.firstOutput), current.timeout, "first outputs", rules),
       idle: {
         value: Duration.millis(current.idle),
         because: "the pauses within answers are not observed, so it stays as it is",

@@ -60,7 +60,8 @@ import * as timeout from "./internal/timeout.ts"
 import { timeoutStream } from "./internal/timeoutStream.ts"
 import { TimerQueue } from "./internal/timers.ts"
 import { hangs } from "./internal/turn.ts"
-import * as kernel from "./kernel/durations.ts"
+import { CurrentWaits, Waits } from "./internal/waits.ts"
+import { LearntLimit, type Rules } from "./kernel/adaptive.ts"
 import type * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
 
@@ -298,30 +299,46 @@ export interface Adaptive extends Policy.Policy<unknown, TimeoutExceeded> {
   readonly observed: Effect.Effect<number>
 }
 
-/** Times a call, and tells the durations what it took. */
+/** Times a call without what it has waited for its turn, and tells the limit what it took. */
 class AdaptiveEffect extends Primitive {
   private readonly limited: AnyEffect
-  private readonly durations: kernel.Durations
+  private readonly learnt: LearntLimit
+  private readonly isOwn: (error: unknown) => error is TimeoutExceeded
 
-  constructor(self: AnyEffect, settings: timeout.Settings, durations: kernel.Durations) {
+  constructor(limited: AnyEffect, learnt: LearntLimit, isOwn: (error: unknown) => error is TimeoutExceeded) {
     super()
-    this.limited = new timeout.TimeoutEffect(self, settings)
-    this.durations = durations
+    this.limited = limited
+    this.learnt = learnt
+    this.isOwn = isOwn
   }
 
   run(fiber: AnyFiber): AnyEffect {
     const startedAt = now(fiber)
-    return Effect.onExitPrimitive(this.limited, (exit) => {
+    const waits = new Waits(fiber.getRef(CurrentWaits))
+    return Effect.onExitPrimitive(Effect.provideService(this.limited, CurrentWaits, waits), (exit) => {
       const at = now(fiber)
-      if (exit._tag === "Success" || (Cause.hasInterruptsOnly(exit.cause) && hangs(fiber, at))) {
-        this.durations.record(at - startedAt, at)
+      const took = at - startedAt
+      if (exit._tag === "Success") this.learnt.record(took - waits.waited(at), true, at)
+      else {
+        const cutAfter = this.limitOf(exit.cause) ??
+          (Cause.hasInterruptsOnly(exit.cause) && hangs(fiber, at) ? took : 0)
+        const served = cutAfter - waits.waited(at)
+        if (served > 0) this.learnt.record(served, false, at)
       }
       return undefined
     })
   }
+
+  /** Of a call that was cut off by the limit, and not by that of a policy inside. */
+  private limitOf(cause: Cause.Cause<unknown>): number | undefined {
+    for (const reason of cause.reasons) {
+      if (Cause.isFailReason(reason) && this.isOwn(reason.error)) return Duration.toMillis(reason.error.limit)
+    }
+    return undefined
+  }
 }
 
-const rulesOf = (options: AdaptiveOptions): kernel.Rules => {
+const rulesOf = (options: AdaptiveOptions): Rules => {
   const where = "Timeout.makeAdaptive"
   const { factor = 1.5 } = options
   if (!(factor > 1 && factor < Infinity)) throw invalid(where, "factor", factor, "a finite number > 1")
@@ -337,22 +354,27 @@ const rulesOf = (options: AdaptiveOptions): kernel.Rules => {
   }
 }
 
-const adapt = (options: AdaptiveOptions, rules: kernel.Rules, durations: kernel.Durations): Adaptive => {
+const adapt = (options: AdaptiveOptions, learnt: LearntLimit): Adaptive => {
   const { detach = false, name } = options
+  const { rules, window } = learnt
+  const own = new WeakSet<object>()
   const settings: timeout.Settings = {
-    first: (at) => kernel.limit(durations, rules, at),
+    first: (at) => learnt.limit(at),
     idle: unlimited,
     total: unlimited,
     progress: undefined,
     queue: undefined,
     left: detach ? { running: 0 } : undefined,
     exceeded: (fiber, _, limit, elapsed) => {
-      durations.record(limit, now(fiber))
-      return exceeded(fiber, "attempt", limit, elapsed, name)
+      const error = exceeded(fiber, "attempt", limit, elapsed, name)
+      own.add(error)
+      return error
     },
     refused: undefined
   }
-  const effect = (self: AnyEffect): AnyEffect => new AdaptiveEffect(self, settings, durations)
+  const isOwn = (error: unknown): error is TimeoutExceeded => typeof error === "object" && own.has(error!)
+  const effect = (self: AnyEffect): AnyEffect =>
+    new AdaptiveEffect(new timeout.TimeoutEffect(self, settings), learnt, isOwn)
   const policy = internal.make<Policy.Policy<unknown, TimeoutExceeded>>({
     info: {
       kind: "timeout adaptive",
@@ -363,7 +385,7 @@ const adapt = (options: AdaptiveOptions, rules: kernel.Rules, durations: kernel.
         minLimit: Duration.millis(rules.min),
         maxLimit: Duration.millis(rules.max),
         minCalls: rules.warmup,
-        within: Duration.millis(durations.window),
+        within: Duration.millis(window),
         detach: detach || undefined
       },
       children: []
@@ -372,13 +394,13 @@ const adapt = (options: AdaptiveOptions, rules: kernel.Rules, durations: kernel.
     stream: (self) => establish(effect, self)
   })
   return Object.assign(policy, {
-    limit: Effect.withFiber((fiber) => Effect.succeed(Duration.millis(kernel.limit(durations, rules, now(fiber))))),
-    observed: Effect.withFiber((fiber) => Effect.succeed(durations.count(now(fiber))))
+    limit: Effect.withFiber((fiber) => Effect.succeed(Duration.millis(learnt.limit(now(fiber))))),
+    observed: Effect.withFiber((fiber) => Effect.succeed(learnt.count(now(fiber))))
   })
 }
 
-const durationsOf = ({ within = "5 minutes" }: AdaptiveOptions): kernel.Durations =>
-  new kernel.Durations(positiveMillis("Timeout.makeAdaptive", "within", within))
+const learntOf = (options: AdaptiveOptions): LearntLimit =>
+  new LearntLimit(rulesOf(options), positiveMillis("Timeout.makeAdaptive", "within", options.within ?? "5 minutes"))
 
 /**
  * Limits one attempt, as {@link attempt} does, by what attempts have taken: `factor` times a quantile of the last while,
@@ -386,10 +408,10 @@ const durationsOf = ({ within = "5 minutes" }: AdaptiveOptions): kernel.Duration
  *
  * **Details**
  *
- * A success counts with its duration. A call that times out would have taken longer, nobody knows how much; it counts with
- * its limit, and so does one that is interrupted at the ambient deadline with the time it has had, unless it still waited
- * for its turn. Left out, they would pull the limit down: only what is quick would be seen. Counted so, they push it up: as
- * soon as more than `1 - quantile` of the calls time out, the limit grows by `factor`, until they do not. Failures and other
+ * What a call has waited for its turn in a bulkhead or a limiter inside is nobody's slowness, and is left out. A success
+ * counts with the time it took. A call that times out, or is interrupted at the ambient deadline, is known only to take longer
+ * than the time that it had, and counts as that: left out, or taken for an answer, it would pull the limit down. As soon as more
+ * than `1 - quantile` of the calls are cut off so, the limit grows by `factor`, until they are not. Failures and other
  * interruptions do not count, for they say nothing about how long an answer takes.
  *
  * Quantiles are told to within 2 % in some kilobytes, whatever the traffic. Of a stream, the time to the first element counts.
@@ -413,8 +435,7 @@ const durationsOf = ({ within = "5 minutes" }: AdaptiveOptions): kernel.Duration
  * @category constructors
  * @since 0.1.0
  */
-export const makeAdaptiveUnsafe = (options: AdaptiveOptions): Adaptive =>
-  adapt(options, rulesOf(options), durationsOf(options))
+export const makeAdaptiveUnsafe = (options: AdaptiveOptions): Adaptive => adapt(options, learntOf(options))
 
 /**
  * As {@link makeAdaptiveUnsafe}. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
@@ -424,15 +445,14 @@ export const makeAdaptiveUnsafe = (options: AdaptiveOptions): Adaptive =>
  */
 export const makeAdaptive = (options: AdaptiveOptions): Effect.Effect<Adaptive> =>
   Effect.withFiber((fiber) => {
-    const rules = rulesOf(options)
-    const durations = durationsOf(options)
-    register(fiber, durations, {
+    const learnt = learntOf(options)
+    register(fiber, learnt, {
       kind: "timeout adaptive",
       name: options.name,
-      report: (durations, fiber) => {
+      report: (learnt, fiber) => {
         const at = now(fiber)
-        return { limitMillis: kernel.limit(durations, rules, at), observed: durations.count(at) }
+        return { limitMillis: learnt.limit(at), observed: learnt.count(at) }
       }
     })
-    return Effect.succeed(adapt(options, rules, durations))
+    return Effect.succeed(adapt(options, learnt))
   })

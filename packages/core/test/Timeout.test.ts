@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { AsyncLocalStorage } from "node:async_hooks"
 import * as util from "node:util"
+import * as Bulkhead from "../src/Bulkhead.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Timeout from "../src/Timeout.ts"
@@ -639,6 +640,30 @@ describe("Timeout", () => {
         assert.strictEqual((yield* during("2 seconds", timed(hurried)))[0], "TimeoutExceeded:total")
         assert.strictEqual(yield* timeout.observed, 1)
         assert.closeTo(yield* limitOf(timeout), 3000, 60)
+      }))
+
+    it.effect("what a call waits for its turn in a queue inside is nobody's slowness", () =>
+      Effect.gen(function*() {
+        for (const face of ["effect", "stream"] as const) {
+          const timeout = make()
+          const queue = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 100 })
+          const stack = Policy.compose(timeout, queue)
+          const call = face === "effect"
+            ? Effect.sleep(100).pipe(stack)
+            : Stream.runDrain(Stream.fromEffect(Effect.sleep(100)).pipe(stack.stream))
+          yield* during("1 minute", Effect.all(Array.from({ length: 20 }, () => call), { concurrency: "unbounded" }))
+          assert.closeTo(yield* limitOf(timeout), 150, 3, face)
+        }
+      }))
+
+    it.effect("a call that is cut off in a queue inside has shown nothing", () =>
+      Effect.gen(function*() {
+        const timeout = make({ maxLimit: 500, minCalls: 1 })
+        const queue = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 100 })
+        const busy = yield* fork(Effect.never.pipe(queue))
+        yield* during("1 minute", Effect.exit(Effect.void.pipe(queue, timeout)))
+        assert.strictEqual(yield* timeout.observed, 0)
+        yield* Fiber.interrupt(busy)
       }))
 
     it.effect("an inner timeout that is earlier is a failure like any other", () =>

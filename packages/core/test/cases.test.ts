@@ -36,7 +36,7 @@ const elsewhere: ReadonlyArray<readonly [id: string, file: string, title: string
   ["L10", "Bulkhead", "leaves the queue and frees its place"],
   [
     "H7",
-    "kernel/latency",
+    "kernel/hedge",
     "the share of hedged calls stays within half a percent of what was asked for, over 200,000 calls"
   ],
   ["H1n", "Hedge", "a listener that throws changes nothing"],

@@ -1,9 +1,9 @@
+import { Histogram } from "@effect-resilience/core"
 import * as Duration from "effect/Duration"
 import type { O1PolicySettings } from "../O1Policy.ts"
 import { showMillis, showShare } from "./format.ts"
 import { type Limit, limitFrom, type LimitRules } from "./limit.ts"
 import { countOf, isPassing, isReasoningExhausted, isUndecided } from "./outcomes.ts"
-import { Sketch } from "./quantiles.ts"
 import type { SeriesSnapshot } from "./snapshot.ts"
 
 /**
@@ -52,7 +52,7 @@ export interface Current {
   readonly onTimeout: NonNullable<O1PolicySettings["onTimeout"]>
 }
 
-const counted = (sketch: Sketch): number => sketch.observed + sketch.censored
+const counted = (sketch: Histogram.Histogram): number => sketch.observed + sketch.censored
 
 const percentile = (quantile: number): string => `p${Number((quantile * 100).toFixed(2))}`
 
@@ -70,7 +70,7 @@ const bounded = ({ basis, millis, value }: Limit, { ceiling, factor, floor }: Li
   return basis === "CutOff" ? ", to be looked at again when there is more data" : ""
 }
 
-const basisOf = ({ basis, value }: Limit, sketch: Sketch, rules: LimitRules): string => {
+const basisOf = ({ basis, value }: Limit, sketch: Histogram.Histogram, rules: LimitRules): string => {
   const p = percentile(rules.quantile)
   const cut = `${sketch.censored} of ${counted(sketch)} attempts were cut off, so that ${p} is not known`
   switch (basis) {
@@ -87,7 +87,7 @@ const basisOf = ({ basis, value }: Limit, sketch: Sketch, rules: LimitRules): st
 
 /** A limit of one phase. */
 export const limitAdvice = (
-  sketch: Sketch,
+  sketch: Histogram.Histogram,
   current: number,
   what: string,
   rules: LimitRules
@@ -106,7 +106,7 @@ export const limitAdvice = (
 const longTail = 3
 
 export const onTimeoutAdvice = (
-  sketch: Sketch,
+  sketch: Histogram.Histogram,
   current: Current,
   rules: LimitRules
 ): Advice<Current["onTimeout"]> => {
@@ -186,7 +186,7 @@ export const totalAdvice = (
   current: Current,
   rules: LimitRules
 ): Advice<Duration.Duration> => {
-  const sketch = Sketch.from(calls.total)
+  const sketch = Histogram.fromData(calls.total)
   if (timeout.confidence === "too few") {
     return tooFew(Duration.millis(current.total), "answers", timeout.samples, rules)
   }
@@ -225,7 +225,7 @@ export const warningsOf = (
   rules: LimitRules
 ): ReadonlyArray<AdviceWarning> => {
   const warnings: Array<AdviceWarning> = []
-  const sketch = Sketch.from(series.attempts.total)
+  const sketch = Histogram.fromData(series.attempts.total)
   const beyond = sketch.exceeding(current.timeout)
   const limit = limitFrom(sketch, rules)
   const hangs = limit?.basis === "Hanging"
@@ -260,8 +260,8 @@ export const warningsOf = (
         `${failed} of ${decided} attempts failed in a way that may pass: look for the cause, retries will not cure it`
     })
   }
-  const share = Sketch.from(series.calls.reasoningShare)
-  const output = Sketch.from(series.calls.outputTokens).quantile(rules.quantile)
+  const share = Histogram.fromData(series.calls.reasoningShare)
+  const output = Histogram.fromData(series.calls.outputTokens).quantile(rules.quantile)
   const exhausted = countOf(series.calls.outcomes, isReasoningExhausted)
   const high = share.quantile(0.95)?.value ?? 0
   if (exhausted > 0 || (share.observed >= rules.minSamples && high >= highShare)) {

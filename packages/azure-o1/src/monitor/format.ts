@@ -1,4 +1,4 @@
-import { type Estimate, Sketch } from "./quantiles.ts"
+import { Histogram } from "@effect-resilience/core"
 import type { Distribution } from "./snapshot.ts"
 
 const digits = (value: number): string => value < 9.95 ? value.toFixed(1) : value.toFixed(0)
@@ -14,8 +14,8 @@ export const showNumber = digits
 
 export const showShare = (share: number): string => `${(share * 100).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`
 
-const showEstimate = (estimate: Estimate | undefined, show: (value: number) => string): string =>
+const showEstimate = (estimate: Histogram.Estimate | undefined, show: (value: number) => string): string =>
   estimate === undefined ? "-" : estimate._tag === "Known" ? show(estimate.value) : `>${show(estimate.value)}`
 
 export const showQuantile = (distribution: Distribution, q: number, show: (value: number) => string): string =>
-  showEstimate(Sketch.from(distribution).quantile(q), show)
+  showEstimate(Histogram.fromData(distribution).quantile(q), show)

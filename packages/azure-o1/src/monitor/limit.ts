@@ -1,6 +1,6 @@
+import type { Histogram } from "@effect-resilience/core"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import type { Sketch } from "./quantiles.ts"
 
 /**
  * How a limit is made of what was seen.
@@ -91,7 +91,7 @@ const clamp = (millis: number, { ceiling, floor }: LimitRules): number =>
   Math.min(Math.max(Math.ceil(millis / 1000) * 1000, floor), ceiling)
 
 /** The limit of an attempt; `undefined` with too few answers. */
-export const limitFrom = (sketch: Sketch, rules: LimitRules): Limit | undefined => {
+export const limitFrom = (sketch: Histogram.Histogram, rules: LimitRules): Limit | undefined => {
   const estimate = sketch.quantile(rules.quantile)
   const answered = sketch.observedQuantile(rules.quantile)
   if (estimate === undefined || answered === undefined || sketch.observed < rules.minSamples) return undefined

@@ -1,8 +1,9 @@
+import { Histogram } from "@effect-resilience/core"
 import * as Duration from "effect/Duration"
 import type { AttemptObservation, CallObservation, ConnectionObservation, Subject } from "../O1Observation.ts"
 import type { ReasoningEffort } from "../O1Request.ts"
+import { Generations } from "./generations.ts"
 import { isAttemptLimit } from "./outcomes.ts"
-import { Generations, Sketch } from "./quantiles.ts"
 import type { MonitorSnapshot, OriginSnapshot, SeriesSnapshot } from "./snapshot.ts"
 import { Connections, isEmpty, Tally } from "./tally.ts"
 
@@ -104,10 +105,10 @@ export class Registry {
   }
 
   /** How long attempts take, of the model that answered last. */
-  totalOf(subject: Omit<Subject, "model">, now: number): Sketch | undefined {
+  totalOf(subject: Omit<Subject, "model">, now: number): Histogram.Histogram | undefined {
     const series = this.latest.get(groupOf(subject))
     if (series === undefined) return undefined
-    const sketch = new Sketch()
+    const sketch = Histogram.empty()
     for (const { total } of series.tallies.all(now)) sketch.merge(total.toData())
     return sketch
   }

@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
+import { Histogram } from "@effect-resilience/core"
 import * as Duration from "effect/Duration"
 import type { ReasoningEffort } from "../O1Request.ts"
 import { showMillis } from "./format.ts"
-import { Sketch } from "./quantiles.ts"
 import type { MonitorSnapshot, SeriesSnapshot } from "./snapshot.ts"
 
 /**
@@ -109,10 +109,13 @@ const axis = ({ from, to, x }: Scale): ReadonlyArray<string> => [
 ]
 
 /** How much of what was seen and cut off falls into each column; a bucket that lies in two is shared between them. */
-const columnsOf = (sketch: Sketch, { x }: Scale): ReadonlyArray<readonly [seen: number, cutOff: number]> => {
+const columnsOf = (
+  sketch: Histogram.Histogram,
+  { x }: Scale
+): ReadonlyArray<readonly [seen: number, cutOff: number]> => {
   const size = (right - left) / columns
   const sums = Array.from({ length: columns }, (): [number, number] => [0, 0])
-  for (const { censored, from, observed, to } of sketch.histogram()) {
+  for (const { censored, from, observed, to } of sketch.bars()) {
     const [start, end] = [x(from), x(to)]
     for (let column = Math.floor((start - left) / size); column < columns; column++) {
       const edge = left + column * size
@@ -132,7 +135,10 @@ interface Mark {
   readonly kind: "quantile" | "limit"
 }
 
-const marksOf = (sketch: Sketch, limits: ReadonlyArray<readonly [string, number]>): ReadonlyArray<Mark> => {
+const marksOf = (
+  sketch: Histogram.Histogram,
+  limits: ReadonlyArray<readonly [string, number]>
+): ReadonlyArray<Mark> => {
   const quantiles = [0.5, 0.95, 0.99].flatMap((q): ReadonlyArray<Mark> => {
     const estimate = sketch.quantile(q)
     return estimate?._tag === "Known"
@@ -181,7 +187,7 @@ const bar = (x: number, y: number, barHeight: number, kind: string): string =>
     ? ""
     : element("rect", { x: x + 0.5, y, width: (right - left) / columns - 1, height: barHeight, class: kind })
 
-const bars = (sketch: Sketch, scale: Scale, highestY: number): ReadonlyArray<string> => {
+const bars = (sketch: Histogram.Histogram, scale: Scale, highestY: number): ReadonlyArray<string> => {
   const sums = columnsOf(sketch, scale)
   const unit = (bottom - highestY) / Math.max(...sums.map(([seen, cutOff]) => seen + cutOff))
   return sums.map(([seen, cutOff], column) => {
@@ -191,7 +197,7 @@ const bars = (sketch: Sketch, scale: Scale, highestY: number): ReadonlyArray<str
   }).filter((drawn) => drawn !== "")
 }
 
-const legend = (sketch: Sketch): ReadonlyArray<string> => {
+const legend = (sketch: Histogram.Histogram): ReadonlyArray<string> => {
   const entry = (x: number, kind: string, text: string): ReadonlyArray<string> => [
     element("rect", { x, y: 40, width: 10, height: 10, class: kind }),
     label(x + 16, 49, text)
@@ -235,13 +241,13 @@ export const latencySvg = (snapshot: MonitorSnapshot, options: LatencySvgOptions
   const limits = Object.entries(options.limits ?? {})
     .map(([name, at]) => [name, Duration.toMillis(at)] as const)
     .filter(([, at]) => at > 0 && at < Infinity)
-  const sketch = new Sketch()
+  const sketch = Histogram.empty()
   for (const series of snapshot.series.filter(chosen(options))) sketch.merge(series.attempts.total)
   const filter = [options.deployment, options.model, options.effort].filter((part) => part !== undefined)
   const title = ["Time of an attempt", ...filter].join(", ")
   const empty = sketch.observed + sketch.censored === 0
   const scale = scaleOf([
-    ...sketch.histogram().flatMap(({ from, to }) => [from, to]),
+    ...sketch.bars().flatMap(({ from, to }) => [from, to]),
     ...limits.map(([, at]) => at),
     ...empty ? [1000, 100_000] : []
   ])

@@ -1,7 +1,7 @@
+import { Histogram } from "@effect-resilience/core"
 import * as Duration from "effect/Duration"
 import type { AttemptObservation, CallObservation, ConnectionObservation } from "../O1Observation.ts"
 import { countOf, isCutOff } from "./outcomes.ts"
-import { Sketch } from "./quantiles.ts"
 import type { OriginSnapshot, SeriesSnapshot } from "./snapshot.ts"
 
 /** More kinds of outcome than there are errors; beyond it they are counted together. */
@@ -26,15 +26,15 @@ class Outcomes {
 
 /** What one generation has learned of one deployment, model and effort. */
 export class Tally {
-  readonly total = new Sketch()
-  private readonly headers = new Sketch()
-  private readonly firstOutput = new Sketch()
+  readonly total = Histogram.empty()
+  private readonly headers = Histogram.empty()
+  private readonly firstOutput = Histogram.empty()
   private readonly attemptOutcomes = new Outcomes()
   private retries = 0
-  private readonly callTotal = new Sketch()
-  private readonly tokensPerSecond = new Sketch()
-  private readonly outputTokens = new Sketch()
-  private readonly reasoningShare = new Sketch()
+  private readonly callTotal = Histogram.empty()
+  private readonly tokensPerSecond = Histogram.empty()
+  private readonly outputTokens = Histogram.empty()
+  private readonly reasoningShare = Histogram.empty()
   private readonly callOutcomes = new Outcomes()
 
   /** `from`: what attempts of this number have already survived. */
@@ -99,7 +99,7 @@ export class Tally {
 
 /** What one generation has learned of one origin. */
 export class Connections {
-  private readonly connect = new Sketch()
+  private readonly connect = Histogram.empty()
   private failed = 0
 
   add({ duration, failed }: ConnectionObservation): void {

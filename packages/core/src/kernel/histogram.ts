@@ -1,6 +1,5 @@
 /**
- * Quantiles of a stream of values in bounded memory, also where some values are only known to be larger than something.
- * Nothing here knows of time units, calls or Effect.
+ * Quantiles of values in bounded memory, also where some values are only known to be larger than something.
  *
  * Buckets that grow by a constant factor give every quantile a bounded relative error (Masson, Rim and Lee, "DDSketch",
  * PVLDB 12, 2019). A call that was cut off after 60 s says only that it takes longer: the estimator of Kaplan and Meier
@@ -9,15 +8,15 @@
  */
 
 /** A bucket: its index, and the weights of what was seen in it, cut off in it, and watched only from it on. */
-type BucketData = readonly [index: number, observed: number, censored: number, entered: number]
+export type Bucket = readonly [index: number, observed: number, censored: number, entered: number]
 
-/** A sketch as plain data. The lowest bucket comes first. `longest` is the largest value seen or cut off; 0 if there is none. */
-export interface SketchData {
+/** A histogram as plain data. The lowest bucket comes first. `longest` is the largest value seen or cut off; 0 if there is none. */
+export interface Data {
   readonly accuracy: number
   readonly min: number
   readonly max: number
   readonly longest: number
-  readonly buckets: ReadonlyArray<BucketData>
+  readonly buckets: ReadonlyArray<Bucket>
 }
 
 /** A quantile: known, or somewhere above the value, because too much was cut off before it. */
@@ -61,7 +60,7 @@ const positive = (value: number): boolean => value > 0 && value < Infinity
  * Counts values in at most `maxBuckets` buckets. A quantile is wrong by at most `accuracy` times its value, as long as the
  * values span no more than what the buckets can hold: a factor of 7e8 by default. Beyond that the lowest buckets become one.
  */
-export class Sketch {
+export class Histogram {
   readonly accuracy: number
   /** The weight of the values that were seen. */
   observed = 0
@@ -101,8 +100,8 @@ export class Sketch {
     this.longest = Math.max(this.longest, value)
   }
 
-  /** Adds another sketch, as if its values had been added here. In any order and grouping the result is the same. */
-  merge(other: SketchData): void {
+  /** Adds another histogram, as if its values had been added here. In any order and grouping the result is the same. */
+  merge(other: Data): void {
     const gamma = (1 + other.accuracy) / (1 - other.accuracy)
     // room for all of it at once
     for (const end of [other.buckets.at(-1), other.buckets[0]]) {
@@ -122,21 +121,31 @@ export class Sketch {
 
   /** The smallest value that a share of at least `q` does not exceed; `undefined` without data. */
   quantile(q: number): Estimate | undefined {
-    if (this.observed + this.censored === 0) return undefined
-    for (const { index, observed, survival } of this.curve()) {
-      if (observed > 0 && 1 - survival >= q - epsilon) return { _tag: "Known", value: this.valueOf(index) }
-    }
-    return { _tag: "Above", value: this.longest }
+    return this.estimate(q, (index) => centre(this.gamma, index))
+  }
+
+  /**
+   * The same, at the place inside of its bucket where the quantile would be if the values in there lay evenly. So a share of
+   * many values is met more closely, and the value of one less.
+   */
+  interpolated(q: number): Estimate | undefined {
+    return this.estimate(q, (index, before, after) => {
+      const share = Math.min(1, (before - (1 - q)) / (before - after))
+      return this.gamma ** (index - 1 + share)
+    })
   }
 
   /** The same of the values that were seen, as if nothing had been cut off. */
   observedQuantile(q: number): number | undefined {
     let sum = 0
-    for (const { index, observed } of this.curve()) {
+    let value: number | undefined
+    this.walk((index, observed) => {
       sum += observed
-      if (observed > 0 && sum >= (q - epsilon) * this.observed) return this.valueOf(index)
-    }
-    return undefined
+      if (observed === 0 || sum < (q - epsilon) * this.observed) return false
+      value = this.bounded(centre(this.gamma, index))
+      return true
+    })
+    return value
   }
 
   /** The share that exceeds a value; `undefined` without data, or if everything was cut off before it. */
@@ -144,15 +153,16 @@ export class Sketch {
     if (this.observed + this.censored === 0) return undefined
     const last = this.indexOf(value)
     let share = 1
-    for (const { index, survival } of this.curve()) {
-      if (index > last) return share
-      share = survival
-    }
-    return share > epsilon && last > this.indexOf(this.longest) ? undefined : share
+    const further = this.walk((index, _, __, after) => {
+      if (index > last) return true
+      share = after
+      return false
+    })
+    return !further && share > epsilon && last > this.indexOf(this.longest) ? undefined : share
   }
 
   /** What was seen and cut off, bucket by bucket, without the empty ones. */
-  histogram(): ReadonlyArray<Bar> {
+  bars(): ReadonlyArray<Bar> {
     return this.toData().buckets
       .filter(([, observed, censored]) => observed + censored > 0)
       .map(([index, observed, censored]) => ({
@@ -163,8 +173,8 @@ export class Sketch {
       }))
   }
 
-  toData(): SketchData {
-    const buckets: Array<BucketData> = []
+  toData(): Data {
+    const buckets: Array<Bucket> = []
     for (let at = 0; at < this.cells.length; at += stride) {
       const observed = this.cells[at]!
       const censored = this.cells[at + 1]!
@@ -175,14 +185,28 @@ export class Sketch {
     return { accuracy, min: this.observed > 0 ? this.min : 0, max: this.observed > 0 ? this.max : 0, longest, buckets }
   }
 
-  static from(data: SketchData): Sketch {
-    const sketch = new Sketch(data.accuracy)
-    sketch.merge(data)
-    return sketch
+  static from(data: Data): Histogram {
+    const histogram = new Histogram(data.accuracy)
+    histogram.merge(data)
+    return histogram
   }
 
-  /** The buckets, each with the share of what is larger. */
-  private *curve(): Generator<{ readonly index: number; readonly observed: number; readonly survival: number }> {
+  private estimate(
+    q: number,
+    valueOf: (index: number, before: number, after: number) => number
+  ): Estimate | undefined {
+    if (this.observed + this.censored === 0) return undefined
+    let value = 0
+    const found = this.walk((index, observed, before, after) => {
+      if (observed === 0 || 1 - after < q - epsilon) return false
+      value = this.bounded(valueOf(index, before, after))
+      return true
+    })
+    return found ? { _tag: "Known", value } : { _tag: "Above", value: this.longest }
+  }
+
+  /** Shows the buckets, each with the share of what is larger than its bounds, until `visit` says so; tells whether it did. */
+  private walk(visit: (index: number, observed: number, before: number, after: number) => boolean): boolean {
     const { cells } = this
     let atRisk = this.observed + this.censored
     for (let at = 2; at < cells.length; at += stride) atRisk -= cells[at]!
@@ -190,14 +214,16 @@ export class Sketch {
     let survival = 1
     for (let at = 0; at < cells.length; at += stride) {
       const observed = cells[at]!
+      const before = survival
       later -= observed + cells[at + 1]!
       // where all that are watched have been seen, and others join further on, the share that is larger is small but not none
       const watched = atRisk <= observed && later > 0 ? observed + 1 : atRisk
       if (observed > 0) survival *= Math.max(0, 1 - observed / watched)
       // a tie counts as seen before it was cut off
       atRisk += cells[at + 2]! - cells[at + 1]! - observed
-      yield { index: this.bottom + at / stride, observed, survival }
+      if (visit(this.bottom + at / stride, observed, before, survival)) return true
     }
+    return false
   }
 
   private put(index: number, observed: number, censored: number, entered: number): void {
@@ -232,47 +258,10 @@ export class Sketch {
     return Math.ceil(Math.log(Math.min(Math.max(value, smallest), Number.MAX_VALUE)) / this.logGamma)
   }
 
-  private valueOf(index: number): number {
-    return Math.min(Math.max(centre(this.gamma, index), this.min), this.max)
+  private bounded(value: number): number {
+    return Math.min(Math.max(value, this.min), this.max)
   }
 }
 
 /** The value of a bucket that is wrong by the same share at both ends. */
 const centre = (gamma: number, index: number): number => 2 * gamma ** index / (gamma + 1)
-
-/**
- * What was learned lately: a few generations, each of one span of time, of which the oldest is dropped when a new one begins.
- * Something is forgotten between `count - 1` and `count` spans after it was learned. The time is an argument.
- */
-export class Generations<A> {
-  private readonly span: number
-  private readonly count: number
-  private readonly make: () => A
-  /** the latest first */
-  private generations: ReadonlyArray<{ readonly period: number; readonly content: A }> = []
-
-  constructor(span: number, count: number, make: () => A) {
-    this.span = span
-    this.count = count
-    this.make = make
-  }
-
-  /** The one to write to. */
-  current(now: number): A {
-    const latest = this.generations[0]
-    const period = Math.floor(now / this.span)
-    if (latest !== undefined && period <= latest.period) return latest.content
-    const content = this.make()
-    this.generations = [{ period, content }, ...this.remembered(period)]
-    return content
-  }
-
-  /** Those that are not forgotten, the latest first. */
-  all(now: number): ReadonlyArray<A> {
-    return this.remembered(Math.floor(now / this.span)).map(({ content }) => content)
-  }
-
-  private remembered(period: number): typeof this.generations {
-    return this.generations.filter((generation) => generation.period > period - this.count)
-  }
-}
