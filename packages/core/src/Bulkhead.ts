@@ -58,6 +58,7 @@ import { timeToWait } from "./internal/deadline.ts"
 import { emit } from "./internal/emit.ts"
 import { BulkheadRejected } from "./internal/errors.ts"
 import { type AnyStream, fromPull, open } from "./internal/establish.ts"
+import { waitsOf } from "./internal/fiberWaits.ts"
 import { integer, invalid, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
@@ -65,7 +66,7 @@ import { register } from "./internal/registry.ts"
 import { now } from "./internal/time.ts"
 import { Timer, TimerQueue } from "./internal/timers.ts"
 import { leaveQueue } from "./internal/turn.ts"
-import { CurrentWaits, type Waits } from "./internal/waits.ts"
+import type { Waits } from "./internal/waits.ts"
 import * as kernel from "./kernel/bulkhead.ts"
 import type * as Policy from "./Policy.ts"
 import type * as PolicyRegistry from "./PolicyRegistry.ts"
@@ -273,8 +274,8 @@ class Waiter extends Timer {
     this.since = since
     this.resume = resume
     this.place = call.compartment.permits.join(this)
-    this.waits = fiber.getRef(CurrentWaits)
-    this.waits?.begin(since)
+    this.waits = waitsOf(fiber)
+    this.waits.begin(since)
   }
 
   /** The permit is the call's from now on: should the call be interrupted before it goes on, its frame passes the permit on. */

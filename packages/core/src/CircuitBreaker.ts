@@ -8,10 +8,15 @@
  * **Details**
  *
  * What is a failure is decided by the {@link Fault}: transient ones and defects are; a permanent failure is a success, for
- * the callee answered; throttling, rejections by other policies and interruptions count for nothing and free their probe.
- * A call that is interrupted at or after the ambient `Deadline` is a failure: a callee that hangs trips the circuit even if
- * a total timeout outside does the interrupting. One that still waited for its turn, in a bulkhead or a limiter inside, is
- * not. `classify` replaces all of that.
+ * the callee answered; rejections by other policies and interruptions count for nothing and free their probe. Throttling
+ * counts for nothing while the circuit is closed; a probe that is throttled opens it again, for no longer than before: a
+ * callee that asks for a pause is not called by everybody. `result` says which values are faults.
+ *
+ * A deadline that ends a call, wherever it comes from, makes the call a failure if an answer was owed and the call has had
+ * `hangsAfter` to give it: a callee that hangs trips the circuit even if a total timeout outside does the interrupting, and an
+ * impatient caller does not. A call that still waited for its turn, in a bulkhead or a limiter inside, owed nothing. Of a
+ * stream, an answer is owed while somebody pulls: a consumer that takes its time says nothing. `classify` replaces all of
+ * that.
  *
  * Every call carries the generation of the state that let it through: an outcome from before a change of state changes
  * nothing. There are no timers; an open circuit becomes half-open when someone looks after its time. A probe that is lost
@@ -58,11 +63,13 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import type * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Fault from "./Fault.ts"
-import { Breaker } from "./internal/breaker.ts"
+import { Breaker } from "./internal/circuitBreaker.ts"
 import { type CircuitOpen } from "./internal/errors.ts"
 import { integer, invalid, positiveMillis, ratio } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
@@ -254,17 +261,33 @@ export interface Options {
    */
   readonly halfOpen?: HalfOpen | undefined
   /**
-   * In the place of the default classification, the rule about the deadline included.
+   * A deadline that ends a call speaks against the callee only if an answer was owed for so long: a call that was let through
+   * with three milliseconds left says nothing. Waits for a permit, in a bulkhead or a limiter inside, do not count. Zero is
+   * any time at all; with an infinite one a deadline never speaks against the callee.
+   *
+   * @default "1 second"
+   */
+  readonly hangsAfter?: Duration.Input | undefined
+  /**
+   * Replaces the default classification, the rule about the deadline included.
    *
    * @default Fault.of
    */
   readonly classify?: Fault.Classify<any> | undefined
   /**
-   * The state in which it is made, and which `reset` brings back.
+   * Says of a value that came back which fault it is, if it is one: it counts as that fault, and is returned as it is. For a
+   * stream, the first element is asked about. `classify` is not asked about a value then.
+   *
+   * @default values are no faults
+   */
+  readonly result?: ((value: any) => Fault.Fault | undefined) | undefined
+  /**
+   * The state in which it is made, and which `reset` brings back. An opening begins when somebody calls or looks for the
+   * first time.
    *
    * @default "Closed"
    */
-  readonly initial?: "Closed" | "Isolated" | "MetricsOnly" | "Disabled" | undefined
+  readonly initial?: "Closed" | "Open" | "HalfOpen" | "Isolated" | "MetricsOnly" | "Disabled" | undefined
 }
 
 /**
@@ -335,6 +358,19 @@ export interface Change {
 }
 
 /**
+ * A call that is made by hand and was let through. What is told of it first counts.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Admission {
+  /** Tells how the call has ended. */
+  readonly record: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
+  /** The call counts for nothing. */
+  readonly release: Effect.Effect<void>
+}
+
+/**
  * A circuit breaker is a policy, and can be asked and operated.
  *
  * @category models
@@ -345,6 +381,28 @@ export interface CircuitBreaker extends Policy.Policy<unknown, CircuitOpen> {
   readonly state: Effect.Effect<State>
   /** The changes of state from the subscription on. */
   readonly changes: Stream.Stream<Change>
+  /**
+   * Lets a call through that is made by hand: where the end of the call is not the end of an effect or a stream. A call that is
+   * not recorded when its scope closes counts for nothing. A probe whose scope does not close gives its slot back after
+   * `halfOpen.lease`.
+   *
+   * **Example** (A call that ends with an event)
+   *
+   * ```ts import.meta.vitest
+   * import { CircuitBreaker } from "@effect-resilience/core"
+   * import { Effect, Exit } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const breaker = yield* CircuitBreaker.make({ trip: CircuitBreaker.consecutive(1) })
+   *   const admission = yield* breaker.admit
+   *   yield* admission.record(Exit.fail("connection lost"))
+   *   return (yield* breaker.state)._tag
+   * })
+   *
+   * await Effect.runPromise(Effect.scoped(program)) // => "Open"
+   * ```
+   */
+  readonly admit: Effect.Effect<Admission, CircuitOpen, Scope.Scope>
   /** Rejects every call until somebody says otherwise. */
   readonly isolate: Effect.Effect<void>
   /** Counts and tells, but rejects nothing, until somebody says otherwise: for trying out a rule. */
@@ -391,6 +449,11 @@ const BreakerProto = Object.create(internal.PolicyProto, {
     get(this: CircuitBreaker): CircuitBreaker["state"] {
       const breaker = internal.implementationOf<Breaker>(this)
       return Effect.withFiber((fiber) => Effect.succeed(stateOf(snapshotOf(breaker, fiber))))
+    }
+  },
+  admit: {
+    get(this: CircuitBreaker): CircuitBreaker["admit"] {
+      return internal.implementationOf<Breaker>(this).admission
     }
   },
   changes: {

@@ -209,7 +209,7 @@ const pipelineOf = <E, L>(
     info: composed.info,
     effect: composed,
     stream: composed.stream,
-    pinned: (at, pressed) => internal.pinned(composed, at, pressed)
+    knowledge: (at) => internal.knowledgeOf(composed, at)
   })
   return Object.assign(policy, parts)
 }

@@ -221,7 +221,7 @@ export const live: <P extends Any>(ref: Ref.Ref<P>) => Policy<AcceptedByEach<P>,
     },
     effect: (self: AnyEffect) => Effect.suspend(() => current()(self)),
     stream: (self: AnyStream) => Stream.suspend(() => current().stream(self)),
-    pinned: (at, pressed) => internal.pinned(current(), at, pressed)
+    knowledge: (at) => internal.knowledgeOf(current(), at)
   })
 }
 
@@ -338,7 +338,7 @@ export const compose: {
     },
     effect: (self: AnyEffect) => stack.reduceRight((inner, policy) => policy(inner), self),
     stream: (self: AnyStream) => stack.reduceRight((inner, policy) => policy.stream(inner), self),
-    pinned: (at, pressed) => stack.some((policy) => internal.pinned(policy, at, pressed))
+    knowledge: (at) => internal.knowledgeOfAll(stack, at)
   })
 }
 
@@ -375,7 +375,7 @@ export const mapError: {
       info: self.info,
       effect: (effect: AnyEffect) => Effect.mapError(self(effect), replace),
       stream: (stream: AnyStream) => Stream.mapError(self.stream(stream), replace),
-      pinned: (at, pressed) => internal.pinned(self, at, pressed)
+      knowledge: (at) => internal.knowledgeOf(self, at)
     })
   }
 )

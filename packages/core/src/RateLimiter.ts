@@ -67,6 +67,7 @@ import { integer, invalid, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyEffect, AnyFiber } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
+import type { Knowledge } from "./kernel/keyed.ts"
 import type * as kernel from "./kernel/rateLimiter.ts"
 import type * as Policy from "./Policy.ts"
 
@@ -300,8 +301,8 @@ class Costly implements internal.Implementation {
     return this.limits.stream(self, this.costs)
   }
 
-  pinned(at: number, pressed: boolean): boolean {
-    return this.limits.pinned(at, pressed)
+  knowledge(at: number): Knowledge {
+    return this.limits.knowledge(at)
   }
 }
 

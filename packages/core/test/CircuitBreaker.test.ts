@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -11,6 +12,7 @@ import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Fault from "../src/Fault.ts"
 import * as Hedge from "../src/Hedge.ts"
 import * as Policy from "../src/Policy.ts"
+import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Timeout from "../src/Timeout.ts"
 import { deadlineAt } from "./support/deadline.ts"
@@ -65,7 +67,7 @@ describe("CircuitBreaker", () => {
     )
     assert.throws(
       () => fragile({ initial: "isolated" as "Isolated" }),
-      "CircuitBreaker.make: initial must be one of Closed, Isolated, MetricsOnly, Disabled, got \"isolated\""
+      "CircuitBreaker.make: initial must be one of Closed, Open, HalfOpen, Isolated, MetricsOnly, Disabled, got \"isolated\""
     )
   })
 
@@ -179,10 +181,10 @@ describe("CircuitBreaker", () => {
             (breaker: CircuitBreaker.CircuitBreaker) => Policy.compose(breaker, Timeout.total("10 millis"))
           ]
         ) {
-          const effect = fragile()
+          const effect = fragile({ hangsAfter: 0 })
           yield* during("100 millis", Effect.exit(Effect.never.pipe(stack(effect))))
           assert.strictEqual(yield* stateOf(effect), "Open")
-          const stream = fragile()
+          const stream = fragile({ hangsAfter: 0 })
           yield* during("100 millis", Effect.exit(Stream.runDrain(Stream.never.pipe(stack(stream).stream))))
           assert.strictEqual(yield* stateOf(stream), "Open")
         }
@@ -200,7 +202,7 @@ describe("CircuitBreaker", () => {
       ]
     ])("not a call that waited %s until the total was over: it was not made", ([, queue]) =>
       Effect.gen(function*() {
-        const breaker = fragile()
+        const breaker = fragile({ hangsAfter: 0 })
         yield* fork(Effect.never.pipe(queue))
         // a timer that is late, as on a busy machine: the total's comes before the one with which a waiter gives up
         const late = yield* fork(Effect.sleep("99 millis"))
@@ -213,7 +215,7 @@ describe("CircuitBreaker", () => {
 
     it.effect("but a call that was made and hangs until then", () =>
       Effect.gen(function*() {
-        const breaker = fragile()
+        const breaker = fragile({ hangsAfter: 0 })
         const call = yield* fork(Effect.never.pipe(breaker, within(100)))
         yield* TestClock.adjust("99 millis")
         yield* Fiber.interrupt(call)
@@ -222,7 +224,7 @@ describe("CircuitBreaker", () => {
 
     it.live("on the live clock, of a thousand that wait until the total is over, none is counted", () =>
       Effect.gen(function*() {
-        const breaker = fragile()
+        const breaker = fragile({ hangsAfter: 0 })
         const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1000 })
         const running = yield* fork(bulkhead(Effect.never))
         const stack = Policy.compose(Timeout.total("20 millis"), breaker, bulkhead)
@@ -319,7 +321,7 @@ describe("CircuitBreaker", () => {
         yield* fork(breaker(Effect.never))
         yield* TestClock.adjust("4999 millis")
         const error = yield* Effect.flip(breaker(Effect.void))
-        assert.deepStrictEqual(error.retryAfter, Duration.millis(1))
+        assert.deepStrictEqual(error.retryAfter, Duration.zero, "nobody knows when a probe answers")
         yield* TestClock.adjust("1 millis")
         assert.strictEqual(outcome(yield* Effect.exit(breaker(Effect.succeed(1)))), "ok:1")
       }))
@@ -417,6 +419,212 @@ describe("CircuitBreaker", () => {
         yield* Effect.exit(breaker(boom))
         yield* TestClock.adjust("1 day")
         assert.deepInclude(yield* breaker.state, { _tag: "Open", retryAfter: Duration.infinity })
+      }))
+  })
+
+  describe("half-open, with a probe under way", () => {
+    for (const lease of ["30 seconds", "2 minutes", "Infinity"] as const) {
+      it.effect(`whoever retries a rejection comes back as its schedule says, not after a lease of ${lease}`, () =>
+        Effect.gen(function*() {
+          const breaker = fragile({ halfOpen: { lease } })
+          yield* Effect.exit(breaker(boom))
+          yield* TestClock.adjust("1 second")
+          yield* fork(breaker(Effect.sleep("100 millis")))
+          const error = yield* Effect.flip(breaker(Effect.void))
+          assert.deepInclude(error, { state: "HalfOpen", retryAfter: Duration.zero })
+          assert.strictEqual(error.message, "circuit is half-open, and as many calls as it lets through are under way")
+          const retry = Retry.make({ rejected: true, schedule: Schedule.spaced("200 millis"), times: 9 })
+          const exit = yield* during("200 millis", Effect.exit(Effect.succeed("served").pipe(breaker, retry)))
+          assert.strictEqual(outcome(exit), "ok:served")
+        }))
+    }
+
+    it.effect("a rejection says in which state it was", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ name: "c" })
+        const rejected = Effect.map(
+          Effect.flip(breaker(Effect.void)),
+          ({ message, retryAfter, state }) => [state, Duration.format(retryAfter), message]
+        )
+        yield* Effect.exit(breaker(boom))
+        assert.deepStrictEqual(yield* rejected, ["Open", "1s", "circuit \"c\" is open, try again in 1s"])
+        yield* breaker.isolate
+        assert.deepStrictEqual(yield* rejected, ["Isolated", "Infinity", "circuit \"c\" is isolated"])
+      }))
+
+    it.effect("a callee that throttles is called once per pause, not by everybody", () =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        yield* Effect.exit(breaker(boom))
+        yield* TestClock.adjust("1 second")
+        let calls = 0
+        const busy = Effect.suspend(() => {
+          calls++
+          return Effect.fail(new Busy({ retryAfter: "1 hour" }))
+        })
+        for (let i = 0; i < 100; i++) yield* Effect.exit(breaker(busy))
+        assert.strictEqual(calls, 1)
+        assert.deepInclude(yield* breaker.state, { _tag: "Open", retryAfter: Duration.seconds(1), openings: 1 })
+      }))
+  })
+
+  describe("values that are faults", () => {
+    const faultOf = (value: unknown): Fault.Fault | undefined =>
+      value === "bad" ? Fault.transient() : value === "busy" ? Fault.throttled({ retryAfter: "3 seconds" }) : undefined
+
+    for (const [value, state] of [["good", "Closed"], ["bad", "Open"], ["busy", "Open"]] as const) {
+      it.effect(`"${value}" comes back as it is, and leaves the circuit ${state}`, () =>
+        Effect.gen(function*() {
+          const effect = fragile({ result: faultOf, retryAfter: {} })
+          assert.strictEqual(yield* effect(Effect.succeed(value)), value)
+          assert.strictEqual(yield* stateOf(effect), state)
+          const stream = fragile({ result: faultOf, retryAfter: {} })
+          assert.deepStrictEqual(yield* Stream.runCollect(Stream.make(value, "good").pipe(stream.stream)), [
+            value,
+            "good"
+          ])
+          assert.strictEqual(yield* stateOf(stream), state)
+        }))
+    }
+
+    it.effect("only the first element of a stream is asked about, and a stream counts once", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ trip: CircuitBreaker.consecutive(2), result: faultOf })
+        yield* Stream.runDrain(Stream.make("good", "bad", "bad").pipe(breaker.stream))
+        assert.deepInclude(yield* breaker.state, { _tag: "Closed", consecutiveFailures: 0 })
+        yield* Effect.exit(
+          Stream.runDrain(Stream.concat(Stream.make("bad"), Stream.fail(new Boom({}))).pipe(breaker.stream))
+        )
+        assert.deepInclude(yield* breaker.state, { _tag: "Closed", consecutiveFailures: 1 })
+        yield* Stream.runDrain(Stream.empty.pipe(breaker.stream))
+        assert.deepInclude(yield* breaker.state, { _tag: "Closed", consecutiveFailures: 0 })
+      }))
+
+    it.effect("beside it, the default classification and its rule about the deadline hold", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ result: faultOf, open: "1 hour" })
+        yield* during("3 seconds", Effect.exit(Effect.never.pipe(breaker, Timeout.total("2 seconds"))))
+        assert.strictEqual(yield* stateOf(breaker), "Open")
+      }))
+
+    it.effect("one that throws frees its probe, and the bug is the caller's", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({
+          initial: "HalfOpen",
+          result: () => {
+            throw new Error("bug")
+          }
+        })
+        assert.strictEqual(outcome(yield* Effect.exit(breaker(Effect.succeed(1)))), "Die")
+        assert.strictEqual(outcome(yield* Effect.exit(Stream.runDrain(breaker.stream(Stream.make(1))))), "Die")
+        assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", probing: 0, succeeded: 0 })
+      }))
+
+    it.effect("it can be changed and taken away", () =>
+      Effect.gen(function*() {
+        const breaker = fragile()
+        yield* breaker(Effect.succeed("bad"))
+        yield* breaker.reconfigure({ result: faultOf })
+        yield* breaker(Effect.succeed("bad"))
+        assert.strictEqual(yield* stateOf(breaker), "Open")
+        yield* breaker.reset
+        yield* breaker.reconfigure({ result: undefined })
+        yield* breaker(Effect.succeed("bad"))
+        assert.strictEqual(yield* stateOf(breaker), "Closed")
+      }))
+  })
+
+  describe("calls made by hand", () => {
+    const table: ReadonlyArray<
+      readonly [string, (admission: CircuitBreaker.Admission) => Effect.Effect<void>, string]
+    > = [
+      ["a failure", ({ record }) => record(Exit.fail(new Boom({}))), "Open"],
+      ["a success", ({ record }) => record(Exit.succeed(1)), "Closed"],
+      ["an interruption", ({ record }) => record(Exit.interrupt()), "HalfOpen"],
+      ["nothing", () => Effect.void, "HalfOpen"],
+      ["its release", ({ release }) => release, "HalfOpen"],
+      [
+        "a success after its release: what comes first counts",
+        ({ record, release }) => Effect.andThen(release, record(Exit.succeed(1))),
+        "HalfOpen"
+      ],
+      [
+        "a failure after a success",
+        ({ record }) => Effect.andThen(record(Exit.succeed(1)), record(Exit.fail(new Boom({})))),
+        "Closed"
+      ]
+    ]
+    for (const [name, end, expected] of table) {
+      it.effect(`a probe that ends with ${name}: ${expected}`, () =>
+        Effect.gen(function*() {
+          const breaker = fragile({ initial: "HalfOpen" })
+          const during = yield* Effect.scoped(Effect.gen(function*() {
+            const admission = yield* breaker.admit
+            assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", probing: 1 })
+            assert.strictEqual(outcome(yield* Effect.exit(breaker(Effect.void))), "CircuitOpen")
+            yield* end(admission)
+            return yield* stateOf(breaker)
+          }))
+          assert.strictEqual(during, expected)
+          const state = yield* breaker.state
+          assert.strictEqual(state._tag, expected)
+          if (state._tag === "HalfOpen") assert.strictEqual(state.probing, 0)
+        }))
+    }
+
+    it.effect("closed, they count as any other; open, none is let through", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ trip: CircuitBreaker.consecutive(2) })
+        const fail = Effect.scoped(Effect.flatMap(breaker.admit, ({ record }) => record(Exit.fail(new Boom({})))))
+        yield* fail
+        yield* Effect.exit(breaker(boom))
+        assert.strictEqual(outcome(yield* Effect.exit(fail)), "CircuitOpen")
+      }))
+
+    it.effect("a probe that is dropped gives its slot back after the lease", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ initial: "HalfOpen", halfOpen: { lease: "5 seconds" } })
+        yield* breaker.admit
+        yield* TestClock.adjust("4999 millis")
+        assert.strictEqual(outcome(yield* Effect.exit(breaker(Effect.void))), "CircuitOpen")
+        yield* TestClock.adjust("1 millis")
+        yield* breaker(Effect.void)
+        assert.strictEqual(yield* stateOf(breaker), "Closed")
+      }))
+
+    it.effect("what a deadline ends speaks against the callee, if it had a fair time", () =>
+      Effect.gen(function*() {
+        for (const [limit, expected] of [["998 millis", "Closed"], ["1 second", "Open"]] as const) {
+          const breaker = fragile({ open: "1 hour" })
+          const call = Effect.scoped(Effect.flatMap(breaker.admit, ({ record }) => Effect.onExit(Effect.never, record)))
+          yield* during("2 seconds", Effect.exit(call.pipe(Timeout.total(limit))))
+          assert.strictEqual(yield* stateOf(breaker), expected)
+        }
+      }))
+  })
+
+  describe("made open or half-open", () => {
+    it.effect("open, it is so for its first opening, from the first look on, and again as new", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ initial: "Open" })
+        for (let i = 0; i < 2; i++) {
+          yield* TestClock.adjust("1 hour")
+          assert.strictEqual(outcome(yield* Effect.exit(breaker(Effect.void))), "CircuitOpen")
+          yield* TestClock.adjust("1 second")
+          yield* breaker(Effect.void)
+          assert.strictEqual(yield* stateOf(breaker), "Closed")
+          yield* breaker.reset
+        }
+      }))
+
+    it.effect("half-open, its first calls are probes", () =>
+      Effect.gen(function*() {
+        const breaker = fragile({ initial: "HalfOpen" })
+        yield* Effect.exit(breaker(boom))
+        assert.deepInclude(yield* breaker.state, { _tag: "Open", openings: 1 })
+        yield* breaker.reset
+        yield* breaker(Effect.void)
+        assert.strictEqual(yield* stateOf(breaker), "Closed")
       }))
   })
 
@@ -649,6 +857,30 @@ describe("CircuitBreaker", () => {
         yield* Fiber.interruptAll(fibers)
         assert.deepInclude(yield* breaker.state, { _tag: "Closed", slow: 0, overdue: 0 })
       }))
+
+    const queues: ReadonlyArray<readonly [string, () => Policy.Policy<unknown, unknown>]> = [
+      ["a bulkhead", () => Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1000 })],
+      [
+        "a limiter",
+        () => RateLimiter.makeUnsafe({ limit: RateLimiter.gcra({ limit: 5, within: "1 second" }), maxWait: "1 minute" })
+      ]
+    ]
+    for (const [name, make] of queues) {
+      for (const [took, expected] of [["190 millis", "Closed"], ["1 second", "Open"]] as const) {
+        it.effect(`a callee that takes ${took} behind the queue of ${name}: ${expected}`, () =>
+          Effect.gen(function*() {
+            const breaker = fragile({ trip: CircuitBreaker.slowRate({ after: "1 second", calls: 10 }), open: "1 hour" })
+            const stack = Policy.compose(breaker, make())
+            for (let i = 0; i < 40; i++) {
+              yield* fork(Effect.exit(stack(Effect.sleep(took))))
+              yield* fork(Effect.exit(Stream.runDrain(stack.stream(Stream.fromEffect(Effect.sleep(took))))))
+              yield* TestClock.adjust("50 millis")
+            }
+            yield* TestClock.adjust("1 minute")
+            assert.strictEqual(yield* stateOf(breaker), expected)
+          }))
+      }
+    }
 
     it.effect("a stream is slow by its first element, not by its length", () =>
       Effect.gen(function*() {

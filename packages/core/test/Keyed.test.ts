@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Fault from "../src/Fault.ts"
 import * as Keyed from "../src/Keyed.ts"
 import * as Pipelines from "../src/Pipelines.ts"
 import * as Policy from "../src/Policy.ts"
@@ -16,11 +18,11 @@ import { Boom, fork, logged, outcome } from "./support/harness.ts"
 const boom = Effect.fail(new Boom({}))
 const trip = CircuitBreaker.consecutive(1)
 
-const breakers = (options: Partial<Keyed.Options<string, CircuitBreaker.CircuitBreaker>> = {}) =>
+const breakers = (options: Partial<Keyed.Options<string, CircuitBreaker.CircuitBreaker, "share">> = {}) =>
   Keyed.makeUnsafe({ lookup: (name: string) => CircuitBreaker.makeUnsafe({ name, trip }), ...options })
 
-const keysOf = <K>(keyed: Keyed.Keyed<K, Policy.Any>): Effect.Effect<ReadonlyArray<K>> =>
-  Effect.map(keyed.entries, (entries) => entries.map(({ key }) => key))
+const keysOf = <K>(keyed: Pick<Keyed.Keyed<K, Policy.Any>, "entries">): Effect.Effect<ReadonlyArray<K>> =>
+  Effect.map(keyed.entries, (entries) => entries.filter(({ shared }) => !shared).map(({ key }) => key))
 
 describe("Keyed", () => {
   it("names the bad option, the value and what is allowed", () => {
@@ -124,7 +126,7 @@ describe("Keyed", () => {
         yield* Effect.void.pipe(keyed.for(key))
         yield* Effect.void.pipe(plain.for(key))
       }
-      assert.deepStrictEqual(yield* keysOf(keyed), ["y", "z"], "room is needed more than an open circuit")
+      assert.deepStrictEqual(yield* keysOf(keyed), ["open", "z"], "not even if room is needed")
       assert.deepStrictEqual(yield* keysOf(plain), ["isolated", "z"])
     }))
 
@@ -148,7 +150,7 @@ describe("Keyed", () => {
         assert.deepStrictEqual(yield* keysOf(keyed), [], "time has given it back")
         yield* call
         for (const key of ["x", "y"]) yield* Effect.void.pipe(keyed.for(key))
-        assert.deepStrictEqual(yield* keysOf(keyed), ["x", "y"], "room is needed more")
+        assert.deepStrictEqual(yield* keysOf(keyed), ["a", "x"], "not even if room is needed")
       }
     }))
 
@@ -220,6 +222,94 @@ describe("Keyed", () => {
       assert.strictEqual(snapshot[1]!.state["_tag"], "Open")
       return yield* keyed.entries
     }).pipe(Effect.provide(PolicyRegistry.layer)))
+
+  describe("with keys that somebody makes up", () => {
+    const flood = (
+      keyed: Pick<Keyed.Keyed<string, Policy.Policy<unknown, unknown>, unknown>, "for">,
+      call: Effect.Effect<unknown, unknown>
+    ): Effect.Effect<number> =>
+      Effect.gen(function*() {
+        let reached = 0
+        const counted = Effect.suspend(() => {
+          reached++
+          return call
+        })
+        for (let i = 0; i < 20; i++) {
+          yield* Effect.exit(counted.pipe(keyed.for("real")))
+          for (let j = 0; j < 20; j++) yield* Effect.exit(Effect.void.pipe(keyed.for(`made up ${i}, ${j}`)))
+        }
+        return reached
+      })
+
+    it.effect("a failing key opens its circuit all the same", () =>
+      Effect.gen(function*() {
+        const keyed = breakers({
+          lookup: (name: string) => CircuitBreaker.makeUnsafe({ name, trip: CircuitBreaker.consecutive(5) }),
+          maxInstances: 8
+        })
+        assert.strictEqual(yield* flood(keyed, boom), 5)
+      }))
+
+    it.effect("a limiter goes on to know what was used", () =>
+      Effect.gen(function*() {
+        const keyed = Keyed.makeUnsafe({
+          lookup: (_: string) =>
+            RateLimiter.makeUnsafe({ limit: RateLimiter.fixedWindow({ limit: 3, within: "1 hour" }) }),
+          maxInstances: 8
+        })
+        assert.strictEqual(yield* flood(keyed, Effect.void), 3)
+      }))
+
+    const full = (whenFull?: "share") => breakers({ maxInstances: 2, idleTimeToLive: "1 hour", whenFull })
+
+    it.effect("full of what knows something, new keys share an instance", () =>
+      Effect.gen(function*() {
+        const keyed = full()
+        for (const key of ["a", "b", "c"]) yield* Effect.exit(boom.pipe(keyed.for(key)))
+        assert.strictEqual(outcome(yield* Effect.exit(Effect.void.pipe(keyed.for("d")))), "CircuitOpen")
+        const [d, e] = [yield* keyed.get("d"), yield* keyed.get("e")]
+        assert.strictEqual(d, e)
+        assert.deepStrictEqual(
+          (yield* keyed.entries).map(({ key, shared }) => [key, shared]),
+          [["a", false], ["b", false], ["c", true]]
+        )
+        assert.notStrictEqual(yield* keyed.get("a"), d)
+      }))
+
+    it.effect("or are rejected: no call, a typed error, and nobody's fault", () =>
+      Effect.gen(function*() {
+        const keyed = Keyed.makeUnsafe({
+          name: "hosts",
+          lookup: (name: string) => CircuitBreaker.makeUnsafe({ name, trip }),
+          maxInstances: 2,
+          whenFull: "reject"
+        })
+        for (const key of ["a", "b"]) yield* Effect.exit(boom.pipe(keyed.for(key)))
+        const calls = [
+          Effect.die("called").pipe(keyed.for("c")),
+          Stream.runDrain(Stream.die("called").pipe(keyed.for("c").stream)),
+          keyed.get("c")
+        ]
+        for (const call of calls) {
+          const error = yield* Effect.flip(call)
+          assert.isTrue(Keyed.isKeyedRejected(error))
+          assert.deepInclude(error, { policyName: "hosts" })
+          assert.strictEqual(Fault.of(Exit.fail(error), 0)?._tag, "Rejected")
+        }
+        assert.strictEqual(outcome(yield* Effect.exit(Effect.void.pipe(keyed.for("a")))), "CircuitOpen")
+        yield* TestClock.adjust("10 minutes")
+        yield* Effect.void.pipe(keyed.for("c"))
+        assert.deepStrictEqual(yield* keysOf(keyed), ["c"])
+      }))
+  })
+
+  it.effect("a key that has an instance has one policy", () =>
+    Effect.gen(function*() {
+      const keyed = breakers()
+      assert.notStrictEqual(keyed.for("a"), keyed.for("a"), "nothing is kept for a key that nobody has used")
+      yield* Effect.void.pipe(keyed.for("a"))
+      assert.strictEqual(keyed.for("a"), keyed.for("a"))
+    }))
 
   it("tells its settings", () => {
     assert.strictEqual(

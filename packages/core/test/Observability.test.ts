@@ -97,7 +97,9 @@ const rows: {
     "resilience.breaker.state x: 2"
   ]],
   "circuit-breaker CircuitExceeded": [{}, ["resilience.breaker.exceeded x: 1"]],
-  "circuit-breaker RejectedByCircuit": [{ retryAfter: second }, ["resilience.rejections circuit-breaker x open: 1"]],
+  "circuit-breaker RejectedByCircuit": [{ state: "Open", retryAfter: second }, [
+    "resilience.rejections circuit-breaker x open: 1"
+  ]],
   "bulkhead RejectedByBulkhead": [{ reason: "full", waited: second }, ["resilience.rejections bulkhead x full: 1"]],
   "bulkhead WaitedForBulkhead": [{ waited: second }, ["resilience.wait.duration bulkhead x: 1000"]],
   "rate-limiter RejectedByRateLimiter": [{ reason: "cost", dimension: "tokens", retryAfter: second }, [

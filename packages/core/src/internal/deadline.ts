@@ -1,5 +1,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { waitsFor } from "./fiberWaits.ts"
 import { proceed, Stage, unread } from "./frame.ts"
 import { isInterrupted } from "./interrupted.ts"
 import { type AnyEffect, type AnyFiber, fork, Primitive } from "./primitive.ts"
@@ -136,6 +137,7 @@ class Member extends Stage {
 
   enter(fiber: AnyFiber, at: number): AnyEffect {
     admit(fiber, (deadline) => deadline.binds(this.parent))
+    waitsFor(this.parent, fiber)
     return proceed(this.self, fiber, at)
   }
 }

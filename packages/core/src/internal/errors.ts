@@ -5,6 +5,8 @@ import { Rejection } from "./rejection.ts"
 const transient = Fault.transient()
 const rejected = Fault.rejected()
 
+const named = (what: string, name: string | undefined): string => name === undefined ? what : `${what} "${name}"`
+
 /**
  * Which limit was exceeded.
  *
@@ -125,20 +127,36 @@ export class CircuitOpen extends Rejection {
   readonly _tag = "CircuitOpen"
   /** The name of the circuit breaker, if it has one. */
   readonly policyName: string | undefined
-  /** When it is worth trying again; infinite while the circuit is isolated. */
+  /** The state that rejected the call. */
+  readonly state: "Open" | "HalfOpen" | "Isolated"
+  /**
+   * When it is worth trying again; infinite while the circuit is isolated. Zero while it is half-open: a probe answers when it
+   * does, and nobody can say more.
+   */
   readonly retryAfter: Duration.Duration
 
-  constructor(options: { readonly policyName?: string | undefined; readonly retryAfter: Duration.Duration }) {
+  constructor(options: {
+    readonly policyName?: string | undefined
+    /** @default "Open" */
+    readonly state?: "Open" | "HalfOpen" | "Isolated" | undefined
+    readonly retryAfter: Duration.Duration
+  }) {
     super()
     this.policyName = options.policyName
+    this.state = options.state ?? "Open"
     this.retryAfter = options.retryAfter
   }
 
   override get message(): string {
-    const circuit = this.policyName === undefined ? "circuit" : `circuit "${this.policyName}"`
-    return Duration.isFinite(this.retryAfter)
-      ? `${circuit} is open, try again in ${Duration.format(this.retryAfter)}`
-      : `${circuit} is isolated`
+    const circuit = named("circuit", this.policyName)
+    switch (this.state) {
+      case "Open":
+        return `${circuit} is open, try again in ${Duration.format(this.retryAfter)}`
+      case "HalfOpen":
+        return `${circuit} is half-open, and as many calls as it lets through are under way`
+      case "Isolated":
+        return `${circuit} is isolated`
+    }
   }
 
   get [Fault.TypeId](): Fault.Fault {
@@ -259,3 +277,37 @@ export class RateLimiterRejected extends Rejection {
  * @since 0.1.0
  */
 export const isRateLimiterRejected = (u: unknown): u is RateLimiterRejected => u instanceof RateLimiterRejected
+
+/**
+ * There is no room for the instance of another key: all that there are know something which must not be forgotten. The callee
+ * was not called. Its fault is `Rejected`: no policy counts it against the callee.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class KeyedRejected extends Rejection {
+  readonly _tag = "KeyedRejected"
+  /** The name of the `Keyed`, if it has one. */
+  readonly policyName: string | undefined
+
+  constructor(options: { readonly policyName?: string | undefined }) {
+    super()
+    this.policyName = options.policyName
+  }
+
+  override get message(): string {
+    return `${named("keyed", this.policyName)} has no room for another key`
+  }
+
+  get [Fault.TypeId](): Fault.Fault {
+    return rejected
+  }
+}
+
+/**
+ * Whether something is a {@link KeyedRejected}.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isKeyedRejected = (u: unknown): u is KeyedRejected => u instanceof KeyedRejected

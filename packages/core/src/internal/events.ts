@@ -140,7 +140,9 @@ export interface CircuitExceeded extends Source<"circuit-breaker"> {
  */
 export interface RejectedByCircuit extends Source<"circuit-breaker"> {
   readonly _tag: "RejectedByCircuit"
-  /** When it is worth trying again; infinite while the circuit is isolated. */
+  /** The state that rejected the call. */
+  readonly state: "Open" | "HalfOpen" | "Isolated"
+  /** When it is worth trying again; infinite while the circuit is isolated, zero while it is half-open. */
   readonly retryAfter: Duration.Duration
 }
 

@@ -1,6 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import { type Knowledge, nothing, owed } from "../kernel/keyed.ts"
 import * as meter from "../kernel/meter.ts"
 import * as kernel from "../kernel/rateLimiter.ts"
 import type { Charge, Cost, Limit, Options } from "../RateLimiter.ts"
@@ -9,6 +10,7 @@ import { emit } from "./emit.ts"
 import { RateLimiterRejected, type Reason } from "./errors.ts"
 import { type AnyStream, fromPull, open } from "./establish.ts"
 import * as Telemetry from "./events.ts"
+import { waitsOf } from "./fiberWaits.ts"
 import { guarded } from "./foreign.ts"
 import type * as Policy from "./model.ts"
 import { duration, integer, invalid } from "./options.ts"
@@ -17,7 +19,7 @@ import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { now, timerResolution } from "./time.ts"
 import { Timer } from "./timers.ts"
 import { leaveQueue } from "./turn.ts"
-import { CurrentWaits, type Waits } from "./waits.ts"
+import type { Waits } from "./waits.ts"
 
 const ruleOf = ({ burst, kind, limit, within }: Limit): meter.Rule =>
   kind === "token-bucket" || kind === "gcra"
@@ -72,10 +74,9 @@ export class Limits implements Implementation {
   }
 
   /** What was used would be there again in a new limiter. */
-  pinned(at: number, pressed: boolean): boolean {
-    if (pressed) return false
+  knowledge(at: number): Knowledge {
     const time = this.kernel.time(at)
-    return this.kernel.meters.some((meter) => meter.available(time) < meter.capacity)
+    return this.kernel.meters.some((meter) => meter.available(time) < meter.capacity) ? owed : nothing
   }
 
   stream(self: AnyStream, costs: kernel.Costs = this.once): AnyStream {
@@ -308,8 +309,8 @@ class Waiter extends Timer implements kernel.Waiting {
     this.since = since
     this.latest = latest
     this.resume = resume
-    this.waits = fiber.getRef(CurrentWaits)
-    this.waits?.begin(now(fiber))
+    this.waits = waitsOf(fiber)
+    this.waits.begin(now(fiber))
   }
 
   /** When `maxWait` ends. */

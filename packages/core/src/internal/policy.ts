@@ -1,5 +1,6 @@
 import { constVoid, identity } from "effect/Function"
 import { NodeInspectSymbol } from "effect/Inspectable"
+import { type Knowledge, nothing } from "../kernel/keyed.ts"
 import type { AnyStream } from "./establish.ts"
 import { type Policy, type PolicyInfo, TypeId } from "./model.ts"
 import type { AnyEffect } from "./primitive.ts"
@@ -9,11 +10,8 @@ export interface Implementation {
   readonly info: PolicyInfo
   effect(self: AnyEffect): AnyEffect
   stream(self: AnyStream): AnyStream
-  /**
-   * Whether it knows something that must not be forgotten although no call is under way. `pressed`: room is needed, so that
-   * only what somebody decided by hand is worth keeping.
-   */
-  pinned?(at: number, pressed: boolean): boolean
+  /** What it knows although no call is under way. Without it, nothing. */
+  knowledge?(at: number): Knowledge
 }
 
 const implementation = Symbol("effect-resilience/implementation")
@@ -62,5 +60,12 @@ export const make = <P extends Policy<any, any, any>>(impl: Implementation, prot
 export const implementationOf = <I extends Implementation>(policy: unknown): I =>
   (policy as Holder)[implementation] as I
 
-export const pinned = (policy: unknown, at: number, pressed: boolean): boolean =>
-  implementationOf(policy).pinned?.(at, pressed) ?? false
+export const knowledgeOf = (policy: unknown, at: number): Knowledge =>
+  implementationOf(policy).knowledge?.(at) ?? nothing
+
+/** What is made of several policies knows what the one knows that knows most. */
+export const knowledgeOfAll = (policies: ReadonlyArray<unknown>, at: number): Knowledge =>
+  policies.reduce<Knowledge>((most, policy) => {
+    const knowledge = knowledgeOf(policy, at)
+    return knowledge > most ? knowledge : most
+  }, nothing)

@@ -1,5 +1,7 @@
-import { deadlinePassed } from "./deadline.ts"
+import { CurrentDeadline, deadlinePassed } from "./deadline.ts"
+import { waitedSince } from "./fiberWaits.ts"
 import type { AnyFiber } from "./primitive.ts"
+import { timerResolution } from "./time.ts"
 
 const left = new WeakSet<AnyFiber>()
 
@@ -10,6 +12,20 @@ export const hasLeftQueue = (fiber: AnyFiber): boolean => left.has(fiber)
 
 /** The interruption has been taken back: the fiber goes on, and may wait for another turn. */
 export const cameBack = (fiber: AnyFiber): void => void left.delete(fiber)
+
+/** Whether a deadline may end what this fiber does. */
+export const mayBeCut = (fiber: AnyFiber): boolean => fiber.getRef(CurrentDeadline) !== undefined
+
+/** How long an answer has been owed that was asked for at `began`: nothing is owed by whoever has not been called yet. */
+export const owedSince = (fiber: AnyFiber, began: number, at: number): number =>
+  at - began - waitedSince(fiber, began, at)
+
+/**
+ * Whether a call that is interrupted now is interrupted by a deadline, wherever that comes from, after it has had its `fair`
+ * time since `began`. Not, if it still waited for its turn: it was not made.
+ */
+export const interruptedByDeadline = (fiber: AnyFiber, at: number, began: number, fair: number): boolean =>
+  hangs(fiber, at) && owedSince(fiber, began, at) + timerResolution >= fair
 
 /** Of a call that is interrupted now: it has been made, and has not answered by the deadline. That speaks against the callee. */
 export const hangs = (fiber: AnyFiber, now: number): boolean => deadlinePassed(fiber, now) && !hasLeftQueue(fiber)

@@ -1,3 +1,4 @@
+import { counted, forced, type Knowledge, nothing, owed } from "./keyed.ts"
 import { Linked, List } from "./list.ts"
 import { type Gauge, gauge, slowAfter, type Trips } from "./trip.ts"
 
@@ -19,7 +20,8 @@ export interface Rules {
 /** What somebody decided, and only somebody ends. */
 export type Forced = "Isolated" | "MetricsOnly" | "Disabled"
 export type State = "Closed" | "Open" | "HalfOpen" | Forced
-export type Outcome = "success" | "failure" | "ignored"
+/** What a call that was throttled says: the callee is well, and had better not be called now. */
+export type Outcome = "success" | "failure" | "throttled" | "ignored"
 
 /** An admission. What a call reports counts only while the generation of its permit is the current one. */
 export interface Permit {
@@ -47,26 +49,45 @@ export interface Snapshot {
   readonly exceeded: boolean
 }
 
-/** A call that becomes a slow one if it does not answer. */
-class Watched extends Linked implements Permit {
+/** The permit of one call. */
+class Held extends Linked implements Permit {
   readonly generation: number
-  readonly leasedUntil = undefined
-  readonly startedAt: number
+  readonly leasedUntil: number | undefined
+  /** later by what the call has waited for its turn since */
+  startedAt: number
+  /** it waits for its turn, and would otherwise be in time */
+  suspended = false
 
-  constructor(generation: number, startedAt: number) {
+  constructor(generation: number, startedAt: number, leasedUntil: number | undefined) {
     super()
     this.generation = generation
     this.startedAt = startedAt
+    this.leasedUntil = leasedUntil
   }
 }
 
-/** Calls under way, in the order of their admission. */
+/** Calls under way that become slow ones if they do not answer. */
 class UnderWay {
-  readonly inTime = new List<Watched>()
-  readonly overdue = new List<Watched>()
+  /** in the order in which they become slow */
+  readonly inTime = new List<Held>()
+  readonly overdue = new List<Held>()
 
   end(permit: Permit): void {
-    if (permit instanceof Watched) permit.list?.delete(permit)
+    if (!(permit instanceof Held)) return
+    permit.list?.delete(permit)
+    permit.suspended = false
+  }
+
+  suspend(permit: Held): void {
+    if (this.inTime.delete(permit)) permit.suspended = true
+  }
+
+  resume(permit: Held): void {
+    if (!permit.suspended) return
+    permit.suspended = false
+    let behind = this.inTime.last
+    while (behind !== undefined && behind.startedAt > permit.startedAt) behind = this.inTime.before(behind)
+    this.inTime.insert(permit, behind)
   }
 }
 
@@ -92,14 +113,15 @@ export class Circuit {
   shared = true
   /** A rule is met, in a circuit that only counts. */
   exceeded = false
-  private openUntil = 0
+  /** not known of a circuit that was made open, until somebody looks */
+  private openUntil: number | undefined = undefined
   /** openings since the circuit last closed */
   private openings = 0
   private probing: ReadonlyArray<Permit> = none
   private succeeded = 0
   private failed = 0
 
-  constructor(rules: Rules, initial: "Closed" | Forced = "Closed") {
+  constructor(rules: Rules, initial: State = "Closed") {
     this.rules = rules
     this.gauge = gauge(rules.trips)
     this.slowAfter = slowAfter(rules.trips)
@@ -116,10 +138,21 @@ export class Circuit {
     return this.underWay !== undefined || this.gauge.timed
   }
 
-  /** Whether somebody forced it out of the state in which it was made. */
-  get forced(): boolean {
-    return this.current !== this.initial && this.current !== "Closed" && this.current !== "Open" &&
-      this.current !== "HalfOpen"
+  /** What a new circuit in its place would not know. */
+  knowledge(now: number): Knowledge {
+    this.gauge.age(now)
+    switch (this.current) {
+      case "Isolated":
+      case "MetricsOnly":
+      case "Disabled":
+        if (this.current !== this.initial) return forced
+        break
+      case "Open":
+        if (this.openUntil !== undefined && this.openUntil > now) return owed
+    }
+    const counts = this.current !== this.initial || this.openings > 0 || this.consecutiveFailures > 0 ||
+      this.gauge.noted
+    return counts ? counted : nothing
   }
 
   /** Goes on with other rules: state, permits and what is in windows of the same span stay as they are. */
@@ -137,7 +170,8 @@ export class Circuit {
   /** The state now: an open circuit whose time is up is half-open, one with too many overdue calls is open. */
   look(now: number): State {
     if (this.current === "Open") {
-      if (now >= this.openUntil) this.enter("HalfOpen")
+      if (this.openUntil === undefined) this.open(now, 0)
+      if (now >= this.openUntil!) this.enter("HalfOpen")
     } else if (this.underWay !== undefined && this.findOverdue(now, this.underWay)) {
       this.gauge.age(now)
       this.judge(now, 0)
@@ -158,19 +192,20 @@ export class Circuit {
       case "HalfOpen": {
         this.probing = this.probing.filter((permit) => permit.leasedUntil! > now)
         if (this.probing.length + this.succeeded + this.failed >= this.rules.probes) return undefined
-        const permit: Permit = { ...this.permit, leasedUntil: now + this.rules.lease, startedAt: now }
+        const permit = new Held(this.permit.generation, now, now + this.rules.lease)
         this.probing = [...this.probing, permit]
         return permit
       }
     }
   }
 
-  /** How long a rejected caller had better wait. */
+  /**
+   * How long a rejected caller had better wait. While a half-open circuit probes nobody knows: a probe answers when it does,
+   * and its lease is far longer than that.
+   */
   retryAfter(now: number): number {
     if (this.current === "Isolated") return Infinity
-    if (this.current === "Open") return Math.max(0, this.openUntil - now)
-    const at = this.probing.reduce((earliest, { leasedUntil }) => Math.min(earliest, leasedUntil!), Infinity)
-    return at === Infinity ? 0 : Math.max(0, at - now)
+    return this.current === "Open" && this.openUntil !== undefined ? Math.max(0, this.openUntil - now) : 0
   }
 
   /** The end of a call, and the pause that the callee asked for with it. */
@@ -201,11 +236,24 @@ export class Circuit {
     return this.permit
   }
 
+  /** The call waits for its turn in a queue of this process: that is nobody's slowness, and it does not become a slow one. */
+  suspend(permit: Permit): void {
+    if (permit instanceof Held) this.underWay?.suspend(permit)
+  }
+
+  /** It waits no longer, and has waited for so long. */
+  resume(permit: Permit, waited: number): void {
+    if (!(permit instanceof Held)) return
+    permit.startedAt += waited
+    if (permit.generation === this.permit.generation) this.underWay?.resume(permit)
+  }
+
   private recordProbe(permit: Permit, outcome: Outcome, now: number, hint: number): void {
     this.probing = this.probing.filter((other) => other !== permit)
-    if (outcome === "ignored") {
-      if (hint > 0) this.pause(now, hint)
-    } else if (outcome === "failure" || this.isSlow(permit, now)) {
+    if (outcome === "ignored") return
+    // not let go on with the next caller: whoever is throttled had better not be called by everybody
+    if (outcome === "throttled") this.pause(now, hint)
+    else if (outcome === "failure" || this.isSlow(permit, now)) {
       // counted only if it does not decide: an opening that throws leaves a slot for another probe
       if (this.failed < this.rules.probes - this.rules.required) this.failed++
       else this.open(now, hint)
@@ -219,10 +267,10 @@ export class Circuit {
   }
 
   private recordCall(permit: Permit, outcome: Outcome, now: number, hint: number): void {
-    if (outcome === "ignored") {
-      if (hint > 0 && this.current === "Closed") this.pause(now, hint)
-      return
+    if (outcome === "throttled" && hint > 0 && this.rules.hintCap > 0 && this.current === "Closed") {
+      this.pause(now, hint)
     }
+    if (outcome === "throttled" || outcome === "ignored") return
     const failed = outcome === "failure"
     this.consecutiveFailures = failed ? this.consecutiveFailures + 1 : 0
     this.gauge.record(now, failed, this.isSlow(permit, now))
@@ -236,7 +284,7 @@ export class Circuit {
 
   /** Lets a call through that becomes a slow one if it does not answer. */
   private watched(now: number): Permit {
-    const permit = new Watched(this.permit.generation, now)
+    const permit = new Held(this.permit.generation, now, undefined)
     this.underWay ??= new UnderWay()
     this.underWay.inTime.push(permit)
     return permit
@@ -263,7 +311,6 @@ export class Circuit {
 
   /** The callee is well and asked for a pause: no opening that makes the next one longer. */
   private pause(now: number, hint: number): void {
-    if (this.rules.hintCap === 0) return
     const millis = this.asked(hint) || this.configured(Math.max(1, this.openings))
     this.enter("Open")
     this.openUntil = now + millis
@@ -299,6 +346,7 @@ export class Circuit {
   reset(): void {
     this.enter(this.initial)
     this.openings = 0
+    this.openUntil = undefined
   }
 
   snapshot(now: number): Snapshot {

@@ -73,9 +73,13 @@ export class Gauge {
    * failures before it enough to open the circuit, for then that is when the opening begins.
    */
   get timed(): boolean {
+    return this.window instanceof TimeWindow || this.noted || (this.next !== undefined && this.next.timed)
+  }
+
+  /** Whether a window has anything but calls that went well. */
+  get noted(): boolean {
     const { next, window } = this
-    return (window !== undefined && (window.failures > 0 || window.slow > 0 || window instanceof TimeWindow)) ||
-      (next !== undefined && next.timed)
+    return (window !== undefined && (window.failures > 0 || window.slow > 0)) || (next !== undefined && next.noted)
   }
 
   /** The window of the first rule that has one: what a reader is shown. */

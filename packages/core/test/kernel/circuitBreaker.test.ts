@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { Circuit, type Outcome, type Permit, type Rules } from "../../src/kernel/circuitBreaker.ts"
+import { counted, forced, type Knowledge, nothing, owed } from "../../src/kernel/keyed.ts"
 import type { Trip } from "../../src/kernel/trip.ts"
 import type { Span } from "../../src/kernel/window.ts"
 
@@ -24,6 +25,7 @@ const rate = (ratio: number, minCalls: number, calls: number): Trip => ({
 const F: Outcome = "failure"
 const S: Outcome = "success"
 const I: Outcome = "ignored"
+const T: Outcome = "throttled"
 
 /** One call after the other, each admitted and recorded at once. */
 const run = (circuit: Circuit, outcomes: ReadonlyArray<Outcome>, now = 0): Circuit => {
@@ -275,7 +277,7 @@ describe("kernel/circuitBreaker", () => {
       const circuit = opened({ lease: 5000 })
       const lost = admitted(circuit, 1000)
       assert.strictEqual(circuit.admit(5999), undefined)
-      assert.strictEqual(circuit.retryAfter(5999), 1)
+      assert.strictEqual(circuit.retryAfter(5999), 0, "when a probe answers, nobody knows")
       assert.isDefined(circuit.admit(6000))
       circuit.record(lost, S, 9000)
       assert.strictEqual(circuit.state, "Closed", "an answer after the lease still counts")
@@ -346,22 +348,67 @@ describe("kernel/circuitBreaker", () => {
       assert.isFalse(circuit.exceeded)
     })
 
-    it("forced is what somebody decided after it was made: it must not be forgotten", () => {
-      const forced = ["Isolated", "MetricsOnly", "Disabled"] as const
-      for (const initial of ["Closed", ...forced] as const) {
+    it("what it knows that a new one would not", () => {
+      const forcedStates = ["Isolated", "MetricsOnly", "Disabled"] as const
+      for (const initial of ["Closed", ...forcedStates] as const) {
         const circuit = new Circuit(rules({}), initial)
-        assert.isFalse(circuit.forced, `made ${initial}`)
-        for (const state of forced) {
+        assert.strictEqual(circuit.knowledge(0), nothing, `made ${initial}`)
+        for (const state of forcedStates) {
           circuit.force(state)
-          assert.strictEqual(circuit.forced, state !== initial, `${state}, made ${initial}`)
+          assert.strictEqual(circuit.knowledge(0), state === initial ? nothing : forced, `${state}, made ${initial}`)
         }
         circuit.openNow(0, 1000)
-        assert.isFalse(circuit.forced, "open, it ends by itself")
+        assert.strictEqual(circuit.knowledge(999), owed, "open, it ends by itself")
+        assert.strictEqual(circuit.knowledge(1000), counted, "how often it has opened")
         circuit.look(1000)
-        assert.isFalse(circuit.forced, "as does half-open")
+        assert.strictEqual(circuit.knowledge(1000), counted, "half-open as well")
         circuit.close()
-        assert.isFalse(circuit.forced, "closed, there is nothing to remember")
+        assert.strictEqual(circuit.knowledge(1000), counted, "closed by hand, it goes on with its openings")
+        circuit.reset()
+        assert.strictEqual(circuit.knowledge(1000), nothing)
       }
+    })
+
+    it("what it has counted is known, until a window forgets it", () => {
+      const table: ReadonlyArray<readonly [string, Trip, ReadonlyArray<Outcome>, Knowledge, Knowledge]> = [
+        ["successes", rate(0.9, 9, 9), [S, S], nothing, nothing],
+        ["a failure in a row", { kind: "consecutive", failures: 3 }, [S, F], counted, counted],
+        ["none in a row", { kind: "consecutive", failures: 3 }, [F, S], nothing, nothing],
+        ["a failure in a window of calls", rate(0.9, 9, 9), [F, S], counted, counted],
+        [
+          "a failure in a window of time",
+          { ...rate(0.9, 9, 9), over: { millis: 1000 } } as Trip,
+          [F, S],
+          counted,
+          nothing
+        ],
+        ["what is ignored", { kind: "consecutive", failures: 3 }, [I, T], nothing, nothing]
+      ]
+      for (const [name, trip, outcomes, now, later] of table) {
+        const circuit = run(new Circuit(rules({ trips: trip })), outcomes)
+        assert.deepStrictEqual([circuit.knowledge(0), circuit.knowledge(10_000)], [now, later], name)
+      }
+    })
+
+    it("made open, it is so for its first opening, from the first look on; made half-open, it probes at once", () => {
+      const openFor = (opening: number): number => opening * 1000
+      const open = new Circuit(rules({ openFor }), "Open")
+      assert.strictEqual(open.knowledge(0), nothing)
+      assert.deepInclude(open.snapshot(500), { state: "Open", retryAfter: 1000, openings: 1 })
+      assert.strictEqual(open.admit(1499), undefined)
+      run(open, [F], 1500)
+      assert.strictEqual(open.retryAfter(1500), 2000, "a probe that fails opens it for the second time")
+      open.reset()
+      assert.deepInclude(open.snapshot(9000), { state: "Open", retryAfter: 1000, openings: 1 })
+
+      const half = new Circuit(rules({ openFor }), "HalfOpen")
+      assert.isDefined(half.admit(0))
+      assert.isUndefined(half.admit(0), "one probe at a time")
+      const failing = run(new Circuit(rules({ openFor }), "HalfOpen"), [F])
+      assert.strictEqual(failing.retryAfter(0), 1000)
+      failing.reset()
+      assert.strictEqual(run(failing, [S]).state, "Closed")
+      assert.strictEqual(failing.knowledge(0), counted, "that the callee is well")
     })
 
     it("close keeps the length of the next opening, reset does not: resilience4j B6u", () => {
@@ -425,6 +472,92 @@ describe("kernel/circuitBreaker", () => {
       assert.strictEqual(circuit.look(28_000), "Open")
     })
 
+    it("a wait for its turn makes no call slow, and one that goes on becomes slow later by it", () => {
+      const circuit = new Circuit(rules({ trips: [slow(1, 3, { calls: 10 })] }))
+      const [waiting, ended, going] = [admitted(circuit, 0), admitted(circuit, 0), admitted(circuit, 0)]
+      for (const permit of [waiting, ended, going]) circuit.suspend(permit)
+      assert.strictEqual(circuit.snapshot(60_000).overdue, 0)
+      circuit.resume(ended, 60_000)
+      circuit.record(ended, S, 63_999)
+      assert.strictEqual(circuit.snapshot(63_999).slow, 0)
+      circuit.resume(going, 60_000)
+      const newer = admitted(circuit, 60_001)
+      assert.strictEqual(circuit.snapshot(63_999).overdue, 0)
+      assert.strictEqual(
+        circuit.snapshot(64_000).overdue,
+        1,
+        "before the newer one, though it is in time again after it"
+      )
+      assert.strictEqual(circuit.snapshot(64_001).overdue, 2)
+      circuit.record(newer, S, 64_001)
+      circuit.record(going, S, 64_001)
+      assert.strictEqual(circuit.snapshot(64_001).slow, 2)
+      circuit.record(waiting, I, 70_000)
+      circuit.resume(waiting, 70_000)
+      assert.strictEqual(circuit.snapshot(1e9).overdue, 0, "what has ended does not come back")
+    })
+
+    it("a probe that waited for its turn is no slow one; its lease goes on", () => {
+      const circuit = opened({ trips: [{ kind: "consecutive", failures: 1 }, slow(1, 3, { calls: 10 })], lease: 5000 })
+      const probe = admitted(circuit, 1000)
+      circuit.suspend(probe)
+      circuit.resume(probe, 4000)
+      assert.isDefined(circuit.admit(6000), "the slot")
+      circuit.record(probe, S, 8999)
+      assert.strictEqual(circuit.state, "Closed")
+    })
+
+    it("a wait is over after the state, the rules or the answer have moved on", () => {
+      const trips = [slow(1, 9, { calls: 10 })]
+      for (
+        const change of [
+          (circuit: Circuit) => circuit.close(),
+          (circuit: Circuit) => circuit.reconfigure(rules({})),
+          (circuit: Circuit, permit: Permit) => circuit.pass(permit, 0)
+        ]
+      ) {
+        const circuit = new Circuit(rules({ trips }))
+        const permit = admitted(circuit, 0)
+        circuit.suspend(permit)
+        change(circuit, permit)
+        circuit.resume(permit, 10)
+        assert.strictEqual(circuit.snapshot(1e9).overdue, 0)
+      }
+    })
+
+    it.prop("whoever waits for how long, calls become slow in the order of the time that they have had", [
+      Schema.Array(Schema.Struct({
+        gap: Schema.Literals([0, 1, 500, 1500]),
+        act: Schema.Literals(["admit", "suspend", "resume", "end"]),
+        which: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 }))
+      }))
+    ], ([history]) => {
+      const circuit = new Circuit(rules({ trips: [slow(1, 1000, { calls: 1000 })] }))
+      const calls: Array<{ readonly permit: Permit; had: number; since: number | undefined; waitedSince: number }> = []
+      let now = 0
+      for (const { act, gap, which } of history) {
+        for (const call of calls) if (call.since !== undefined) call.had += gap
+        now += gap
+        // a look between two waits: one that is slow already stays so
+        const overdue = circuit.snapshot(now).overdue
+        assert.strictEqual(overdue, calls.filter(({ had }) => had >= 4000).length)
+        const call = calls[which]
+        if (act === "admit") calls.push({ permit: admitted(circuit, now), had: 0, since: now, waitedSince: 0 })
+        else if (call === undefined) continue
+        else if (act === "suspend" && call.since !== undefined) {
+          circuit.suspend(call.permit)
+          call.since = undefined
+          call.waitedSince = now
+        } else if (act === "resume" && call.since === undefined) {
+          circuit.resume(call.permit, now - call.waitedSince)
+          call.since = now
+        } else if (act === "end") {
+          circuit.record(call.permit, I, now)
+          calls.splice(which, 1)
+        }
+      }
+    })
+
     it("one that ends for nothing is not remembered", () => {
       const circuit = new Circuit(rules({ trips: [slow(0.1, 1, { calls: 10 })] }))
       one(circuit, 0, 5000, I)
@@ -432,10 +565,50 @@ describe("kernel/circuitBreaker", () => {
     })
   })
 
-  it("a pause that is asked for is none where nobody asks for it: no cap, no hint", () => {
-    const circuit = new Circuit(rules({ hintCap: 0 }))
-    circuit.record(admitted(circuit, 0), I, 0, 3000)
-    assert.strictEqual(circuit.state, "Closed")
+  describe("throttled", () => {
+    const after = (circuit: Circuit, now: number, hint: number): readonly [string, number, number] => {
+      circuit.record(admitted(circuit, now), T, now, hint)
+      const { openings, retryAfter, state } = circuit.snapshot(now)
+      return [state, retryAfter, openings]
+    }
+
+    // the circuit has opened once, for a second; hints beyond 5 seconds are not believed
+    const table: ReadonlyArray<readonly [string, number, number, string, number]> = [
+      ["closed, no hint", 5000, 0, "Closed", 0],
+      ["closed, a hint that nobody asks for", 0, 3000, "Closed", 0],
+      ["closed, a hint", 5000, 3000, "Open", 3000],
+      ["closed, a hint beyond the cap", 5000, 9000, "Open", 5000],
+      ["closed, a hint that names no time", 5000, Infinity, "Open", 1000],
+      ["half-open, no hint", 5000, 0, "Open", 1000],
+      ["half-open, a hint that nobody asks for", 0, 3000, "Open", 1000],
+      ["half-open, a hint", 5000, 3000, "Open", 3000],
+      ["half-open, a hint that names no time", 5000, Infinity, "Open", 1000]
+    ]
+    for (const [name, hintCap, hint, state, retryAfter] of table) {
+      it(`${name}: ${state}, and the next opening is no longer for it`, () => {
+        const closed = name.startsWith("closed")
+        const openFor = (opening: number): number => opening * 1000
+        const circuit = closed ? new Circuit(rules({ hintCap, openFor })) : opened({ hintCap, openFor })
+        assert.deepStrictEqual(after(circuit, 1000, hint), [state, retryAfter, closed ? 0 : 1])
+      })
+    }
+
+    it("counting only, it is not opened", () => {
+      const circuit = new Circuit(rules({ hintCap: 5000 }), "MetricsOnly")
+      assert.strictEqual(after(circuit, 0, 3000)[0], "MetricsOnly")
+    })
+
+    it("a callee that throttles is probed once per pause, not by everybody", () => {
+      const circuit = opened({ probes: 2, required: 2 })
+      let reached = 0
+      for (let now = 0; now < 10_000; now += 10) {
+        const permit = circuit.admit(now)
+        if (permit === undefined) continue
+        reached++
+        circuit.record(permit, T, now)
+      }
+      assert.strictEqual(reached, 9)
+    })
   })
 
   it("all calls share a permit where nothing has to be remembered of one, and none is shared that holds a slot", () => {
@@ -487,7 +660,7 @@ describe("kernel/circuitBreaker", () => {
     // operators interfere now and then
     act: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 79 })),
     which: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 })),
-    outcome: Schema.Literals(["success", "success", "failure", "failure", "ignored"]),
+    outcome: Schema.Literals(["success", "success", "failure", "failure", "ignored", "throttled"]),
     hint: Schema.Literals([0, 0, 0, 3000, never])
   })
 
@@ -525,7 +698,7 @@ describe("kernel/circuitBreaker", () => {
       return this.calls.filter(({ epoch }) => epoch === this.epoch)
     }
     get ended() {
-      return this.order.map((id) => this.calls[id]!).filter(({ outcome }) => outcome !== "ignored")
+      return this.order.map((id) => this.calls[id]!).filter(({ outcome }) => outcome === S || outcome === F)
     }
     met(now: number): boolean {
       const overdue = this.current.filter(({ at, ended }) => ended === undefined && now - at >= 800).length
@@ -568,8 +741,9 @@ describe("kernel/circuitBreaker", () => {
       call.outcome = outcome
       if (call.epoch !== this.epoch) return
       this.order.push(id)
-      if (outcome === "ignored") {
-        if (hint === 0 || this.state === "MetricsOnly") return
+      if (outcome === "ignored") return
+      if (outcome === "throttled") {
+        if ((hint === 0 && this.state === "Closed") || this.state === "MetricsOnly") return
         this.open(now, asked(hint) || 1000 * Math.max(1, this.openings), false)
       } else if (call.probe) {
         const failed = this.ended.filter(({ at, ended, outcome }) => outcome === F || ended! - at >= 800).length

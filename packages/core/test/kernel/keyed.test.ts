@@ -1,30 +1,38 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { type Entry, Table } from "../../src/kernel/keyed.ts"
+import { counted, type Entry, forced, type Knowledge, nothing, owed, Table } from "../../src/kernel/keyed.ts"
 
 const table = (rules: {
   readonly idle?: number
   readonly max?: number
-  readonly pinned?: ReadonlySet<string>
-  /** pinned even when there are too many */
-  readonly fixed?: ReadonlySet<string>
+  readonly whenFull?: "share" | "reject"
+  /** what an instance knows, nothing unless it is said */
+  readonly knows?: Record<string, Knowledge>
 }) => {
   const index = new Map<string, Entry<string, string>>()
   const made: Array<string> = []
   const kernel = new Table<string, string>(index, {
     idle: rules.idle ?? 1000,
     max: rules.max ?? 3,
-    pinned: (value, _now, pressed) => rules.fixed?.has(value) || (!pressed && (rules.pinned?.has(value) ?? false))
+    whenFull: rules.whenFull ?? "share",
+    knowledge: (value) => rules.knows?.[value] ?? nothing
   })
+  const acquire = (key: string, now = 0): Entry<string, string> | undefined =>
+    kernel.acquire(key, now, (key) => {
+      made.push(key)
+      return key
+    })
   return {
     made,
     keys: () => [...index.keys()],
+    overflow: () => kernel.overflow?.value,
     sweep: (now: number) => kernel.sweep(now),
-    acquire: (key: string, now = 0) =>
-      kernel.acquire(key, now, (key) => {
-        made.push(key)
-        return key
-      }),
+    tryAcquire: acquire,
+    acquire: (key: string, now = 0) => {
+      const entry = acquire(key, now)
+      assert.isDefined(entry)
+      return entry
+    },
     release: (entry: Entry<string, string>, now = 0) => kernel.release(entry, now)
   }
 }
@@ -73,20 +81,25 @@ describe("kernel/keyed", () => {
     assert.deepStrictEqual(t.keys(), ["c", "d", "e"])
   })
 
-  it("what is pinned outlives its idle time, and is looked at again after another", () => {
-    const pinned = new Set(["a"])
-    const t = table({ pinned })
-    t.release(t.acquire("a"))
-    t.sweep(1000)
-    pinned.clear()
-    t.sweep(1999)
-    assert.deepStrictEqual(t.keys(), ["a"])
-    t.sweep(2000)
-    assert.deepStrictEqual(t.keys(), [])
+  it("what is owed or forced outlives its idle time, and is looked at again after another; what is counted does not", () => {
+    for (const [knowledge, outlives] of [[nothing, false], [counted, false], [owed, true], [forced, true]] as const) {
+      const knows: Record<string, Knowledge> = { a: knowledge }
+      const t = table({ knows })
+      t.release(t.acquire("a"))
+      t.sweep(999)
+      assert.deepStrictEqual(t.keys(), ["a"])
+      t.sweep(1000)
+      assert.deepStrictEqual(t.keys(), outlives ? ["a"] : [], String(knowledge))
+      delete knows["a"]
+      t.sweep(1999)
+      assert.deepStrictEqual(t.keys(), outlives ? ["a"] : [])
+      t.sweep(2000)
+      assert.deepStrictEqual(t.keys(), [])
+    }
   })
 
-  it("what is pinned does not keep those behind it", () => {
-    const t = table({ pinned: new Set(["a"]) })
+  it("what knows something does not keep those behind it", () => {
+    const t = table({ knows: { a: owed } })
     t.release(t.acquire("a"))
     t.release(t.acquire("b"), 500)
     t.sweep(1000)
@@ -94,32 +107,143 @@ describe("kernel/keyed", () => {
     assert.deepStrictEqual(t.keys(), ["a"])
   })
 
-  it("full, what is pinned against idleness goes like any other", () => {
-    const t = table({ max: 1, pinned: new Set(["a"]) })
-    t.release(t.acquire("a"))
-    t.acquire("b")
-    assert.deepStrictEqual(t.keys(), ["b"])
+  it("full, what knows something stays, and the least recently used of the others goes", () => {
+    for (const knowledge of [counted, owed, forced] as const) {
+      const t = table({ knows: { a: knowledge } })
+      for (const key of ["a", "b", "c", "d", "e"]) t.release(t.acquire(key))
+      assert.deepStrictEqual(t.keys(), ["a", "d", "e"])
+    }
   })
 
-  it("full of what is pinned in any case, it grows, and shrinks to its size as soon as it may", () => {
-    const fixed = new Set(["a", "b", "c"])
-    const t = table({ max: 1, fixed })
-    for (const key of fixed) t.release(t.acquire(key))
-    assert.deepStrictEqual(t.keys(), ["a", "b", "c"])
-    fixed.clear()
-    t.acquire("d")
-    assert.deepStrictEqual(t.keys(), ["d"])
+  describe("full of what knows something", () => {
+    const known: Record<string, Knowledge> = { a: counted, b: owed, c: forced }
+    const full = (whenFull: "share" | "reject", knows = known) => {
+      const t = table({ whenFull, knows })
+      for (const key of ["a", "b", "c"]) t.release(t.acquire(key))
+      return t
+    }
+
+    it("new keys share one value, which is none of those", () => {
+      const t = full("share")
+      const first = t.acquire("d")
+      assert.strictEqual(t.acquire("e"), first)
+      assert.deepStrictEqual(t.made, ["a", "b", "c", "d"])
+      assert.deepStrictEqual(t.keys(), ["a", "b", "c"])
+      assert.strictEqual(t.acquire("a").value, "a", "a known key has its own")
+    })
+
+    it("or get none", () => {
+      const t = full("reject")
+      assert.isUndefined(t.tryAcquire("d"))
+      assert.deepStrictEqual(t.made, ["a", "b", "c"])
+      assert.strictEqual(t.acquire("a").value, "a")
+    })
+
+    it("also while one of those is in use", () => {
+      const t = full("reject")
+      assert.isUndefined(t.tryAcquire("d"))
+      const used = t.acquire("a")
+      assert.isUndefined(t.tryAcquire("d"))
+      t.release(used)
+      assert.isUndefined(t.tryAcquire("d"))
+    })
+
+    it("until one of those knows nothing any more", () => {
+      const knows = { ...known }
+      const t = full("share", knows)
+      t.release(t.acquire("d"))
+      delete knows["b"]
+      assert.strictEqual(t.acquire("d").value, "d")
+      assert.deepStrictEqual(t.keys(), ["a", "c", "d"])
+    })
+
+    it("or is idle for too long; the shared value goes when it is, unless it is owed something", () => {
+      const knows: Record<string, Knowledge> = { ...known, d: owed }
+      const t = full("share", knows)
+      t.release(t.acquire("d"), 100)
+      t.sweep(1000)
+      assert.deepStrictEqual([t.keys(), t.overflow()], [["b", "c"], "d"])
+      t.sweep(1100)
+      assert.strictEqual(t.overflow(), "d")
+      delete knows["d"]
+      t.sweep(2100)
+      assert.isUndefined(t.overflow())
+    })
+
+    it("what is in use by others takes no room from a new key", () => {
+      const t = table({ max: 3, knows: { a: owed, b: owed } })
+      for (const key of ["a", "b"]) t.release(t.acquire(key))
+      const others = ["c", "d", "e"].map((key) => t.acquire(key))
+      assert.deepStrictEqual(t.keys(), ["a", "b", "c", "d", "e"])
+      others.forEach((entry) => t.release(entry))
+      assert.deepStrictEqual(t.keys(), ["a", "b", "e"])
+    })
+
+    it("of a crowd that comes all at once and knows something, as many stay as there is room for, and what was forced", () => {
+      const keys = Array.from({ length: 20 }, (_, i) => `key ${i}`)
+      const knows: Record<string, Knowledge> = Object.fromEntries(keys.map((key, i) => [key, i === 15 ? forced : owed]))
+      const t = table({ max: 3, knows })
+      keys.map((key) => t.acquire(key)).forEach((entry) => t.release(entry))
+      assert.deepStrictEqual(t.keys(), ["key 0", "key 1", "key 2", "key 15"])
+    })
+
+    it("a look for room does not walk through all of them every time", () => {
+      const looked: Array<string> = []
+      const table = new Table<string, string>(new Map(), {
+        idle: 1000,
+        max: 100,
+        whenFull: "reject",
+        knowledge: (value) => {
+          looked.push(value)
+          return owed
+        }
+      })
+      for (let i = 0; i < 100; i++) table.release(table.acquire(`key ${i}`, 0, (key) => key)!, 0)
+      table.acquire("first", 0, (key) => key)
+      looked.length = 0
+      table.acquire("second", 0, (key) => key)
+      table.acquire("third", 0, (key) => key)
+      assert.isBelow(looked.length, 20)
+      assert.strictEqual(new Set(looked).size, looked.length, "others each time")
+    })
   })
 
   it("a value that cannot be made takes nothing, and lets nobody go", () => {
-    const t = table({ max: 1 })
-    t.release(t.acquire("a"))
-    const kernel = new Table<string, string>(new Map(), { idle: 1, max: 1, pinned: () => false })
-    const fail = (): string => {
-      throw new Error("lookup")
+    for (const knowledge of [nothing, owed] as const) {
+      const index = new Map<string, Entry<string, string>>()
+      const kernel = new Table<string, string>(index, {
+        idle: 1,
+        max: 1,
+        whenFull: "share",
+        knowledge: () => knowledge
+      })
+      kernel.release(kernel.acquire("a", 0, (key) => key)!, 0)
+      const fail = (): string => {
+        throw new Error("lookup")
+      }
+      assert.throws(() => kernel.acquire("b", 0, fail), "lookup")
+      assert.deepStrictEqual([...index.keys()], ["a"])
+      assert.strictEqual(kernel.acquire("b", 0, () => "made")!.uses, 1)
     }
-    assert.throws(() => kernel.acquire("b", 0, fail), "lookup")
-    assert.strictEqual(kernel.acquire("b", 0, () => "made").uses, 1)
+  })
+
+  it("a value whose making asks for it is made once for its key", () => {
+    for (const full of [false, true]) {
+      const kernel = new Table<string, object>(new Map(), {
+        idle: 1,
+        max: 1,
+        whenFull: "share",
+        knowledge: () => owed
+      })
+      if (full) kernel.release(kernel.acquire("a", 0, () => ({}))!, 0)
+      const inner: Array<unknown> = []
+      const outer = kernel.acquire("b", 0, (key) => {
+        inner.push(kernel.acquire(key, 0, () => ({})))
+        return {}
+      })
+      assert.strictEqual(inner[0], outer)
+      assert.strictEqual(outer!.uses, 2)
+    }
   })
 
   const Step = Schema.Struct({
@@ -159,6 +283,28 @@ describe("kernel/keyed", () => {
         } else known.uses++
       }
       assert.sameMembers(t.keys(), model.map(({ key }) => key))
+    }
+  })
+  it.prop("whatever comes, what is known is not lost to other keys, and there are no more than there is room for", [
+    Schema.Array(Step)
+  ], ([history]) => {
+    // a and b know something from their first use on
+    const knows: Record<string, Knowledge> = {}
+    const t = table({ knows })
+    const held: Array<Entry<string, string>> = []
+    for (const { end, key } of history) {
+      const entry = end ? held.shift() : undefined
+      if (entry === undefined) {
+        if (held.length < 3) held.push(t.acquire(key))
+      } else {
+        if (entry.key === "a") knows["a"] = owed
+        if (entry.key === "b") knows["b"] = counted
+        t.release(entry)
+      }
+      const keys = t.keys()
+      for (const key in knows) assert.include(keys, key)
+      for (const { key } of held) assert.include(keys, key)
+      assert.isAtMost(keys.length, 3 + held.length)
     }
   })
 })

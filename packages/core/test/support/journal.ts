@@ -21,7 +21,7 @@ export type Entry =
       readonly place: string
       readonly id: number
       readonly exit: Exit.Exit<unknown, unknown>
-      /** at or after the ambient deadline */
+      /** at or after the ambient deadline; not, if a consumer stopped to whom nothing was owed */
       readonly late: boolean
     }
     | { readonly what: "leaves"; readonly place: "caller"; readonly id: number }
@@ -119,6 +119,11 @@ export class Journal {
               this.ends(place, id, exit, Fiber.getCurrent())
               id = undefined
             }
+            const stopped = Effect.suspend(() => {
+              if (id !== undefined) this.ends(place, id, Exit.interrupt(), undefined)
+              id = undefined
+              return Effect.void
+            })
             const failed = (exit: Exit.Exit<unknown, unknown>): undefined =>
               Exit.isSuccess(exit) ? undefined : end(Pull.isDoneCause(exit.cause) ? Exit.void : exit)
             const pulled = (exit: Exit.Exit<unknown, unknown>): undefined => {
@@ -133,7 +138,7 @@ export class Journal {
                 (pull) => Effect.onExitPrimitive(pull, pulled)
               )
             })
-            return Effect.andThen(Scope.addFinalizer(scope, Effect.sync(() => end(Exit.interrupt()))), opened)
+            return Effect.andThen(Scope.addFinalizer(scope, stopped), opened)
           })
         )
     })

@@ -95,6 +95,8 @@ const breakerOf = (name: string, { open, probes, trip }: Rules): CircuitBreaker.
     name,
     open,
     halfOpen: { probes },
+    // whatever a deadline ends: what a queue inside has taken from the time of a call is not in the journal
+    hangsAfter: 0,
     trip: "consecutive" in trip
       ? CircuitBreaker.consecutive(trip.consecutive)
       : CircuitBreaker.failureRate({

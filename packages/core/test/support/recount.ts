@@ -12,7 +12,9 @@ export interface Rules {
   readonly probes: number
 }
 
-const countsAs = ({ exit, late }: Extract<Entry, { what: "ends" }>): "success" | "failure" | undefined => {
+const countsAs = (
+  { exit, late }: Extract<Entry, { what: "ends" }>
+): "success" | "failure" | "throttled" | undefined => {
   if (Exit.isSuccess(exit)) return "success"
   switch (Fault.of(exit)!._tag) {
     case "Transient":
@@ -22,6 +24,8 @@ const countsAs = ({ exit, late }: Extract<Entry, { what: "ends" }>): "success" |
       return "success"
     case "Interrupted":
       return late ? "failure" : undefined
+    case "Throttled":
+      return "throttled"
     default:
       return undefined
   }
@@ -101,11 +105,11 @@ export const recount = (journal: Journal, { name, place, rules, state }: {
         if (probing.has(id)) succeed(id)
       } else if (entry.what === "ends") {
         const outcome = countsAs(entry)
-        if (current === "Closed" && outcome !== undefined) {
+        if (current === "Closed" && (outcome === "success" || outcome === "failure")) {
           seen.push(outcome)
           if (met()) due = { to: "Open", by: id }
         } else if (current === "HalfOpen") {
-          if (outcome === "failure") due = { to: "Open", by: id }
+          if (outcome === "failure" || outcome === "throttled") due = { to: "Open", by: id }
           else if (outcome === "success" && probing.has(id)) succeed(id)
           probing.delete(id)
         }

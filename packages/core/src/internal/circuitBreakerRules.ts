@@ -5,17 +5,36 @@ import * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
-import type { HalfOpen, Options, Trip } from "../CircuitBreaker.ts"
-import type { Rules } from "../kernel/circuitBreaker.ts"
-import { tripsOf } from "../kernel/trip.ts"
-import { integer, invalid, percent, positiveMillis, ratio, showMillis } from "./options.ts"
+import type * as Fault from "../Fault.ts"
+import type { Rules, State } from "../kernel/circuitBreaker.ts"
+import { type Trip, tripsOf } from "../kernel/trip.ts"
+import { duration, integer, invalid, percent, positiveMillis, ratio, showMillis } from "./options.ts"
+
+interface HalfOpen {
+  readonly probes?: number | undefined
+  readonly ratio?: number | undefined
+  readonly lease?: Duration.Input | undefined
+}
+
+/** As in `CircuitBreaker.ts`, where it is explained. */
+export interface Options {
+  readonly name?: string | undefined
+  readonly trip?: Trip | ReadonlyArray<Trip> | undefined
+  readonly open?: Duration.Input | Schedule.Schedule<unknown, number> | undefined
+  readonly retryAfter?: { readonly maxDelay?: Duration.Input | undefined } | undefined
+  readonly halfOpen?: HalfOpen | undefined
+  readonly hangsAfter?: Duration.Input | undefined
+  readonly classify?: Fault.Classify<any> | undefined
+  readonly result?: ((value: any) => Fault.Fault | undefined) | undefined
+  readonly initial?: State | undefined
+}
 
 const where = "CircuitBreaker.make"
 
 const defaultTrip: Trip = { kind: "failure-rate", ratio: 0.5, minCalls: 20, over: { millis: 30_000 } }
 const defaultOpen = Schedule.min([Schedule.exponential("10 seconds"), Schedule.spaced("5 minutes")])
 
-const initials: ReadonlyArray<string> = ["Closed", "Isolated", "MetricsOnly", "Disabled"]
+const states: ReadonlyArray<string> = ["Closed", "Open", "HalfOpen", "Isolated", "MetricsOnly", "Disabled"]
 
 /** The least number of probes that is the ratio of them; a product may be rounded up beyond it. */
 const requiredOf = (ratio: number, probes: number): number => {
@@ -26,9 +45,26 @@ const requiredOf = (ratio: number, probes: number): number => {
 const kinds: ReadonlyArray<string> = ["consecutive", "failure-rate", "slow-rate"] satisfies ReadonlyArray<Trip["kind"]>
 const isTrip = (trip: unknown): boolean => Predicate.hasProperty(trip, "kind") && kinds.includes(String(trip.kind))
 
+/** How long a call has to have been under way for a deadline that ends it to speak against the callee, in milliseconds. */
+export const hangsAfterOf = ({ classify, hangsAfter }: Options): number => {
+  if (hangsAfter !== undefined && classify !== undefined) {
+    throw invalid(
+      where,
+      "hangsAfter",
+      hangsAfter,
+      "left out where there is a classify, which replaces the rule about deadlines"
+    )
+  }
+  return duration(where, "hangsAfter", hangsAfter ?? "1 second")
+}
+
 export const rulesOf = (options: Options): Rules => {
   const { initial = "Closed" } = options
-  if (!initials.includes(initial)) throw invalid(where, "initial", initial, `one of ${initials.join(", ")}`)
+  if (!states.includes(initial)) throw invalid(where, "initial", initial, `one of ${states.join(", ")}`)
+  for (const option of ["classify", "result"] as const) {
+    const value: unknown = options[option]
+    if (value !== undefined && typeof value !== "function") throw invalid(where, option, value, "a function")
+  }
   const trips = options.trip ?? defaultTrip
   for (const trip of tripsOf(trips)) {
     if (!isTrip(trip)) throw invalid(where, "trip", trip, "a rule: consecutive, failureRate or slowRate")
@@ -135,7 +171,7 @@ class ShownTrips {
 }
 
 export const settingsOf = (options: Options): Readonly<Record<string, unknown>> => {
-  const { halfOpen, initial, open, retryAfter } = options
+  const { halfOpen, hangsAfter, initial, open, retryAfter } = options
   return {
     trip: new ShownTrips(tripsOf(options.trip ?? defaultTrip)),
     open: open === undefined
@@ -147,6 +183,7 @@ export const settingsOf = (options: Options): Readonly<Record<string, unknown>> 
       ? undefined
       : `at most ${Duration.format(Duration.fromInputUnsafe(retryAfter.maxDelay ?? "5 minutes"))}`,
     halfOpen: halfOpen === undefined ? undefined : describeHalfOpen(halfOpen),
+    hangsAfter: hangsAfter === undefined ? undefined : Duration.fromInputUnsafe(hangsAfter),
     initial
   }
 }
