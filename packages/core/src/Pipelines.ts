@@ -13,13 +13,15 @@
  * **Details**
  *
  * A pipeline is a value with a memory: make one per callee, for all its callers. {@link makeStandardUnsafe} and
- * {@link makeHedgingUnsafe} make the same without an effect, and enter nothing into the `PolicyRegistry`. Each part can be given as options or, the stateful
- * ones, as an instance that is shared with other stacks. Times that contradict each other throw a `RangeError`
- * that names both: an attempt longer than the total, a breaker's window shorter than two attempts, hedges that would begin
- * after the total.
+ * {@link makeHedgingUnsafe} make the same without an effect, and enter nothing into the `PolicyRegistry`. Each part can be
+ * given as options or, the stateful ones, as an instance that is shared with other stacks.
  *
- * The standard pipeline does what {@link Policy.compose} of its parts does, and costs a fiber and a timer less: until something fails,
- * the timer of the attempt enforces the total as well.
+ * Times that are not given follow from those that are: with a total of 5 seconds an attempt has a third of that, and an
+ * attempt of a minute comes with a total of three. Only two times that are both given can contradict each other, and throw a
+ * `RangeError` that names both: an attempt longer than the total, a breaker's window shorter than two attempts, hedges that
+ * would begin after the total. Nothing follows from a limit that is a function.
+ *
+ * A pipeline is what {@link Policy.compose} makes of its parts.
  *
  * **Example** (A callee that fails twice)
  *
@@ -50,8 +52,10 @@ import * as CircuitBreaker from "./CircuitBreaker.ts"
 import * as Hedge from "./Hedge.ts"
 import { sharedOf } from "./internal/budget.ts"
 import { contradictionsOf } from "./internal/lint.ts"
-import { invalid } from "./internal/options.ts"
+import { invalid, objectOption } from "./internal/options.ts"
+import { readTimes } from "./internal/pipelines.ts"
 import * as internal from "./internal/policy.ts"
+import type { Times } from "./kernel/pipelines.ts"
 import * as Policy from "./Policy.ts"
 import * as Retry from "./Retry.ts"
 import * as RetryBudget from "./RetryBudget.ts"
@@ -75,19 +79,19 @@ export interface Options<L = Bulkhead.BulkheadRejected> {
   /**
    * The time for everything, waits included.
    *
-   * @default "30 seconds"
+   * @default "30 seconds", or what the other times that are given need: three attempts, the last hedge, a wait
    */
   readonly total?: Timeout.Limit | undefined
   /**
    * The time for one attempt.
    *
-   * @default "10 seconds"
+   * @default "10 seconds", or a third of the total, or half of the breaker's window, if that is less
    */
   readonly attempt?: Timeout.Limit | undefined
   /**
    * The circuit breaker, or the options for one.
    *
-   * @default 50 % of at least 20 calls within 30 s; open 10 s, doubling to 5 minutes
+   * @default 50 % of at least 20 calls within 30 s, or within two attempts if that is longer; open 10 s, doubling to 5 minutes
    */
   readonly breaker?: CircuitBreaker.CircuitBreaker | Omit<CircuitBreaker.Options, "name"> | undefined
   /**
@@ -125,9 +129,9 @@ export interface HedgingOptions<L = Bulkhead.BulkheadRejected> extends Options<L
   /**
    * What `Hedge.make` takes.
    *
-   * @default one more attempt after 2 seconds
+   * @default one more attempt after 2 seconds, or after half of an attempt or its share of the total, if that is less
    */
-  readonly hedge?: Omit<Hedge.Options, "name" | "budget"> | undefined
+  readonly hedge?: Partial<Omit<Hedge.Options, "name" | "budget">> | undefined
 }
 
 /**
@@ -168,33 +172,60 @@ const check = (where: string, { breaker, budget, limiter }: Options<unknown>): v
   }
 }
 
-const statefulOf = <L>(where: string, options: Options<L>): Stateful<L> => {
-  check(where, options)
-  const { breaker, budget, limiter, name } = options
-  return {
-    // whoever leaves out the limiter has not said what it adds, and the default of L is what this one does
-    limiter: limiter ?? Bulkhead.makeUnsafe({ name, concurrency }) as Policy.Policy<unknown, any>,
-    breaker: isBreaker(breaker) ? breaker : CircuitBreaker.makeUnsafe({ ...breaker, name }),
-    budget: budget ?? RetryBudget.makeUnsafe({ name })
-  }
+/** The rules of the breaker, if they were given. */
+const tripOf = (breaker: Options["breaker"]): unknown => {
+  if (breaker === undefined || isBreaker(breaker)) return breaker?.info.settings["trip"]
+  return breaker.trip === undefined
+    ? undefined
+    : CircuitBreaker.makeUnsafe({ trip: breaker.trip }).info.settings["trip"]
 }
 
-const makeStateful = <L>(where: string, options: Options<L>): Effect.Effect<Stateful<L>> =>
-  Effect.suspend(() => {
-    check(where, options)
-    const { breaker, budget, limiter, name } = options
-    return Effect.all({
-      limiter: limiter === undefined
-        ? Bulkhead.make({ name, concurrency }) as Effect.Effect<Policy.Policy<unknown, any>>
-        : Effect.succeed(limiter),
-      breaker: isBreaker(breaker) ? Effect.succeed(breaker) : CircuitBreaker.make({ ...breaker, name }),
-      budget: budget === undefined ? RetryBudget.make({ name }) : Effect.succeed(budget)
-    })
+const standardTimes = (where: string, options: Options<unknown>): Times => {
+  check(where, options)
+  const { attempt, breaker, total } = options
+  return readTimes(where, { attempt, total, trip: tripOf(breaker), waits: undefined, hedge: undefined })
+}
+
+const hedgingTimes = (where: string, { hedge = {}, ...options }: Partial<HedgingOptions<unknown>>): Times => {
+  check(where, options)
+  const { attempt, breaker, limiter, total } = options
+  objectOption(where, "hedge", hedge)
+  return readTimes(where, { attempt, total, trip: tripOf(breaker), waits: limiter?.info, hedge })
+}
+
+const breakerOptionsOf = (
+  { breaker = {}, name }: { readonly breaker?: CircuitBreaker.Options | undefined; readonly name?: string | undefined },
+  { window }: Times
+): CircuitBreaker.Options => ({
+  ...breaker,
+  trip: breaker.trip ?? CircuitBreaker.failureRate({ within: window }),
+  name
+})
+
+const statefulOf = <L>({ breaker, budget, limiter, name }: Options<L>, times: Times): Stateful<L> => ({
+  // whoever leaves out the limiter has not said what it adds, and the default of L is what this one does
+  limiter: limiter ?? Bulkhead.makeUnsafe({ name, concurrency }) as Policy.Policy<unknown, any>,
+  breaker: isBreaker(breaker) ? breaker : CircuitBreaker.makeUnsafe(breakerOptionsOf({ breaker, name }, times)),
+  budget: budget ?? RetryBudget.makeUnsafe({ name })
+})
+
+const makeStateful = <L>(
+  { breaker, budget, limiter, name }: Options<L>,
+  times: Times
+): Effect.Effect<Stateful<L>> =>
+  Effect.all({
+    limiter: limiter === undefined
+      ? Bulkhead.make({ name, concurrency }) as Effect.Effect<Policy.Policy<unknown, any>>
+      : Effect.succeed(limiter),
+    breaker: isBreaker(breaker)
+      ? Effect.succeed(breaker)
+      : CircuitBreaker.make(breakerOptionsOf({ breaker, name }, times)),
+    budget: budget === undefined ? RetryBudget.make({ name }) : Effect.succeed(budget)
   })
 
-const timeoutsOf = ({ attempt = "10 seconds", total = "30 seconds" }: Options<unknown>) => ({
-  attempt: Timeout.attempt(attempt),
-  total: Timeout.total(total)
+const timeoutsOf = ({ attempt, name, total }: Options<unknown>, times: Times) => ({
+  attempt: Timeout.attempt(attempt ?? times.attempt, { name }),
+  total: Timeout.total(total ?? times.total, { name })
 })
 
 /** A pipeline whose times do not contradict each other. */
@@ -225,7 +256,7 @@ const pipelineOf = <E, L>(
  * const [limiter, total, retry] = Policy.explain(Pipelines.makeStandardUnsafe({ name: "search" })).split("\n")
  *
  * limiter // => "bulkhead \"search\" (concurrency: 1000, maxQueue: 0)"
- * total // => "└─ timeout total (limit: 30s)"
+ * total // => "└─ timeout total \"search\" (limit: 30s)"
  * retry // => "   └─ retry \"search\" (times: 3, schedule: exponential from 200ms, budget: search, retryAfter: 1m)"
  * ```
  *
@@ -242,7 +273,7 @@ const pipelineOf = <E, L>(
  *   }
  * }
  *
- * messageOf(() => Pipelines.makeStandardUnsafe({ attempt: "1 minute" })) // => "Pipelines.makeStandard: timeout attempt (1m) is longer than timeout total (30s)"
+ * messageOf(() => Pipelines.makeStandardUnsafe({ attempt: "1 minute", total: "30 seconds" })) // => "Pipelines.makeStandard: timeout attempt (1m) is longer than timeout total (30s)"
  * ```
  *
  * @category constructors
@@ -251,24 +282,36 @@ const pipelineOf = <E, L>(
 export const makeStandardUnsafe = <E = unknown, L = Bulkhead.BulkheadRejected>(
   options: StandardOptions<E, L> = {}
 ): Pipeline<E, L> => {
-  const { attempt, total } = timeoutsOf(options)
-  const stateful = statefulOf("Pipelines.makeStandard", options)
-  const { breaker, budget, limiter } = stateful
-  const retry: Policy.Policy<any> = Retry.make<any>({ ...options.retry, name: options.name, budget })
-  return pipelineOf("Pipelines.makeStandard", stateful, Policy.compose(limiter, total, retry, breaker, attempt))
+  const times = standardTimes(standard, options)
+  return standardOf(options, times, statefulOf(options, times))
 }
 
-const hedgeOptionsOf = ({ hedge, name }: HedgingOptions<unknown>, { budget }: Stateful<unknown>): Hedge.Options => ({
-  after: "2 seconds",
-  ...hedge,
-  name,
-  budget
-})
+const standard = "Pipelines.makeStandard"
 
-const hedgingOf = <L>(options: Options<L>, stateful: Stateful<L>, hedge: Hedge.Hedge): Pipeline<unknown, L> => {
-  const { attempt, total } = timeoutsOf(options)
+const standardOf = <E, L>(options: StandardOptions<E, L>, times: Times, stateful: Stateful<L>): Pipeline<E, L> => {
+  const { attempt, total } = timeoutsOf(options, times)
+  const { breaker, budget, limiter } = stateful
+  const retry: Policy.Policy<any> = Retry.make<any>({ ...options.retry, name: options.name, budget })
+  return pipelineOf(standard, stateful, Policy.compose(limiter, total, retry, breaker, attempt))
+}
+
+const hedging = "Pipelines.makeHedging"
+
+const hedgeOptionsOf = (
+  { hedge, name }: HedgingOptions<unknown>,
+  { after }: Times,
+  { budget }: Stateful<unknown>
+): Hedge.Options => ({ ...hedge, after: hedge?.after ?? after, name, budget })
+
+const hedgingOf = <L>(
+  options: Options<L>,
+  times: Times,
+  stateful: Stateful<L>,
+  hedge: Hedge.Hedge
+): Pipeline<unknown, L> => {
+  const { attempt, total } = timeoutsOf(options, times)
   const { breaker, limiter } = stateful
-  return pipelineOf("Pipelines.makeHedging", stateful, Policy.compose(total, hedge, limiter, breaker, attempt))
+  return pipelineOf(hedging, stateful, Policy.compose(total, hedge, limiter, breaker, attempt))
 }
 
 /**
@@ -298,8 +341,9 @@ const hedgingOf = <L>(options: Options<L>, stateful: Stateful<L>, hedge: Hedge.H
 export const makeHedgingUnsafe = <L = Bulkhead.BulkheadRejected>(
   options: HedgingOptions<L> = {}
 ): Pipeline<unknown, L> => {
-  const stateful = statefulOf("Pipelines.makeHedging", options)
-  return hedgingOf(options, stateful, Hedge.makeUnsafe(hedgeOptionsOf(options, stateful)))
+  const times = hedgingTimes(hedging, options)
+  const stateful = statefulOf(options, times)
+  return hedgingOf(options, times, stateful, Hedge.makeUnsafe(hedgeOptionsOf(options, times, stateful)))
 }
 
 /**
@@ -326,10 +370,10 @@ export const makeHedgingUnsafe = <L = Bulkhead.BulkheadRejected>(
 export const makeStandard = <E = unknown, L = Bulkhead.BulkheadRejected>(
   options: StandardOptions<E, L> = {}
 ): Effect.Effect<Pipeline<E, L>> =>
-  Effect.map(
-    makeStateful("Pipelines.makeStandard", options),
-    (stateful) => makeStandardUnsafe({ ...options, ...stateful })
-  )
+  Effect.suspend(() => {
+    const times = standardTimes(standard, options)
+    return Effect.map(makeStateful(options, times), (stateful) => standardOf(options, times, stateful))
+  })
 
 /**
  * As {@link makeHedgingUnsafe}; with a name, its stateful parts are in the snapshot of the `PolicyRegistry`, if there is one.
@@ -340,8 +384,11 @@ export const makeStandard = <E = unknown, L = Bulkhead.BulkheadRejected>(
 export const makeHedging = <L = Bulkhead.BulkheadRejected>(
   options: HedgingOptions<L> = {}
 ): Effect.Effect<Pipeline<unknown, L>> =>
-  Effect.flatMap(makeStateful("Pipelines.makeHedging", options), (stateful) =>
-    Effect.map(
-      Hedge.make(hedgeOptionsOf(options, stateful)),
-      (hedge) => hedgingOf(options, stateful, hedge)
-    ))
+  Effect.suspend(() => {
+    const times = hedgingTimes(hedging, options)
+    return Effect.flatMap(makeStateful(options, times), (stateful) =>
+      Effect.map(
+        Hedge.make(hedgeOptionsOf(options, times, stateful)),
+        (hedge) => hedgingOf(options, times, stateful, hedge)
+      ))
+  })

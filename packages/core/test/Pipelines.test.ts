@@ -314,15 +314,76 @@ describe("Pipelines", () => {
       }))
   })
 
+  describe("times that follow from those that are given", () => {
+    const standard = Pipelines.makeStandardUnsafe
+    const hedging = Pipelines.makeHedgingUnsafe
+    const within = (within: Duration.Input) => ({ trip: CircuitBreaker.failureRate({ within }) })
+    const table: ReadonlyArray<readonly [string, () => Policy.Any, ReadonlyArray<string>]> = [
+      ["none", standard, ["total (limit: 30s)", "attempt (limit: 10s)", "within 30s"]],
+      ["a total", () => standard({ total: "5 seconds" }), ["total (limit: 5s)", "attempt (limit: 1s 666ms)"]],
+      ["an attempt", () => standard({ attempt: "1 minute" }), [
+        "total (limit: 3m)",
+        "attempt (limit: 1m)",
+        "within 2m"
+      ]],
+      ["an attempt and a total", () => standard({ attempt: "1 minute", total: "5 minutes" }), [
+        "(limit: 5m)",
+        "within 2m"
+      ]],
+      ["a breaker's window", () => standard({ breaker: within("8 seconds") }), ["attempt (limit: 4s)", "within 8s"]],
+      [
+        "a breaker",
+        () => hedging({ breaker: CircuitBreaker.makeUnsafe(within("8 seconds")) }),
+        ["attempt (limit: 4s)", "within 8s", "after: 2s"]
+      ],
+      ["a breaker's other options", () => standard({ attempt: "1 minute", breaker: { open: 1 } }), [
+        "within 2m, open: 1ms"
+      ]],
+      ["a total for hedges", () => hedging({ total: "1 second" }), ["attempt (limit: 333ms)", "after: 166ms"]],
+      ["a number of hedges", () => hedging({ total: "3 seconds", hedge: { maxHedges: 9 } }), [
+        "after: 300ms, maxHedges: 9"
+      ]],
+      ["a late hedge", () => hedging({ hedge: { after: "20 seconds", maxHedges: 2 } }), ["total (limit: 1m)"]],
+      ["a hedge that learns", () => hedging({ hedge: { after: { quantile: 0.9 } } }), ["total (limit: 30s)"]],
+      [
+        "a wait inside the total",
+        () => hedging({ limiter: Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1, maxWait: "1 minute" }) }),
+        ["total (limit: 1m 10s)"]
+      ],
+      ["a total that varies", () => standard({ total: () => "1 second" }), [
+        "total (limit: dynamic)",
+        "attempt (limit: 10s)"
+      ]]
+    ]
+    for (const [name, make, parts] of table) {
+      it(name, () => {
+        for (const part of parts) assert.include(Policy.explain(make()), part)
+      })
+    }
+
+    it.effect("made by an effect they are the same", () =>
+      Effect.gen(function*() {
+        const options = { total: "5 seconds" } as const
+        assert.strictEqual(
+          Policy.explain(yield* Pipelines.makeStandard(options)),
+          Policy.explain(Pipelines.makeStandardUnsafe(options))
+        )
+        assert.strictEqual(
+          Policy.explain(yield* Pipelines.makeHedging(options)),
+          Policy.explain(Pipelines.makeHedgingUnsafe(options))
+        )
+      }))
+  })
+
   describe("times that contradict each other", () => {
     it("an attempt longer than the total (MEHR: TotalRequestTimeout)", () => {
       assert.throws(
-        () => Pipelines.makeStandardUnsafe({ total: "5 seconds" }),
+        () => Pipelines.makeStandardUnsafe({ total: "5 seconds", attempt: "10 seconds" }),
         RangeError,
         "Pipelines.makeStandard: timeout attempt (10s) is longer than timeout total (5s)"
       )
       assert.throws(
-        () => Pipelines.makeHedgingUnsafe({ attempt: "31 seconds" }),
+        () => Pipelines.makeHedgingUnsafe({ attempt: "31 seconds", total: "30 seconds" }),
         RangeError,
         "Pipelines.makeHedging: timeout attempt (31s) is longer than timeout total (30s)"
       )
@@ -331,20 +392,16 @@ describe("Pipelines", () => {
     it("a window shorter than two attempts (MEHR: SamplingDuration)", () => {
       const trip = CircuitBreaker.failureRate({ within: "19 seconds" })
       const message = "window of circuit-breaker (19s) is shorter than twice timeout attempt (10s)"
-      assert.throws(() => Pipelines.makeStandardUnsafe({ breaker: { trip } }), RangeError, message)
-      assert.throws(
-        () => Pipelines.makeStandardUnsafe({ breaker: CircuitBreaker.makeUnsafe({ trip }) }),
-        RangeError,
-        message
-      )
-      assert.throws(() => Pipelines.makeStandardUnsafe({ attempt: "16 seconds" }), RangeError, "(30s)")
+      for (const breaker of [{ trip }, CircuitBreaker.makeUnsafe({ trip })]) {
+        assert.throws(() => Pipelines.makeStandardUnsafe({ attempt: "10 seconds", breaker }), RangeError, message)
+      }
       Pipelines.makeStandardUnsafe({ breaker: { trip: CircuitBreaker.failureRate({ within: "20 seconds" }) } })
       Pipelines.makeStandardUnsafe({ breaker: { trip: CircuitBreaker.consecutive(5) }, attempt: "30 seconds" })
     })
 
     it("hedges that begin after the total (MEHR: Delay)", () => {
       assert.throws(
-        () => Pipelines.makeHedgingUnsafe({ hedge: { after: "11 seconds", maxHedges: 3 } }),
+        () => Pipelines.makeHedgingUnsafe({ total: "30 seconds", hedge: { after: "11 seconds", maxHedges: 3 } }),
         RangeError,
         "Pipelines.makeHedging: hedge (3 after 11s each) begins later than timeout total (30s) ends"
       )
@@ -356,7 +413,7 @@ describe("Pipelines", () => {
       assert.throws(
         () => Pipelines.makeStandardUnsafe({ total: 0 }),
         RangeError,
-        "Timeout.total: limit must be a finite duration > 0"
+        "Pipelines.makeStandard: total must be a finite duration > 0"
       )
       assert.throws(
         () => Pipelines.makeStandardUnsafe({ retry: { times: -1 } }),

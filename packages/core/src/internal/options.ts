@@ -3,13 +3,79 @@ import * as Option from "effect/Option"
 
 /** A bad option is a bug in the program, found when the policy is made: names the option, the value and what is allowed. */
 export const invalid = (where: string, option: string, value: unknown, allowed: string): RangeError =>
-  new RangeError(
-    `${where}: ${option} must be ${allowed}, got ${typeof value === "string" ? `"${value}"` : String(value)}`
-  )
+  new RangeError(`${where}: ${option} must be ${allowed}, got ${show(value)}`)
+
+const show = (value: unknown): string => {
+  if (typeof value === "string") return `"${value}"`
+  if (typeof value === "function") return "a function"
+  if (Array.isArray(value)) return "an array"
+  return typeof value === "object" && value !== null ? "an object" : String(value)
+}
+
+/** What stands beside an option that means nothing with it. */
+export const pointless = (where: string, option: string, why: string): RangeError =>
+  new RangeError(`${where}: ${option} means nothing ${why}`)
+
+/** The options themselves. */
+export const objectOption = <A extends object>(where: string, option: string, value: A): A => {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value
+  throw invalid(where, option, value, "an object")
+}
+
+export const stringOption = <S extends string | undefined>(where: string, option: string, value: S): S => {
+  if (value === undefined || typeof value === "string") return value
+  throw invalid(where, option, value, "a string")
+}
+
+export const booleanOption = <B extends boolean | undefined>(where: string, option: string, value: B): B => {
+  if (value === undefined || typeof value === "boolean") return value
+  throw invalid(where, option, value, "true or false")
+}
+
+/** The tags of errors. None of them would be no error at all. */
+export const tagsOption = <T extends ReadonlyArray<string> | undefined>(where: string, option: string, value: T): T => {
+  if (value === undefined || (Array.isArray(value) && value.length > 0 && value.every(isString))) return value
+  throw invalid(where, option, value, "an array of at least one string")
+}
+
+const isString = (value: unknown): boolean => typeof value === "string"
+
+/** A factor or a multiple: `bound` itself is allowed where it is said. */
+export const finite = (
+  where: string,
+  option: string,
+  value: number,
+  bound: number,
+  { inclusive = false }: { readonly inclusive?: boolean } = {}
+): number => {
+  if (typeof value === "number" && value < Infinity && (inclusive ? value >= bound : value > bound)) return value
+  throw invalid(where, option, value, `a finite number ${inclusive ? ">=" : ">"} ${bound}`)
+}
+
+const units: ReadonlySet<string> = new Set<keyof Duration.DurationObject>([
+  "weeks",
+  "days",
+  "hours",
+  "minutes",
+  "seconds",
+  "milliseconds",
+  "microseconds",
+  "nanoseconds"
+])
+
+const isUnit = ([unit, amount]: [string, unknown]): boolean =>
+  units.has(unit) && (amount === undefined || (typeof amount === "number" && !Number.isNaN(amount)))
+
+/** `Duration` takes an object with other names in it for one without any, which is zero. */
+const isWithoutUnit = (value: unknown): boolean => {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || Duration.isDuration(value)) return false
+  const entries = Object.entries(value)
+  return entries.length === 0 || !entries.every(isUnit)
+}
 
 /** `Duration` takes a number that is none for zero. What is no duration is not a number here. */
 export const millisOf = (value: Duration.Input): number =>
-  Number.isNaN(value)
+  Number.isNaN(value) || isWithoutUnit(value)
     ? Number.NaN
     : Option.match(Duration.fromInput(value), { onNone: () => Number.NaN, onSome: Duration.toMillis })
 
@@ -40,7 +106,7 @@ export const integer = (where: string, option: string, value: number, min: numbe
 
 /** A share of a whole: more than 0, at most 1. */
 export const ratio = (where: string, option: string, value: number): number => {
-  if (value > 0 && value <= 1) return value
+  if (typeof value === "number" && value > 0 && value <= 1) return value
   throw invalid(where, option, value, "a number > 0 and <= 1")
 }
 
