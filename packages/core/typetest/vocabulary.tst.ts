@@ -93,51 +93,53 @@ type Word =
   | "hedge"
 
 type Keys<T> = T extends unknown ? keyof T : never
-/** The options of a constructor: of each of its arguments that is an object with options. */
-type Given<F extends (...args: ReadonlyArray<never>) => unknown, N extends number = 0> = Keys<
-  Exclude<Parameters<F>[N], undefined>
->
 type Inside<T, K extends string> = T extends { readonly [Key in K]?: infer V } ? Keys<Extract<V, object>> : never
+/** The options that functions take as their argument of that number. */
+type Given<Functions extends ReadonlyArray<(...args: ReadonlyArray<never>) => unknown>, N extends number> = {
+  readonly [I in keyof Functions]: Keys<Exclude<Parameters<Functions[I]>[N], undefined>>
+}[number]
+
+type OptionsFirst = [
+  typeof Bulkhead.make,
+  typeof RateLimiter.tokenBucket,
+  typeof RateLimiter.gcra,
+  typeof RateLimiter.slidingWindow,
+  typeof RateLimiter.fixedWindow,
+  typeof RateLimiter.make,
+  typeof CircuitBreaker.make,
+  typeof CircuitBreaker.failureRate,
+  typeof CircuitBreaker.slowRate,
+  typeof Hedge.make,
+  typeof RetryBudget.make,
+  typeof RetryBudget.tokens,
+  typeof RetryBudget.traffic,
+  typeof RetryBudget.inFlight,
+  typeof Timeout.phases,
+  typeof Timeout.makeAdaptive,
+  typeof Backoff.exponential,
+  typeof Backoff.linear,
+  typeof Backoff.constant,
+  typeof Backoff.decorrelated,
+  typeof Backoff.decorrelatedV2,
+  typeof Observability.layerMetrics,
+  typeof Observability.Events.layer
+]
+type OptionsSecond = [typeof Timeout.attempt, typeof Timeout.total, typeof Deadline.within, typeof Deadline.fromHeader]
 
 type Policies =
-  | Given<typeof Bulkhead.make>
-  | Given<typeof RateLimiter.tokenBucket>
-  | Given<typeof RateLimiter.gcra>
-  | Given<typeof RateLimiter.slidingWindow>
-  | Given<typeof RateLimiter.fixedWindow>
-  | Given<typeof RateLimiter.make>
-  | Given<typeof CircuitBreaker.make>
-  | Given<typeof CircuitBreaker.failureRate>
-  | Given<typeof CircuitBreaker.slowRate>
+  | Given<OptionsFirst, 0>
+  | Given<OptionsSecond, 1>
   | Keys<CircuitBreaker.HalfOpen>
   | Inside<CircuitBreaker.Options, "retryAfter">
-  | Given<typeof Hedge.make>
   | Keys<Hedge.Learnt>
   | Keys<Keyed.Options<string, Bulkhead.Bulkhead>>
   | Keys<Fallback.Options>
   | Keys<Fallback.StaleOptions<unknown>>
   | Keys<Coalesce.Options>
-  | Given<typeof RetryBudget.make>
-  | Given<typeof RetryBudget.tokens>
-  | Given<typeof RetryBudget.traffic>
-  | Given<typeof RetryBudget.inFlight>
-  | Given<typeof Timeout.attempt, 1>
-  | Given<typeof Timeout.total, 1>
-  | Given<typeof Timeout.phases>
-  | Given<typeof Timeout.makeAdaptive>
-  | Given<typeof Backoff.exponential>
-  | Given<typeof Backoff.linear>
-  | Given<typeof Backoff.constant>
-  | Given<typeof Backoff.decorrelated>
-  | Given<typeof Backoff.decorrelatedV2>
   | Keys<Retry.Options>
   | Inside<Retry.Options, "retryAfter">
-  | Given<typeof Deadline.within, 1>
-  | Given<typeof Deadline.fromHeader, 1>
   | Keys<Pipelines.StandardOptions>
   | Keys<Pipelines.HedgingOptions>
-  | Given<typeof Observability.layerMetrics>
-  | Given<typeof Observability.Events.layer>
 
 type Errors =
   | Bulkhead.BulkheadRejected
