@@ -15,7 +15,7 @@ import type {
   Telemetry,
   Timeout
 } from "@effect-resilience/core"
-import type { DeadlineMiddleware, ResilientHttpClient } from "@effect-resilience/core/http"
+import type { ResilientHttpClient, ServerPolicy } from "@effect-resilience/core/http"
 import { describe, expect, it } from "tstyche"
 
 /** The words of docs/vocabulary.md. */
@@ -33,6 +33,7 @@ type Word =
   | "maxTokens"
   | "minAttempts"
   | "minPerSecond"
+  | "minPerMinute"
   | "minCalls"
   | "maxRemaining"
   | "minRemaining"
@@ -156,7 +157,7 @@ describe("the vocabulary", () => {
 
   it("has the bounds of the modules for HTTP", () => {
     type Bounds = Extract<
-      Keys<DeadlineMiddleware.Options | ResilientHttpClient.Options>,
+      Keys<ServerPolicy.Options | ResilientHttpClient.Options>,
       `max${string}` | `min${string}`
     >
     expect<Bounds>().type.toBe<"maxRemaining" | "minRemaining" | "maxBytes">()
