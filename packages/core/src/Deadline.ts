@@ -1,5 +1,5 @@
 /**
- * The moment after which nobody waits for the result.
+ * The moment after which nobody waits for the result of a call.
  *
  * {@link within} and `Timeout.total` publish it to everything inside: `Retry` begins no wait and no attempt that could not
  * finish in time, and a timeout whose own limit is not earlier neither forks nor arms a timer. A program reads it to decide
@@ -7,13 +7,16 @@
  *
  * **Details**
  *
- * It is absolute, and a nested one only shrinks it. Child fibers inherit it. Whoever publishes it enforces it. Across services
- * it is what gRPC calls a deadline, handed on as `grpc-timeout` is: as the time that is left.
+ * A deadline is absolute, and a nested one only shrinks it. The policy that publishes it owns and enforces it, and it ends with
+ * what that policy limits. Policies that limit or give up obey it in the owner's own fiber and in fibers that policies fork for the
+ * call; in any other fiber, and in finalizers, they keep their own limits. What only tells of it ({@link remaining},
+ * {@link toHeader}) sees it in every fiber of the call. Across services it is what gRPC calls a deadline, handed on as
+ * `grpc-timeout` is: as the time that is left.
  *
  * **Gotchas**
  *
- * A fiber forked with `Effect.forkDetach` inherits it as well, but not the timer that enforces it: wrap such work in
- * {@link without}.
+ * A retry in a concurrent `Effect.forEach` does not obey it, because Effect forks that as it forks a look-up which others share:
+ * see {@link inherit}.
  *
  * **Example** (A server takes over the deadline of its caller)
  *

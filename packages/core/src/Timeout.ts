@@ -10,11 +10,11 @@
  * **Details**
  *
  * When time is up the call is interrupted, and the caller gets {@link TimeoutExceeded} after the call's clean-up, or, with
- * `detach`, at once. A
- * result that comes while the call is being interrupted is dropped. On a tie between call and timer, whichever wakes first
- * wins. A timeout whose limit does not end before the ambient deadline leaves the matter to whoever published the
- * deadline: that one's phase is reported. A defect in the clean-up of a call that timed out goes to `Telemetry`; a defect in
- * the clean-up of a call whose caller went away joins the caller's cause.
+ * `detach`, at once. A result that comes while the call is being interrupted is dropped. The limit is set after the call's first
+ * turn, and a tie goes to whichever of call and limit was set first, as with `Effect.timeout`. A timeout whose limit does not end
+ * before the deadline of the call leaves the matter to the owner of the deadline: that one's phase is reported. A defect in the
+ * clean-up of a call that timed out goes to `Telemetry`; a defect in the clean-up of a call whose caller went away joins the
+ * caller's cause.
  *
  * A stream never ends silently: every phase is an error. The silence between two elements does not include the time that
  * the consumer takes, the total does; a total that passes while the consumer is busy is delivered at the next pull.
@@ -25,7 +25,7 @@
  * `restore(timeout(x))`, not `timeout(restore(x))`.
  *
  * What this adds to `Effect.timeout`: the phase, limit and elapsed time in the error, deadlines, telemetry, streams that
- * fail where `Stream.timeout` ends them as if they were complete; and it costs a third where the call is asynchronous.
+ * fail where `Stream.timeout` ends them as if they were complete; and it costs a fraction where the call is asynchronous.
  *
  * **Example** (A call and a stream that hang)
  *

@@ -12,9 +12,10 @@ import * as Fiber from "effect/Fiber"
 import { getCurrentVersion } from "effect/Version"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 
-/** The versions of Effect with which the whole suite has passed both ways. `scripts/frames.mjs` adds one. */
+/** The versions of Effect with which the whole suite has passed both ways. scripts/prove-frames.mjs adds one. */
 const provenVersions: ReadonlySet<string> = new Set(["4.1.0"])
 
+const identifier = "~effect/Effect/identifier"
 const evaluate = "~effect/Effect/evaluate"
 export const contA = "~effect/Effect/successCont"
 export const contE = "~effect/Effect/failureCont"
@@ -58,10 +59,6 @@ export const shield = (fiber: Internals): void => {
   }
 }
 
-/** Ends a frame with the failure that reached it. */
-export const failWith = (cause: Cause.Cause<unknown>, exit: Exit.Exit<unknown, unknown> | undefined): AnyEffect =>
-  exit ?? Effect.failCause(cause)
-
 /** What a fiber finds on its stack when what is above has ended. */
 export interface Frame {
   [contAll](fiber: Internals): void
@@ -69,7 +66,44 @@ export interface Frame {
   [contE](cause: Cause.Cause<unknown>, fiber: Internals, exit: Exit.Exit<unknown, unknown> | undefined): AnyEffect
 }
 
-export const push = (fiber: AnyFiber, frame: Frame): void => void internals(fiber)._stack.push(frame)
+/** What a policy does when a call has ended, in a frame that all calls can share. It changes nothing about the exit. */
+export abstract class ExitFrame implements Frame {
+  protected abstract succeeded(fiber: AnyFiber, value: unknown): void
+  protected abstract failed(fiber: AnyFiber, exit: Exit.Exit<never, unknown>): void
+
+  [contAll](fiber: Internals): void {
+    shield(fiber)
+  }
+
+  [contA](value: unknown, fiber: Internals): AnyEffect {
+    try {
+      this.succeeded(fiber, value)
+    } catch (bug) {
+      return Effect.die(bug)
+    }
+    return fiber.succeedWith(value)
+  }
+
+  [contE](cause: Cause.Cause<unknown>, fiber: Internals, exit: Exit.Exit<never, unknown> | undefined): AnyEffect {
+    const failure = exit ?? Exit.failCause(cause)
+    try {
+      this.failed(fiber, failure)
+    } catch (bug) {
+      return Effect.failCause(Cause.combine(cause, Cause.die(bug)))
+    }
+    return failure
+  }
+}
+
+/** What a policy does when a call has failed, and nothing else. An interruption of the caller skips it. */
+export abstract class FailureFrame {
+  /** as a handler of failures of Effect's own has one */
+  readonly [identifier] = "FailureFrame"
+
+  abstract [contE](cause: Cause.Cause<unknown>, fiber: Internals): AnyEffect
+}
+
+export const push = (fiber: AnyFiber, frame: Frame | FailureFrame): void => void internals(fiber)._stack.push(frame)
 
 /** The time is read by the first policy of a stack that needs it. */
 export const unread = -1
@@ -209,8 +243,9 @@ let decided: Reason | undefined
 export const reason = (): Reason => decided ??= decide()
 
 const decide = (): Reason => {
-  if (environment?.["EFFECT_RESILIENCE_FRAMES"] === "off") return "off"
-  if (!provenVersions.has(getCurrentVersion())) return tell("unknown-version")
+  const wanted = environment?.["EFFECT_RESILIENCE_FRAMES"]
+  if (wanted === "off") return "off"
+  if (wanted !== "on" && !provenVersions.has(getCurrentVersion())) return tell("unknown-version")
   return probe() ? "on" : tell("probe-failed")
 }
 
