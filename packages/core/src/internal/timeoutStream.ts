@@ -25,7 +25,8 @@ class StreamTimer extends Timer implements frame.Boundary {
   followedBy: AnyEffect | undefined = undefined
   private readonly phases: kernel.Phases
   private readonly settings: Settings
-  private readonly scope: Scope.Closeable
+  /** closed by {@link close}: a scope with one finalizer closes at a fraction of what one with two does */
+  private readonly scope = Scope.makeUnsafe()
   private readonly begin: AnyPull
   private readonly deadline: Deadline | undefined
   private upstream: AnyPull | undefined = undefined
@@ -44,11 +45,9 @@ class StreamTimer extends Timer implements frame.Boundary {
   private resume: ((effect: AnyEffect) => void) | undefined = undefined
   private left = false
 
-  constructor(self: AnyStream, settings: Settings, fiber: AnyFiber, streamScope: Scope.Scope) {
+  constructor(self: AnyStream, settings: Settings, fiber: AnyFiber) {
     super()
     this.settings = settings
-    // what may be left behind must be able to outlive the stream
-    this.scope = settings.left !== undefined ? Scope.makeUnsafe() : Scope.forkUnsafe(streamScope)
     this.begin = Effect.flatMap(open(self, this.scope), (pull) => {
       this.upstream = pull
       return pull
@@ -198,7 +197,7 @@ class StreamTimer extends Timer implements frame.Boundary {
   close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     this.disarm()
     this.deadline?.end()
-    return this.settings.left !== undefined && !this.left ? Scope.close(this.scope, exit) : Effect.void
+    return this.left ? Effect.void : Scope.close(this.scope, exit)
   }
 
   private contextOf(fiber: AnyFiber): Context.Context<never> {
@@ -215,7 +214,9 @@ class StreamTimer extends Timer implements frame.Boundary {
     if (due >= this.armedFor || !this.ownLimit) return
     this.disarm()
     this.armedFor = due
-    this.arm(fiber, at, due - at)
+    const { queue } = this.settings
+    const isFirst = queue !== undefined && due === this.phases.startedAt + queue.delay
+    this.arm(fiber, at, due - at, isFirst ? queue : undefined)
   }
 
   override disarm(): void {
@@ -265,7 +266,7 @@ export const timeoutStream = (self: AnyStream, settings: Settings): AnyStream =>
         const left = Math.min(timeLeft(fiber, startedAt), settings.total(startedAt))
         if (left <= 0) return Effect.succeed(settings.refused(fiber, -left))
       }
-      const timer = new StreamTimer(self, settings, fiber, scope)
+      const timer = new StreamTimer(self, settings, fiber)
       return Effect.as(Scope.addFinalizerExit(scope, (exit) => timer.close(exit)), timer.pull)
     })
   )
