@@ -193,7 +193,13 @@ class Compartment implements internal.Implementation {
     })
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener !== undefined) {
-      emit(listener, { _tag: "RejectedByBulkhead", policy: "bulkhead", name: this.name, reason, waited: error.waited })
+      emit(fiber, listener, {
+        _tag: "RejectedByBulkhead",
+        policy: "bulkhead",
+        name: this.name,
+        reason,
+        waited: error.waited
+      })
     }
     return error
   }
@@ -330,7 +336,12 @@ class Waiter extends Timer {
     const listener = this.fiber.getRef(Telemetry.CurrentListener)
     if (listener !== undefined) {
       const { name } = this.call.compartment
-      emit(listener, { _tag: "WaitedForBulkhead", policy: "bulkhead", name, waited: Duration.millis(this.waited) })
+      emit(this.fiber, listener, {
+        _tag: "WaitedForBulkhead",
+        policy: "bulkhead",
+        name,
+        waited: Duration.millis(this.waited)
+      })
     }
   }
 }

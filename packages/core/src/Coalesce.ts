@@ -345,7 +345,7 @@ class Coalescer {
 
   private tell(fiber: AnyFiber): void {
     const listener = fiber.getRef(Telemetry.CurrentListener)
-    if (listener !== undefined) emit(listener, { _tag: "Coalesced", policy: "coalesce", name: this.name })
+    if (listener !== undefined) emit(fiber, listener, { _tag: "Coalesced", policy: "coalesce", name: this.name })
   }
 }
 

@@ -61,7 +61,7 @@ const failure = (fiber: AnyFiber, name: string | undefined, began: boolean, over
   const error = new DeadlineExceeded({ policyName: name, began, overrun: Duration.millis(Math.round(overrun)) })
   const listener = fiber.getRef(Telemetry.CurrentListener)
   if (listener !== undefined) {
-    emit(listener, { _tag: "DeadlinePassed", policy: "deadline", name, began, overrun: error.overrun })
+    emit(fiber, listener, { _tag: "DeadlinePassed", policy: "deadline", name, began, overrun: error.overrun })
   }
   return error
 }

@@ -167,7 +167,7 @@ const handler =
     return Effect.withFiber((fiber) => {
       const listener = fiber.getRef(Telemetry.CurrentListener)
       if (listener !== undefined) {
-        emit(listener, {
+        emit(fiber, listener, {
           _tag: "FallbackUsed",
           policy: "fallback",
           name: settings.name,
@@ -507,7 +507,7 @@ class Memory {
         const age = Duration.millis(found.age)
         const listener = fiber.getRef(Telemetry.CurrentListener)
         if (listener !== undefined) {
-          emit(listener, { _tag: "StaleServed", policy: "fallback", name: this.name, fault, cause, age })
+          emit(fiber, listener, { _tag: "StaleServed", policy: "fallback", name: this.name, fault, cause, age })
         }
         return { value: found.value, show: (value) => this.as({ value, age, cause }) }
       }

@@ -2,7 +2,8 @@
  * What policies tell, where operators look: in metrics, in logs, in spans, or as a stream.
  *
  * Each is a layer around a program, or a policy around a call; without them nobody listens, and nothing is told. They add to a
- * listener that is there already.
+ * listener that is there already. Log lines and span events belong to the call of which they tell: they have its annotations,
+ * its span and its trace.
  *
  * **Example** (How calls ended, as a metric)
  *
@@ -73,26 +74,21 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import type * as Fault from "./Fault.ts"
-import { emit } from "./internal/emit.ts"
+import { both } from "./internal/emit.ts"
 import { SampledGauges } from "./internal/gauges.ts"
 import { Meter, outcomeOf } from "./internal/metrics.ts"
-import { ObservedCall } from "./internal/observability.ts"
+import { ObservedCall, observedStream } from "./internal/observability.ts"
 import { integer } from "./internal/options.ts"
+import { fork } from "./internal/primitive.ts"
 import { CurrentGauges } from "./internal/registry.ts"
-import { now } from "./internal/time.ts"
 import { Labels } from "./kernel/labels.ts"
 import * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
-
-/** What one of them throws does not keep the event from the other. */
-const both = (listener: Telemetry.Listener, outer: Telemetry.Listener): Telemetry.Listener => (event) => {
-  emit(listener, event)
-  emit(outer, event)
-}
 
 /** A listener added to whatever is there. */
 const joined = (listener: Telemetry.Listener): Effect.Effect<Telemetry.Listener> =>
@@ -107,24 +103,12 @@ const layerListener = <R>(make: Effect.Effect<Telemetry.Listener, never, R>): La
  * @category constructors
  * @since 0.1.0
  */
-export const call = (name: string): Policy.Policy => {
-  const ended = (listener: Telemetry.Listener, start: number) => (exit: Exit.Exit<unknown, unknown>) =>
-    Effect.withFiber((fiber) => {
-      emit(listener, { _tag: "CallEnded", policy: "call", name, duration: Duration.millis(now(fiber) - start), exit })
-      return Effect.void
-    })
-  return Policy.make({
+export const call = (name: string): Policy.Policy =>
+  Policy.make({
     info: { kind: "call", name, settings: {}, children: [] },
     effect: (self) => new ObservedCall(self, name),
-    stream: (self) =>
-      Stream.unwrap(Effect.withFiber((fiber) => {
-        const listener = fiber.getRef(Telemetry.CurrentListener)
-        return Effect.succeed(
-          listener === undefined ? self : Stream.onExit(self, ended(listener, now(fiber)))
-        )
-      }))
+    stream: (self) => observedStream(self, name)
   })
-}
 
 /**
  * The layer of metrics: see the table of this module.
@@ -202,12 +186,11 @@ const levelOf = (event: Telemetry.Event): "Warn" | "Debug" =>
  * @since 0.1.0
  */
 export const layerLogs: Layer.Layer<never> = layerListener(Effect.gen(function*() {
-  const services = yield* Effect.context()
-  const clock = yield* Clock.Clock
-  const run = Effect.runForkWith(services)
-  return (event) => {
+  const loggers = Context.make(Logger.CurrentLoggers, yield* Logger.CurrentLoggers)
+  return (event, call) => {
     const log = Effect.logWithLevel(levelOf(event))(`resilience: ${event._tag}`)
-    run(Effect.annotateLogs(log, fieldsOf(event, clock.currentTimeMillisUnsafe())))
+    const wall = Context.get(call, Clock.Clock).currentTimeMillisUnsafe()
+    fork(Context.merge(loggers, call), Effect.annotateLogs(log, fieldsOf(event, wall)))
   }
 }))
 
@@ -222,8 +205,8 @@ export const spanEvents: Policy.Policy = (() => {
     Effect.gen(function*() {
       const span = yield* Effect.option(Effect.currentSpan)
       if (Option.isNone(span)) return outer
-      const clock = yield* Clock.Clock
-      const listener: Telemetry.Listener = (event) => {
+      const listener: Telemetry.Listener = (event, call) => {
+        const clock = Context.get(call, Clock.Clock)
         const attributes = fieldsOf(event, clock.currentTimeMillisUnsafe())
         span.value.event(`resilience.${event._tag}`, clock.currentTimeNanosUnsafe(), attributes)
       }

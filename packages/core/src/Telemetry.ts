@@ -29,7 +29,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { emit } from "./internal/emit.ts"
+import { both } from "./internal/emit.ts"
 import { CurrentListener, type Listener } from "./internal/events.ts"
 import * as Policy from "./Policy.ts"
 
@@ -42,10 +42,7 @@ export * from "./internal/events.ts"
  * @since 0.1.0
  */
 export const listen = (listener: Listener): Policy.Policy => {
-  const join = (outer: Listener | undefined): Listener => (event) => {
-    emit(listener, event)
-    if (outer !== undefined) emit(outer, event)
-  }
+  const join = (outer: Listener | undefined): Listener => outer === undefined ? listener : both(listener, outer)
   return Policy.make({
     info: { kind: "telemetry", settings: {}, children: [] },
     effect: Effect.updateService(CurrentListener, join),

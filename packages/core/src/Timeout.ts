@@ -82,7 +82,7 @@ const exceeded = (
   })
   const listener = fiber.getRef(Telemetry.CurrentListener)
   if (listener !== undefined) {
-    emit(listener, {
+    emit(fiber, listener, {
       _tag: "TimedOut",
       policy: "timeout",
       name,

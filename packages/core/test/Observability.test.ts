@@ -124,7 +124,10 @@ const everyEvent = Object.entries(rows).map(([key, [fields, metrics]]) => {
 })
 
 const tell = (event: Telemetry.Event): Effect.Effect<void> =>
-  Effect.map(Telemetry.CurrentListener, (listener) => listener!(event))
+  Effect.withFiber((fiber) => {
+    fiber.getRef(Telemetry.CurrentListener)!(event, fiber.context)
+    return Effect.void
+  })
 
 const settled = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
 

@@ -20,7 +20,7 @@ import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Telemetry from "../src/Telemetry.ts"
 import * as Timeout from "../src/Timeout.ts"
-import { Boom, during, fork, logged, outcome, recorder, timed } from "./support/harness.ts"
+import { Boom, during, fork, logged, outcome, timed } from "./support/harness.ts"
 
 /** Writes its name around what it wraps. */
 const around = (name: string, log: Array<string>): Policy.Policy =>
@@ -409,39 +409,4 @@ describe("Policy", () => {
     assert.strictEqual(String(Timeout.attempt("1 second")), "Policy(timeout attempt)")
     assert.strictEqual(inspect({ policy: Timeout.attempt("1 second") }), "{ policy: Policy(timeout attempt) }")
   })
-})
-
-describe("Telemetry", () => {
-  it.effect("every listener on the way hears, inside first, and one that throws changes nothing", () =>
-    Effect.gen(function*() {
-      const heard: Array<string> = []
-      const listener = (name: string) => Telemetry.listen((event) => void heard.push(`${name} ${event._tag}`))
-      const broken = Telemetry.listen(() => {
-        throw new Error("listener")
-      })
-      const stack = Policy.compose(listener("outer"), broken, listener("inner"), Timeout.attempt("1 second"))
-      const exit = yield* during("1 minute", Effect.exit(Effect.never.pipe(stack)))
-      assert.strictEqual(outcome(exit), "TimeoutExceeded:attempt")
-      assert.deepStrictEqual(heard, ["inner TimedOut", "outer TimedOut"])
-    }))
-
-  it.effect("hears streams as well", () =>
-    Effect.gen(function*() {
-      const { events, policy } = recorder()
-      const fiber = yield* fork(
-        Effect.exit(
-          Stream.runDrain(Stream.never.pipe(Policy.compose(policy, Timeout.phases({ first: "1 second" })).stream))
-        )
-      )
-      yield* TestClock.adjust("1 second")
-      yield* Fiber.join(fiber)
-      assert.deepStrictEqual(events, [{
-        _tag: "TimedOut",
-        policy: "timeout",
-        name: undefined,
-        phase: "first",
-        limit: Duration.seconds(1),
-        elapsed: Duration.seconds(1)
-      }])
-    }))
 })

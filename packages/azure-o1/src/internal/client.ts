@@ -144,9 +144,9 @@ export class Calling {
     return events
   }
 
-  readonly listener: Telemetry.Listener = (event) => {
-    this.turns.listener(event)
-    this.history.listener(event)
+  readonly listener: Telemetry.Listener = (event, context) => {
+    this.turns.listener(event, context)
+    this.history.listener(event, context)
     // another attempt says it all again
     if (event._tag === "RetryScheduled") this.text.clear()
   }

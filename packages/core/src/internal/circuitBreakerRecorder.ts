@@ -68,13 +68,15 @@ export class Recorder {
       this.subscribers?.forEach((subscriber) => subscriber({ from, to }))
       const listener = fiber.getRef(Telemetry.CurrentListener)
       if (listener !== undefined) {
-        emit(listener, { _tag: "CircuitChanged", policy: "circuit-breaker", name: this.name, from, to })
+        emit(fiber, listener, { _tag: "CircuitChanged", policy: "circuit-breaker", name: this.name, from, to })
       }
     }
     if (this.exceeded === circuit.exceeded) return
     this.exceeded = circuit.exceeded
     const listener = this.exceeded ? fiber.getRef(Telemetry.CurrentListener) : undefined
-    if (listener !== undefined) emit(listener, { _tag: "CircuitExceeded", policy: "circuit-breaker", name: this.name })
+    if (listener !== undefined) {
+      emit(fiber, listener, { _tag: "CircuitExceeded", policy: "circuit-breaker", name: this.name })
+    }
   }
 
   /** Does something to the circuit, and tells of the change that it made. */
@@ -177,7 +179,13 @@ export class Recorder {
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener !== undefined) {
       const { retryAfter, state } = error
-      emit(listener, { _tag: "RejectedByCircuit", policy: "circuit-breaker", name: this.name, state, retryAfter })
+      emit(fiber, listener, {
+        _tag: "RejectedByCircuit",
+        policy: "circuit-breaker",
+        name: this.name,
+        state,
+        retryAfter
+      })
     }
     return error
   }

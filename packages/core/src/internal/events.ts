@@ -92,7 +92,7 @@ export interface TimedOut extends Source<"timeout"> {
 
 /**
  * The clean-up of a call that timed out, or that lost to another attempt, has died. The caller gets the timeout, or the
- * winner's result; this is the only place where the defect shows.
+ * winner's result; the defect shows here, and is logged as an error where nobody listens.
  *
  * @category models
  * @since 0.1.0
@@ -364,10 +364,31 @@ export type Event =
  * Receives events, synchronously and in order. It must be quick and must not throw: what it throws is dropped, so that
  * watching a call cannot change its outcome.
  *
+ * `context` is that of the call of which the event tells, also when a timer or work in the background tells: in it are the
+ * call's log annotations, its span, and every service that the call was given.
+ *
+ * **Example** (Which request was it)
+ *
+ * ```ts import.meta.vitest
+ * import { Retry, Telemetry } from "@effect-resilience/core"
+ * import { Context, Effect, References } from "effect"
+ *
+ * const seen: Array<string> = []
+ * const listener: Telemetry.Listener = (event, context) => {
+ *   const { requestId } = Context.get(context, References.CurrentLogAnnotations)
+ *   if (event._tag === "RetryStopped") seen.push(`${event.reason}: ${requestId}`)
+ * }
+ *
+ * const call = Effect.fail("down").pipe(Retry.make({ times: 0 }), Effect.annotateLogs("requestId", "r1"))
+ *
+ * await Effect.runPromise(call.pipe(Telemetry.listen(listener), Effect.exit))
+ * seen // => ["exhausted: r1"]
+ * ```
+ *
  * @category models
  * @since 0.1.0
  */
-export type Listener = (event: Event) => void
+export type Listener = (event: Event, context: Context.Context<never>) => void
 
 /**
  * The listener of the fiber, none by default.

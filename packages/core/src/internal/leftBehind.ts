@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import { emit } from "./emit.ts"
+import { emit, emitDefect } from "./emit.ts"
 import * as Telemetry from "./events.ts"
 import { diesOf } from "./interrupt.ts"
 import { type AnyFiber, fork } from "./primitive.ts"
@@ -11,11 +11,8 @@ import { now } from "./time.ts"
 
 /** The caller gets the timeout, so a defect of the clean-up has nowhere else to go. */
 export const reportCleanup = (fiber: AnyFiber, exit: Exit.Exit<unknown, unknown>): void => {
-  const listener = fiber.getRef(Telemetry.CurrentListener)
   const cause = diesOf(exit)
-  if (listener !== undefined && cause !== undefined) {
-    emit(listener, { _tag: "CleanupDied", policy: "timeout", name: undefined, cause })
-  }
+  if (cause !== undefined) emitDefect(fiber.context, "timeout", undefined, cause)
 }
 
 let leftInProcess = 0
@@ -34,7 +31,7 @@ export const leaveBehind = (fiber: AnyFiber, left: Left, child: AnyFiber, scope:
   left.running++
   const listener = fiber.getRef(Telemetry.CurrentListener)
   if (listener !== undefined) {
-    emit(listener, { _tag: "CallDetached", policy: "timeout", name: undefined, running: left.running })
+    emit(fiber, listener, { _tag: "CallDetached", policy: "timeout", name: undefined, running: left.running })
   }
   // what has ended no longer knows its clock and its listener, so this fiber tells of the end
   fork(
@@ -51,7 +48,13 @@ export const leaveBehind = (fiber: AnyFiber, left: Left, child: AnyFiber, scope:
         reportCleanup(background, exit)
         if (listener !== undefined) {
           const after = Duration.millis(now(background) - at)
-          emit(listener, { _tag: "DetachedEnded", policy: "timeout", name: undefined, running: left.running, after })
+          emit(background, listener, {
+            _tag: "DetachedEnded",
+            policy: "timeout",
+            name: undefined,
+            running: left.running,
+            after
+          })
         }
         return undefined
       })

@@ -142,7 +142,7 @@ export class Limits implements Implementation {
     })
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener !== undefined) {
-      emit(listener, {
+      emit(fiber, listener, {
         _tag: "RejectedByRateLimiter",
         policy: "rate-limiter",
         name,
@@ -201,7 +201,7 @@ export class Limits implements Implementation {
   tellWaited({ fiber, since }: Waiter, at: number): void {
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener === undefined) return
-    emit(listener, {
+    emit(fiber, listener, {
       _tag: "WaitedForRateLimiter",
       policy: "rate-limiter",
       name: this.options.name,

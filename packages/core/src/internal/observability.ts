@@ -1,6 +1,9 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
 import { emit } from "./emit.ts"
+import type { AnyStream } from "./establish.ts"
 import * as Telemetry from "./events.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { now } from "./time.ts"
@@ -19,11 +22,38 @@ export class ObservedCall extends Primitive {
   run(fiber: AnyFiber): AnyEffect {
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener === undefined) return this.self
-    const { name } = this
     const start = now(fiber)
     return Effect.onExitPrimitive(this.self, (exit) => {
-      emit(listener, { _tag: "CallEnded", policy: "call", name, duration: Duration.millis(now(fiber) - start), exit })
+      ended(fiber, listener, this.name, start, exit)
       return undefined
     })
   }
 }
+
+/** The same for a stream, from its opening to its end. */
+export const observedStream = (self: AnyStream, name: string): AnyStream =>
+  Stream.unwrap(Effect.withFiber((fiber) => {
+    const listener = fiber.getRef(Telemetry.CurrentListener)
+    if (listener === undefined) return Effect.succeed(self)
+    const start = now(fiber)
+    return Effect.succeed(Stream.onExit(self, (exit) =>
+      Effect.withFiber((fiber) => {
+        ended(fiber, listener, name, start, exit)
+        return Effect.void
+      })))
+  }))
+
+const ended = (
+  fiber: AnyFiber,
+  listener: Telemetry.Listener,
+  name: string,
+  start: number,
+  exit: Exit.Exit<unknown, unknown>
+): void =>
+  emit(fiber, listener, {
+    _tag: "CallEnded",
+    policy: "call",
+    name,
+    duration: Duration.millis(now(fiber) - start),
+    exit
+  })

@@ -8,7 +8,7 @@ import type * as Fault from "../Fault.ts"
 import type { LearntDelay } from "../kernel/hedge.ts"
 import type { Budget, Grant } from "../kernel/retryBudget.ts"
 import { forkForCall, timeLeft } from "./deadline.ts"
-import { emit } from "./emit.ts"
+import { emit, emitDefect } from "./emit.ts"
 import * as Telemetry from "./events.ts"
 import { diesOf } from "./interrupt.ts"
 import { interrupt } from "./interrupted.ts"
@@ -73,6 +73,8 @@ interface Attempt {
 /** A call in flight: timer, attempts and clean-up in one object. */
 class Race extends Timer {
   private readonly parent: AnyFiber
+  /** the call's, which the parent has no longer when it has gone on */
+  private readonly context: Context.Context<never>
   private readonly rules: Rules
   private readonly entrants: Entrants
   private readonly listener: Telemetry.Listener | undefined
@@ -88,6 +90,7 @@ class Race extends Timer {
   constructor(parent: AnyFiber, rules: Rules, entrants: Entrants) {
     super()
     this.parent = parent
+    this.context = parent.context
     this.rules = rules
     this.entrants = entrants
     this.listener = parent.getRef(Telemetry.CurrentListener)
@@ -135,7 +138,7 @@ class Race extends Timer {
     if (budget !== undefined && grant === undefined) {
       this.complete = true
       if (this.listener !== undefined) {
-        emit(this.listener, {
+        emit(this.parent, this.listener, {
           _tag: "BudgetExhausted",
           policy: "hedge",
           name,
@@ -146,7 +149,7 @@ class Race extends Timer {
       return
     }
     if (this.listener !== undefined) {
-      emit(this.listener, {
+      emit(this.parent, this.listener, {
         _tag: "HedgeStarted",
         policy: "hedge",
         name,
@@ -159,7 +162,7 @@ class Race extends Timer {
   }
 
   private begin(grant: Grant | undefined): void {
-    const { context } = this.parent
+    const { context } = this
     const ambient = this.entrants.scoped ? Context.getOrUndefined(context, Scope.Scope) : undefined
     const scope = ambient === undefined ? undefined : Scope.forkUnsafe(ambient)
     const attempt: Attempt = { n: ++this.begun, scope, grant, fiber: undefined }
@@ -220,7 +223,7 @@ class Race extends Timer {
     }
     budget?.end()
     if (this.listener !== undefined && this.begun > 1) {
-      emit(this.listener, {
+      emit(this.parent, this.listener, {
         _tag: "HedgeSettled",
         policy: "hedge",
         name,
@@ -242,14 +245,12 @@ class Race extends Timer {
   private close({ scope }: Attempt, exit: Exit.Exit<unknown, unknown>): void {
     const closing = scope === undefined ? undefined : Scope.closeUnsafe(scope, exit)
     if (closing === undefined) return
-    fork(this.parent.context, Effect.uninterruptible(closing)).addObserver((exit) => this.report(exit))
+    fork(this.context, Effect.uninterruptible(closing)).addObserver((exit) => this.report(exit))
   }
 
   private report(exit: Exit.Exit<unknown, unknown>): void {
-    const cause = this.listener === undefined ? undefined : diesOf(exit)
-    if (cause !== undefined) {
-      emit(this.listener!, { _tag: "CleanupDied", policy: "hedge", name: this.rules.name, cause })
-    }
+    const cause = diesOf(exit)
+    if (cause !== undefined) emitDefect(this.context, "hedge", this.rules.name, cause)
   }
 
   private learn(answered: boolean): void {

@@ -98,7 +98,7 @@ class Run {
   started(fiber: AnyFiber): void {
     if (this.listener === undefined) return
     this.startedAt = now(fiber)
-    emit(this.listener, {
+    emit(fiber, this.listener, {
       _tag: "AttemptStarted",
       policy: "retry",
       name: this.settings.name,
@@ -108,7 +108,7 @@ class Run {
 
   ended(fiber: AnyFiber, exit: Exit.Exit<unknown, unknown>): void {
     if (this.listener === undefined) return
-    emit(this.listener, {
+    emit(fiber, this.listener, {
       _tag: "AttemptEnded",
       policy: "retry",
       name: this.settings.name,
@@ -138,9 +138,9 @@ class Run {
       const counts = this.failed(fault)
       const failure = cause.reasons.find(Cause.isFailReason)
       if (fault === undefined || failure === undefined || !retries(fault, failure.error) || !mayRepeat(fiber)) {
-        return this.stop(cause, fault, "not-retryable")
+        return this.stop(fiber, cause, fault, "not-retryable")
       }
-      if (this.attempt > times) return this.stop(cause, fault, "exhausted")
+      if (this.attempt > times) return this.stop(fiber, cause, fault, "exhausted")
       return Effect.flatMap(this.driver, (step) =>
         Pull.matchEffect(step(wall, failure.error), {
           onSuccess: ([output, scheduled]) => {
@@ -150,12 +150,12 @@ class Run {
               left: timeLeft(fiber, now(fiber)),
               random: fiber.getRef(Random.Random).nextDoubleUnsafe()
             }, this.settings.hints)
-            if (typeof delay === "string") return this.stop(cause, fault, delay)
-            if (!this.pay(fiber, counts)) return this.stop(cause, fault, "budget")
-            return this.sleep(cause, fault, failure.error, output, delay, wall)
+            if (typeof delay === "string") return this.stop(fiber, cause, fault, delay)
+            if (!this.pay(fiber, counts)) return this.stop(fiber, cause, fault, "budget")
+            return this.sleep(fiber, cause, fault, failure.error, output, delay, wall)
           },
           onFailure: (broken) => Effect.failCause(broken),
-          onDone: () => this.stop(cause, fault, "exhausted")
+          onDone: () => this.stop(fiber, cause, fault, "exhausted")
         }))
     })
   }
@@ -182,7 +182,7 @@ class Run {
       return true
     }
     if (this.listener !== undefined) {
-      emit(this.listener, {
+      emit(fiber, this.listener, {
         _tag: "BudgetExhausted",
         policy: "retry",
         name,
@@ -204,12 +204,13 @@ class Run {
   }
 
   private stop(
+    fiber: AnyFiber,
     cause: Cause.Cause<unknown>,
     fault: Fault.Fault | undefined,
     reason: Telemetry.StopReason
   ): AnyEffect {
     if (this.listener !== undefined && fault !== undefined) {
-      emit(this.listener, {
+      emit(fiber, this.listener, {
         _tag: "RetryStopped",
         policy: "retry",
         name: this.settings.name,
@@ -223,6 +224,7 @@ class Run {
   }
 
   private sleep(
+    fiber: AnyFiber,
     cause: Cause.Cause<unknown>,
     fault: Fault.Fault,
     input: unknown,
@@ -232,7 +234,7 @@ class Run {
   ): AnyEffect {
     const delay = Duration.millis(millis)
     if (this.listener !== undefined) {
-      emit(this.listener, {
+      emit(fiber, this.listener, {
         _tag: "RetryScheduled",
         policy: "retry",
         name: this.settings.name,
