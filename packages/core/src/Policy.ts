@@ -418,7 +418,8 @@ const print = ({ below, line }: Tree): ReadonlyArray<string> => [
 ]
 
 /**
- * What is wrong with the order of a stack, or with times in it that contradict each other; empty for most.
+ * What is wrong with the order of a stack, or with times in it that contradict each other; empty for most. An instance with a
+ * memory that stands twice in a path is found as well.
  *
  * A policy that means to be told apart by its `kind` is: what it is called, and durations that its settings hold under the
  * names of the options, is all that is looked at. Limits that are functions are not.

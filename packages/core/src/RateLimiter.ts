@@ -288,6 +288,10 @@ class Costly implements internal.Implementation {
     this.costs = costs
   }
 
+  get instance(): object {
+    return this.limits
+  }
+
   get info(): Policy.PolicyInfo {
     const { info } = this.limits
     return { ...info, settings: { cost: this.limits.describe(this.costs), ...info.settings } }

@@ -13,6 +13,7 @@ import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Deadline from "../src/Deadline.ts"
 import * as Hedge from "../src/Hedge.ts"
 import * as Keyed from "../src/Keyed.ts"
 import * as Policy from "../src/Policy.ts"
@@ -290,6 +291,15 @@ describe("Policy", () => {
       limit: RateLimiter.tokenBucket({ limit: 1, within: "1 second" }),
       maxWait: "1 second"
     })
+    const slow = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.slowRate({ after: "1 second", within: "1 minute" }) })
+    const learnt = Hedge.makeUnsafe({ after: { quantile: 0.9 } })
+    const adaptive = Timeout.makeAdaptiveUnsafe({ minLimit: 1, maxLimit: 2 })
+    const named = Bulkhead.makeUnsafe({ name: "db", concurrency: 2 })
+    /** As a circuit breaker tells of itself. */
+    const fair = Policy.make({
+      info: { kind: "circuit-breaker", settings: { hangsAfter: Duration.seconds(1) }, children: [] },
+      effect: (self) => self
+    })
     /** Names its settings as others do, and means what only it knows. */
     const own = (...children: ReadonlyArray<Policy.Any>): Policy.Policy =>
       Policy.make({
@@ -362,6 +372,43 @@ describe("Policy", () => {
       ["inside a policy of one's own", Policy.compose(breaker, own(retry)), [
         "circuit-breaker outside retry sees one outcome per logical call, not one per attempt: put it inside"
       ]],
+      ["a queue inside a breaker that counts slow calls", Policy.compose(slow, queueing), [
+        "circuit-breaker with a slow rate outside bulkhead sees calls that wait for their turn: put it inside"
+      ]],
+      ["a limiter inside a breaker that counts slow calls", Policy.compose(slow, limiter, attempt), [
+        "circuit-breaker with a slow rate outside rate-limiter sees calls that wait for their turn: put it inside"
+      ]],
+      ["a queue inside a hedge that learns", Policy.compose(learnt, queueing), [
+        "hedge with a learnt delay outside bulkhead sees calls that wait for their turn: put it inside"
+      ]],
+      ["a queue inside a limit that learns", Policy.compose(adaptive, queueing), [
+        "timeout adaptive outside bulkhead counts the wait for a turn as the callee's time: put it inside"
+      ]],
+      ["a breaker that stands twice", Policy.compose(breaker, attempt, Policy.compose(breaker, Policy.identity)), [
+        "the same circuit-breaker stands twice: each call counts twice, and a probe rejects itself"
+      ]],
+      [
+        "a bulkhead with a name, once mapped",
+        Policy.compose(Policy.mapError(named, Bulkhead.isBulkheadRejected, String), named),
+        [
+          "the same bulkhead \"db\" stands twice: each call needs two permits, and waits for itself when there is only one left"
+        ]
+      ],
+      ["a limiter with two costs", Policy.compose(limiter.cost(2), limiter), [
+        "the same rate-limiter stands twice: each call costs twice"
+      ]],
+      ["an instance inside a policy of your own", Policy.compose(breaker, own(breaker)), [
+        "the same circuit-breaker stands twice: each call counts twice, and a probe rejects itself"
+      ]],
+      ["a total that is over before a call may count as hanging", Policy.compose(Timeout.total("500 millis"), fair), [
+        "timeout total (500ms) is shorter than hangsAfter of circuit-breaker (1s): a callee that hangs never opens it"
+      ]],
+      ["a deadline that is over before", Policy.compose(Deadline.within("500 millis"), fair, attempt), [
+        "deadline (500ms) is shorter than hangsAfter of circuit-breaker (1s): a callee that hangs never opens it"
+      ]],
+      ["an attempt outside the breaker", Policy.compose(Timeout.attempt("500 millis"), fair), [
+        "timeout attempt (500ms) is shorter than hangsAfter of circuit-breaker (1s): a callee that hangs never opens it"
+      ]],
       [
         "attempts, the inner ones of which nobody knows the number",
         Policy.compose(retry, Retry.make({ schedule: Schedule.recurs(2) })),
@@ -393,6 +440,17 @@ describe("Policy", () => {
         Policy.compose(total, Hedge.makeUnsafe({ after: Duration.infinity, maxHedges: 2 }))
       ],
       ["a window of two timeouts", Policy.compose(breaker, Timeout.attempt("15 seconds"))],
+      ["a queue outside of what measures", Policy.compose(queueing, limiter, learnt, slow)],
+      ["a queue inside of what measures nothing", Policy.compose(breaker, queueing)],
+      ["a bulkhead without a queue inside of what measures", Policy.compose(slow, named)],
+      ["two instances with the same settings", Policy.compose(Bulkhead.makeUnsafe({ concurrency: 2 }), named)],
+      ["an instance in two branches", own(breaker, breaker)],
+      ["stateless policies that are shared", Policy.compose(attempt, attempt)],
+      ["a total of a fair time", Policy.compose(Timeout.total("1 second"), fair)],
+      [
+        "a short total around attempts that end before it",
+        Policy.compose(Timeout.total("500 millis"), fair, Timeout.attempt("200 millis"))
+      ],
       ["settings that are named alike", Policy.compose(total, breaker, attempt, own())]
     ])("nothing is wrong with %s", (_, policy) => assert.deepStrictEqual(Policy.warnings(policy), []))
 

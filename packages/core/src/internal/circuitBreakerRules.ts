@@ -7,7 +7,7 @@ import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import type * as Fault from "../Fault.ts"
 import type { Rules, State } from "../kernel/circuitBreaker.ts"
-import { type Trip, tripsOf } from "../kernel/trip.ts"
+import { slowAfter, type Trip, tripsOf } from "../kernel/trip.ts"
 import { duration, integer, invalid, percent, positiveMillis, ratio, showMillis } from "./options.ts"
 
 interface HalfOpen {
@@ -45,6 +45,9 @@ const requiredOf = (ratio: number, probes: number): number => {
 const kinds: ReadonlyArray<string> = ["consecutive", "failure-rate", "slow-rate"] satisfies ReadonlyArray<Trip["kind"]>
 const isTrip = (trip: unknown): boolean => Predicate.hasProperty(trip, "kind") && kinds.includes(String(trip.kind))
 
+/** In milliseconds, where nothing else is said. */
+export const defaultHangsAfter = 1000
+
 /** How long a call has to have been under way for a deadline that ends it to speak against the callee, in milliseconds. */
 export const hangsAfterOf = ({ classify, hangsAfter }: Options): number => {
   if (hangsAfter !== undefined && classify !== undefined) {
@@ -55,7 +58,7 @@ export const hangsAfterOf = ({ classify, hangsAfter }: Options): number => {
       "left out where there is a classify, which replaces the rule about deadlines"
     )
   }
-  return duration(where, "hangsAfter", hangsAfter ?? "1 second")
+  return duration(where, "hangsAfter", hangsAfter ?? defaultHangsAfter)
 }
 
 export const rulesOf = (options: Options): Rules => {
@@ -163,6 +166,11 @@ class ShownTrips {
   /** The span of the shortest window of time, in milliseconds. */
   get shortestWindow(): number {
     return Math.min(...this.trips.map((trip) => "over" in trip && "millis" in trip.over ? trip.over.millis : Infinity))
+  }
+
+  /** How long a call takes that is slow, in milliseconds. */
+  get slowAfter(): number | undefined {
+    return slowAfter(this.trips)
   }
 
   toString(): string {

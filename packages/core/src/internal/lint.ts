@@ -1,10 +1,12 @@
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
+import { defaultHangsAfter } from "./circuitBreakerRules.ts"
 import type { PolicyInfo } from "./model.ts"
 import { showMillis } from "./options.ts"
+import { instanceOf } from "./policy.ts"
 
-/** Tells what is wrong with a policy inside another one, if something is. */
-type Rule = (outer: PolicyInfo, inner: PolicyInfo) => string | undefined
+/** Tells what is wrong with a policy inside another one, if something is; `inside` are those inside the inner one. */
+type Rule = (outer: PolicyInfo, inner: PolicyInfo, inside: ReadonlyArray<PolicyInfo>) => string | undefined
 
 const millis = (info: PolicyInfo, setting: string): number | undefined => {
   const value = info.settings[setting]
@@ -30,6 +32,22 @@ const waits = (info: PolicyInfo): boolean =>
   (info.kind === "bulkhead" && count(info, "maxQueue") > 0) ||
   (info.kind === "rate-limiter" && millis(info, "maxWait") !== undefined)
 
+/** What learns from how long calls take, or judges them by it; a limit for attempts has a rule of its own. */
+const measures = (info: PolicyInfo): string | undefined => {
+  const { after, trip } = info.settings
+  if (info.kind === "circuit-breaker" && Predicate.hasProperty(trip, "slowAfter")) {
+    return trip.slowAfter === undefined ? undefined : "circuit-breaker with a slow rate"
+  }
+  return info.kind === "hedge" && Predicate.isString(after) ? "hedge with a learnt delay" : undefined
+}
+
+/** What a call does twice that goes through the same instance twice. */
+const twice: { readonly [kind: string]: string } = {
+  "circuit-breaker": "each call counts twice, and a probe rejects itself",
+  bulkhead: "each call needs two permits, and waits for itself when there is only one left",
+  "rate-limiter": "each call costs twice"
+}
+
 const order: ReadonlyArray<Rule> = [
   (outer, inner) =>
     outer.kind === "circuit-breaker" && repeats(inner.kind)
@@ -53,7 +71,19 @@ const order: ReadonlyArray<Rule> = [
   (outer, inner) =>
     limitsAttempt(outer.kind) && waits(inner)
       ? `${outer.kind} outside ${inner.kind} counts the wait for a turn as the callee's time: put it inside`
+      : undefined,
+  (outer, inner) => {
+    const what = measures(outer)
+    return what !== undefined && waits(inner)
+      ? `${what} outside ${inner.kind} sees calls that wait for their turn: put it inside`
       : undefined
+  },
+  (outer, inner) => {
+    const effect = twice[inner.kind]
+    return effect !== undefined && instanceOf(outer) !== undefined && instanceOf(outer) === instanceOf(inner)
+      ? `the same ${inner.kind}${inner.name === undefined ? "" : ` "${inner.name}"`} stands twice: ${effect}`
+      : undefined
+  }
 ]
 
 /** What cannot happen, because the total is over first. */
@@ -87,27 +117,52 @@ const shortWindow: Rule = (outer, inner) => {
     : undefined
 }
 
+const limitOf = (info: PolicyInfo): number | undefined =>
+  info.kind === "deadline"
+    ? millis(info, "within")
+    : info.kind.startsWith("timeout ")
+    ? millis(info, "limit")
+    : undefined
+
+/** An interruption counts against the callee after a fair time only; a limit inside the breaker counts by itself. */
+const neverFair: Rule = (outer, inner, inside) => {
+  const hangsAfter = inner.kind === "circuit-breaker" ? millis(inner, "hangsAfter") ?? defaultHangsAfter : 0
+  const limit = limitOf(outer)
+  if (limit === undefined || limit >= hangsAfter) return undefined
+  return inside.some((info) => (limitOf(info) ?? Infinity) < limit)
+    ? undefined
+    : `${outer.kind} (${showMillis(limit)}) is shorter than hangsAfter of circuit-breaker (${
+      showMillis(hangsAfter)
+    }): a callee that hangs never opens it`
+}
+
 const times: ReadonlyArray<Rule> = [beyondTotal, shortWindow]
 
-/** Compares every policy with those around it; gives those that are around what comes after it. */
+/** The policies of a path, one inside the other: a stack is one of several, any other policy the first of its own. */
+const pathOf = (info: PolicyInfo): ReadonlyArray<PolicyInfo> =>
+  info.kind === "compose" ? info.children.flatMap(pathOf) : [info]
+
+const everythingIn = (info: PolicyInfo): ReadonlyArray<PolicyInfo> =>
+  info.kind === "compose" ? info.children.flatMap(everythingIn) : [info, ...info.children.flatMap(everythingIn)]
+
+/** Compares every policy with those around it. */
 const visit = (
   info: PolicyInfo,
   around: ReadonlyArray<PolicyInfo>,
-  compare: (outer: PolicyInfo, inner: PolicyInfo) => void
-): ReadonlyArray<PolicyInfo> => {
-  if (info.kind === "compose") {
-    const passed: Array<PolicyInfo> = []
-    for (const child of info.children) passed.push(...visit(child, [...around, ...passed], compare))
-    return passed
+  compare: (...pair: Parameters<Rule>) => void
+): void => {
+  const path = pathOf(info)
+  for (const [i, inner] of path.entries()) {
+    const outside = [...around, ...path.slice(0, i)]
+    const inside = [...inner.children, ...path.slice(i + 1)].flatMap(everythingIn)
+    for (const outer of outside) compare(outer, inner, inside)
+    for (const child of inner.children) visit(child, [...outside, inner], compare)
   }
-  for (const outer of around) compare(outer, info)
-  for (const child of info.children) visit(child, [...around, info], compare)
-  return [info]
 }
 
 const find = (rules: ReadonlyArray<Rule>, info: PolicyInfo): ReadonlyArray<string> => {
   const found: Array<string> = []
-  visit(info, [], (outer, inner) => found.push(...rules.flatMap((rule) => rule(outer, inner) ?? [])))
+  visit(info, [], (...pair) => found.push(...rules.flatMap((rule) => rule(...pair) ?? [])))
   return found
 }
 
@@ -115,4 +170,4 @@ const find = (rules: ReadonlyArray<Rule>, info: PolicyInfo): ReadonlyArray<strin
 export const contradictionsOf = (info: PolicyInfo): ReadonlyArray<string> => find(times, info)
 
 /** Everything that is wrong with the order or the times of a stack. */
-export const warningsOf = (info: PolicyInfo): ReadonlyArray<string> => find([...order, ...times], info)
+export const warningsOf = (info: PolicyInfo): ReadonlyArray<string> => find([...order, ...times, neverFair], info)

@@ -8,6 +8,8 @@ import type { AnyEffect } from "./primitive.ts"
 /** What a policy is made of. The function that users call holds one of these. */
 export interface Implementation {
   readonly info: PolicyInfo
+  /** What its state belongs to, where that is not this: a cost of a limiter is the limiter's. */
+  readonly instance?: object
   effect(self: AnyEffect): AnyEffect
   stream(self: AnyStream): AnyStream
   /** What it knows although no call is under way. Without it, nothing. */
@@ -24,6 +26,12 @@ function nameOf(this: Holder): string {
   return `Policy(${this[implementation].info.kind})`
 }
 
+/** Whose each description is; a description of limits that can be changed is made anew each time. */
+const instances = new WeakMap<PolicyInfo, object>()
+
+/** What the state of a policy that is described belongs to; none for a description that a user has put together. */
+export const instanceOf = (info: PolicyInfo): object | undefined => instances.get(info)
+
 const variance = { _EIn: constVoid, _EOut: identity, _R: identity }
 
 /**
@@ -34,7 +42,10 @@ export const PolicyProto: object = Object.create(Function.prototype, {
   [TypeId]: { value: variance },
   info: {
     get(this: Holder) {
-      return this[implementation].info
+      const impl = this[implementation]
+      const { info } = impl
+      if (!instances.has(info)) instances.set(info, impl.instance ?? impl)
+      return info
     }
   },
   stream: {
