@@ -1025,6 +1025,36 @@ describe("ResilientHttpClient", () => {
         assert.isFalse("x-deadline-ms" in unlimited.requests[0]!.headers)
       }))
 
+    it.effect("every fiber of the call tells it while the call lasts, and a finalizer does not", () =>
+      Effect.gen(function*() {
+        const owners: ReadonlyArray<readonly [string, Policy.Policy<unknown, unknown>]> = [
+          ["total", Timeout.total("2 seconds")],
+          ["within", Deadline.within("2 seconds")],
+          ["both", Policy.compose(Deadline.within("3 seconds"), Timeout.total("2 seconds"))]
+        ]
+        const told = (request: HttpClientRequest.HttpClientRequest) => request.headers["x-deadline-ms"]
+        for (const [name, owner] of owners) {
+          const { client, requests } = fake(() => status(200))
+          const resilient = ResilientHttpClient.make(client, retry, { sendDeadline: true })
+          const work = Effect.forEach([1, 2], () => resilient.get(url), { concurrency: "unbounded" })
+          const unlock = Effect.ignore(resilient.del(url))
+          // the deadline comes, the caller leaves before it, the work ends in time
+          for (
+            const [left, ends] of [[undefined, Effect.never], [1, Effect.never], [undefined, Effect.void]] as const
+          ) {
+            requests.length = 0
+            const call = owner(Effect.ensuring(Effect.andThen(work, ends), unlock))
+            const fiber = yield* fork(Effect.exit(call))
+            if (left === undefined) yield* TestClock.adjust("2 seconds")
+            else yield* Effect.andThen(TestClock.adjust("1 second"), Fiber.interrupt(fiber))
+            const sent = requests.map(({ headers, method }) => [method, headers["x-deadline-ms"]] as const)
+            const last = ends === Effect.void ? "2000" : undefined
+            assert.deepStrictEqual(sent, [["GET", "2000"], ["GET", "2000"], ["DELETE", last]], name)
+          }
+          assert.isUndefined(told(yield* Effect.andThen(resilient.get(url), Effect.sync(() => requests.at(-1)!))))
+        }
+      }))
+
     it.effect("gRPC reads it in its own form", () =>
       Effect.gen(function*() {
         const { client, requests } = fake(() => status(200))

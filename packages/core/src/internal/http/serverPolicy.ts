@@ -16,6 +16,7 @@ import * as Stream from "effect/Stream"
 import * as Fault from "../../Fault.ts"
 import { parse } from "../../kernel/deadline.ts"
 import * as kernel from "../../kernel/http/serverPolicy.ts"
+import { DeadlineExceeded, RateLimiterRejected, TimeoutExceeded } from "../errors.ts"
 import type { AnyEffect, AnyFiber } from "../primitive.ts"
 import { Rejection } from "../rejection.ts"
 import { retryAfterOf } from "../retryAfter.ts"
@@ -178,7 +179,7 @@ class Call {
     const { retryAfter } = fault
     const seconds = kernel.retryAfter(retryAfter === undefined ? undefined : Duration.toMillis(retryAfter))
     return HttpServerResponse.empty({
-      status: rejectedStatus ?? kernel.rejectedStatus((failure as { readonly _tag?: unknown })._tag),
+      status: rejectedStatus ?? kernel.rejectedStatus(failure instanceof RateLimiterRejected),
       headers: seconds === undefined ? {} : { "retry-after": seconds }
     })
   }
@@ -189,8 +190,7 @@ const faultOf = ({ headers, status }: Response): Fault.Fault => {
   return Fault.ofStatus(status, { retryAfter })
 }
 
-const isLate = (failure: unknown): boolean =>
-  Predicate.isTagged(failure, "TimeoutExceeded") || Predicate.isTagged(failure, "DeadlineExceeded")
+const isLate = (failure: unknown): boolean => failure instanceof TimeoutExceeded || failure instanceof DeadlineExceeded
 
 /** The time that the caller says is left, by the first header that can be read. */
 const remainingOf = ({ deadlineHeaders, maxRemaining }: Settings, { headers }: Request): number | undefined => {
