@@ -70,6 +70,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Fault from "./Fault.ts"
 import { Breaker } from "./internal/circuitBreaker.ts"
+import { gauges } from "./internal/circuitBreakerRecorder.ts"
 import { type CircuitOpen } from "./internal/errors.ts"
 import { integer, invalid, positiveMillis, ratio } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
@@ -540,6 +541,6 @@ export const make = (options: Options = {}): Effect.Effect<CircuitBreaker> =>
   Effect.withFiber((fiber) => {
     const policy = makeUnsafe(options)
     const breaker = internal.implementationOf<Breaker>(policy)
-    register(fiber, breaker, { kind: "circuit-breaker", name: options.name, report: reportOf })
+    register(fiber, breaker, { kind: "circuit-breaker", name: options.name, report: reportOf, gauges })
     return Effect.succeed(policy)
   })

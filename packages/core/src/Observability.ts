@@ -36,8 +36,9 @@
  * Logical calls and attempts are separate numbers: `call` marks what a call is, usually the outside of a stack, and `Retry` tells of
  * its attempts. The names of policies become labels, of which there is a limit; keys and messages never do.
  *
- * The gauges of bulkheads are looked at when somebody takes a snapshot, which costs a call nothing: those of bulkheads with a name
- * that are made by `make` where {@link layerMetrics} is provided.
+ * The gauges of bulkheads and circuit breakers are looked at when somebody takes a snapshot, which costs a call nothing: those of
+ * bulkheads with a name that are made by `make` where {@link layerMetrics} is provided, and those of circuit breakers with a name
+ * that are made or used there.
  *
  * | metric | kind | labels |
  * | --- | --- | --- |
@@ -53,7 +54,7 @@
  * | `resilience.detached` | counter, up and down: left behind and still running | name |
  * | `resilience.deadlines` | counter | name, began: whether the work had |
  * | `resilience.cleanup.defects` | counter | policy, name |
- * | `resilience.breaker.state` | gauge: 0 closed, 1 half open, 2 open, 3 isolated, 4 metrics only, 5 disabled | name |
+ * | `resilience.breaker.state` | gauge: how many circuit breakers of the name are in the state | name, state |
  * | `resilience.breaker.changes` | counter | name, to |
  * | `resilience.breaker.exceeded` | counter | name |
  * | `resilience.bulkhead.in_use` | gauge | policy, name |

@@ -240,7 +240,8 @@ const pipelineOf = <E, L>(
     info: composed.info,
     effect: composed,
     stream: composed.stream,
-    knowledge: (at) => internal.knowledgeOf(composed, at)
+    knowledge: (at) => internal.knowledgeOf(composed, at),
+    letGo: () => internal.letGo(composed)
   })
   return Object.assign(policy, parts)
 }

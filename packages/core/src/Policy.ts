@@ -338,7 +338,8 @@ export const compose: {
     },
     effect: (self: AnyEffect) => stack.reduceRight((inner, policy) => policy(inner), self),
     stream: (self: AnyStream) => stack.reduceRight((inner, policy) => policy.stream(inner), self),
-    knowledge: (at) => internal.knowledgeOfAll(stack, at)
+    knowledge: (at) => internal.knowledgeOfAll(stack, at),
+    letGo: () => stack.forEach(internal.letGo)
   })
 }
 
@@ -375,7 +376,8 @@ export const mapError: {
       info: self.info,
       effect: (effect: AnyEffect) => Effect.mapError(self(effect), replace),
       stream: (stream: AnyStream) => Stream.mapError(self.stream(stream), replace),
-      knowledge: (at) => internal.knowledgeOf(self, at)
+      knowledge: (at) => internal.knowledgeOf(self, at),
+      letGo: () => internal.letGo(self)
     })
   }
 )

@@ -20,6 +20,7 @@ import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Fault from "../src/Fault.ts"
 import { attemptLabel, Labels } from "../src/kernel/labels.ts"
+import * as Keyed from "../src/Keyed.ts"
 import * as Observability from "../src/Observability.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
@@ -93,8 +94,7 @@ const rows: {
   "timeout DetachedEnded": [{ running: 2, after: second }, ["resilience.detached x: -1"]],
   "deadline DeadlinePassed": [{ began: true, overrun: second }, ["resilience.deadlines x true: 1"]],
   "circuit-breaker CircuitChanged": [{ from: "Closed", to: "Open" }, [
-    "resilience.breaker.changes x Open: 1",
-    "resilience.breaker.state x: 2"
+    "resilience.breaker.changes x Open: 1"
   ]],
   "circuit-breaker CircuitExceeded": [{}, ["resilience.breaker.exceeded x: 1"]],
   "circuit-breaker RejectedByCircuit": [{ state: "Open", retryAfter: second }, [
@@ -175,6 +175,7 @@ describe("Observability", () => {
     it.effect("every metric is in the tables of the page and of the module", () =>
       Effect.gen(function*() {
         yield* Bulkhead.make({ name: "x", concurrency: 1 })
+        yield* CircuitBreaker.make({ name: "x" })
         for (const { event } of everyEvent) yield* tell(event)
         const ids = new Set((yield* Metric.snapshot).map(({ id }) => id))
         for (const path of ["../../../docs/policies/observability.md", "../src/Observability.ts"]) {
@@ -271,6 +272,80 @@ describe("Observability", () => {
       }))
   })
 
+  describe("gauges of circuit breakers", () => {
+    const make = (name = "payments") =>
+      CircuitBreaker.make({ name, trip: CircuitBreaker.consecutive(1), open: "10 seconds" })
+    const trip = (breaker: CircuitBreaker.CircuitBreaker) => Effect.exit(breaker(Effect.fail("down")))
+    /** In which states how many are, of those that there are any. */
+    const states = Effect.map(lines, (all) =>
+      all.flatMap((line) => {
+        const [, name, state, count] = /^resilience\.breaker\.state (\S+) (\S+): (\d+)$/u.exec(line) ?? []
+        return count === undefined || count === "0" ? [] : [`${name} ${state} ${count}`]
+      }))
+
+    it.effect("say the state when somebody looks, as time and operators have changed it", () =>
+      Effect.gen(function*() {
+        const breaker = yield* make()
+        assert.deepStrictEqual(yield* states, ["payments Closed 1"])
+        yield* trip(breaker)
+        assert.deepStrictEqual(yield* states, ["payments Open 1"])
+        yield* TestClock.adjust("1 day")
+        assert.deepStrictEqual(yield* states, ["payments HalfOpen 1"], "nobody has called")
+        yield* breaker.isolate
+        assert.deepStrictEqual(yield* states, ["payments Isolated 1"])
+      }).pipe(measured))
+
+    it.effect("see calls that have become slow, though nobody has looked at the circuit", () =>
+      Effect.gen(function*() {
+        const breaker = yield* CircuitBreaker.make({
+          name: "slow",
+          trip: CircuitBreaker.slowRate({ after: "1 second", calls: 2 })
+        })
+        yield* Effect.replicateEffect(fork(breaker(Effect.never)), 2)
+        assert.deepStrictEqual(yield* states, ["slow Closed 1"])
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* states, ["slow Open 1"])
+      }).pipe(measured))
+
+    it.effect("are no mixture of those that share a name, or are beyond the most names", () =>
+      Effect.gen(function*() {
+        const [a] = yield* Effect.all([make("a"), make("a"), make("a"), make("b"), make("c")])
+        yield* trip(a)
+        assert.deepStrictEqual(yield* states, ["a Closed 2", "a Open 1", "other Closed 2"])
+      }).pipe((program) => measured(program, { maxNames: 1 })))
+
+    it.effect("are there from the first use of one that was made elsewhere, whoever calls", () =>
+      Effect.gen(function*() {
+        const breaker = CircuitBreaker.makeUnsafe({ name: "module", trip: CircuitBreaker.consecutive(1) })
+        assert.deepStrictEqual(yield* states, [])
+        yield* Effect.provideService(trip(breaker), Telemetry.CurrentListener, undefined)
+        assert.deepStrictEqual(yield* states, ["module Open 1"])
+        const stream = CircuitBreaker.makeUnsafe({ name: "stream" })
+        yield* Stream.runDrain(Stream.make(1).pipe(stream.stream))
+        assert.include(yield* states, "stream Closed 1")
+      }).pipe(measured))
+
+    it.effect("go when a Keyed lets go of it", () =>
+      Effect.gen(function*() {
+        for (
+          const lookup of [
+            (name: string) => make(name),
+            (name: string) => Effect.map(make(name), (breaker) => Policy.compose(breaker, Timeout.attempt("1 minute")))
+          ] as ReadonlyArray<(name: string) => Effect.Effect<Policy.Policy<unknown, unknown>>>
+        ) {
+          const keyed = yield* Keyed.make({ lookup })
+          yield* Effect.exit(Effect.fail("down").pipe(keyed.for("a")))
+          assert.deepStrictEqual(yield* states, ["a Open 1"])
+          yield* TestClock.adjust("1 day")
+          yield* Effect.void.pipe(keyed.for("b"))
+          assert.deepStrictEqual(yield* states, ["b Closed 1"])
+          yield* TestClock.adjust("1 day")
+          assert.deepStrictEqual(yield* keyed.entries, [])
+          assert.deepStrictEqual(yield* states, [])
+        }
+      }).pipe(measured))
+  })
+
   describe("metrics", () => {
     it.effect("calls and attempts are separate numbers", () =>
       Effect.gen(function*() {
@@ -333,7 +408,9 @@ describe("Observability", () => {
           (yield* metricsOf(program)).filter((line) => !line.includes("duration")),
           [
             "resilience.breaker.changes db Open: 1",
-            "resilience.breaker.state db: 2",
+            ...["Closed: 0", "Disabled: 0", "HalfOpen: 0", "Isolated: 0", "MetricsOnly: 0", "Open: 1"].map((state) =>
+              `resilience.breaker.state db ${state}`
+            ),
             "resilience.calls db rejected: 1",
             "resilience.rejections circuit-breaker db open: 1",
             "resilience.timeouts none attempt: 1"

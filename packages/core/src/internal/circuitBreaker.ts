@@ -75,6 +75,7 @@ class BreakerEffect extends Primitive {
   run(fiber: AnyFiber): AnyEffect {
     const { breaker, self } = this
     const { circuit } = breaker
+    breaker.meet(fiber)
     if (!circuit.shared) {
       const at = now(fiber)
       const state = breaker.change(fiber, (circuit) => circuit.look(at))

@@ -11,6 +11,7 @@ import { CircuitOpen } from "./errors.ts"
 import * as Telemetry from "./events.ts"
 import type * as Policy from "./model.ts"
 import type { AnyFiber } from "./primitive.ts"
+import { CurrentGauges, type Gauges, type GaugesOf } from "./registry.ts"
 import { now, wallNow } from "./time.ts"
 import { interruptedByDeadline, mayBeCut } from "./turn.ts"
 import { CurrentWaits, Waits } from "./waits.ts"
@@ -23,12 +24,21 @@ interface Change {
 type Subscriber = (change: Change) => void
 type Handler = (exit: Exit.Exit<any, any>) => undefined
 
+const states: ReadonlyArray<kernel.State> = ["Closed", "HalfOpen", "Open", "Isolated", "MetricsOnly", "Disabled"]
+
+/** The state of a breaker, for whoever measures. */
+export const gauges: GaugesOf<Recorder> = {
+  "resilience.breaker.state": { all: states, of: ({ circuit }, at) => circuit.peek(at) }
+}
+
 /** What acts for a circuit: admits and records calls, and tells of its changes. */
 export class Recorder {
   readonly circuit: kernel.Circuit
   private options: Options
   private hangsAfter: number
   private exceeded = false
+  private measuredBy: Gauges | undefined = undefined
+  private metIn: kernel.Permit | undefined = undefined
   private subscribers: Set<Subscriber> | undefined = undefined
   private handler: Handler | undefined = undefined
   private handlerOf: kernel.Permit | undefined = undefined
@@ -60,11 +70,28 @@ export class Recorder {
     this.hangsAfter = hangsAfter
   }
 
+  /** Enters the metrics of whoever calls first in each state, for a breaker that was made where nobody measures. */
+  meet(fiber: AnyFiber): void {
+    if (this.metIn === this.circuit.permit) return
+    this.metIn = this.circuit.permit
+    const gauging = this.name === undefined ? undefined : fiber.getRef(CurrentGauges)
+    if (gauging === undefined || gauging === this.measuredBy) return
+    this.measuredBy = gauging
+    gauging.add<Recorder>(this, "circuit-breaker", this.name!, gauges)
+  }
+
+  /** It is let go: what it counted is not looked at any more. */
+  letGo(): void {
+    this.measuredBy?.remove(this)
+    this.measuredBy = this.metIn = undefined
+  }
+
   /** Tells of a change of state, if there was one. */
   settle(fiber: AnyFiber, from: kernel.State): void {
     const { circuit } = this
     const to = circuit.state
     if (from !== to) {
+      this.meet(fiber)
       this.subscribers?.forEach((subscriber) => subscriber({ from, to }))
       const listener = fiber.getRef(Telemetry.CurrentListener)
       if (listener !== undefined) {
@@ -115,6 +142,7 @@ export class Recorder {
 
   /** Lets a call through, or gives the error with which it is rejected. */
   admit(fiber: AnyFiber, at: number): kernel.Permit | CircuitOpen {
+    this.meet(fiber)
     return this.change(fiber, (circuit) => circuit.admit(at)) ?? this.reject(fiber, at)
   }
 

@@ -1,16 +1,23 @@
-import type * as Context from "effect/Context"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import { constVoid } from "effect/Function"
 import * as Metric from "effect/Metric"
 import type { Labels } from "../kernel/labels.ts"
-import type { GaugeName, Gauges, GaugesOf } from "./registry.ts"
+import type { Gauges, GaugesOf } from "./registry.ts"
+import { nowOn } from "./time.ts"
+
+type Attributes = Readonly<Record<string, string>>
 
 interface Member {
   readonly policy: WeakRef<object>
-  readonly read: (policy: object) => number
+  readonly read: (policy: object, at: number) => number
   readonly series: Series
 }
 
-const metrics: { readonly [Name in GaugeName]: Metric.Gauge<number> } = {
+const metrics: { readonly [Name in keyof GaugesOf<object>]-?: Metric.Gauge<number> } = {
+  "resilience.breaker.state": Metric.gauge("resilience.breaker.state", {
+    description: "Circuit breakers that are in a state"
+  }),
   "resilience.bulkhead.in_use": Metric.gauge("resilience.bulkhead.in_use", {
     description: "Calls that run in a bulkhead"
   }),
@@ -28,7 +35,8 @@ export class SampledGauges implements Gauges {
   private readonly context: Context.Context<never>
   private readonly labels: Labels
   private readonly series = new Map<string, Series>()
-  private readonly collected = new FinalizationRegistry<Member>((member) => member.series.leave(member))
+  private readonly members = new WeakMap<object, ReadonlyArray<Member>>()
+  private readonly collected = new FinalizationRegistry<ReadonlyArray<Member>>(leave)
 
   constructor(context: Context.Context<never>, labels: Labels) {
     this.context = context
@@ -36,22 +44,40 @@ export class SampledGauges implements Gauges {
   }
 
   add<P extends object>(policy: P, kind: string, name: string, gauges: GaugesOf<P>): void {
-    const ref = new WeakRef(policy)
+    if (this.members.has(policy)) return
+    const ref = new WeakRef<object>(policy)
     const label = this.labels.of(name)
-    for (const [metric, read] of Object.entries(gauges)) {
-      const series = this.seriesOf(metric as GaugeName, kind, label)
-      const member: Member = { policy: ref, read: (policy) => read(policy as P), series }
+    const members: Array<Member> = []
+    const enter = (metric: string, labels: Attributes, read: (policy: P, at: number) => number): void => {
+      const series = this.seriesOf(metric as keyof typeof metrics, labels)
+      const member: Member = { policy: ref, read: (policy, at) => read(policy as P, at), series }
       series.members.add(member)
-      this.collected.register(policy, member)
+      members.push(member)
     }
+    for (const [metric, read] of Object.entries(gauges)) {
+      if (typeof read === "function") enter(metric, { policy: kind, name: label }, read)
+      else {for (const state of read.all) {
+          enter(metric, { name: label, state }, (policy, at) => read.of(policy, at) === state ? 1 : 0)
+        }}
+    }
+    this.members.set(policy, members)
+    this.collected.register(policy, members, policy)
+  }
+
+  remove(policy: object): void {
+    const members = this.members.get(policy)
+    if (members === undefined) return
+    this.members.delete(policy)
+    this.collected.unregister(policy)
+    leave(members)
   }
 
   close(): void {
     for (const series of this.series.values()) series.end()
   }
 
-  private seriesOf(metric: GaugeName, kind: string, label: string): Series {
-    const key = JSON.stringify([metric, kind, label])
+  private seriesOf(metric: keyof typeof metrics, labels: Attributes): Series {
+    const key = JSON.stringify([metric, labels])
     const known = this.series.get(key)
     if (known !== undefined) return known
     const series: Series = new Series(() => {
@@ -59,13 +85,21 @@ export class SampledGauges implements Gauges {
       registration.remove()
     })
     const registration = Metric.registerUnsafe(
-      Metric.withAttributes(metrics[metric], { policy: kind, name: label }),
+      Metric.withAttributes(metrics[metric], labels),
       this.context,
-      { get: () => ({ value: series.sum }), update: constVoid, modify: constVoid }
+      {
+        get: () => ({ value: series.sum(nowOn(Context.get(this.context, Clock.Clock))) }),
+        update: constVoid,
+        modify: constVoid
+      }
     )
     this.series.set(key, series)
     return series
   }
+}
+
+const leave = (members: ReadonlyArray<Member>): void => {
+  for (const member of members) member.series.leave(member)
 }
 
 class Series {
@@ -76,11 +110,11 @@ class Series {
     this.end = end
   }
 
-  get sum(): number {
+  sum(at: number): number {
     let sum = 0
     for (const { policy, read } of this.members) {
       const live = policy.deref()
-      if (live !== undefined) sum += read(live)
+      if (live !== undefined) sum += read(live, at)
     }
     return sum
   }

@@ -68,7 +68,13 @@ export class Pool<K> {
       const made = lookup(key) as AnyPolicy | Effect.Effect<AnyPolicy> // what it asks for, its callers have given
       return Effect.isEffect(made) ? runNow(context, made) : made
     }
-    this.table = new kernel.Table(this.instances, { idle, max, whenFull, knowledge: internal.knowledgeOf })
+    this.table = new kernel.Table(this.instances, {
+      idle,
+      max,
+      whenFull,
+      knowledge: internal.knowledgeOf,
+      letGo: internal.letGo
+    })
   }
 
   acquire(fiber: AnyFiber, key: K): KeyEntry<K> | undefined {

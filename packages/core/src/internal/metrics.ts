@@ -14,8 +14,6 @@ const success = "success"
 
 const faultOf = (fault: Fault.Fault | undefined): string => fault === undefined ? success : fault._tag.toLowerCase()
 
-const stateNumbers = { Closed: 0, HalfOpen: 1, Open: 2, Isolated: 3, MetricsOnly: 4, Disabled: 5 } as const
-
 /** Up to 17 minutes: a reasoning model takes its time. */
 const boundaries = Metric.exponentialBoundaries({ start: 1, factor: 2, count: 22 })
 
@@ -41,10 +39,6 @@ const deadlines = counter("resilience.deadlines", "Work that has not ended at it
 const cleanupDefects = counter("resilience.cleanup.defects", "Defects in the clean-up of calls that nobody waits for")
 const detached: Make = () =>
   Metric.counter("resilience.detached", { description: "Calls left behind by a timeout, still running" })
-const breakerState: Make = () =>
-  Metric.gauge("resilience.breaker.state", {
-    description: "0 closed, 1 half open, 2 open, 3 isolated, 4 metrics only, 5 disabled"
-  })
 const breakerChanges = counter("resilience.breaker.changes", "Changes of the state of a circuit breaker")
 const breakerExceeded = counter("resilience.breaker.exceeded", "How often a circuit that only counts would have opened")
 const hedges = counter("resilience.hedges", "Calls with more than one attempt at once")
@@ -202,7 +196,6 @@ export class Meter {
       case "DetachedEnded":
         return this.update(detached, -1, { name })
       case "CircuitChanged":
-        this.update(breakerState, stateNumbers[event.to], { name })
         return this.update(breakerChanges, 1, { name, to: event.to })
       case "CircuitExceeded":
         return this.update(breakerExceeded, 1, { name })

@@ -12,6 +12,8 @@ export interface Implementation {
   readonly instance?: object
   effect(self: AnyEffect): AnyEffect
   stream(self: AnyStream): AnyStream
+  /** It is let go: from now on nobody asks about it. */
+  letGo?(): void
   /** What it knows although no call is under way. Without it, nothing. */
   knowledge?(at: number): Knowledge
 }
@@ -70,6 +72,8 @@ export const make = <P extends Policy<any, any, any>>(impl: Implementation, prot
 /** What {@link make} was given, for the members that a stateful policy's prototype adds. */
 export const implementationOf = <I extends Implementation>(policy: unknown): I =>
   (policy as Holder)[implementation] as I
+
+export const letGo = (policy: unknown): void => implementationOf(policy).letGo?.()
 
 export const knowledgeOf = (policy: unknown, at: number): Knowledge =>
   implementationOf(policy).knowledge?.(at) ?? nothing

@@ -5,11 +5,21 @@ import type { AnyFiber } from "./primitive.ts"
 /** What of a policy's state is a metric, looked at when somebody wants to know. */
 export type GaugeName = "resilience.bulkhead.in_use" | "resilience.bulkhead.queued" | "resilience.limit"
 
-export type GaugesOf<P> = { readonly [Name in GaugeName]?: (policy: P) => number }
+/** A policy is in one of several states. Its gauge has a series for each of them, with the number of policies that are in it. */
+export interface States<P> {
+  readonly all: ReadonlyArray<string>
+  readonly of: (policy: P, at: number) => string
+}
+
+export type GaugesOf<P> =
+  & { readonly [Name in GaugeName]?: (policy: P) => number }
+  & { readonly "resilience.breaker.state"?: States<P> }
 
 /** Takes in the gauges of policies, weakly. */
 export interface Gauges {
   readonly add: <P extends object>(policy: P, kind: string, name: string, gauges: GaugesOf<P>) => void
+  /** Nobody can call through the policy any more, though it may be there for a while. */
+  readonly remove: (policy: object) => void
 }
 
 /** Where policies that are made take their gauges: nowhere, unless somebody measures. */

@@ -6,10 +6,10 @@ import type { AnyFiber } from "./primitive.ts"
 export const liveClock: Clock.Clock = Context.get(Context.empty(), Clock.Clock)
 
 /** Milliseconds on the fiber's monotonic clock: for kernels, deadlines and elapsed times, which a clock that is set must not move. */
-export const now = (fiber: AnyFiber): number => {
-  const clock = fiber.getRef(Clock.Clock)
-  return clock === liveClock ? performance.now() : Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-}
+export const now = (fiber: AnyFiber): number => nowOn(fiber.getRef(Clock.Clock))
+
+export const nowOn = (clock: Clock.Clock): number =>
+  clock === liveClock ? performance.now() : Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
 /** Timers count whole milliseconds, so one may wake up to this much before its time. */
 export const timerResolution = 1

@@ -78,6 +78,13 @@ class UnderWay {
     permit.suspended = false
   }
 
+  /** How many are overdue, those among them that nobody has noticed yet. */
+  lateAt(isSlow: (call: Held) => boolean): number {
+    let late = this.overdue.size
+    for (let call = this.inTime.first; call !== undefined && isSlow(call); call = this.inTime.after(call)) late++
+    return late
+  }
+
   suspend(permit: Held): void {
     if (this.inTime.delete(permit)) permit.suspended = true
   }
@@ -165,6 +172,16 @@ export class Circuit {
     this.succeeded = Math.min(this.succeeded, rules.required - 1)
     this.failed = Math.min(this.failed, rules.probes - rules.required)
     this.shared = this.sharesPermit()
+  }
+
+  /** What {@link look} would find, without the change. */
+  peek(now: number): State {
+    if (this.current === "Open") return this.openUntil !== undefined && now >= this.openUntil ? "HalfOpen" : "Open"
+    if (this.current !== "Closed" || this.underWay === undefined) return this.current
+    const overdue = this.underWay.lateAt((call) => this.isSlow(call, now))
+    if (overdue === 0) return "Closed"
+    this.gauge.age(now)
+    return this.gauge.met(this.consecutiveFailures, overdue) ? "Open" : "Closed"
   }
 
   /** The state now: an open circuit whose time is up is half-open, one with too many overdue calls is open. */

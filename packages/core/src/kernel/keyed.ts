@@ -51,6 +51,8 @@ export interface Rules<V> {
   /** what a new key gets when everything there is knows something */
   readonly whenFull: "share" | "reject"
   readonly knowledge: (value: V, now: number) => Knowledge
+  /** it is no longer the value of a key */
+  readonly letGo: (value: V) => void
 }
 
 /** so many of those that know something are looked at again when room is needed */
@@ -127,8 +129,10 @@ export class Table<in out K, in out V> {
     }
     const { shared } = this
     if (shared === undefined || shared.uses > 0 || !this.isStale(shared, now)) return
-    if (this.isSpare(shared, now)) this.shared = undefined
-    else shared.unseenSince = now
+    if (this.isSpare(shared, now)) {
+      this.shared = undefined
+      this.rules.letGo(shared.value)
+    } else shared.unseenSince = now
   }
 
   private isStale(entry: Entry<K, V>, now: number): boolean {
@@ -193,5 +197,6 @@ export class Table<in out K, in out V> {
     this.forget(entry)
     entry.list?.delete(entry)
     this.index.delete(entry.key)
+    this.rules.letGo(entry.value)
   }
 }

@@ -11,11 +11,13 @@ const table = (rules: {
 }) => {
   const index = new Map<string, Entry<string, string>>()
   const made: Array<string> = []
+  const gone: Array<string> = []
   const kernel = new Table<string, string>(index, {
     idle: rules.idle ?? 1000,
     max: rules.max ?? 3,
     whenFull: rules.whenFull ?? "share",
-    knowledge: (value) => rules.knows?.[value] ?? nothing
+    knowledge: (value) => rules.knows?.[value] ?? nothing,
+    letGo: (value) => void gone.push(value)
   })
   const acquire = (key: string, now = 0): Entry<string, string> | undefined =>
     kernel.acquire(key, now, (key) => {
@@ -24,6 +26,7 @@ const table = (rules: {
     })
   return {
     made,
+    gone,
     keys: () => [...index.keys()],
     overflow: () => kernel.overflow?.value,
     sweep: (now: number) => kernel.sweep(now),
@@ -196,7 +199,8 @@ describe("kernel/keyed", () => {
         knowledge: (value) => {
           looked.push(value)
           return owed
-        }
+        },
+        letGo: () => {}
       })
       for (let i = 0; i < 100; i++) table.release(table.acquire(`key ${i}`, 0, (key) => key)!, 0)
       table.acquire("first", 0, (key) => key)
@@ -215,7 +219,8 @@ describe("kernel/keyed", () => {
         idle: 1,
         max: 1,
         whenFull: "share",
-        knowledge: () => knowledge
+        knowledge: () => knowledge,
+        letGo: () => {}
       })
       kernel.release(kernel.acquire("a", 0, (key) => key)!, 0)
       const fail = (): string => {
@@ -233,7 +238,8 @@ describe("kernel/keyed", () => {
         idle: 1,
         max: 1,
         whenFull: "share",
-        knowledge: () => owed
+        knowledge: () => owed,
+        letGo: () => {}
       })
       if (full) kernel.release(kernel.acquire("a", 0, () => ({}))!, 0)
       const inner: Array<unknown> = []
@@ -303,6 +309,7 @@ describe("kernel/keyed", () => {
       }
       const keys = t.keys()
       for (const key in knows) assert.include(keys, key)
+      assert.sameMembers([...keys, ...t.gone], t.made, "each goes once, and is told to")
       for (const { key } of held) assert.include(keys, key)
       assert.isAtMost(keys.length, 3 + held.length)
     }
