@@ -43,6 +43,7 @@ type Word =
   | "within"
   | "after"
   | "open"
+  | "hangsAfter"
   | "lease"
   | "timeToLive"
   | "idleTimeToLive"
@@ -86,6 +87,7 @@ type Word =
   | "initial"
   | "order"
   | "detach"
+  | "whenFull"
   | "lookup"
   | "limits"
   | "limiter"
@@ -148,6 +150,7 @@ type Errors =
   | RateLimiter.RateLimiterRejected
   | Timeout.TimeoutExceeded
   | Deadline.DeadlineExceeded
+  | Keyed.KeyedRejected
 
 describe("the vocabulary", () => {
   it("has the options of all policies, and each of its words is one", () => {

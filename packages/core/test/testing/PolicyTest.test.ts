@@ -212,7 +212,7 @@ describe("PolicyTest", () => {
       halfOpen: PolicyTest.halfOpen,
       isolated: PolicyTest.isolated
     }
-    for (const initial of ["Closed", "Isolated"] as const) {
+    for (const initial of ["Closed", "Open", "HalfOpen", "Isolated"] as const) {
       for (const [before, put] of Object.entries(table)) {
         for (const [state, enter] of Object.entries(states)) {
           it.effect(`${before}, after ${state} (made ${initial})`, () =>
