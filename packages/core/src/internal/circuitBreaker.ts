@@ -3,12 +3,13 @@ import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type * as kernel from "../kernel/circuitBreaker.ts"
-import { isRejection, measured, Recorder } from "./circuitBreakerRecorder.ts"
+import { CallFrame, isRejection, measured, Recorder } from "./circuitBreakerRecorder.ts"
 import { breakerStream } from "./circuitBreakerStream.ts"
 import type { CircuitOpen } from "./errors.ts"
 import type { AnyStream } from "./establish.ts"
+import * as frame from "./frame.ts"
 import type { Implementation } from "./policy.ts"
-import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
+import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import { now } from "./time.ts"
 
 export class Breaker extends Recorder implements Implementation {
@@ -60,11 +61,9 @@ class Admission {
   }
 }
 
-class BreakerEffect extends Primitive {
-  private readonly self: AnyEffect
-  private readonly breaker: Breaker
-  private handler: unknown = undefined
-  private guarded: AnyEffect | undefined = undefined
+class BreakerEffect extends frame.Stage {
+  declare private readonly self: AnyEffect
+  declare private readonly breaker: Breaker
 
   constructor(self: AnyEffect, breaker: Breaker) {
     super()
@@ -72,24 +71,33 @@ class BreakerEffect extends Primitive {
     this.breaker = breaker
   }
 
-  run(fiber: AnyFiber): AnyEffect {
+  enter(fiber: AnyFiber, time: number): AnyEffect {
     const { breaker, self } = this
     const { circuit } = breaker
     breaker.meet(fiber)
-    if (!circuit.shared) {
-      const at = now(fiber)
-      const state = breaker.change(fiber, (circuit) => circuit.look(at))
-      return state === "Open" || state === "Isolated" ? breaker.reject(fiber, at) : held(self, breaker)
+    if (!frame.supported()) return guarded(fiber, self, breaker)
+    if (circuit.shared && !breaker.times(fiber)) {
+      frame.push(fiber, breaker.sharedFrame)
+      return frame.proceed(self, fiber, time)
     }
-    // a shared permit holds nothing for a call, so that nothing is lost before the frame is on the stack
-    if (breaker.times(fiber)) return timed(self, breaker, now(fiber))
-    const handler = breaker.sharedHandler
-    if (this.handler !== handler) {
-      this.handler = handler
-      this.guarded = Effect.onExitPrimitive(self, handler)
-    }
-    return this.guarded!
+    const at = time === frame.unread ? now(fiber) : time
+    const permit = circuit.shared ? circuit.permit : breaker.admit(fiber, at)
+    if (isRejection(permit)) return permit
+    frame.push(fiber, new CallFrame(breaker, permit, breaker.begins(fiber, at)))
+    return frame.proceed(measured(self, fiber, circuit, permit), fiber, at)
   }
+}
+
+/** The same where there are no frames. */
+const guarded = (fiber: AnyFiber, self: AnyEffect, breaker: Breaker): AnyEffect => {
+  const { circuit } = breaker
+  if (!circuit.shared) {
+    const at = now(fiber)
+    const state = breaker.change(fiber, (circuit) => circuit.look(at))
+    return state === "Open" || state === "Isolated" ? breaker.reject(fiber, at) : held(self, breaker)
+  }
+  // a shared permit holds nothing for a call, so that nothing is lost before the frame is on the stack
+  return breaker.times(fiber) ? timed(self, breaker, now(fiber)) : Effect.onExitPrimitive(self, breaker.sharedHandler)
 }
 
 const timed = (self: AnyEffect, breaker: Breaker, began: number): AnyEffect => {

@@ -9,6 +9,7 @@ import { hangsAfterOf, type Options, rulesOf, settingsOf } from "./circuitBreake
 import { emit } from "./emit.ts"
 import { CircuitOpen } from "./errors.ts"
 import * as Telemetry from "./events.ts"
+import { ExitFrame } from "./frame.ts"
 import type * as Policy from "./model.ts"
 import type { AnyFiber } from "./primitive.ts"
 import { CurrentGauges, type Gauges, type GaugesOf } from "./registry.ts"
@@ -42,6 +43,7 @@ export class Recorder {
   private subscribers: Set<Subscriber> | undefined = undefined
   private handler: Handler | undefined = undefined
   private handlerOf: kernel.Permit | undefined = undefined
+  private frame: CallFrame | undefined = undefined
 
   constructor(options: Options) {
     this.options = options
@@ -130,6 +132,13 @@ export class Recorder {
     return this.handler!
   }
 
+  /** The same, on the stack of a fiber. */
+  get sharedFrame(): CallFrame {
+    const { permit } = this.circuit
+    if (this.frame?.permit !== permit) this.frame = new CallFrame(this, permit, undefined)
+    return this.frame
+  }
+
   /** Whether it matters when a call begins in this fiber, for a deadline may end the call. */
   times(fiber: AnyFiber): boolean {
     return this.options.classify === undefined && mayBeCut(fiber)
@@ -153,6 +162,17 @@ export class Recorder {
     if (!Exit.isSuccess(exit) || !this.recordsValue(fiber, permit, exit.value)) {
       this.recordEnd(fiber, permit, exit, began)
     }
+  }
+
+  /** A call that gave a value. */
+  recordSuccess(fiber: AnyFiber, permit: kernel.Permit, value: unknown, began: number | undefined): void {
+    const { circuit, options } = this
+    if (options.classify !== undefined || options.result !== undefined) {
+      return this.record(fiber, permit, Exit.succeed(value), began)
+    }
+    const from = circuit.state
+    circuit.record(permit, "success", circuit.timed || permit.startedAt !== undefined ? now(fiber) : 0)
+    this.settle(fiber, from)
   }
 
   /** The same, after {@link recordsValue} has been asked about the value. */
@@ -216,6 +236,28 @@ export class Recorder {
       })
     }
     return error
+  }
+}
+
+/** Records a call in the frame that stands for it on the stack of a fiber. */
+export class CallFrame extends ExitFrame {
+  declare readonly permit: kernel.Permit
+  declare private readonly recorder: Recorder
+  declare private readonly began: number | undefined
+
+  constructor(recorder: Recorder, permit: kernel.Permit, began: number | undefined) {
+    super()
+    this.recorder = recorder
+    this.permit = permit
+    this.began = began
+  }
+
+  protected succeeded(fiber: AnyFiber, value: unknown): void {
+    this.recorder.recordSuccess(fiber, this.permit, value, this.began)
+  }
+
+  protected failed(fiber: AnyFiber, exit: Exit.Exit<never, unknown>): void {
+    this.recorder.record(fiber, this.permit, exit, this.began)
   }
 }
 

@@ -7,11 +7,12 @@ import * as Scope from "effect/Scope"
 import * as kernel from "../kernel/keyed.ts"
 import { KeyedRejected } from "./errors.ts"
 import { type AnyStream, fromPull, open } from "./establish.ts"
+import * as frame from "./frame.ts"
 import { KeyMap } from "./keyMap.ts"
 import type * as Policy from "./model.ts"
 import { integer, invalid, positiveMillis } from "./options.ts"
 import * as internal from "./policy.ts"
-import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
+import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import { now } from "./time.ts"
 
 export type AnyPolicy = Policy.Policy<any, any, any>
@@ -77,8 +78,8 @@ export class Pool<K> {
     })
   }
 
-  acquire(fiber: AnyFiber, key: K): KeyEntry<K> | undefined {
-    return this.table.acquire(key, now(fiber), this.lookup)
+  acquire(key: K, at: number): KeyEntry<K> | undefined {
+    return this.table.acquire(key, at, this.lookup)
   }
 
   release(fiber: AnyFiber, entry: KeyEntry<K>): void {
@@ -98,7 +99,7 @@ export class Pool<K> {
 
   /** The instance that a call would use now. */
   get(fiber: AnyFiber, key: K): AnyPolicy | KeyedRejected {
-    const entry = this.acquire(fiber, key)
+    const entry = this.acquire(key, now(fiber))
     if (entry === undefined) return this.reject()
     this.release(fiber, entry)
     return entry.value
@@ -147,7 +148,7 @@ class ForKey<K> implements internal.Implementation {
           return Effect.void
         })
         const opened = Effect.withFiber((fiber) => {
-          entry = pool.acquire(fiber, key)
+          entry = pool.acquire(key, now(fiber))
           return entry === undefined ? pool.reject() : open(entry.value.stream(self), scope)
         })
         // added first, the finalizer runs after those of the stream itself
@@ -157,10 +158,30 @@ class ForKey<K> implements internal.Implementation {
   }
 }
 
-class KeyedEffect<K> extends Primitive {
-  private readonly self: AnyEffect
-  private readonly pool: Pool<K>
-  private readonly key: K
+/** Gives an instance back. */
+class UseFrame<K> extends frame.ExitFrame {
+  declare private readonly pool: Pool<K>
+  declare private readonly entry: KeyEntry<K>
+
+  constructor(pool: Pool<K>, entry: KeyEntry<K>) {
+    super()
+    this.pool = pool
+    this.entry = entry
+  }
+
+  protected succeeded(fiber: AnyFiber): void {
+    this.pool.release(fiber, this.entry)
+  }
+
+  protected failed(fiber: AnyFiber): void {
+    this.pool.release(fiber, this.entry)
+  }
+}
+
+class KeyedEffect<K> extends frame.Stage {
+  declare private readonly self: AnyEffect
+  declare private readonly pool: Pool<K>
+  declare private readonly key: K
 
   constructor(self: AnyEffect, pool: Pool<K>, key: K) {
     super()
@@ -169,13 +190,20 @@ class KeyedEffect<K> extends Primitive {
     this.key = key
   }
 
-  run(): AnyEffect {
+  enter(fiber: AnyFiber, time: number): AnyEffect {
     const { key, pool, self } = this
+    if (frame.supported()) {
+      const at = time === frame.unread ? now(fiber) : time
+      const used = pool.acquire(key, at)
+      if (used === undefined) return pool.reject()
+      frame.push(fiber, new UseFrame(pool, used))
+      return frame.proceed(used.value(self), fiber, at)
+    }
     let entry: KeyEntry<K> | undefined
     // the frame that gives the instance back is on the stack before it is taken
     return Effect.onExitPrimitive(
       Effect.withFiber((fiber) => {
-        entry = pool.acquire(fiber, key)
+        entry = pool.acquire(key, now(fiber))
         return entry === undefined ? pool.reject() : entry.value(self)
       }),
       () => {
