@@ -49,28 +49,17 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Pull from "effect/Pull"
-import * as Scope from "effect/Scope"
-import { timeToWait } from "./internal/deadline.ts"
-import { emit } from "./internal/emit.ts"
-import { BulkheadRejected } from "./internal/errors.ts"
-import { type AnyStream, fromPull, open } from "./internal/establish.ts"
-import { waitsOf } from "./internal/fiberWaits.ts"
+import type * as Scope from "effect/Scope"
+import { Compartment } from "./internal/bulkhead.ts"
+import type { BulkheadRejected } from "./internal/errors.ts"
 import { integer, invalid, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
-import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
-import { now } from "./internal/time.ts"
-import { Timer, TimerQueue } from "./internal/timers.ts"
-import { leaveQueue } from "./internal/turn.ts"
-import type { Waits } from "./internal/waits.ts"
-import * as kernel from "./kernel/bulkhead.ts"
+import type * as kernel from "./kernel/bulkhead.ts"
 import type * as Policy from "./Policy.ts"
 import type * as PolicyRegistry from "./PolicyRegistry.ts"
-import * as Telemetry from "./Telemetry.ts"
 
 export { BulkheadRejected, isBulkheadRejected } from "./internal/errors.ts"
 
@@ -101,18 +90,18 @@ export interface Options {
   /**
    * How many calls wait when all permits are in use.
    *
-   * @default 0
+   * @default 0, and 1000 where `maxWait` is given
    */
   readonly maxQueue?: number | undefined
   /**
-   * How long a call waits. It has nothing to say while `maxQueue` is 0.
+   * How long a call waits. With a `maxQueue` of 0 it would mean nothing, and is an error.
    *
-   * @default until the ambient deadline, or without end
+   * @default until the deadline of the call, or without end
    */
   readonly maxWait?: Duration.Input | undefined
   /**
    * Who is next: the one who has waited longest, or the one who came last. With `"lifo"`, whoever has waited longest gives
-   * its place to a newcomer who finds the queue full.
+   * its place to a newcomer who finds the queue full; where nobody waits, it is an error.
    *
    * @default "fifo"
    */
@@ -135,7 +124,18 @@ export interface State {
 }
 
 /**
- * A bulkhead is a policy, and can be asked and resized.
+ * A permit that a program holds by hand, see {@link Bulkhead.acquire}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Permit {
+  /** Gives the permit back, once: a second time changes nothing. */
+  readonly release: Effect.Effect<void>
+}
+
+/**
+ * A bulkhead is a policy, can be asked and resized, and gives permits by hand.
  *
  * @category models
  * @since 0.1.0
@@ -143,248 +143,45 @@ export interface State {
 export interface Bulkhead extends Policy.Policy<unknown, BulkheadRejected> {
   /** The state now. */
   readonly state: Effect.Effect<State>
+  /**
+   * Takes a permit by hand, for what is no effect: a connection that a library opens and closes, a job whose end another
+   * part of the program hears of. It waits and is turned away as a call is. The permit is given back when the scope closes,
+   * or before that by the handle's `release`.
+   *
+   * **Example** (A permit for as long as a job runs)
+   *
+   * ```ts import.meta.vitest
+   * import { Bulkhead } from "@effect-resilience/core"
+   * import { Effect } from "effect"
+   *
+   * const jobs = Bulkhead.makeUnsafe({ concurrency: 1 })
+   * const program = Effect.scoped(Effect.gen(function*() {
+   *   const permit = yield* jobs.acquire
+   *   const during = yield* jobs.state
+   *   yield* permit.release
+   *   const after = yield* jobs.state
+   *   return [during.inUse, after.inUse]
+   * }))
+   *
+   * await Effect.runPromise(program) // => [1, 0]
+   * ```
+   */
+  readonly acquire: Effect.Effect<Permit, BulkheadRejected, Scope.Scope>
   /** Changes the limits of a bulkhead in use. A bad limit throws a `RangeError`. */
   readonly resize: (limits: Limits) => Effect.Effect<void>
 }
 
-class Compartment implements internal.Implementation {
-  readonly permits: kernel.Permits<Waiter>
-  readonly name: string | undefined
-  readonly maxWait: number
-  readonly timers: TimerQueue | undefined
-  private readonly order: kernel.Order | undefined
-
-  constructor(options: Options, limits: kernel.Limits, maxWait: number) {
-    this.name = options.name
-    this.permits = new kernel.Permits(limits, options.order ?? "fifo")
-    this.maxWait = maxWait
-    this.timers = maxWait === Infinity ? undefined : new TimerQueue(maxWait)
-    this.order = options.order
-  }
-
-  get info(): Policy.PolicyInfo {
-    const { concurrency, queue: maxQueue } = this.permits
-    return {
-      kind: "bulkhead",
-      name: this.name,
-      settings: {
-        concurrency,
-        maxQueue,
-        maxWait: this.maxWait === Infinity ? undefined : Duration.millis(this.maxWait),
-        order: this.order
-      },
-      children: []
-    }
-  }
-
-  effect(self: AnyEffect): AnyEffect {
-    return new BulkheadEffect(self, this)
-  }
-
-  stream(self: AnyStream): AnyStream {
-    return bulkheadStream(self, this)
-  }
-
-  reject(fiber: AnyFiber, reason: "full" | "waited", waited: number): BulkheadRejected {
-    const error = new BulkheadRejected({
-      policyName: this.name,
-      reason,
-      waited: waited === 0 ? Duration.zero : Duration.millis(Math.round(waited))
-    })
-    const listener = fiber.getRef(Telemetry.CurrentListener)
-    if (listener !== undefined) {
-      emit(fiber, listener, {
-        _tag: "RejectedByBulkhead",
-        policy: "bulkhead",
-        name: this.name,
-        reason,
-        waited: error.waited
-      })
-    }
-    return error
-  }
-}
-
-/**
- * A call, which is the effect that gets it a permit and then runs it. The frame that releases it is on the stack before it is
- * evaluated: the scheduler may yield in between, and an interruption arrive there.
- */
-class Call extends Primitive {
-  private readonly self: AnyEffect
-  readonly compartment: Compartment
-  held = false
-
-  constructor(self: AnyEffect, compartment: Compartment) {
-    super()
-    this.self = self
-    this.compartment = compartment
-  }
-
-  run(fiber: AnyFiber): AnyEffect {
-    const { compartment, self } = this
-    const { permits } = compartment
-    if (permits.enter()) {
-      this.held = true
-      return self
-    }
-    if (permits.full) return compartment.reject(fiber, "full", 0)
-    return Effect.andThen(Effect.callback<void, BulkheadRejected>((resume) => this.wait(fiber, resume)), self)
-  }
-
-  private wait(
-    fiber: AnyFiber,
-    resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
-  ): Effect.Effect<void> | void {
-    const { compartment } = this
-    const { permits } = compartment
-    // the scheduler may have yielded since the first look
-    if (permits.enter()) {
-      this.held = true
-      return resume(Effect.void)
-    }
-    if (permits.full) return resume(compartment.reject(fiber, "full", 0))
-    const at = now(fiber)
-    const left = timeToWait(fiber, at)
-    if (left <= 0) return resume(compartment.reject(fiber, "waited", 0))
-    for (let oldest = permits.displace(); oldest !== undefined; oldest = permits.displace()) oldest.displaced()
-    const waiter = new Waiter(this, fiber, at, resume)
-    if (left < compartment.maxWait) waiter.arm(fiber, at, left)
-    else waiter.arm(fiber, at, compartment.maxWait, compartment.timers)
-    return waiter.cleanup
-  }
-
-  release(): undefined {
-    if (this.held) this.compartment.permits.leave()?.granted()
-  }
-}
-
-/** A call that waits: its place in the queue, its timer and its clean-up in one object. */
-class Waiter extends Timer {
-  private readonly call: Call
-  private readonly fiber: AnyFiber
-  private readonly since: number
-  private readonly resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
-  private readonly place: kernel.Place<Waiter>
-  private waits: Waits | undefined
-  private gone = false
-
-  constructor(
-    call: Call,
-    fiber: AnyFiber,
-    since: number,
-    resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
-  ) {
-    super()
-    this.call = call
-    this.fiber = fiber
-    this.since = since
-    this.resume = resume
-    this.place = call.compartment.permits.join(this)
-    this.waits = waitsOf(fiber)
-    this.waits.begin(since)
-  }
-
-  /** The permit is the call's from now on: should the call be interrupted before it goes on, its frame passes the permit on. */
-  granted(): void {
-    this.leave()
-    this.call.held = true
-    later(() => {
-      if (this.gone) return
-      this.tell()
-      this.resume(Effect.void)
-    })
-  }
-
-  displaced(): void {
-    this.leave()
-    later(() => {
-      if (!this.gone) this.reject("full")
-    })
-  }
-
-  expire(): void {
-    this.leave()
-    this.call.compartment.permits.cancel(this.place)
-    this.reject("waited")
-  }
-
-  run(fiber: AnyFiber): Effect.Effect<void> {
-    leaveQueue(fiber)
-    this.gone = true
-    this.leave()
-    this.call.compartment.permits.cancel(this.place)
-    return Effect.void
-  }
-
-  private leave(): void {
-    this.disarm()
-    const { waits } = this
-    if (waits === undefined) return
-    this.waits = undefined
-    waits.end(now(this.fiber))
-  }
-
-  private get waited(): number {
-    return now(this.fiber) - this.since
-  }
-
-  private reject(reason: "full" | "waited"): void {
-    this.resume(this.call.compartment.reject(this.fiber, reason, this.waited))
-  }
-
-  private tell(): void {
-    const listener = this.fiber.getRef(Telemetry.CurrentListener)
-    if (listener !== undefined) {
-      const { name } = this.call.compartment
-      emit(this.fiber, listener, {
-        _tag: "WaitedForBulkhead",
-        policy: "bulkhead",
-        name,
-        waited: Duration.millis(this.waited)
-      })
-    }
-  }
-}
-
-/** A fiber is resumed on the stack of whoever resumes it. A thousand calls that hand on one permit would each nest in the one before. */
-const later = (f: () => void): void => queueMicrotask(f)
-
-class BulkheadEffect extends Primitive {
-  private readonly self: AnyEffect
-  private readonly compartment: Compartment
-
-  constructor(self: AnyEffect, compartment: Compartment) {
-    super()
-    this.self = self
-    this.compartment = compartment
-  }
-
-  run(): AnyEffect {
-    const call = new Call(this.self, this.compartment)
-    return Effect.onExitPrimitive(call, () => call.release())
-  }
-}
-
-const bulkheadStream = (self: AnyStream, compartment: Compartment): AnyStream =>
-  fromPull((streamScope) =>
-    Effect.suspend(() => {
-      const scope = Scope.forkUnsafe(streamScope)
-      // whoever pulls may keep the stream's scope open for longer than the stream lasts
-      const closeAtEnd = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined =>
-        Exit.isSuccess(exit) ? undefined : Scope.close(scope, Pull.isDoneCause(exit.cause) ? Exit.void : exit)
-      const call = new Call(
-        Effect.map(open(self, scope), (pull) => Effect.onExitPrimitive(pull, closeAtEnd)),
-        compartment
-      )
-      // the first finalizer of a scope is the last to run: what the stream opened is closed by then
-      return Effect.andThen(Scope.addFinalizer(scope, Effect.sync(() => call.release())), call)
-    })
-  )
+const compartmentOf = (bulkhead: Bulkhead): Compartment => internal.implementationOf<Compartment>(bulkhead)
 
 const BulkheadProto = Object.create(internal.PolicyProto, {
+  acquire: {
+    get(this: Bulkhead): Bulkhead["acquire"] {
+      return compartmentOf(this).acquire
+    }
+  },
   state: {
     get(this: Bulkhead): Bulkhead["state"] {
-      const { permits } = internal.implementationOf<Compartment>(this)
+      const { permits } = compartmentOf(this)
       return Effect.sync(() => ({
         inUse: permits.inUse,
         queued: permits.queued,
@@ -394,14 +191,14 @@ const BulkheadProto = Object.create(internal.PolicyProto, {
   },
   resize: {
     get(this: Bulkhead): Bulkhead["resize"] {
-      const { permits } = internal.implementationOf<Compartment>(this)
+      const compartment = compartmentOf(this)
       return ({ concurrency, maxQueue }) => {
         const where = "Bulkhead.resize"
         const limits: Partial<kernel.Limits> = {
           ...concurrency === undefined ? {} : { concurrency: integer(where, "concurrency", concurrency, 1) },
-          ...maxQueue === undefined ? {} : { queue: integer(where, "maxQueue", maxQueue, 0) }
+          ...maxQueue === undefined ? {} : { maxQueue: integer(where, "maxQueue", maxQueue, 0) }
         }
-        return Effect.sync(() => permits.resize(limits).forEach((waiter) => waiter.granted()))
+        return Effect.sync(() => compartment.resize(limits))
       }
     }
   }
@@ -415,22 +212,31 @@ const BulkheadProto = Object.create(internal.PolicyProto, {
  */
 export const makeUnsafe = (options: Options): Bulkhead => {
   const where = "Bulkhead.make"
-  const { maxWait, order = "fifo" } = options
-  if (order !== "fifo" && order !== "lifo") throw invalid(where, "order", order, "\"fifo\" or \"lifo\"")
-  const limits: kernel.Limits = {
-    concurrency: integer(where, "concurrency", options.concurrency, 1),
-    queue: integer(where, "maxQueue", options.maxQueue ?? 0, 0)
+  const { maxWait, name, order } = options
+  if (order !== undefined && order !== "fifo" && order !== "lifo") {
+    throw invalid(where, "order", order, "\"fifo\" or \"lifo\"")
   }
-  const millis = maxWait === undefined ? Infinity : positiveMillis(where, "maxWait", maxWait, { infinite: true })
-  return internal.make(new Compartment(options, limits, millis), BulkheadProto)
+  const maxQueue = integer(where, "maxQueue", options.maxQueue ?? (maxWait === undefined ? 0 : 1000), 0)
+  if (maxQueue === 0 && maxWait !== undefined) throw invalid(where, "maxQueue", 0, "an integer >= 1 beside maxWait")
+  if (maxQueue === 0 && order === "lifo") throw invalid(where, "maxQueue", 0, "an integer >= 1 beside order \"lifo\"")
+  return internal.make(
+    new Compartment({
+      name,
+      concurrency: integer(where, "concurrency", options.concurrency, 1),
+      maxQueue,
+      maxWait: maxWait === undefined ? Infinity : positiveMillis(where, "maxWait", maxWait, { infinite: true }),
+      order
+    }),
+    BulkheadProto
+  )
 }
 
 /** For a health endpoint. */
-const reportOf = ({ permits: { concurrency, inUse, queue, queued } }: Compartment): PolicyRegistry.Report => ({
+const reportOf = ({ permits: { concurrency, inUse, maxQueue, queued } }: Compartment): PolicyRegistry.Report => ({
   inUse,
   queued,
   concurrency,
-  maxQueue: queue
+  maxQueue
 })
 
 const gauges = {
@@ -449,7 +255,7 @@ const gauges = {
 export const make = (options: Options): Effect.Effect<Bulkhead> =>
   Effect.withFiber((fiber) => {
     const policy = makeUnsafe(options)
-    const compartment = internal.implementationOf<Compartment>(policy)
+    const compartment = compartmentOf(policy)
     register(fiber, compartment, { kind: "bulkhead", name: options.name, report: reportOf, gauges })
     return Effect.succeed(policy)
   })

@@ -34,26 +34,22 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
+import type * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Predicate from "effect/Predicate"
-import * as Pull from "effect/Pull"
-import * as Scope from "effect/Scope"
+import type * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type * as Types from "effect/Types"
-import * as Fault from "./Fault.ts"
-import { emit } from "./internal/emit.ts"
-import { type AnyPull, type AnyStream, fromPull, open } from "./internal/establish.ts"
-import { KeyMap, ownKey } from "./internal/keyMap.ts"
-import { integer, positiveMillis } from "./internal/options.ts"
-import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
+import type * as Fault from "./Fault.ts"
+import type { AnyStream } from "./internal/establish.ts"
+import * as internal from "./internal/fallback.ts"
+import { ownKey } from "./internal/keyMap.ts"
+import { callable, integer, positiveMillis } from "./internal/options.ts"
+import type { AnyEffect } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
-import { now, wallNow } from "./internal/time.ts"
-import * as kernel from "./kernel/lastGood.ts"
+import { Memory, StaleEffect, staleStream } from "./internal/stale.ts"
+import { now } from "./internal/time.ts"
 import type * as Policy from "./Policy.ts"
-import * as Telemetry from "./Telemetry.ts"
 
 /**
  * An operator for effects with the errors `EIn`. It takes `Handled` from the error channel and gives `B` in their place; what
@@ -135,79 +131,6 @@ type Given<E, Tag extends string, When> = [Guarded<When>] extends [never] ? ByTa
 /** Those of them that are certain to be handled, which a mere predicate says of none. */
 type Gone<E, Tag extends string, When> = [Guarded<When>] extends [never] ? never
   : Extract<ByTag<E, Tag>, Guarded<When>>
-
-interface Settings {
-  readonly name: string | undefined
-  readonly handles: (error: unknown) => boolean
-}
-
-const settingsOf = ({ name, tags, when }: Options = {}): Settings => ({
-  name,
-  handles: (error) =>
-    (tags === undefined || tags.some((tag) => Predicate.isTagged(error, tag))) &&
-    (when === undefined || when(error as never))
-})
-
-const infoOf = (kind: string, { name, tags, when }: Options = {}): Policy.PolicyInfo => ({
-  kind,
-  name,
-  settings: { tags, when: when === undefined ? undefined : "custom" },
-  children: []
-})
-
-/** Goes on with `f`, or fails with what is left of the cause once the errors are gone that the type says are gone. */
-const handler =
-  <A, R>(settings: Settings, f: (error: any) => Effect.Effect<A, unknown, R>) =>
-  (cause: Cause.Cause<unknown>): Effect.Effect<A, unknown, R> => {
-    const { reasons } = cause
-    const left = reasons.filter((reason) => !Cause.isFailReason(reason) || !settings.handles(reason.error))
-    if (left.length === reasons.length) return Effect.failCause(cause)
-    if (!left.every(Cause.isInterruptReason)) return Effect.failCause(Cause.fromReasons(left))
-    const { error } = reasons.find(Cause.isFailReason)!
-    return Effect.withFiber((fiber) => {
-      const listener = fiber.getRef(Telemetry.CurrentListener)
-      if (listener !== undefined) {
-        emit(fiber, listener, {
-          _tag: "FallbackUsed",
-          policy: "fallback",
-          name: settings.name,
-          fault: Fault.ofCause(cause, wallNow(fiber)),
-          cause
-        })
-      }
-      return f(error)
-    })
-  }
-
-/** Until the first element has come out, `instead` may put another stream in the place of one that failed. */
-const recoverStream = (
-  self: AnyStream,
-  instead: (cause: Cause.Cause<unknown>) => Effect.Effect<AnyStream, unknown>
-): AnyStream =>
-  fromPull((streamScope) =>
-    Effect.sync(() => {
-      const scope = Scope.forkUnsafe(streamScope)
-      let pull: AnyPull | undefined
-      const use = (opened: AnyPull): AnyPull => {
-        pull = opened
-        return opened
-      }
-      const first = Effect.flatMap(open(self, scope), (opened) =>
-        Pull.matchEffect(opened, {
-          onSuccess: (chunk) => {
-            pull = opened
-            return Effect.succeed(chunk)
-          },
-          onDone: () => Cause.done(),
-          onFailure: (cause): AnyPull =>
-            Effect.flatMap(instead(cause), (other) =>
-              Effect.andThen(Scope.close(scope, Exit.failCause(cause)), Effect.flatMap(open(other, streamScope), use)))
-        }))
-      return Effect.suspend(() =>
-        pull ?? first
-      )
-    })
-  )
 
 interface Named {
   readonly name?: string | undefined
@@ -299,19 +222,9 @@ export const to: {
     options?: Options<Tag, When>
   ): Stream.Stream<A | B, E | E2, RX | R>
 } = (...args: ReadonlyArray<any>): any => {
-  if (typeof args[1] !== "function") return operatorTo(args[0], args[1])
+  if (typeof args[1] !== "function") return internal.to(args[0], args[1])
   const [self, f, options] = args
-  return Stream.isStream(self) ? operatorTo(f, options).stream(self) : operatorTo(f, options)(self)
-}
-
-const operatorTo = (f: (error: any) => AnyEffect, options: Options | undefined) => {
-  const settings = settingsOf(options)
-  const effect = handler(settings, f)
-  const stream = handler(settings, (error) => Effect.succeed(Stream.fromEffect(f(error))))
-  return Object.assign((self: AnyEffect): AnyEffect => Effect.catchCause(self, effect), {
-    stream: (self: AnyStream) => recoverStream(self, stream),
-    info: infoOf("fallback", options)
-  })
+  return Stream.isStream(self) ? internal.to(f, options).stream(self) : internal.to(f, options)(self)
 }
 
 /**
@@ -358,16 +271,8 @@ export const toStream: {
     options?: Options<Tag, When>
   ): Stream.Stream<A | B, E | E2, RX | R>
 } = (...args: ReadonlyArray<any>): any => {
-  if (typeof args[1] !== "function") return streamTo(args[0], args[1])
-  return streamTo(args[1], args[2]).stream(args[0])
-}
-
-const streamTo = (f: (error: any) => AnyStream, options: Options | undefined) => {
-  const recover = handler(settingsOf(options), (error) => Effect.succeed(f(error)))
-  return {
-    stream: (self: AnyStream) => recoverStream(self, recover),
-    info: infoOf("fallback stream", options)
-  }
+  if (typeof args[1] !== "function") return internal.toStream(args[0], args[1])
+  return internal.toStream(args[1], args[2]).stream(args[0])
 }
 
 /**
@@ -452,127 +357,17 @@ export interface Stale<in out A, out B = A, in K = string> extends StaleOperator
   readonly size: Effect.Effect<number>
 }
 
-class Memory {
-  readonly info: Policy.PolicyInfo
-  readonly maxElements: number
-  readonly values: kernel.LastGood<unknown, unknown>
-  readonly streams: kernel.LastGood<unknown, ReadonlyArray<unknown>>
-  private readonly name: string | undefined
-  private readonly as: (stale: StaleValue<any>) => unknown
-  private readonly classify: Fault.Classify<any>
-
-  constructor(options: StaleOptions<any, unknown>) {
-    const where = "Fallback.makeStale"
-    const timeToLive = positiveMillis(where, "timeToLive", options.timeToLive, { infinite: true })
-    const capacity = integer(where, "capacity", options.capacity ?? 1000, 1)
-    this.maxElements = integer(where, "maxElements", options.maxElements ?? 256, 1)
-    this.values = new kernel.LastGood(timeToLive, capacity, <V>() => new KeyMap<unknown, V>())
-    this.streams = new kernel.LastGood(timeToLive, capacity, <V>() => new KeyMap<unknown, V>())
-    this.name = options.name
-    this.as = options.as ?? ((stale) => stale.value)
-    this.classify = options.classify ?? Fault.of
-    this.info = {
-      kind: "fallback stale",
-      name: options.name,
-      settings: { timeToLive: Duration.millis(timeToLive), capacity },
-      children: []
-    }
-  }
-
-  get size(): number {
-    return this.values.size + this.streams.size
-  }
-
-  /**
-   * What to give in the place of a failure of a call that began at `since`. A permanent failure is an answer: there is no
-   * such value any more, and it must not come back with the next failure that passes.
-   */
-  recall<A>(
-    fiber: AnyFiber,
-    store: kernel.LastGood<unknown, A>,
-    key: unknown,
-    since: number,
-    cause: Cause.Cause<unknown>
-  ): { readonly value: A; readonly show: (value: unknown) => unknown } | undefined {
-    const fault = this.classify(Exit.failCause(cause), wallNow(fiber))
-    switch (fault?._tag) {
-      case "Permanent":
-        store.forget(key, since)
-        return undefined
-      case "Transient":
-      case "Throttled":
-      case "Rejected": {
-        const found = store.find(key, now(fiber))
-        if (found === undefined) return undefined
-        const age = Duration.millis(found.age)
-        const listener = fiber.getRef(Telemetry.CurrentListener)
-        if (listener !== undefined) {
-          emit(fiber, listener, { _tag: "StaleServed", policy: "fallback", name: this.name, fault, cause, age })
-        }
-        return { value: found.value, show: (value) => this.as({ value, age, cause }) }
-      }
-      default:
-        return undefined
-    }
-  }
+const memoryOf = (options: StaleOptions<any, unknown>): Memory => {
+  const where = "Fallback.makeStale"
+  return new Memory({
+    name: options.name,
+    timeToLive: positiveMillis(where, "timeToLive", options.timeToLive, { infinite: true }),
+    capacity: integer(where, "capacity", options.capacity ?? 1000, 1),
+    maxElements: integer(where, "maxElements", options.maxElements ?? 256, 1),
+    as: callable(where, "as", options.as),
+    classify: callable(where, "classify", options.classify)
+  })
 }
-
-class StaleEffect extends Primitive {
-  private readonly self: AnyEffect
-  private readonly memory: Memory
-  private readonly key: unknown
-
-  constructor(self: AnyEffect, memory: Memory, key: unknown) {
-    super()
-    this.self = self
-    this.memory = memory
-    this.key = key
-  }
-
-  run(fiber: AnyFiber): AnyEffect {
-    const { key, memory } = this
-    const since = now(fiber)
-    return Effect.matchCauseEffect(this.self, {
-      onSuccess: (value) => {
-        memory.values.keep(key, value, since)
-        return Effect.succeed(value)
-      },
-      onFailure: (cause) => {
-        const found = memory.recall(fiber, memory.values, key, since, cause)
-        return found === undefined ? Effect.failCause(cause) : Effect.succeed(found.show(found.value))
-      }
-    })
-  }
-}
-
-const staleStream = (self: AnyStream, memory: Memory, key: unknown): AnyStream =>
-  fromPull((scope) =>
-    Effect.withFiber((fiber) => {
-      const since = now(fiber)
-      let seen: Array<unknown> | undefined = []
-      const watched = Stream.transformPull(self, (pull) =>
-        Effect.succeed(Effect.onExitPrimitive(pull, (exit) => {
-          if (seen === undefined) return undefined
-          if (Exit.isSuccess(exit)) {
-            if (seen.length + exit.value.length > memory.maxElements) seen = undefined
-            else for (const element of exit.value) seen.push(element)
-          } else if (Pull.isDoneCause(exit.cause)) {
-            memory.streams.keep(key, seen, since)
-          }
-          return undefined
-        })))
-      return open(
-        recoverStream(watched, (cause) =>
-          Effect.withFiber((fiber) => {
-            const found = memory.recall(fiber, memory.streams, key, since, cause)
-            return found === undefined
-              ? Effect.failCause(cause)
-              : Effect.succeed(Stream.fromIterable(found.value.map(found.show)))
-          })),
-        scope
-      )
-    })
-  )
 
 const operator = <A, B>(memory: Memory, key: unknown): StaleOperator<A, B> =>
   Object.assign((self: AnyEffect): AnyEffect => new StaleEffect(self, memory, key), {
@@ -585,9 +380,7 @@ const staleOf = <A, B, K>(memory: Memory): Stale<A, B, K> =>
     for: (key: K) => operator<A, B>(memory, key),
     invalidate: (key: K) =>
       Effect.withFiber((fiber) => {
-        const at = now(fiber)
-        memory.values.forget(key, at)
-        memory.streams.forget(key, at)
+        memory.forget(key, now(fiber))
         return Effect.void
       }),
     size: Effect.sync(() => memory.size)
@@ -631,7 +424,7 @@ const staleOf = <A, B, K>(memory: Memory): Stale<A, B, K> =>
  * @since 0.1.0
  */
 export const makeStaleUnsafe = <A, B = A, K = string>(options: StaleOptions<A, B>): Stale<A, B, K> =>
-  staleOf(new Memory(options))
+  staleOf(memoryOf(options))
 
 /**
  * As {@link makeStaleUnsafe}. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
@@ -641,7 +434,7 @@ export const makeStaleUnsafe = <A, B = A, K = string>(options: StaleOptions<A, B
  */
 export const makeStale = <A, B = A, K = string>(options: StaleOptions<A, B>): Effect.Effect<Stale<A, B, K>> =>
   Effect.withFiber((fiber) => {
-    const memory = new Memory(options)
+    const memory = memoryOf(options)
     register(fiber, memory, { kind: "fallback stale", name: options.name, report: ({ size }) => ({ size }) })
     return Effect.succeed(staleOf<A, B, K>(memory))
   })

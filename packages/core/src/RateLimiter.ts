@@ -56,19 +56,14 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import { type RateLimiterRejected } from "./internal/errors.ts"
-import { type AnyStream, fromPull, open } from "./internal/establish.ts"
-import { type Charged, LimitedEffect, Limits } from "./internal/limits.ts"
-import { integer, invalid, positiveMillis } from "./internal/options.ts"
+import type { RateLimiterRejected } from "./internal/errors.ts"
+import { duration, integer, invalid, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyEffect, AnyFiber } from "./internal/primitive.ts"
+import { Limiter } from "./internal/rateLimiter.ts"
+import { Costly, Limiting, Settling } from "./internal/rateLimiterCalls.ts"
 import { register } from "./internal/registry.ts"
-import type { Knowledge } from "./kernel/keyed.ts"
-import type * as kernel from "./kernel/rateLimiter.ts"
 import type * as Policy from "./Policy.ts"
 
 export { isRateLimiterRejected, RateLimiterRejected, type Reason } from "./internal/errors.ts"
@@ -279,132 +274,61 @@ export interface RateLimiter<D extends string = "calls"> extends Policy.Policy<u
   ): Effect.Effect<void>
 }
 
-class Costly implements internal.Implementation {
-  private readonly limits: Limits
-  private readonly costs: kernel.Costs
-
-  constructor(limits: Limits, costs: kernel.Costs) {
-    this.limits = limits
-    this.costs = costs
-  }
-
-  get instance(): object {
-    return this.limits
-  }
-
-  get info(): Policy.PolicyInfo {
-    const { info } = this.limits
-    return { ...info, settings: { cost: this.limits.describe(this.costs), ...info.settings } }
-  }
-
-  effect(self: AnyEffect): AnyEffect {
-    return this.limits.effect(self, this.costs)
-  }
-
-  stream(self: AnyStream): AnyStream {
-    return this.limits.stream(self, this.costs)
-  }
-
-  knowledge(at: number): Knowledge {
-    return this.limits.knowledge(at)
-  }
+const stateOf = (limiter: Limiter, fiber: AnyFiber): State<string> => {
+  const at = limiter.time(fiber)
+  const { allowances, waiting } = limiter.kernel
+  const limits = limiter.dimensions.record((i) => {
+    const { capacity } = allowances[i]!
+    return { available: allowances[i]!.available(at), capacity }
+  })
+  return { waiting, limits }
 }
 
-class Settling extends Costly {
-  private readonly take: Effect.Effect<Charged, any, any>
-  private readonly actual: (value: any) => Cost<string> | undefined
-
-  constructor(limits: Limits, costs: kernel.Costs, actual: (value: any) => Cost<string> | undefined) {
-    super(limits, costs)
-    this.take = new LimitedEffect(undefined, limits, costs)
-    this.actual = actual
-  }
-
-  override effect(self: AnyEffect): AnyEffect {
-    return Effect.flatMap(this.take, (charged) =>
-      Effect.onExitPrimitive(self, (exit) => {
-        const cost = Exit.isSuccess(exit) ? this.actual(exit.value) : undefined
-        if (cost !== undefined) charged.settleUnsafe(Fiber.getCurrent()!, charged.costsOf(cost))
-        return undefined
-      }))
-  }
-
-  override stream(self: AnyStream): AnyStream {
-    return fromPull((scope) =>
-      Effect.flatMap(this.take, (charged) => {
-        let said: kernel.Costs | undefined
-        const settle = (fiber: AnyFiber): undefined => {
-          if (said !== undefined) charged.settleUnsafe(fiber, said)
-        }
-        const listen = (exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): undefined => {
-          if (Exit.isFailure(exit)) return settle(Fiber.getCurrent()!)
-          for (const element of exit.value) {
-            const cost = this.actual(element)
-            if (cost !== undefined) said = charged.costsOf(cost)
-          }
-        }
-        // for a consumer that stops early
-        const end = Effect.withFiber((fiber) => {
-          settle(fiber)
-          return Effect.void
-        })
-        return Effect.andThen(
-          Scope.addFinalizer(scope, end),
-          Effect.map(open(self, scope), (pull) => Effect.onExitPrimitive(pull, listen))
-        )
-      })
-    )
-  }
-}
-
-const stateOf = (limits: Limits, fiber: AnyFiber): State<string> => {
-  const at = limits.time(fiber)
-  return {
-    waiting: limits.kernel.waiting,
-    limits: limits.record((i) => {
-      const { capacity } = limits.kernel.meters[i]!
-      return { available: limits.kernel.meters[i]!.available(at), capacity }
-    })
-  }
-}
+const limitingOf = (policy: unknown): Limiting => internal.implementationOf<Limiting>(policy)
 
 const RateLimiterProto = Object.create(internal.PolicyProto, {
   cost: {
     value(this: RateLimiter, cost: Cost<string>): Policy.Policy<unknown, RateLimiterRejected> {
-      const limits = internal.implementationOf<Limits>(this)
-      return internal.make(new Costly(limits, limits.costsOf(cost)))
+      const { limiter } = limitingOf(this)
+      return internal.make(new Costly(limiter, limiter.dimensions.costsOf(cost)))
     }
   },
   settle: {
     value(this: RateLimiter, estimate: Cost<string>, actual: (value: any) => Cost<string> | undefined): Settle<any> {
-      const limits = internal.implementationOf<Limits>(this)
-      return internal.make<any>(new Settling(limits, limits.costsOf(estimate), actual))
+      const { limiter } = limitingOf(this)
+      if (typeof actual !== "function") throw invalid("RateLimiter.settle", "actual", actual, "a function")
+      return internal.make<any>(new Settling(limiter, limiter.dimensions.costsOf(estimate), actual))
     }
   },
   take: {
     value(this: RateLimiter, cost: Cost<string> = {}): AnyEffect {
-      const limits = internal.implementationOf<Limits>(this)
-      return new LimitedEffect(undefined, limits, limits.costsOf(cost))
+      const limiting = limitingOf(this)
+      return limiting.take(limiting.limiter.dimensions.costsOf(cost))
     }
   },
   available: {
     get(this: RateLimiter): Effect.Effect<Readonly<Record<string, number>>> {
-      const limits = internal.implementationOf<Limits>(this)
+      const { limiter } = limitingOf(this)
       return Effect.withFiber((fiber) => {
-        const at = limits.time(fiber)
-        return Effect.succeed(limits.record((i) => limits.kernel.meters[i]!.available(at)))
+        const at = limiter.time(fiber)
+        return Effect.succeed(limiter.dimensions.record((i) => limiter.kernel.allowances[i]!.available(at)))
       })
     }
   },
   state: {
     get(this: RateLimiter): Effect.Effect<State<string>> {
-      const limits = internal.implementationOf<Limits>(this)
-      return Effect.withFiber((fiber) => Effect.succeed(stateOf(limits, fiber)))
+      const { limiter } = limitingOf(this)
+      return Effect.withFiber((fiber) => Effect.succeed(stateOf(limiter, fiber)))
     }
   },
   reconfigure: {
     value(this: RateLimiter, change: Readonly<Record<string, Limit>> | Limit): Effect.Effect<void> {
-      return internal.implementationOf<Limits>(this).reconfigure(change)
+      const { limiter } = limitingOf(this)
+      const changes = limiter.dimensions.changesOf(change)
+      return Effect.withFiber((fiber) => {
+        limiter.adopt(fiber, changes)
+        return Effect.void
+      })
     }
   }
 })
@@ -429,7 +353,16 @@ export const makeUnsafe: {
       "given by either limit or limits"
     )
   }
-  return internal.make(new Limits(options, all), RateLimiterProto)
+  const where = "RateLimiter.make"
+  const maxWait = duration(where, "maxWait", options.maxWait ?? 0)
+  if (maxWait === 0 && options.maxQueue !== undefined) {
+    throw invalid(where, "maxQueue", options.maxQueue, "left out where no call waits (maxWait is 0)")
+  }
+  const maxQueue = integer(where, "maxQueue", options.maxQueue ?? 1000, 1)
+  return internal.make(
+    new Limiting(new Limiter({ name: options.name, limits: all, maxWait, maxQueue })),
+    RateLimiterProto
+  )
 }
 
 /**
@@ -446,10 +379,10 @@ export const make: {
 } = (options: any): any =>
   Effect.withFiber((fiber) => {
     const policy = makeUnsafe(options)
-    register(fiber, internal.implementationOf<Limits>(policy), {
+    register(fiber, limitingOf(policy).limiter, {
       kind: "rate-limiter",
       name: options.name,
-      report: (limits, fiber) => ({ ...stateOf(limits, fiber) })
+      report: (limiter, fiber) => ({ ...stateOf(limiter, fiber) })
     })
     return Effect.succeed(policy)
   })

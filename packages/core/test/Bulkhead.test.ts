@@ -2,10 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Bulkhead from "../src/Bulkhead.ts"
@@ -29,6 +31,10 @@ const slow = (log: Array<string>, name: string, duration: Duration.Input = "100 
     Effect.as(Effect.sleep(duration), name)
   )
 
+/** How many finalizers a scope has. */
+const sizeOf = ({ state }: Scope.Scope): number =>
+  state._tag === "Open" ? (state.finalizers?.size ?? 0) + (state.finalizer === undefined ? 0 : 1) : 0
+
 describe("Bulkhead", () => {
   it("names the bad option, the value and what is allowed", () => {
     assert.throws(() => one({ concurrency: 0 }), "Bulkhead.make: concurrency must be an integer >= 1, got 0")
@@ -38,6 +44,14 @@ describe("Bulkhead", () => {
     assert.throws(
       () => one({ order: "random" as "fifo" }),
       "Bulkhead.make: order must be \"fifo\" or \"lifo\", got \"random\""
+    )
+    assert.throws(
+      () => one({ maxQueue: 0, maxWait: "1 second" }),
+      "Bulkhead.make: maxQueue must be an integer >= 1 beside maxWait, got 0"
+    )
+    assert.throws(
+      () => Bulkhead.makeUnsafe({ concurrency: 1, order: "lifo" }),
+      "Bulkhead.make: maxQueue must be an integer >= 1 beside order \"lifo\", got 0"
     )
     assert.throws(() => one().resize({ concurrency: 0 }), "Bulkhead.resize: concurrency must be an integer >= 1, got 0")
     assert.throws(() => one().resize({ maxQueue: 0.5 }), "Bulkhead.resize: maxQueue must be an integer >= 0, got 0.5")
@@ -526,7 +540,7 @@ describe("Bulkhead", () => {
       Schema.Literals([0, 1, 3]),
       Schema.Literals(["fifo", "lifo"]),
       Schema.Array(Schema.Struct({
-        face: Schema.Literals(["effect", "stream"]),
+        face: Schema.Literals(["effect", "stream", "by hand"]),
         comes: Schema.Literals([0, 0, 5, 10, 20]),
         takes: Schema.Literals([0, 5, 10]),
         leaves: Schema.Literals([0, 5, 10, 15, 1000])
@@ -534,7 +548,9 @@ describe("Bulkhead", () => {
     ],
     ([concurrency, maxQueue, order, callers]) =>
       Effect.gen(function*() {
-        const bulkhead = Bulkhead.makeUnsafe({ concurrency, maxQueue, order, maxWait: "12 millis" })
+        const bulkhead = maxQueue === 0
+          ? Bulkhead.makeUnsafe({ concurrency })
+          : Bulkhead.makeUnsafe({ concurrency, maxQueue, order, maxWait: "12 millis" })
         let running = 0
         let most = 0
         const use = <A, E, R>(self: Effect.Effect<A, E, R>) =>
@@ -547,9 +563,14 @@ describe("Bulkhead", () => {
           Effect.gen(function*() {
             yield* Effect.sleep(comes)
             const call = use(takes === 0 ? Effect.void : Effect.sleep(takes))
-            const fiber = yield* fork(
-              face === "effect" ? call.pipe(bulkhead) : Stream.runDrain(Stream.fromEffect(call).pipe(bulkhead.stream))
-            )
+            const faces = {
+              effect: call.pipe(bulkhead),
+              stream: Stream.runDrain(Stream.fromEffect(call).pipe(bulkhead.stream)),
+              "by hand": Effect.scoped(
+                Effect.flatMap(bulkhead.acquire, ({ release }) => Effect.ensuring(call, release))
+              )
+            }
+            const fiber = yield* fork(Effect.asVoid(faces[face]))
             yield* Effect.sleep(leaves)
             yield* Fiber.interrupt(fiber)
             return outcome(yield* Fiber.await(fiber))
@@ -601,4 +622,109 @@ describe("Bulkhead", () => {
       yield* Fiber.awaitAll(fibers)
       assert.deepStrictEqual(yield* bulkhead.state, { inUse: 0, queued: 0, concurrency: 3 })
     }))
+
+  describe("a permit by hand", () => {
+    it.effect("is given back once, by the handle or at the end of the scope", () =>
+      Effect.gen(function*() {
+        const bulkhead = Bulkhead.makeUnsafe({ concurrency: 3 })
+        const scope = yield* Scope.make()
+        const [first, second] = yield* Scope.provide(Effect.all([bulkhead.acquire, bulkhead.acquire]), scope)
+        const inUse = Effect.map(bulkhead.state, ({ inUse }) => inUse)
+        assert.strictEqual(yield* inUse, 2)
+        yield* first.release
+        yield* first.release
+        assert.strictEqual(yield* inUse, 1)
+        yield* Scope.close(scope, Exit.void)
+        assert.strictEqual(yield* inUse, 0)
+        yield* Effect.andThen(first.release, second.release)
+        assert.strictEqual(yield* inUse, 0)
+      }))
+
+    it.effect("waits as a call does, in its turn, and hands on to calls", () =>
+      Effect.gen(function*() {
+        const { events, policy } = recorder()
+        const bulkhead = one({ name: "db", maxWait: "1 second" })
+        const log: Array<string> = []
+        const held = yield* bulkhead.acquire
+        yield* fork(bulkhead(slow(log, "before")))
+        const waiting = yield* fork(policy(Effect.scoped(Effect.andThen(bulkhead.acquire, slow(log, "by hand")))))
+        yield* fork(bulkhead(slow(log, "after")))
+        assert.deepStrictEqual(yield* bulkhead.state, { inUse: 1, queued: 3, concurrency: 1 })
+        yield* TestClock.adjust("10 millis")
+        yield* held.release
+        yield* TestClock.adjust("300 millis")
+        assert.deepStrictEqual(log, ["before@10", "by hand@110", "after@210"])
+        yield* Fiber.join(waiting)
+        assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["WaitedForBulkhead"])
+        assert.deepStrictEqual(yield* bulkhead.state, idle)
+      }))
+
+    it.effect("is refused as a call is, and leaves nothing in the scope", () =>
+      Effect.gen(function*() {
+        const bulkhead = one({ maxQueue: 1, maxWait: "10 millis" })
+        const scope = yield* Scope.make()
+        const acquire = Scope.provide(bulkhead.acquire, scope)
+        yield* fork(bulkhead(Effect.never))
+        const waiter = yield* fork(Effect.flip(acquire))
+        assert.strictEqual((yield* Effect.flip(acquire)).reason, "full")
+        yield* TestClock.adjust("10 millis")
+        assert.strictEqual((yield* Fiber.join(waiter)).reason, "waited")
+        assert.strictEqual(sizeOf(scope), 0)
+      }))
+
+    it.effect("leaves nothing in a scope that lives long, once it is given back", () =>
+      Effect.gen(function*() {
+        const bulkhead = one()
+        const scope = yield* Scope.make()
+        const turn = Effect.flatMap(Scope.provide(bulkhead.acquire, scope), ({ release }) => release)
+        yield* Effect.replicateEffect(turn, 10, { discard: true })
+        assert.strictEqual(sizeOf(scope), 0)
+      }))
+
+    it.effect("is nobody's if the one who waits for it goes away, in the instant of its coming as well", () =>
+      Effect.gen(function*() {
+        const bulkhead = one()
+        const scope = yield* Scope.make()
+        for (const millis of [5, 10]) {
+          yield* fork(bulkhead(Effect.sleep("10 millis")))
+          const waiter = yield* fork(Scope.provide(bulkhead.acquire, scope))
+          yield* fork(Effect.delay(Fiber.interrupt(waiter), millis))
+          yield* TestClock.adjust("10 millis")
+          yield* Fiber.interrupt(waiter)
+        }
+        yield* Scope.close(scope, Exit.void)
+        assert.deepStrictEqual(yield* bulkhead.state, idle)
+      }))
+
+    it.effect("is nobody's if its scope is closed before or while it is waited for", () =>
+      Effect.gen(function*() {
+        const bulkhead = one()
+        const closed = yield* Scope.make()
+        yield* Scope.close(closed, Exit.void)
+        yield* Scope.provide(bulkhead.acquire, closed)
+        assert.deepStrictEqual(yield* bulkhead.state, idle)
+        const scope = yield* Scope.make()
+        yield* fork(bulkhead(Effect.sleep("10 millis")))
+        const waiter = yield* fork(Scope.provide(bulkhead.acquire, scope))
+        yield* Scope.close(scope, Exit.void)
+        yield* TestClock.adjust("10 millis")
+        yield* Fiber.join(waiter)
+        assert.deepStrictEqual(yield* bulkhead.state, idle)
+      }))
+
+    it.effect("counts when the bulkhead is resized", () =>
+      Effect.gen(function*() {
+        const bulkhead = Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 5 })
+        const permits = yield* Effect.all([bulkhead.acquire, bulkhead.acquire])
+        const waiter = yield* fork(bulkhead.acquire)
+        yield* bulkhead.resize({ concurrency: 1 })
+        yield* permits[0].release
+        assert.deepStrictEqual(yield* bulkhead.state, { inUse: 1, queued: 1, concurrency: 1 })
+        yield* bulkhead.resize({ concurrency: 2 })
+        const third = yield* Fiber.join(waiter)
+        assert.deepStrictEqual(yield* bulkhead.state, { inUse: 2, queued: 0, concurrency: 2 })
+        yield* Effect.andThen(permits[1].release, third.release)
+        assert.deepStrictEqual(yield* bulkhead.state, { inUse: 0, queued: 0, concurrency: 2 })
+      }))
+  })
 })

@@ -9,11 +9,13 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import * as Bulkhead from "../src/Bulkhead.ts"
+import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Coalesce from "../src/Coalesce.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Timeout from "../src/Timeout.ts"
-import { after, Boom, fork, logged, outcome, recorder } from "./support/harness.ts"
+import { after, Boom, during, fork, logged, outcome, recorder } from "./support/harness.ts"
 
 const forkAll = <A, E>(n: number, self: Effect.Effect<A, E>) =>
   Effect.forEach(Array.from({ length: n }), () => fork(self))
@@ -142,6 +144,27 @@ describe("Coalesce", () => {
         const patient = yield* fork(call)
         yield* TestClock.adjust("100 millis")
         assert.deepStrictEqual(outcomes([hurried, patient]), ["TimeoutExceeded:total", "ok:1"])
+      }))
+
+    it.effect("what waits in a queue inside speaks against the callee of none who share it, when their time is up", () =>
+      Effect.gen(function*() {
+        const shared = Coalesce.makeUnsafe<string, Bulkhead.BulkheadRejected>()
+        const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 5 })
+        yield* fork(bulkhead(Effect.never))
+        const failures = yield* Effect.forEach([
+          shared(bulkhead(Effect.succeed("answer"))),
+          Stream.mkString(shared.stream(Stream.fromEffect(bulkhead(Effect.succeed("answer"))))),
+          shared(Effect.never)
+        ], (call) =>
+          Effect.gen(function*() {
+            const breakers = [CircuitBreaker.makeUnsafe(), CircuitBreaker.makeUnsafe()]
+            const cut = (breaker: CircuitBreaker.CircuitBreaker) =>
+              Effect.exit(call.pipe(breaker, Timeout.total("5 seconds")))
+            yield* during("1 minute", Effect.forEach(breakers, cut, { concurrency: "unbounded" }))
+            return yield* Effect.forEach(breakers, ({ state }) =>
+              Effect.map(state, (now) => "consecutiveFailures" in now ? now.consecutiveFailures : "open"))
+          }))
+        assert.deepStrictEqual(failures, [[0, 0], [0, 0], [1, 1]])
       }))
 
     it.effect("the call does not have what is its first caller's alone", () =>

@@ -64,7 +64,11 @@ describe("RateLimiter", () => {
       "RateLimiter.gcra: burst must be an integer >= 1, got 0"
     )
     assert.throws(() => spaced({ maxWait: -1 }), "RateLimiter.make: maxWait must be a duration >= 0, got -1")
-    assert.throws(() => spaced({ maxQueue: -1 }), "RateLimiter.make: maxQueue must be an integer >= 0, got -1")
+    assert.throws(
+      () => spaced({ maxWait: 0, maxQueue: 5 }),
+      "RateLimiter.make: maxQueue must be left out where no call waits (maxWait is 0), got 5"
+    )
+    assert.throws(() => spaced({ maxQueue: -1 }), "RateLimiter.make: maxQueue must be an integer >= 1, got -1")
     assert.throws(
       () => RateLimiter.makeUnsafe({ limits: {} }),
       "RateLimiter.make: limits must be given by either limit or limits, got \"none\""

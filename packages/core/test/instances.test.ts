@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Fallback from "../src/Fallback.ts"
 import * as Hedge from "../src/Hedge.ts"
 import * as Keyed from "../src/Keyed.ts"
 import * as Pipelines from "../src/Pipelines.ts"
@@ -11,6 +13,8 @@ import * as RetryBudget from "../src/RetryBudget.ts"
 /** What a program without types, or one that forgot a `yield*`, may give in the place of an instance. */
 const wrong: ReadonlyArray<any> = [3, "3", null, Effect.void, RetryBudget.make()]
 
+const makeLimiter = () => RateLimiter.makeUnsafe({ limit: RateLimiter.tokenBucket({ limit: 1, within: 1 }) })
+
 const options: ReadonlyArray<readonly [string, string, (value: any) => unknown]> = [
   ["Retry.make: schedule", "a Schedule", (schedule) => Retry.make({ schedule })],
   ["Retry.make: budget", "a RetryBudget", (budget) => Retry.make({ budget })],
@@ -19,6 +23,14 @@ const options: ReadonlyArray<readonly [string, string, (value: any) => unknown]>
   ["CircuitBreaker.make: trip", "a rule", (trip) => CircuitBreaker.makeUnsafe({ trip: [trip] })],
   ["RateLimiter.make: limit", "a limit", (limit) => RateLimiter.makeUnsafe({ limit })],
   ["RateLimiter.make: tokens", "a limit", (tokens) => RateLimiter.makeUnsafe({ limits: { tokens } })],
+  ["RateLimiter.settle: actual", "a function", (actual) => makeLimiter().settle(1, actual)],
+  ["Fallback.to: f", "a function", (f) => Fallback.to(f)],
+  ["Fallback.to: when", "a function", (when) => Fallback.to(() => Effect.void, { when })],
+  ["Fallback.to: tags", "an array of strings", (tags) => Fallback.to(() => Effect.void, { tags })],
+  ["Fallback.toStream: f", "a function", (f) => Fallback.toStream(f)],
+  ["Fallback.toStream: tags", "an array of strings", (tags) => Fallback.toStream(() => Stream.empty, { tags })],
+  ["Fallback.makeStale: as", "a function", (as) => Fallback.makeStaleUnsafe({ timeToLive: 1, as })],
+  ["Fallback.makeStale: classify", "a function", (classify) => Fallback.makeStaleUnsafe({ timeToLive: 1, classify })],
   ["Pipelines.makeStandard: limiter", "a policy", (limiter) => Pipelines.makeStandardUnsafe({ limiter })],
   ["Pipelines.makeStandard: budget", "a RetryBudget", (budget) => Pipelines.makeStandardUnsafe({ budget: budget ?? 3 })]
 ]

@@ -221,7 +221,7 @@ export const isBulkheadRejected = (u: unknown): u is BulkheadRejected => u insta
 
 /**
  * Why a call was refused: it costs more than there ever is room for; its turn would come later than `maxWait` allows, or
- * not before the ambient deadline; the queue is full.
+ * not before its deadline; the queue is full.
  *
  * @category models
  * @since 0.1.0

@@ -5,7 +5,7 @@
  */
 
 /** The host hears of it as of any error that nobody catches, once those who are served on this stack have been. */
-export const throwLater = (bug: unknown): void =>
+const throwLater = (bug: unknown): void =>
   queueMicrotask(() => {
     throw bug
   })

@@ -36,9 +36,13 @@ export class Waits {
     this.outer?.end(at)
   }
 
+  get isWaiting(): boolean {
+    return this.waiting > 0
+  }
+
   /** All waits until now, with the one that is under way. */
   waited(at: number): number {
-    return this.waiting === 0 ? this.before : this.before + at - this.since
+    return this.isWaiting ? this.before + at - this.since : this.before
   }
 
   /** For a policy that keeps calls in the order in which they become slow: from now on this one does not. */

@@ -1,3 +1,5 @@
+import { Linked, List } from "./list.ts"
+
 /** Who is next when a permit is free: the one who has waited longest, or the one who came last. */
 export type Order = "fifo" | "lifo"
 
@@ -5,24 +7,16 @@ export interface Limits {
   /** how many calls run at once */
   readonly concurrency: number
   /** how many calls wait */
-  readonly queue: number
+  readonly maxQueue: number
 }
 
-/** A place in the queue. Its links are the queue's own. */
-export interface Place<W> {
+/** A place in the queue. */
+export class Place<W> extends Linked {
   readonly waiter: W
-  readonly queued: boolean
-}
 
-class Node<W> implements Place<W> {
-  readonly waiter: W
-  older: Node<W> | undefined
-  newer: Node<W> | undefined = undefined
-  queued = true
-
-  constructor(waiter: W, older: Node<W> | undefined) {
+  constructor(waiter: W) {
+    super()
     this.waiter = waiter
-    this.older = older
   }
 }
 
@@ -33,10 +27,9 @@ class Node<W> implements Place<W> {
 export class Permits<W> {
   private limits: Limits
   private readonly order: Order
-  private oldest: Node<W> | undefined = undefined
-  private newest: Node<W> | undefined = undefined
+  /** whoever has waited longest is the first */
+  private readonly places = new List<Place<W>>()
   private held = 0
-  private waiting = 0
 
   constructor(limits: Limits, order: Order) {
     this.limits = limits
@@ -47,8 +40,8 @@ export class Permits<W> {
     return this.limits.concurrency
   }
 
-  get queue(): number {
-    return this.limits.queue
+  get maxQueue(): number {
+    return this.limits.maxQueue
   }
 
   /** Permits that are held, more than `concurrency` for a while after that was lowered. */
@@ -56,9 +49,9 @@ export class Permits<W> {
     return this.held
   }
 
-  /** Waiters, more than `queue` for a while after that was lowered. */
+  /** Waiters, more than `maxQueue` for a while after that was lowered. */
   get queued(): number {
-    return this.waiting
+    return this.places.size
   }
 
   /** Takes a permit, if one is free. */
@@ -76,17 +69,14 @@ export class Permits<W> {
 
   /** Whether a newcomer who finds no permit is turned away. */
   get full(): boolean {
-    return this.waiting >= this.limits.queue && (this.order === "fifo" || this.limits.queue === 0)
+    return this.queued >= this.limits.maxQueue && (this.order === "fifo" || this.limits.maxQueue === 0)
   }
 
   /** Takes a place in the queue of one that is not {@link full}, after {@link displace} has made room. */
   join(waiter: W): Place<W> {
-    const node = new Node(waiter, this.newest)
-    if (this.newest === undefined) this.oldest = node
-    else this.newest.newer = node
-    this.newest = node
-    this.waiting++
-    return node
+    const place = new Place(waiter)
+    this.places.push(place)
+    return place
   }
 
   /**
@@ -95,15 +85,15 @@ export class Permits<W> {
    * gives none.
    */
   displace(): W | undefined {
-    if (this.full || this.waiting < this.limits.queue) return undefined
-    const node = this.oldest!
-    this.unlink(node)
-    return node.waiter
+    if (this.full || this.queued < this.limits.maxQueue) return undefined
+    const oldest = this.places.first!
+    this.places.delete(oldest)
+    return oldest.waiter
   }
 
   /** Leaves the queue. Nothing happens to a waiter that is no longer in it. */
   cancel(place: Place<W>): void {
-    if (place.queued) this.unlink(place as Node<W>)
+    this.places.delete(place)
   }
 
   /**
@@ -118,20 +108,9 @@ export class Permits<W> {
   }
 
   private grant(): W | undefined {
-    const next = this.order === "fifo" ? this.oldest : this.newest
+    const next = this.order === "fifo" ? this.places.first : this.places.last
     if (next === undefined || !this.enter()) return undefined
-    this.unlink(next)
+    this.places.delete(next)
     return next.waiter
-  }
-
-  private unlink(node: Node<W>): void {
-    const { newer, older } = node
-    if (older === undefined) this.oldest = newer
-    else older.newer = newer
-    if (newer === undefined) this.newest = older
-    else newer.older = older
-    node.older = node.newer = undefined
-    node.queued = false
-    this.waiting--
   }
 }

@@ -1,4 +1,4 @@
-import { type Meter, type Rule, wholeMillis } from "./meter.ts"
+import { type Allowance, type Rule, wholeMillis } from "./allowance.ts"
 
 /** What a call costs, by dimension. A dimension in which it costs nothing is not looked at. */
 export type Costs = ReadonlyArray<number>
@@ -25,19 +25,19 @@ export interface Forecast {
   readonly dimension: number
 }
 
-/** The meters as they will be when everybody in the queue has been let through. */
+/** The allowances as they will be when everybody in the queue has been let through. */
 interface Plan {
-  readonly meters: ReadonlyArray<Meter>
+  readonly allowances: ReadonlyArray<Allowance>
   readonly at: number
   readonly dimension: number
 }
 
-const after = ({ at, dimension, meters }: Plan, costs: Costs): Forecast => {
+const after = ({ allowances, at, dimension }: Plan, costs: Costs): Forecast => {
   let wait = 0
   let blocking = dimension
   for (let i = 0; i < costs.length; i++) {
     const cost = costs[i]!
-    const own = cost === 0 ? 0 : meters[i]!.wait(at, cost)
+    const own = cost === 0 ? 0 : allowances[i]!.wait(at, cost)
     if (own > wait) {
       wait = own
       blocking = i
@@ -47,12 +47,12 @@ const after = ({ at, dimension, meters }: Plan, costs: Costs): Forecast => {
 }
 
 /**
- * Several meters that a call takes from at once or not at all, and those who wait for them, in order. Nobody overtakes: a
+ * Several allowances that a call takes from at once or not at all, and those who wait for them, in order. Nobody overtakes: a
  * call that would fit queues behind one that does not, or large costs would starve. Those who wait have taken nothing, so
  * who leaves the queue leaves no gap in it.
  */
 export class Limiter<W extends Waiting> {
-  readonly meters: ReadonlyArray<Meter>
+  readonly allowances: ReadonlyArray<Allowance>
   first: W | undefined = undefined
   private last: W | undefined = undefined
   waiting = 0
@@ -60,8 +60,8 @@ export class Limiter<W extends Waiting> {
   private seen = -Infinity
   private setBack = 0
 
-  constructor(meters: ReadonlyArray<Meter>) {
-    this.meters = meters
+  constructor(allowances: ReadonlyArray<Allowance>) {
+    this.allowances = allowances
   }
 
   /** The time by which everything here goes. It never goes back: for a clock that was set back, no time has passed. */
@@ -81,7 +81,7 @@ export class Limiter<W extends Waiting> {
   private fits(at: number, costs: Costs): boolean {
     for (let i = 0; i < costs.length; i++) {
       const cost = costs[i]!
-      if (cost !== 0 && this.meters[i]!.wait(at, cost) > 0) return false
+      if (cost !== 0 && this.allowances[i]!.wait(at, cost) > 0) return false
     }
     return true
   }
@@ -89,7 +89,7 @@ export class Limiter<W extends Waiting> {
   private charge(at: number, costs: Costs, marks?: Array<number>): void {
     this.plan = undefined
     for (let i = 0; i < costs.length; i++) {
-      const mark = costs[i] === 0 ? Number.NaN : this.meters[i]!.take(at, costs[i]!)
+      const mark = costs[i] === 0 ? Number.NaN : this.allowances[i]!.take(at, costs[i]!)
       marks?.push(mark)
     }
   }
@@ -103,7 +103,7 @@ export class Limiter<W extends Waiting> {
 
   /** How long until the first in the queue can go. */
   next(at: number): number {
-    return after({ at, meters: this.meters, dimension: 0 }, this.first!.costs).wait
+    return after({ at, allowances: this.allowances, dimension: 0 }, this.first!.costs).wait
   }
 
   enqueue(at: number, waiting: W): void {
@@ -145,7 +145,7 @@ export class Limiter<W extends Waiting> {
   refund(at: number, { costs, marks }: Ticket): void {
     this.plan = undefined
     costs.forEach((cost, i) => {
-      if (cost !== 0) this.meters[i]!.giveBack(at, marks[i]!, cost)
+      if (cost !== 0) this.allowances[i]!.giveBack(at, marks[i]!, cost)
     })
   }
 
@@ -154,14 +154,14 @@ export class Limiter<W extends Waiting> {
     this.plan = undefined
     costs.forEach((cost, i) => {
       const difference = cost - actual[i]!
-      if (difference > 0) this.meters[i]!.giveBack(at, marks[i]!, difference)
-      else if (difference < 0) this.meters[i]!.take(at, -difference)
+      if (difference > 0) this.allowances[i]!.giveBack(at, marks[i]!, difference)
+      else if (difference < 0) this.allowances[i]!.take(at, -difference)
     })
   }
 
   adopt(at: number, dimension: number, rule: Rule): void {
     this.plan = undefined
-    this.meters[dimension]!.adopt(at, rule)
+    this.allowances[dimension]!.adopt(at, rule)
   }
 
   /** For when there is less room than there was: takes those out of the queue whose turn now comes too late. */
@@ -177,12 +177,12 @@ export class Limiter<W extends Waiting> {
   }
 
   private planned(at: number): Plan {
-    if (this.first === undefined) return { meters: this.meters, at, dimension: 0 }
+    if (this.first === undefined) return { allowances: this.allowances, at, dimension: 0 }
     return this.plan ??= this.replan(at, () => true)
   }
 
   private replan(at: number, stays: (waiting: W, forecast: Forecast) => boolean): Plan {
-    let plan: Plan = { meters: this.meters.map((meter) => meter.copy()), at, dimension: 0 }
+    let plan: Plan = { allowances: this.allowances.map((allowance) => allowance.copy()), at, dimension: 0 }
     for (let waiting = this.first; waiting !== undefined; waiting = waiting.behind as W | undefined) {
       const own = after(plan, waiting.costs)
       if (stays(waiting, { wait: Math.max(0, plan.at - at) + own.wait, dimension: own.dimension })) {
@@ -192,11 +192,11 @@ export class Limiter<W extends Waiting> {
     return plan
   }
 
-  /** The plan owns its meters, so they are advanced in place. */
-  private withWaiting({ at, meters }: Plan, { costs }: W, { dimension, wait }: Forecast): Plan {
+  /** The plan owns its allowances, so they are advanced in place. */
+  private withWaiting({ allowances, at }: Plan, { costs }: W, { dimension, wait }: Forecast): Plan {
     costs.forEach((cost, i) => {
-      if (cost !== 0) meters[i]!.take(at + wait, cost)
+      if (cost !== 0) allowances[i]!.take(at + wait, cost)
     })
-    return { meters, at: at + wait, dimension }
+    return { allowances, at: at + wait, dimension }
   }
 }

@@ -5,6 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Bulkhead from "../../src/Bulkhead.ts"
+import * as Coalesce from "../../src/Coalesce.ts"
 import { CurrentWaits, Waits } from "../../src/internal/waits.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
 import { fork } from "../support/harness.ts"
@@ -172,5 +173,41 @@ describe("a queue of one's own", () => {
       yield* Deferred.succeed(release, undefined)
       yield* Fiber.join(fiber)
       assert.strictEqual(waits.waited(30), 30)
+    }))
+
+  const both = (bulkhead: Bulkhead.Bulkhead) => {
+    const coalesce = Coalesce.makeUnsafe<string, Bulkhead.BulkheadRejected>()
+    const call = Effect.as(bulkhead(Effect.sleep("50 millis")), "answer")
+    return [coalesce(call), Stream.mkString(coalesce.stream(Stream.fromEffect(call)))] as const
+  }
+
+  for (const face of [0, 1] as const) {
+    it.effect(`inside of a shared ${face === 0 ? "call" : "stream"} is a wait of all who share it, while they do`, () =>
+      Effect.gen(function*() {
+        const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 5 })
+        yield* fork(bulkhead(Effect.sleep("100 millis")))
+        const call = both(bulkhead)[face]
+        const [first, fiber] = yield* measured(call)
+        yield* TestClock.adjust("20 millis")
+        const [second] = yield* measured(call)
+        yield* TestClock.adjust("20 millis")
+        yield* Fiber.interrupt(fiber)
+        yield* TestClock.adjust("60 millis")
+        const [third] = yield* measured(call)
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual([first, second, third].map((waits) => waits.waited(5000)), [40, 80, 0])
+      }))
+  }
+
+  it.effect("that outlives a shared call is no wait of those who shared it", () =>
+    Effect.gen(function*() {
+      const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 5 })
+      yield* fork(bulkhead(Effect.sleep("100 millis")))
+      const coalesce = Coalesce.makeUnsafe<void>()
+      const call = Effect.andThen(Effect.forkDetach(bulkhead(Effect.void)), Effect.sleep("30 millis"))
+      const [waits, fiber] = yield* measured(coalesce(call))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(fiber)
+      assert.strictEqual(waits.waited(5000), 30)
     }))
 })

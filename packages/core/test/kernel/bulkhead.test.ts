@@ -11,7 +11,7 @@ const Step = Schema.Union([
   Schema.Struct({ do: Schema.Literal("enter") }),
   Schema.Struct({ do: Schema.Literal("leave"), which: Index }),
   Schema.Struct({ do: Schema.Literal("cancel"), which: Index }),
-  Schema.Struct({ do: Schema.Literal("resize"), concurrency: Limit, queue: Room })
+  Schema.Struct({ do: Schema.Literal("resize"), concurrency: Limit, maxQueue: Room })
 ])
 
 /** What a caller does who finds no permit. */
@@ -23,15 +23,15 @@ const knock = (permits: Permits<number>, caller: number): "runs" | "rejected" | 
   return "waits"
 }
 
-const busy = (order: Order, queue: number, waiters: number): Permits<number> => {
-  const permits = new Permits<number>({ concurrency: 1, queue }, order)
+const busy = (order: Order, maxQueue: number, waiters: number): Permits<number> => {
+  const permits = new Permits<number>({ concurrency: 1, maxQueue }, order)
   for (let caller = 0; caller <= waiters; caller++) knock(permits, caller)
   return permits
 }
 
 describe("kernel/bulkhead", () => {
   it("lets so many in, lets so many wait, and turns the rest away", () => {
-    const permits = new Permits<number>({ concurrency: 2, queue: 1 }, "fifo")
+    const permits = new Permits<number>({ concurrency: 2, maxQueue: 1 }, "fifo")
     assert.deepStrictEqual([1, 2, 3, 4].map((caller) => knock(permits, caller)), ["runs", "runs", "waits", "rejected"])
     assert.deepStrictEqual([permits.inUse, permits.queued], [2, 1])
   })
@@ -71,7 +71,7 @@ describe("kernel/bulkhead", () => {
     const permits = busy("fifo", 3, 3)
     assert.deepStrictEqual(permits.resize({ concurrency: 3 }), [1, 2])
     assert.deepStrictEqual([permits.inUse, permits.queued], [3, 1])
-    assert.deepStrictEqual(permits.resize({ concurrency: 1, queue: 0 }), [])
+    assert.deepStrictEqual(permits.resize({ concurrency: 1, maxQueue: 0 }), [])
     assert.deepStrictEqual([permits.inUse, permits.queued], [3, 1])
     assert.deepStrictEqual(
       [permits.leave(), permits.leave()],
@@ -82,7 +82,7 @@ describe("kernel/bulkhead", () => {
   })
 
   it("who has left the queue is not granted, and may leave again", () => {
-    const permits = new Permits<number>({ concurrency: 1, queue: 3 }, "fifo")
+    const permits = new Permits<number>({ concurrency: 1, maxQueue: 3 }, "fifo")
     permits.enter()
     const places = [1, 2, 3].map((caller) => permits.join(caller))
     permits.cancel(places[1]!)
@@ -96,9 +96,9 @@ describe("kernel/bulkhead", () => {
   it.prop(
     "agrees with a naive model over random histories",
     [Limit, Room, Schema.Literals(["fifo", "lifo"]), Schema.Array(Step)],
-    ([concurrency, queue, order, steps]) => {
-      const permits = new Permits<number>({ concurrency, queue }, order)
-      const model = { concurrency, queue, running: [] as Array<number>, waiting: [] as Array<number> }
+    ([concurrency, maxQueue, order, steps]) => {
+      const permits = new Permits<number>({ concurrency, maxQueue }, order)
+      const model = { concurrency, maxQueue, running: [] as Array<number>, waiting: [] as Array<number> }
       const places = new Map<number, Place<number>>()
       const hand = (): Array<number> => {
         const granted: Array<number> = []
@@ -120,10 +120,10 @@ describe("kernel/bulkhead", () => {
               model.running.push(caller)
               break
             }
-            const full = model.queue === 0 || (order === "fifo" && model.waiting.length >= model.queue)
+            const full = model.maxQueue === 0 || (order === "fifo" && model.waiting.length >= model.maxQueue)
             assert.strictEqual(permits.full, full)
             if (full) break
-            const displaced = model.waiting.splice(0, Math.max(0, model.waiting.length - model.queue + 1))
+            const displaced = model.waiting.splice(0, Math.max(0, model.waiting.length - model.maxQueue + 1))
             for (const oldest of displaced) assert.strictEqual(permits.displace(), oldest)
             assert.strictEqual(permits.displace(), undefined)
             places.set(caller, permits.join(caller))
@@ -145,9 +145,9 @@ describe("kernel/bulkhead", () => {
           }
           case "resize": {
             model.concurrency = step.concurrency
-            model.queue = step.queue
-            const { concurrency, queue } = step
-            assert.deepStrictEqual(permits.resize({ concurrency, queue }), hand())
+            model.maxQueue = step.maxQueue
+            const { concurrency, maxQueue } = step
+            assert.deepStrictEqual(permits.resize({ concurrency, maxQueue }), hand())
             break
           }
         }
@@ -155,7 +155,9 @@ describe("kernel/bulkhead", () => {
           { inUse: permits.inUse, queued: permits.queued },
           { inUse: model.running.length, queued: model.waiting.length }
         )
-        for (const [caller, place] of places) assert.strictEqual(place.queued, model.waiting.includes(caller))
+        for (const [caller, place] of places) {
+          assert.strictEqual(place.list !== undefined, model.waiting.includes(caller))
+        }
       }
     },
     { arbitrary: { runs: 500 } }

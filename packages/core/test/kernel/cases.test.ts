@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
+import * as allowance from "../../src/kernel/allowance.ts"
 import * as backoff from "../../src/kernel/backoff.ts"
 import { Permits } from "../../src/kernel/bulkhead.ts"
 import { Circuit, type Outcome, type Rules } from "../../src/kernel/circuitBreaker.ts"
-import * as meter from "../../src/kernel/meter.ts"
 import { wait } from "../../src/kernel/retry.ts"
 import { make as budgetOf } from "../../src/kernel/retryBudget.ts"
 import type { Trip } from "../../src/kernel/trip.ts"
@@ -233,15 +233,15 @@ describe("cases of other libraries", () => {
   })
 
   it("R5: another limit keeps what was used, however often it changes", () => {
-    const m = meter.make({ kind: "spaced", interval: 100, burst: 10 })
+    const m = allowance.make({ kind: "spaced", interval: 100, burst: 10 })
     m.take(0, 6)
     for (const burst of [20, 5, 10]) m.adopt(0, { kind: "spaced", interval: 100, burst })
     assert.strictEqual(m.available(0), 4)
   })
 
   describe("L9 (Netflix LifoBlockingLimiterTest)", () => {
-    const four = (queue: number): Permits<number> => {
-      const permits = new Permits<number>({ concurrency: 4, queue }, "lifo")
+    const four = (maxQueue: number): Permits<number> => {
+      const permits = new Permits<number>({ concurrency: 4, maxQueue }, "lifo")
       for (let i = 0; i < 4; i++) permits.enter()
       return permits
     }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import * as meter from "../../src/kernel/meter.ts"
+import * as allowance from "../../src/kernel/allowance.ts"
 import { type Costs, Limiter, type Waiting } from "../../src/kernel/rateLimiter.ts"
 
 interface Caller extends Waiting {
@@ -16,16 +16,17 @@ const caller = (id: number, costs: Costs, latest = Infinity): Caller => ({
   behind: undefined
 })
 
-const bucket = (interval: number, burst: number): meter.Meter => meter.make({ kind: "spaced", interval, burst })
-const limiter = (...meters: ReadonlyArray<meter.Meter>): Limiter<Caller> => new Limiter(meters)
+const bucket = (interval: number, burst: number): allowance.Allowance =>
+  allowance.make({ kind: "spaced", interval, burst })
+const limiter = (...allowances: ReadonlyArray<allowance.Allowance>): Limiter<Caller> => new Limiter(allowances)
 
-const rules: ReadonlyArray<readonly [string, () => ReadonlyArray<meter.Meter>]> = [
+const rules: ReadonlyArray<readonly [string, () => ReadonlyArray<allowance.Allowance>]> = [
   ["buckets", () => [bucket(100, 3), bucket(10, 40)]],
   ["windows", () => [
-    meter.make({ kind: "fixed-window", limit: 3, span: 500 }),
-    meter.make({ kind: "sliding-window", limit: 40, span: 800 })
+    allowance.make({ kind: "fixed-window", limit: 3, span: 500 }),
+    allowance.make({ kind: "sliding-window", limit: 40, span: 800 })
   ]],
-  ["a mixture", () => [bucket(70, 2), meter.make({ kind: "sliding-window", limit: 40, span: 1000 })]]
+  ["a mixture", () => [bucket(70, 2), allowance.make({ kind: "sliding-window", limit: 40, span: 1000 })]]
 ]
 
 const Costly = Schema.Tuple([Schema.Literals([0, 1, 1, 1, 2]), Schema.Literals([0, 1, 5, 20, 40])])
@@ -48,7 +49,7 @@ describe("kernel/rateLimiter", () => {
     const l = limiter(bucket(100, 3), bucket(10, 40))
     assert.isTrue(l.take(0, [1, 30]))
     assert.isFalse(l.take(0, [1, 30]))
-    assert.deepStrictEqual(l.meters.map((m) => m.available(0)), [2, 10])
+    assert.deepStrictEqual(l.allowances.map((m) => m.available(0)), [2, 10])
     assert.deepStrictEqual(l.forecast(0, [1, 30]), { wait: 200, dimension: 1 })
     assert.deepStrictEqual(l.forecast(0, [3, 15]), { wait: 100, dimension: 0 })
     assert.deepStrictEqual(l.forecast(0, [1, 41]), { wait: Infinity, dimension: 1 })
@@ -57,13 +58,13 @@ describe("kernel/rateLimiter", () => {
   it("what costs nothing in a dimension does not wait for it", () => {
     const l = limiter(bucket(100, 1), bucket(10, 40))
     l.settle(0, { costs: [0, 0], marks: [0, 0] }, [0, 100])
-    assert.strictEqual(l.meters[1]!.available(0), -60)
+    assert.strictEqual(l.allowances[1]!.available(0), -60)
     assert.strictEqual(l.forecast(0, [1, 0]).wait, 0)
     assert.isTrue(l.take(0, [1, 0]))
   })
 
   it("what costs nothing opens no window, neither now nor when its turn comes nor when it is settled", () => {
-    const window = (): meter.Meter => meter.make({ kind: "fixed-window", limit: 1, span: 500 })
+    const window = (): allowance.Allowance => allowance.make({ kind: "fixed-window", limit: 1, span: 500 })
     const now = limiter(window(), bucket(300, 1))
     const ticket = { costs: [0, 1], marks: [] }
     now.take(0, [0, 1], ticket.marks)
@@ -83,11 +84,11 @@ describe("kernel/rateLimiter", () => {
     const ticket = { costs: [2, 30], marks: [] }
     l.take(0, ticket.costs, ticket.marks)
     l.settle(0, ticket, [2, 10])
-    assert.deepStrictEqual(l.meters.map((m) => m.available(0)), [1, 30])
+    assert.deepStrictEqual(l.allowances.map((m) => m.available(0)), [1, 30])
     const other = { costs: [1, 0], marks: [] }
     l.take(0, other.costs, other.marks)
     l.refund(0, other)
-    assert.deepStrictEqual(l.meters.map((m) => m.available(0)), [1, 30])
+    assert.deepStrictEqual(l.allowances.map((m) => m.available(0)), [1, 30])
   })
 
   it("with nobody before, the wait that is foretold goes by", () => {
@@ -128,9 +129,9 @@ describe("kernel/rateLimiter", () => {
     assert.deepStrictEqual(drain(l, 100), [[1, 300], [2, 400]])
   })
 
-  for (const [name, meters] of rules) {
+  for (const [name, allowances] of rules) {
     it.prop(`${name}: the forecast comes true`, [Waiters], ([waiters]) => {
-      const l = limiter(...meters())
+      const l = limiter(...allowances())
       const forecasts = waiters.map((costs, id) => {
         const { wait } = l.forecast(0, costs)
         l.enqueue(0, caller(id, costs))
@@ -145,7 +146,7 @@ describe("kernel/rateLimiter", () => {
       [Waiters, Waiters, Schema.Array(Index)],
       ([before, after, leave]) => {
         const all = before.map((costs, id) => caller(id, costs))
-        const [l, never] = [limiter(...meters()), limiter(...meters())]
+        const [l, never] = [limiter(...allowances()), limiter(...allowances())]
         const leaving = new Set(leave)
         for (const waiter of all) l.enqueue(0, waiter)
         for (const waiter of all) if (leaving.has(waiter.id)) l.remove(waiter)
@@ -166,12 +167,12 @@ describe("kernel/rateLimiter", () => {
   const unlimited = () => bucket(1e-6, 1000)
   const monotone: typeof rules = [
     ...rules.filter(([name]) => name !== "windows"),
-    ["a fixed window", () => [meter.make({ kind: "fixed-window", limit: 3, span: 500 }), unlimited()]],
-    ["a sliding window", () => [unlimited(), meter.make({ kind: "sliding-window", limit: 40, span: 800 })]]
+    ["a fixed window", () => [allowance.make({ kind: "fixed-window", limit: 3, span: 500 }), unlimited()]],
+    ["a sliding window", () => [unlimited(), allowance.make({ kind: "sliding-window", limit: 40, span: 800 })]]
   ]
-  for (const [name, meters] of monotone) {
+  for (const [name, allowances] of monotone) {
     it.prop(`${name}: whom a refund finds waiting never waits longer`, [Costly, Waiters], ([costs, waiters]) => {
-      const [l, plain] = [limiter(...meters()), limiter(...meters())]
+      const [l, plain] = [limiter(...allowances()), limiter(...allowances())]
       const ticket = { costs, marks: [] }
       l.take(0, costs, ticket.marks)
       plain.take(0, costs)
@@ -223,7 +224,7 @@ describe("kernel/rateLimiter", () => {
   })
 
   it("R2 of failsafe-go: bursts of 2 per second", () => {
-    const l = limiter(meter.make({ kind: "fixed-window", limit: 2, span: 1000 }))
+    const l = limiter(allowance.make({ kind: "fixed-window", limit: 2, span: 1000 }))
     for (let id = 0; id < 7; id++) l.enqueue(0, caller(id, [1]))
     assert.deepStrictEqual(drain(l, 0).map(([, at]) => at), [0, 0, 1000, 1000, 2000, 2000, 3000])
   })
@@ -246,9 +247,9 @@ describe("kernel/rateLimiter", () => {
     })
 
     const jumps = Schema.Array(Schema.Literals([-100_000, -300, -1, 0, 0, 1, 50, 100, 333, 100_000]))
-    for (const [name, meters] of rules) {
+    for (const [name, allowances] of rules) {
       it.prop(`${name}: to and fro, never more than time that passed allows`, [jumps], ([jumps]) => {
-        const [l, monotone] = [limiter(...meters()), limiter(...meters())]
+        const [l, monotone] = [limiter(...allowances()), limiter(...allowances())]
         let now = 0
         let passed = 0
         for (const jump of jumps) {

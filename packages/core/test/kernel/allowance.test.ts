@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import * as meter from "../../src/kernel/meter.ts"
+import * as allowance from "../../src/kernel/allowance.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -17,7 +17,7 @@ interface Admitted {
 }
 
 /** Offers every call, and takes those for which there is room. */
-const admitted = (m: meter.Meter, calls: typeof Calls.Type): ReadonlyArray<Admitted> => {
+const admitted = (m: allowance.Allowance, calls: typeof Calls.Type): ReadonlyArray<Admitted> => {
   let at = 0
   return calls.flatMap(({ cost, gap }) => {
     at += gap
@@ -38,23 +38,26 @@ const excess = (calls: ReadonlyArray<Admitted>, allowed: (span: number) => numbe
     )
   )
 
-const spaced = (interval: number, burst: number): meter.Meter => meter.make({ kind: "spaced", interval, burst })
-const fixed = (limit: number, span: number): meter.Meter => meter.make({ kind: "fixed-window", limit, span })
-const sliding = (limit: number, span: number): meter.Meter => meter.make({ kind: "sliding-window", limit, span })
+const spaced = (interval: number, burst: number): allowance.Allowance =>
+  allowance.make({ kind: "spaced", interval, burst })
+const fixed = (limit: number, span: number): allowance.Allowance =>
+  allowance.make({ kind: "fixed-window", limit, span })
+const sliding = (limit: number, span: number): allowance.Allowance =>
+  allowance.make({ kind: "sliding-window", limit, span })
 
-const offer = (m: meter.Meter, at: number, cost = 1): number => {
+const offer = (m: allowance.Allowance, at: number, cost = 1): number => {
   const wait = m.wait(at, cost)
   if (wait === 0) m.take(at, cost)
   return wait
 }
 
-describe("kernel/meter", () => {
+describe("kernel/allowance", () => {
   it("a wait is never cut short by a timer of whole milliseconds, never none, and no longer for an error of rounding", () => {
     const table = [[0, 0], [1e-9, 1], [0.5, 1], [1, 1], [1.0005, 1], [1.5, 2], [99.2, 100], [
       Infinity,
       Infinity
     ]] as const
-    for (const [wait, expected] of table) assert.strictEqual(meter.wholeMillis(wait), expected, String(wait))
+    for (const [wait, expected] of table) assert.strictEqual(allowance.wholeMillis(wait), expected, String(wait))
   })
 
   describe("spaced", () => {
@@ -143,7 +146,7 @@ describe("kernel/meter", () => {
     })
 
     it("a longer one does not bring back what was used in a window that has closed", () => {
-      const m = meter.make({ kind: "fixed-window", limit: 10, span: 1000 })
+      const m = allowance.make({ kind: "fixed-window", limit: 10, span: 1000 })
       m.take(0, 10)
       m.adopt(5000, { kind: "fixed-window", limit: 10, span: 3_600_000 })
       assert.deepStrictEqual([m.available(5000), m.wait(5000, 10)], [10, 0])
@@ -230,7 +233,7 @@ describe("kernel/meter", () => {
     })
   })
 
-  const rules: ReadonlyArray<meter.Rule> = [
+  const rules: ReadonlyArray<allowance.Rule> = [
     { kind: "spaced", interval: 100, burst: 10 },
     { kind: "fixed-window", limit: 10, span: 1000 },
     { kind: "sliding-window", limit: 10, span: 1000 }
@@ -238,12 +241,12 @@ describe("kernel/meter", () => {
   for (const rule of rules) {
     describe(rule.kind, () => {
       it("there is never room for more than the capacity", () => {
-        const m = meter.make(rule)
+        const m = allowance.make(rule)
         assert.deepStrictEqual([m.capacity, m.wait(0, 10), m.wait(0, 11)], [10, 0, Infinity])
       })
 
       it.prop("what is told to wait fits after the wait, and not a millisecond before", [Calls], ([calls]) => {
-        const m = meter.make(rule)
+        const m = allowance.make(rule)
         let at = 0
         for (const { cost, gap } of calls) {
           at += gap
@@ -261,7 +264,7 @@ describe("kernel/meter", () => {
         calls,
         backs
       ]) => {
-        const m = meter.make(rule)
+        const m = allowance.make(rule)
         let at = 0
         const marks: Array<number> = []
         calls.forEach(({ cost, gap }, i) => {
@@ -277,7 +280,7 @@ describe("kernel/meter", () => {
       })
 
       it.prop("given back at once, a cost was never taken", [Calls, between(1, 4)], ([calls, extra]) => {
-        const [plain, settled] = [meter.make(rule), meter.make(rule)]
+        const [plain, settled] = [allowance.make(rule), allowance.make(rule)]
         let at = 0
         for (const { cost, gap } of calls) {
           at += gap
@@ -288,7 +291,7 @@ describe("kernel/meter", () => {
       })
 
       it("a change keeps what was used, R5", () => {
-        const m = meter.make(rule)
+        const m = allowance.make(rule)
         m.take(0, 8)
         m.adopt(0, rule.kind === "spaced" ? { ...rule, burst: 5, interval: 200 } : { ...rule, limit: 5 })
         assert.strictEqual(m.available(0), -3)
@@ -296,7 +299,7 @@ describe("kernel/meter", () => {
       })
 
       it("a copy goes its own way", () => {
-        const m = meter.make(rule)
+        const m = allowance.make(rule)
         m.take(0, 3)
         const copy = m.copy()
         copy.take(0, 4)

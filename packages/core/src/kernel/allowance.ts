@@ -2,8 +2,8 @@
  * How much of one dimension has been used, and when there is room for more. Times in milliseconds; the time of one call is
  * never before that of an earlier call.
  */
-export interface Meter {
-  /** What a meter that was never used has room for. */
+export interface Allowance {
+  /** What an allowance that was never used has room for. */
   readonly capacity: number
   /** The time until there is room for `cost`: 0 when there is room now, `Infinity` when there never is. */
   wait(at: number, cost: number): number
@@ -15,7 +15,7 @@ export interface Meter {
   available(at: number): number
   /** Takes on other numbers. What was used stays used. */
   adopt(at: number, rule: Rule): void
-  copy(): Meter
+  copy(): Allowance
 }
 
 export type Rule = SpacedRule | WindowRule
@@ -47,7 +47,7 @@ const tidy = (amount: number): number => Math.round(amount * 1e6) / 1e6
  * The generic cell rate algorithm in the form that ITU-T I.371 calls virtual scheduling, with costs. Its other form there,
  * the continuous-state leaky bucket, is the token bucket upside down: one state serves both.
  */
-class Spaced implements Meter {
+class Spaced implements Allowance {
   private interval: number
   private burst: number
   /** when everything that was used is paid for (the theoretical arrival time) */
@@ -101,7 +101,7 @@ class Spaced implements Meter {
 }
 
 /** So much per window. A window opens with the first call after the last one has closed. */
-class FixedWindow implements Meter {
+class FixedWindow implements Allowance {
   private rule: WindowRule
   private openedAt = -Infinity
   private used = 0
@@ -168,7 +168,7 @@ const slicesPerWindow = 100
  * So much in any span. Calls are kept in slices of a hundredth of the span, and a slice counts until its last call is a
  * span ago: a call may count a hundredth longer than it should, and never less.
  */
-class SlidingWindow implements Meter {
+class SlidingWindow implements Allowance {
   private rule: WindowRule
   private slices: Array<Slice> = []
   private used = 0
@@ -246,7 +246,7 @@ class SlidingWindow implements Meter {
   }
 }
 
-export const make = (rule: Rule): Meter =>
+export const make = (rule: Rule): Allowance =>
   rule.kind === "spaced"
     ? new Spaced(rule)
     : rule.kind === "fixed-window"

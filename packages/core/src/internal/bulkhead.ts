@@ -1,0 +1,289 @@
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
+import * as kernel from "../kernel/bulkhead.ts"
+import { timeToWait } from "./deadline.ts"
+import { emit } from "./emit.ts"
+import { BulkheadRejected } from "./errors.ts"
+import { type AnyStream, fromPull, open } from "./establish.ts"
+import { CurrentListener } from "./events.ts"
+import { waitsOf } from "./fiberWaits.ts"
+import type { PolicyInfo } from "./model.ts"
+import type { Implementation } from "./policy.ts"
+import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
+import { now } from "./time.ts"
+import { Timer, TimerQueue } from "./timers.ts"
+import { leaveQueue } from "./turn.ts"
+import type { Waits } from "./waits.ts"
+
+/** A permit that a program holds by hand. */
+export interface Held {
+  readonly release: Effect.Effect<void>
+}
+
+export interface Settings extends kernel.Limits {
+  readonly name: string | undefined
+  /** in milliseconds */
+  readonly maxWait: number
+  /** as it was given */
+  readonly order: kernel.Order | undefined
+}
+
+/** What a bulkhead is: the kernel with fibers, timers and a name. */
+export class Compartment implements Implementation {
+  readonly permits: kernel.Permits<Waiter>
+  readonly name: string | undefined
+  readonly maxWait: number
+  readonly timers: TimerQueue | undefined
+  private readonly order: kernel.Order | undefined
+
+  constructor(settings: Settings) {
+    const { maxWait, name, order } = settings
+    this.name = name
+    this.permits = new kernel.Permits(settings, order ?? "fifo")
+    this.maxWait = maxWait
+    this.timers = maxWait === Infinity ? undefined : new TimerQueue(maxWait)
+    this.order = order
+  }
+
+  get info(): PolicyInfo {
+    const { concurrency, maxQueue } = this.permits
+    return {
+      kind: "bulkhead",
+      name: this.name,
+      settings: {
+        concurrency,
+        maxQueue,
+        maxWait: this.maxWait === Infinity ? undefined : Duration.millis(this.maxWait),
+        order: this.order
+      },
+      children: []
+    }
+  }
+
+  effect(self: AnyEffect): AnyEffect {
+    return new BulkheadEffect(self, this)
+  }
+
+  stream(self: AnyStream): AnyStream {
+    return fromPull((streamScope) =>
+      Effect.suspend(() => {
+        const scope = Scope.forkUnsafe(streamScope)
+        // whoever pulls may keep the stream's scope open for longer than the stream lasts
+        const closeAtEnd = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined =>
+          Exit.isSuccess(exit) ? undefined : Scope.close(scope, Pull.isDoneCause(exit.cause) ? Exit.void : exit)
+        const opened = Effect.map(open(self, scope), (pull) => Effect.onExitPrimitive(pull, closeAtEnd))
+        return callIn(scope, new Call(opened, this))
+      })
+    )
+  }
+
+  /** A permit by hand. It has a scope of its own in that of the caller: once given back, it leaves nothing in one that lives long. */
+  readonly acquire: Effect.Effect<Held, BulkheadRejected, Scope.Scope> = Effect.suspend(() => {
+    let scope: Scope.Closeable | undefined
+    const held: Held = { release: Effect.suspend(() => Scope.close(scope!, Exit.void)) }
+    const call = new Call(Effect.succeed(held), this)
+    const entered = Effect.withFiber((fiber) => {
+      scope = Scope.forkUnsafe(Context.getUnsafe(fiber.context, Scope.Scope))
+      return callIn(scope, call)
+    })
+    return Effect.onExitPrimitive(entered, (exit) => {
+      if (Exit.isSuccess(exit) && scope!.state._tag !== "Closed") return undefined
+      // nobody has it: the call was turned away or interrupted, or its scope was closed while it waited
+      call.release()
+      return scope && Scope.close(scope, exit)
+    })
+  })
+
+  resize(limits: Partial<kernel.Limits>): void {
+    for (const waiter of this.permits.resize(limits)) waiter.granted()
+  }
+
+  reject(fiber: AnyFiber, reason: "full" | "waited", waited: number): BulkheadRejected {
+    const error = new BulkheadRejected({
+      policyName: this.name,
+      reason,
+      waited: waited === 0 ? Duration.zero : Duration.millis(Math.round(waited))
+    })
+    const listener = fiber.getRef(CurrentListener)
+    if (listener !== undefined) {
+      emit(fiber, listener, {
+        _tag: "RejectedByBulkhead",
+        policy: "bulkhead",
+        name: this.name,
+        reason,
+        waited: error.waited
+      })
+    }
+    return error
+  }
+}
+
+/** The scope gives the permit back. Its first finalizer is the last to run: what is opened in it is closed by then. */
+const callIn = (scope: Scope.Scope, call: Call): AnyEffect =>
+  Effect.andThen(Scope.addFinalizer(scope, Effect.sync(() => call.release())), call)
+
+/**
+ * A call, which is the effect that gets it a permit and then runs it. The frame that releases it is on the stack before it is
+ * evaluated: the scheduler may yield in between, and an interruption arrive there.
+ */
+class Call extends Primitive {
+  private readonly self: AnyEffect
+  readonly compartment: Compartment
+  held = false
+
+  constructor(self: AnyEffect, compartment: Compartment) {
+    super()
+    this.self = self
+    this.compartment = compartment
+  }
+
+  run(fiber: AnyFiber): AnyEffect {
+    const { compartment, self } = this
+    const { permits } = compartment
+    if (permits.enter()) {
+      this.held = true
+      return self
+    }
+    if (permits.full) return compartment.reject(fiber, "full", 0)
+    return Effect.andThen(Effect.callback<void, BulkheadRejected>((resume) => this.wait(fiber, resume)), self)
+  }
+
+  private wait(
+    fiber: AnyFiber,
+    resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
+  ): Effect.Effect<void> | void {
+    const { compartment } = this
+    const { permits } = compartment
+    // the scheduler may have yielded since the first look
+    if (permits.enter()) {
+      this.held = true
+      return resume(Effect.void)
+    }
+    if (permits.full) return resume(compartment.reject(fiber, "full", 0))
+    const at = now(fiber)
+    const left = timeToWait(fiber, at)
+    if (left <= 0) return resume(compartment.reject(fiber, "waited", 0))
+    for (let oldest = permits.displace(); oldest !== undefined; oldest = permits.displace()) oldest.displaced()
+    const waiter = new Waiter(this, fiber, at, resume)
+    if (left < compartment.maxWait) waiter.arm(fiber, at, left)
+    else waiter.arm(fiber, at, compartment.maxWait, compartment.timers)
+    return waiter.cleanup
+  }
+
+  release(): undefined {
+    if (!this.held) return
+    this.held = false
+    this.compartment.permits.leave()?.granted()
+  }
+}
+
+/** A call that waits: its place in the queue, its timer and its clean-up in one object. */
+class Waiter extends Timer {
+  private readonly call: Call
+  private readonly fiber: AnyFiber
+  private readonly since: number
+  private readonly resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
+  private readonly place: kernel.Place<Waiter>
+  private waits: Waits | undefined
+  private gone = false
+
+  constructor(
+    call: Call,
+    fiber: AnyFiber,
+    since: number,
+    resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
+  ) {
+    super()
+    this.call = call
+    this.fiber = fiber
+    this.since = since
+    this.resume = resume
+    this.place = call.compartment.permits.join(this)
+    this.waits = waitsOf(fiber)
+    this.waits.begin(since)
+  }
+
+  /** The permit is the call's from now on: should the call be interrupted before it goes on, its frame passes the permit on. */
+  granted(): void {
+    this.leave()
+    this.call.held = true
+    later(() => {
+      if (this.gone) return
+      this.tell()
+      this.resume(Effect.void)
+    })
+  }
+
+  displaced(): void {
+    this.leave()
+    later(() => {
+      if (!this.gone) this.reject("full")
+    })
+  }
+
+  expire(): void {
+    this.leave()
+    this.call.compartment.permits.cancel(this.place)
+    this.reject("waited")
+  }
+
+  run(fiber: AnyFiber): Effect.Effect<void> {
+    leaveQueue(fiber)
+    this.gone = true
+    this.leave()
+    this.call.compartment.permits.cancel(this.place)
+    return Effect.void
+  }
+
+  private leave(): void {
+    this.disarm()
+    const { waits } = this
+    if (waits === undefined) return
+    this.waits = undefined
+    waits.end(now(this.fiber))
+  }
+
+  private get waited(): number {
+    return now(this.fiber) - this.since
+  }
+
+  private reject(reason: "full" | "waited"): void {
+    this.resume(this.call.compartment.reject(this.fiber, reason, this.waited))
+  }
+
+  private tell(): void {
+    const listener = this.fiber.getRef(CurrentListener)
+    if (listener !== undefined) {
+      const { name } = this.call.compartment
+      emit(this.fiber, listener, {
+        _tag: "WaitedForBulkhead",
+        policy: "bulkhead",
+        name,
+        waited: Duration.millis(this.waited)
+      })
+    }
+  }
+}
+
+/** A fiber is resumed on the stack of whoever resumes it. A thousand calls that hand on one permit would each nest in the one before. */
+const later = (f: () => void): void => queueMicrotask(f)
+
+class BulkheadEffect extends Primitive {
+  private readonly self: AnyEffect
+  private readonly compartment: Compartment
+
+  constructor(self: AnyEffect, compartment: Compartment) {
+    super()
+    this.self = self
+    this.compartment = compartment
+  }
+
+  run(): AnyEffect {
+    const call = new Call(this.self, this.compartment)
+    return Effect.onExitPrimitive(call, () => call.release())
+  }
+}

@@ -1,0 +1,301 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { make, wholeMillis } from "../kernel/allowance.ts"
+import { type Knowledge, nothing, owed } from "../kernel/keyed.ts"
+import * as kernel from "../kernel/rateLimiter.ts"
+import { timeToWait } from "./deadline.ts"
+import { emit } from "./emit.ts"
+import { RateLimiterRejected } from "./errors.ts"
+import { CurrentListener } from "./events.ts"
+import { waitsOf } from "./fiberWaits.ts"
+import { guarded } from "./foreign.ts"
+import type { PolicyInfo } from "./model.ts"
+import type { AnyEffect, AnyFiber } from "./primitive.ts"
+import { type Change, type Cost, Dimensions, type Limits } from "./rateLimiterRules.ts"
+import { now, timerResolution } from "./time.ts"
+import { Timer } from "./timers.ts"
+import { leaveQueue } from "./turn.ts"
+import type { Waits } from "./waits.ts"
+
+export interface Settings {
+  readonly name: string | undefined
+  readonly limits: Limits
+  /** in milliseconds; 0 if no call waits */
+  readonly maxWait: number
+  readonly maxQueue: number
+}
+
+/** What a rate limiter is: the kernel with fibers, timers and names. */
+export class Limiter {
+  readonly kernel: kernel.Limiter<Waiter>
+  readonly dimensions: Dimensions
+  readonly maxWait: number
+  readonly name: string | undefined
+  private readonly maxQueue: number
+  private pumping = false
+
+  constructor({ limits, maxQueue, maxWait, name }: Settings) {
+    this.name = name
+    this.dimensions = new Dimensions(limits)
+    this.kernel = new kernel.Limiter(this.dimensions.rules.map(make))
+    this.maxWait = maxWait
+    this.maxQueue = maxQueue
+  }
+
+  get settings(): PolicyInfo["settings"] {
+    return {
+      ...this.dimensions.settings,
+      maxWait: this.maxWait === 0 ? undefined : Duration.millis(this.maxWait),
+      maxQueue: this.maxWait === 0 ? undefined : this.maxQueue
+    }
+  }
+
+  /** What was used would be there again in a new limiter. */
+  knowledge(at: number): Knowledge {
+    const time = this.kernel.time(at)
+    return this.kernel.allowances.some((allowance) => allowance.available(time) < allowance.capacity) ? owed : nothing
+  }
+
+  time(fiber: AnyFiber): number {
+    return this.kernel.time(now(fiber))
+  }
+
+  /** Why a call cannot go now and may not wait either, if so. */
+  refuse(fiber: AnyFiber, at: number, costs: kernel.Costs): RateLimiterRejected | undefined {
+    const forecast = this.kernel.forecast(at, costs)
+    const wait = wholeMillis(forecast.wait)
+    const reason: RateLimiterRejected["reason"] | undefined = wait === Infinity
+      ? "cost"
+      : wait > this.maxWait
+      ? "wait"
+      : wait > timeToWait(fiber, now(fiber))
+      ? "deadline"
+      : this.kernel.waiting >= this.maxQueue
+      ? "queue"
+      : undefined
+    return reason === undefined ? undefined : this.reject(fiber, reason, forecast)
+  }
+
+  private reject(
+    fiber: AnyFiber,
+    reason: RateLimiterRejected["reason"],
+    { dimension, wait }: kernel.Forecast
+  ): RateLimiterRejected {
+    const { name } = this
+    const error = new RateLimiterRejected({
+      policyName: name,
+      reason,
+      dimension: this.dimensions.names[dimension]!,
+      retryAfter: Duration.millis(wholeMillis(wait))
+    })
+    const listener = fiber.getRef(CurrentListener)
+    if (listener !== undefined) {
+      emit(fiber, listener, {
+        _tag: "RejectedByRateLimiter",
+        policy: "rate-limiter",
+        name,
+        reason,
+        dimension: error.dimension,
+        retryAfter: error.retryAfter
+      })
+    }
+    return error
+  }
+
+  /**
+   * Everything is decided again inside the register of the callback: between the look that found no room and here, the
+   * fiber may have yielded, and who is in the queue has to have a clean-up.
+   */
+  join(fiber: AnyFiber, costs: kernel.Costs, resume: (effect: AnyEffect) => void): Effect.Effect<void> | void {
+    this.pump()
+    const at = this.time(fiber)
+    const marks: Array<number> = []
+    if (this.kernel.take(at, costs, marks)) return resume(Effect.succeed(new Charged(this, costs, marks)))
+    const refusal = this.refuse(fiber, at, costs)
+    if (refusal !== undefined) return resume(refusal)
+    const waiter = new Waiter(
+      this,
+      fiber,
+      costs,
+      at,
+      at + Math.min(this.maxWait, timeToWait(fiber, now(fiber))),
+      resume
+    )
+    this.kernel.enqueue(at, waiter)
+    this.pump()
+    return waiter.cleanup
+  }
+
+  /**
+   * Lets through whoever can go, and sets the timer of the one who is then first. A caller that goes on may well change the
+   * limiter again; a loop that is under way sees to that, so that callers do not pile up on the stack.
+   */
+  pump(): void {
+    if (this.pumping) return
+    this.pumping = true
+    for (let { first } = this.kernel; first !== undefined; first = this.kernel.first) {
+      const at = this.time(first.fiber)
+      const wait = this.kernel.next(at)
+      if (wait > 0) {
+        first.wakeAfter(at, wait)
+        break
+      }
+      this.kernel.shift(at, first.marks)
+      first.admit(at)
+    }
+    this.pumping = false
+  }
+
+  tellWaited({ fiber, since }: Waiter, at: number): void {
+    const listener = fiber.getRef(CurrentListener)
+    if (listener === undefined) return
+    emit(fiber, listener, {
+      _tag: "WaitedForRateLimiter",
+      policy: "rate-limiter",
+      name: this.name,
+      waited: Duration.millis(Math.round(at - since))
+    })
+  }
+
+  settle(fiber: AnyFiber, ticket: kernel.Ticket, actual: kernel.Costs): void {
+    const at = this.time(fiber)
+    const more = actual.some((cost, i) => cost > ticket.costs[i]!)
+    this.kernel.settle(at, ticket, actual)
+    if (more) this.dismiss(at)
+    this.pump()
+  }
+
+  adopt(fiber: AnyFiber, changes: ReadonlyArray<Change>): void {
+    const at = this.time(fiber)
+    for (const change of changes) {
+      this.dimensions.adopt(change)
+      this.kernel.adopt(at, change.dimension, change.rule)
+    }
+    this.dismiss(at)
+    this.pump()
+  }
+
+  /** There is less room than there was: whose turn now comes too late is told so. */
+  private dismiss(at: number): void {
+    for (const { forecast, waiting } of this.kernel.overdue(at)) {
+      const reason = forecast.wait === Infinity ? "cost" : at + forecast.wait > waiting.until ? "wait" : "deadline"
+      waiting.refuse(this.reject(waiting.fiber, reason, forecast))
+    }
+  }
+}
+
+/** A caller in the queue: place, timer and clean-up in one object. Only the first one's timer is set. */
+class Waiter extends Timer implements kernel.Waiting {
+  readonly fiber: AnyFiber
+  readonly costs: kernel.Costs
+  readonly since: number
+  readonly latest: number
+  readonly marks: Array<number> = []
+  before: Waiter | undefined = undefined
+  behind: Waiter | undefined = undefined
+  private readonly limiter: Limiter
+  private readonly resume: (effect: AnyEffect) => void
+  queued = false
+  private waits: Waits | undefined
+  private admitted = false
+  private wakesAt = Infinity
+
+  constructor(
+    limiter: Limiter,
+    fiber: AnyFiber,
+    costs: kernel.Costs,
+    since: number,
+    latest: number,
+    resume: (effect: AnyEffect) => void
+  ) {
+    super()
+    this.limiter = limiter
+    this.fiber = fiber
+    this.costs = costs
+    this.since = since
+    this.latest = latest
+    this.resume = resume
+    this.waits = waitsOf(fiber)
+    this.waits.begin(now(fiber))
+  }
+
+  /** When `maxWait` ends. */
+  get until(): number {
+    return this.since + this.limiter.maxWait
+  }
+
+  /** A timer that is set too early looks again, so only one that is set too late is set anew. */
+  wakeAfter(at: number, wait: number): void {
+    if (at + wait > this.wakesAt - timerResolution) return
+    this.disarm()
+    this.wakesAt = at + wait
+    this.arm(this.fiber, at, wholeMillis(wait))
+  }
+
+  expire(): void {
+    this.wakesAt = Infinity
+    this.limiter.pump()
+  }
+
+  admit(at: number): void {
+    this.admitted = true
+    this.leave()
+    this.limiter.tellWaited(this, at)
+    guarded(this.resume, Effect.succeed(new Charged(this.limiter, this.costs, this.marks)))
+  }
+
+  refuse(error: RateLimiterRejected): void {
+    this.leave()
+    guarded(this.resume, error)
+  }
+
+  private leave(): void {
+    this.disarm()
+    const { waits } = this
+    if (waits === undefined) return
+    this.waits = undefined
+    waits.end(now(this.fiber))
+  }
+
+  /** The caller has gone away, perhaps in the instant in which it was let through. */
+  run(fiber: AnyFiber): Effect.Effect<void> {
+    const { kernel } = this.limiter
+    leaveQueue(fiber)
+    this.leave()
+    if (this.admitted) kernel.refund(this.limiter.time(fiber), this)
+    else kernel.remove(this)
+    this.limiter.pump()
+    return Effect.void
+  }
+}
+
+export class Charged implements kernel.Ticket {
+  readonly costs: kernel.Costs
+  readonly marks: ReadonlyArray<number>
+  private readonly limiter: Limiter
+  private settled = false
+
+  constructor(limiter: Limiter, costs: kernel.Costs, marks: ReadonlyArray<number>) {
+    this.limiter = limiter
+    this.costs = costs
+    this.marks = marks
+  }
+
+  settle(actual: Cost): Effect.Effect<void> {
+    const costs = this.limiter.dimensions.costsOf(actual, this.costs)
+    return Effect.withFiber((fiber) => {
+      this.settleUnsafe(fiber, costs)
+      return Effect.void
+    })
+  }
+
+  settleUnsafe(fiber: AnyFiber, actual: kernel.Costs): void {
+    if (this.settled) return
+    this.settled = true
+    this.limiter.settle(fiber, this, actual)
+  }
+
+  costsOf(actual: Cost): kernel.Costs {
+    return this.limiter.dimensions.costsOf(actual, this.costs)
+  }
+}
