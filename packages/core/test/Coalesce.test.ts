@@ -9,6 +9,7 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import { AsyncLocalStorage } from "node:async_hooks"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Coalesce from "../src/Coalesce.ts"
@@ -413,6 +414,55 @@ describe("Coalesce", () => {
         yield* TestClock.adjust("1 millis")
         yield* Fiber.joinAll(fibers)
         assert.isTrue(outcomes(fibers).every((end) => end === "ok:45150"))
+      }))
+
+    it.live("all of it runs in the async context of its first caller", () =>
+      Effect.gen(function*() {
+        const store = new AsyncLocalStorage<string>()
+        const shared = Coalesce.makeUnsafe<string>()
+        const element = Effect.map(Effect.sleep("1 millis"), () => store.getStore() ?? "none")
+        const three = Stream.take(Stream.fromEffectRepeat(element), 3)
+        const read = (caller: string, pace: number) =>
+          Effect.promise(() =>
+            store.run(caller, () =>
+              Effect.runPromise(
+                Stream.runCollect(Stream.mapEffect(shared.stream(three), (seen) => Effect.as(Effect.sleep(pace), seen)))
+              ))
+          )
+        // the second reader is the one that asks for the later elements
+        const all = yield* Effect.all([read("first", 20), read("second", 0)], { concurrency: "unbounded" })
+        assert.deepStrictEqual(all, [["first", "first", "first"], ["first", "first", "first"]])
+      }))
+
+    it.effect("what the source forks lives as long as the source", () =>
+      Effect.gen(function*() {
+        const shared = Coalesce.makeUnsafe<number>()
+        const source = Stream.unwrap(Effect.gen(function*() {
+          const queue = yield* Queue.make<number>()
+          const feed = Effect.forEach(
+            [1, 2, 3],
+            (n) => Effect.andThen(Effect.sleep("10 millis"), Queue.offer(queue, n))
+          )
+          yield* Effect.forkChild(feed)
+          return Stream.take(Stream.fromQueue(queue), 3)
+        }))
+        const read = Stream.runCollect(shared.stream(source))
+        const all = yield* during("1 minute", Effect.all([read, read], { concurrency: "unbounded" }))
+        assert.deepStrictEqual(all, [[1, 2, 3], [1, 2, 3]])
+      }))
+
+    it.effect("the source hears how its last reader has left: as the reader did between elements, interrupted within one", () =>
+      Effect.gen(function*() {
+        const shared = Coalesce.makeUnsafe<number>()
+        const ends: Array<string> = []
+        const opened = Stream.unwrap(Effect.as(
+          Effect.acquireRelease(Effect.void, (_, exit) => Effect.sync(() => ends.push(exit._tag))),
+          Stream.concat(Stream.make(1), Stream.never)
+        ))
+        yield* during("1 second", Stream.runDrain(Stream.take(shared.stream(opened), 1)))
+        const reader = yield* fork(Stream.runDrain(shared.stream(opened)))
+        yield* Fiber.interrupt(reader)
+        assert.deepStrictEqual(ends, ["Success", "Failure"])
       }))
   })
 })

@@ -7,21 +7,25 @@ import { type AnyPull, type AnyStream, open } from "./establish.ts"
 import { guarded } from "./foreign.ts"
 import { awaitAndKeepDefects } from "./interrupt.ts"
 import { interrupt } from "./interrupted.ts"
-import { type AnyFiber, fork } from "./primitive.ts"
+import { type AnyEffect, type AnyFiber, fork } from "./primitive.ts"
 import { type Resume, SharedCall } from "./sharedCall.ts"
 
-/** A stream that several callers read. */
+/**
+ * A stream that several callers read. Its source runs in one fiber from beginning to end, which waits while nobody wants more:
+ * so all of it has the async context and the children of the first caller's call, whichever reader it is that wants more.
+ */
 export class Broadcast extends SharedCall {
   private readonly buffer: SharedBuffer<ReadonlyArray<unknown>>
-  private readonly source: AnyPull
-  private readonly scope = Scope.makeUnsafe()
+  private readonly source: AnyFiber
+  /** while the source waits */
+  private goOn: Resume | undefined = undefined
   private readonly closed: () => void
   private readonly readers = new Set<Reader>()
   /** those for whom there is nothing yet */
   private readonly waiting = new Map<Reader, Resume>()
-  private upstream: AnyPull | undefined = undefined
-  private child: AnyFiber | undefined = undefined
   private end: Exit.Exit<any, any> | undefined = undefined
+  /** how the last reader has left, if nothing was asked of the source then */
+  private left: Exit.Exit<unknown, unknown> | undefined = undefined
   private draining = false
   /** whether there may be something for those who wait */
   private news = false
@@ -31,14 +35,40 @@ export class Broadcast extends SharedCall {
     super(fiber)
     this.buffer = new SharedBuffer(capacity)
     this.closed = closed
-    const begin: AnyPull = Effect.flatMap(open(self, this.scope), (pull) => {
-      this.upstream = pull
-      return pull
+    const scope = Scope.makeUnsafe()
+    const pulls = Effect.flatMap(open(self, scope), (pull) => {
+      const emitOne = Effect.flatMap(pull, (chunk) => this.emit(chunk))
+      return Effect.forever(emitOne, { disableYield: true })
     })
-    this.source = Effect.onExitPrimitive(
-      Effect.suspend(() => this.upstream ?? begin),
-      (exit) => Exit.isFailure(exit) ? Scope.close(this.scope, exit) : undefined
+    const whole = Effect.onExitPrimitive(
+      Effect.andThen(this.demand, pulls),
+      (exit) => Scope.close(scope, this.left ?? exit)
     )
+    this.source = fork(this.context, whole)
+    this.source.addObserver((exit) => {
+      this.end = exit
+      this.tell()
+    })
+  }
+
+  private get isWanted(): boolean {
+    return !this.news && this.waiting.size > 0 && this.buffer.hasRoom
+  }
+
+  private readonly demand: AnyEffect = Effect.suspend(() =>
+    this.isWanted ? Effect.void : Effect.callback<any, any, any>((resume) => void (this.goOn = resume))
+  )
+
+  private emit(chunk: ReadonlyArray<unknown>): AnyEffect {
+    this.buffer.push(chunk)
+    this.tell()
+    return this.demand
+  }
+
+  private tell(): void {
+    this.closed()
+    this.news = true
+    this.drain()
   }
 
   subscribe(): Reader {
@@ -96,20 +126,11 @@ export class Broadcast extends SharedCall {
 
   /** Whether the source has answered at once. */
   private pullNow(): boolean {
-    if (this.child !== undefined || this.end !== undefined || !this.buffer.hasRoom || this.waiting.size === 0) {
-      return false
-    }
-    const child = fork(this.context, this.source)
-    this.child = child
-    child.addObserver((exit) => {
-      this.child = undefined
-      this.closed()
-      if (Exit.isSuccess(exit)) this.buffer.push(exit.value)
-      else this.end = exit
-      this.news = true
-      this.drain()
-    })
-    return this.child === undefined
+    const { goOn } = this
+    if (goOn === undefined || !this.isWanted) return false
+    this.goOn = undefined
+    goOn(Effect.void)
+    return this.news
   }
 
   leave(reader: Reader, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
@@ -121,10 +142,10 @@ export class Broadcast extends SharedCall {
         return Effect.void
       }
       this.closed()
-      const { child } = this
-      if (child === undefined) return Scope.close(this.scope, exit)
-      interrupt(child, fiber)
-      return awaitAndKeepDefects(fiber, child)
+      if (this.end !== undefined) return Effect.void
+      if (this.goOn !== undefined) this.left = exit
+      interrupt(this.source, fiber)
+      return awaitAndKeepDefects(fiber, this.source)
     })
   }
 }
