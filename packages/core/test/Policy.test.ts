@@ -417,7 +417,7 @@ describe("Policy", () => {
     ])("%s", (_, policy, expected) => assert.deepStrictEqual(Policy.warnings(policy), expected))
 
     it.each<[string, Policy.Any]>([
-      ["a bulkhead where nobody waits", Policy.compose(attempt, Bulkhead.makeUnsafe({ concurrency: 1, maxWait: 1 }))],
+      ["a bulkhead where nobody waits", Policy.compose(attempt, Bulkhead.makeUnsafe({ concurrency: 1 }))],
       [
         "a limiter at which nobody waits",
         Policy.compose(
