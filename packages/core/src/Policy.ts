@@ -280,6 +280,12 @@ export type Composed<Ps extends ReadonlyArray<unknown>> = Policy<
   Services<Ps[number]>
 >
 
+/** What a stack asks of its parts; a policy that asks more of a call, such as tags of its errors, is one as well. */
+interface Part<in EIn, out EOut, out R> {
+  readonly [TypeId]: model.Variance<EIn, EOut, R>
+  readonly info: PolicyInfo
+}
+
 /**
  * Composes policies, the outermost first. A policy whose predicate does not accept the errors that are added inside it
  * does not compile.
@@ -309,26 +315,27 @@ export type Composed<Ps extends ReadonlyArray<unknown>> = Policy<
 export const compose: {
   // dprint-ignore
   <I1, O1, R1, I2, O2 extends I1, R2>(
-    p1: Policy<I1, O1, R1>, p2: Policy<I2, O2, R2>
+    p1: Part<I1, O1, R1>, p2: Part<I2, O2, R2>
   ): Policy<I1 & I2, O1 | O2, R1 | R2>
   // dprint-ignore
   <I1, O1, R1, I2, O2 extends I1, R2, I3, O3 extends I1 & I2, R3>(
-    p1: Policy<I1, O1, R1>, p2: Policy<I2, O2, R2>, p3: Policy<I3, O3, R3>
+    p1: Part<I1, O1, R1>, p2: Part<I2, O2, R2>, p3: Part<I3, O3, R3>
   ): Policy<I1 & I2 & I3, O1 | O2 | O3, R1 | R2 | R3>
   // dprint-ignore
   <I1, O1, R1, I2, O2 extends I1, R2, I3, O3 extends I1 & I2, R3, I4, O4 extends I1 & I2 & I3, R4>(
-    p1: Policy<I1, O1, R1>, p2: Policy<I2, O2, R2>, p3: Policy<I3, O3, R3>, p4: Policy<I4, O4, R4>
+    p1: Part<I1, O1, R1>, p2: Part<I2, O2, R2>, p3: Part<I3, O3, R3>, p4: Part<I4, O4, R4>
   ): Policy<I1 & I2 & I3 & I4, O1 | O2 | O3 | O4, R1 | R2 | R3 | R4>
   // dprint-ignore
   <I1, O1, R1, I2, O2 extends I1, R2, I3, O3 extends I1 & I2, R3, I4, O4 extends I1 & I2 & I3, R4, I5, O5 extends I1 & I2 & I3 & I4, R5>(
-    p1: Policy<I1, O1, R1>, p2: Policy<I2, O2, R2>, p3: Policy<I3, O3, R3>, p4: Policy<I4, O4, R4>, p5: Policy<I5, O5, R5>
+    p1: Part<I1, O1, R1>, p2: Part<I2, O2, R2>, p3: Part<I3, O3, R3>, p4: Part<I4, O4, R4>, p5: Part<I5, O5, R5>
   ): Policy<I1 & I2 & I3 & I4 & I5, O1 | O2 | O3 | O4 | O5, R1 | R2 | R3 | R4 | R5>
   // dprint-ignore
   <I1, O1, R1, I2, O2 extends I1, R2, I3, O3 extends I1 & I2, R3, I4, O4 extends I1 & I2 & I3, R4, I5, O5 extends I1 & I2 & I3 & I4, R5, I6, O6 extends I1 & I2 & I3 & I4 & I5, R6>(
-    p1: Policy<I1, O1, R1>, p2: Policy<I2, O2, R2>, p3: Policy<I3, O3, R3>, p4: Policy<I4, O4, R4>, p5: Policy<I5, O5, R5>, p6: Policy<I6, O6, R6>
+    p1: Part<I1, O1, R1>, p2: Part<I2, O2, R2>, p3: Part<I3, O3, R3>, p4: Part<I4, O4, R4>, p5: Part<I5, O5, R5>, p6: Part<I6, O6, R6>
   ): Policy<I1 & I2 & I3 & I4 & I5 & I6, O1 | O2 | O3 | O4 | O5 | O6, R1 | R2 | R3 | R4 | R5 | R6>
   <const Ps extends ReadonlyArray<Any>>(...policies: Composable<Ps>): Composed<Ps>
-} = (...policies: ReadonlyArray<Policy<any, any, any>>): any => {
+} = (...parts: ReadonlyArray<Part<any, any, any>>): any => {
+  const policies = parts as ReadonlyArray<Policy<any, any, any>> // a part asks more of a call, and is called as a policy is
   const stack = policies.filter((policy) => policy !== identity)
   return stack.length === 0 ? identity : stack.length === 1 ? stack[0]! : internal.make({
     info: {

@@ -43,6 +43,7 @@
  */
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
@@ -50,12 +51,41 @@ import * as Backoff from "./Backoff.ts"
 import * as Fault from "./Fault.ts"
 import { sharedOf } from "./internal/budget.ts"
 import type { AnyStream } from "./internal/establish.ts"
-import { integer, invalid, positiveMillis } from "./internal/options.ts"
+import { callable, duration, integer, invalid, oneOf, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyEffect } from "./internal/primitive.ts"
-import { RetryEffect, retryStream, type Settings } from "./internal/retry.ts"
+import { RetryEffect, type Settings } from "./internal/retry.ts"
+import { retryStream } from "./internal/retryStream.ts"
 import type * as Policy from "./Policy.ts"
 import type { RetryBudget } from "./RetryBudget.ts"
+
+/**
+ * The tags of errors.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type TagsOf<E> = E extends { readonly _tag: infer Tag extends string } ? Tag : never
+
+/** The tags of the faults that are retried. */
+type FaultTag = "Transient" | "Throttled" | "Rejected"
+
+/**
+ * An attempt that did not go well, and after which there may be another one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Failed<out E = unknown> {
+  /** The number of the attempt, from 1. */
+  readonly attempt: number
+  /** What the failure means. */
+  readonly fault: Fault.Fault
+  /** What the attempt ended with: a failure, or a value that `result` calls a fault. */
+  readonly exit: Exit.Exit<unknown, E>
+  /** The delay that the schedule says. */
+  readonly delay: Duration.Duration
+}
 
 /**
  * When a failed call is made again, how often and after what time.
@@ -63,31 +93,50 @@ import type { RetryBudget } from "./RetryBudget.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Options<in E = unknown, out SE = never, out SR = never> {
+export interface Options<in E = unknown, out SE = never, out SR = never, Tag extends string = string> {
   /** For telemetry and {@link Policy.explain}. */
   readonly name?: string | undefined
   /**
-   * The delays, and when to give up. Its input is the error.
+   * The delays, and when to give up. Its input is the error, or the value that `result` calls a fault.
    *
    * @default exponential from 200 ms, factor 2, at most 30 s, full jitter; 3 retries
    */
   readonly schedule?: Schedule.Schedule<unknown, E, SE, SR> | undefined
   /**
-   * The number of retries; the number of calls is one more. With a schedule, whichever ends first.
+   * Schedules for single kinds of failures, by the tag of the error or else of the fault; `schedule` is for the others. Within
+   * one call, each goes on from where it was when a failure of its kind comes again.
+   */
+  readonly schedules?:
+    | { readonly [K in Tag | FaultTag]?: Schedule.Schedule<unknown, E, SE, SR> }
+    | undefined
+  /**
+   * The delay, computed from what has happened. `undefined` leaves it to the schedule, which decides in any case when to give
+   * up. A pause that the callee asks for is still the least delay.
+   */
+  readonly after?: ((failed: Failed<E>) => Duration.Input | undefined) | undefined
+  /**
+   * The number of retries; the number of calls is one more. With schedules, whichever ends first.
    *
    * @default 3 without a schedule, unlimited with one
    */
   readonly times?: number | undefined
   /** Retries only these errors, of those that the classification allows. */
   readonly while?: Predicate.Predicate<E> | undefined
-  /** Retries only errors with one of these tags, of those that the classification allows. */
-  readonly tags?: ReadonlyArray<string> | undefined
+  /** Retries only errors with one of these tags, of those that the classification allows. At least one. */
+  readonly tags?: ReadonlyArray<Tag> | undefined
   /**
-   * In the place of the default classification.
+   * In the place of the default classification of failures.
    *
    * @default Fault.of
    */
   readonly classify?: Fault.Classify<E> | undefined
+  /**
+   * Tells of a value that it is a fault. It is retried and counted as that fault, and returned as it is when the attempts are
+   * over. Of a stream, it is asked of the first element that commits.
+   *
+   * @default no value is a fault
+   */
+  readonly result?: ((value: any) => Fault.Fault | undefined) | undefined
   /**
    * Retries what another policy inside refused as well.
    *
@@ -123,22 +172,60 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
   readonly commit?: Predicate.Predicate<unknown> | undefined
 }
 
-const settingsOf = (where: string, options: Options<never, unknown, unknown>): Settings => {
-  const { retryAfter, schedule, tags, times, while: predicate } = options
-  const beyond = retryAfter?.beyond ?? "fail"
-  if (beyond !== "fail" && beyond !== "clip") {
-    throw invalid(where, "retryAfter.beyond", beyond, "\"fail\" or \"clip\"")
+type AnyOptions = Options<never, unknown, unknown>
+type AnySchedule = Settings["schedule"]
+
+const scheduleOf = (where: string, option: string, schedule: unknown): AnySchedule => {
+  if (Schedule.isSchedule(schedule)) return schedule as AnySchedule
+  throw invalid(where, option, schedule, "a Schedule")
+}
+
+const schedulesOf = (where: string, { schedules }: AnyOptions): Settings["schedules"] => {
+  if (schedules === undefined) return undefined
+  if (!Predicate.isObject(schedules)) throw invalid(where, "schedules", schedules, "schedules by tags")
+  const given = Object.entries<unknown>(schedules).filter(([, schedule]) => schedule !== undefined)
+  return new Map(given.map(([tag, schedule]) => [tag, scheduleOf(where, `schedules.${tag}`, schedule)]))
+}
+
+const afterOf = (where: string, { after }: AnyOptions): Settings["after"] => {
+  if (callable(where, "after", after) === undefined) return undefined
+  return (failed) => {
+    const delay = after!(failed as Failed<never>)
+    return delay === undefined ? undefined : duration(where, "after", delay)
   }
-  if (schedule !== undefined && !Schedule.isSchedule(schedule)) throw invalid(where, "schedule", schedule, "a Schedule")
+}
+
+const tagsOf = (where: string, { tags }: AnyOptions): ReadonlyArray<string> | undefined => {
+  if (tags === undefined || (Array.isArray(tags) && tags.length > 0 && tags.every(Predicate.isString))) return tags
+  throw invalid(where, "tags", tags, "at least one tag")
+}
+
+const settingsOf = (where: string, options: AnyOptions): Settings => {
+  const { retryAfter, schedule, times } = options
+  const beyond = oneOf(where, "retryAfter.beyond", retryAfter?.beyond ?? "fail", ["fail", "clip"])
+  const predicate = callable(where, "while", options.while)
+  const tags = tagsOf(where, options)
+  const schedules = schedulesOf(where, options)
   const rejected = options.rejected ?? false
   const budget = options.budget === undefined ? undefined : sharedOf(where, options.budget)
+  const fallback = Backoff.exponential({ base: "200 millis" })
   return {
     name: options.name,
-    schedule: (schedule ?? Backoff.exponential({ base: "200 millis" })) as Settings["schedule"],
-    times: times === undefined ? schedule === undefined ? 3 : Infinity : integer(where, "times", times, 0),
-    classify: options.classify ?? Fault.of,
-    retries: (fault, error) =>
-      (fault._tag === "Transient" || fault._tag === "Throttled" || (rejected && fault._tag === "Rejected")) &&
+    schedule: schedule !== undefined
+      ? scheduleOf(where, "schedule", schedule)
+      : scheduleOf(where, "schedule", schedules === undefined ? fallback : Schedule.upTo(fallback, { times: 3 })),
+    schedules,
+    after: afterOf(where, options),
+    times: times !== undefined
+      ? integer(where, "times", times, 0)
+      : schedule === undefined && schedules === undefined
+      ? 3
+      : Infinity,
+    classify: callable(where, "classify", options.classify) ?? Fault.of,
+    result: callable(where, "result", options.result),
+    goesOn: (fault) =>
+      fault._tag === "Transient" || fault._tag === "Throttled" || (rejected && fault._tag === "Rejected"),
+    accepts: (error) =>
       (tags === undefined || tags.some((tag) => Predicate.isTagged(error, tag))) &&
       (predicate === undefined || predicate(error as never)),
     hints: {
@@ -147,23 +234,50 @@ const settingsOf = (where: string, options: Options<never, unknown, unknown>): S
     },
     budget: budget?.kernel,
     budgetName: budget?.name,
-    commit: options.commit ?? (() => true)
+    commit: callable(where, "commit", options.commit) ?? (() => true)
   }
 }
 
-const infoOf = (options: Options<never, unknown, unknown>, settings: Settings): Policy.PolicyInfo => ({
+const infoOf = (options: AnyOptions, settings: Settings): Policy.PolicyInfo => ({
   kind: "retry",
   name: options.name,
   settings: {
     times: settings.times === Infinity ? undefined : settings.times,
     schedule: options.schedule === undefined ? "exponential from 200ms" : "custom",
+    schedules: settings.schedules === undefined ? undefined : Array.from(settings.schedules.keys()),
+    after: options.after === undefined ? undefined : "custom",
     tags: options.tags,
+    result: options.result === undefined ? undefined : "custom",
     rejected: options.rejected,
     budget: options.budget === undefined ? undefined : options.budget.name ?? "unnamed",
     retryAfter: Duration.millis(settings.hints.maxDelay)
   },
   children: []
 })
+
+/** Nothing if the errors have all of the tags, else a sentence that no error is assignable to. */
+type Has<Tag extends string, E> = [Tag] extends [TagsOf<E> | FaultTag] ? unknown
+  : `no error has the tag ${Exclude<Tag, TagsOf<E> | FaultTag>}`
+
+/**
+ * A retry that names tags. Around a call whose errors do not have them all it does not compile.
+ *
+ * **Gotchas**
+ *
+ * It is not a `Policy` of all errors, for it does not accept all. Where one is asked for, name the errors:
+ * `Retry.make<MyError>({ tags: [...] })`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Tagged<in EIn, out EOut, out R, out Tag extends string> {
+  readonly [Policy.TypeId]: Policy.Variance<EIn, EOut, R>
+  <A, E extends EIn & Has<Tag, E>, RX>(self: Effect.Effect<A, E, RX>): Effect.Effect<A, E | EOut, RX | R>
+  readonly stream: <A, E extends EIn & Has<Tag, E>, RX>(
+    self: Stream.Stream<A, E, RX>
+  ) => Stream.Stream<A, E | EOut, RX | R>
+  readonly info: Policy.PolicyInfo
+}
 
 /**
  * Makes a retry policy. A bad option throws a `RangeError`.
@@ -188,9 +302,11 @@ const infoOf = (options: Options<never, unknown, unknown>, settings: Settings): 
  * @since 0.1.0
  */
 export const make: {
-  <E = unknown>(options?: Options<E>): Policy.Policy<E>
-  <E, SE, SR>(options: Options<E, SE, SR>): Policy.Policy<E, SE, SR>
-} = (options: Options<any, any, any> = {}) => {
+  <E = unknown>(options?: Options<E, never, never, TagsOf<E>>): Policy.Policy<E>
+  <E, SE, SR>(options: Options<E, SE, SR, TagsOf<E>>): Policy.Policy<E, SE, SR>
+  <E = unknown, const Tag extends string = never>(options: Options<E, never, never, Tag>): Tagged<E, never, never, Tag>
+  <E, SE, SR, const Tag extends string>(options: Options<E, SE, SR, Tag>): Tagged<E, SE, SR, Tag>
+} = (options: Options<any, any, any, any> = {}) => {
   const settings = settingsOf("Retry.make", options)
   return internal.make<Policy.Policy<any>>({
     info: infoOf(options, settings),

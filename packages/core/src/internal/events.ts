@@ -49,6 +49,7 @@ export interface RetryScheduled extends Source<"retry"> {
   /** The attempt that failed. */
   readonly attempt: number
   readonly fault: Fault.Fault
+  /** Empty, where the attempt ended with a value that `result` calls a fault. */
   readonly cause: Cause.Cause<unknown>
   readonly delay: Duration.Duration
 }

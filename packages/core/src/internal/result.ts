@@ -1,7 +1,7 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Exit from "effect/Exit"
 import type * as Fault from "../Fault.ts"
-import { invalid } from "./options.ts"
+import { callable } from "./options.ts"
 
 /** Tells that a value which came back is a failure all the same. */
 export type Result = (value: any) => Fault.Fault | undefined
@@ -15,9 +15,8 @@ export const withResult = <E>(
   classify: Fault.Classify<E>,
   result: Result | undefined
 ): Fault.Classify<E> => {
-  if (result === undefined) return classify
-  if (typeof result !== "function") throw invalid(where, "result", result, "a function")
-  return (exit, now) => exit._tag === "Success" ? result(exit.value) : classify(exit, now)
+  if (callable(where, "result", result) === undefined) return classify
+  return (exit, now) => exit._tag === "Success" ? result!(exit.value) : classify(exit, now)
 }
 
 /** The same question about a stream that was established: its first element answers. An empty stream is well. */

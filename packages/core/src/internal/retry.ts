@@ -7,45 +7,78 @@ import type * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fault from "../Fault.ts"
 import * as kernel from "../kernel/retry.ts"
 import type { Budget, Grant } from "../kernel/retryBudget.ts"
 import { timeLeft } from "./deadline.ts"
 import { emit } from "./emit.ts"
-import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
+import type { AnyStream } from "./establish.ts"
 import * as Telemetry from "./events.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { mayRepeat } from "./repeat.ts"
+import type { Result } from "./result.ts"
 import { now, wallNow } from "./time.ts"
+
+type AnySchedule = Schedule.Schedule<unknown, unknown, unknown, unknown>
+type AnyExit = Exit.Exit<unknown, unknown>
+
+/** An attempt after which there may be another one. */
+export interface Failed {
+  readonly attempt: number
+  readonly fault: Fault.Fault
+  readonly exit: AnyExit
+  readonly delay: Duration.Duration
+}
 
 export interface Settings {
   readonly name: string | undefined
-  readonly schedule: Schedule.Schedule<unknown, unknown, unknown, unknown>
+  readonly schedule: AnySchedule
+  /** by a tag of the error, or of the fault */
+  readonly schedules: ReadonlyMap<string, AnySchedule> | undefined
+  /** the wait in milliseconds, in the place of the schedule's */
+  readonly after: ((failed: Failed) => number | undefined) | undefined
   readonly times: number
-  readonly retries: (fault: Fault.Fault, error: unknown) => boolean
+  /** whether another attempt may do better than one with this fault */
+  readonly goesOn: (fault: Fault.Fault) => boolean
+  /** whether this error is one to go on after */
+  readonly accepts: (error: unknown) => boolean
   readonly classify: Fault.Classify<never>
+  /** of a value; absent where no value is a fault */
+  readonly result: Result | undefined
   readonly hints: kernel.Hints
   readonly budget: Budget | undefined
   readonly budgetName: string | undefined
   readonly commit: Predicate.Predicate<unknown>
 }
 
+/** How a call goes on after an attempt. */
+export interface Ways {
+  /** with another attempt */
+  readonly again: AnyEffect
+  /** what is done before the wait for it */
+  readonly leave?: AnyEffect
+  /** without one; by default with the outcome */
+  readonly giveUp?: AnyEffect
+}
+
 type Step = (now: number, input: unknown) => Pull.Pull<[unknown, Duration.Duration], unknown, unknown, unknown>
 
 /** One logical call: counts the attempts and decides after each. */
-class Run {
+export class Run {
   attempt = 1
   private readonly settings: Settings
   private readonly listener: Telemetry.Listener | undefined
-  private step: Step | undefined = undefined
+  /** the schedules that have begun; each goes on from where it was */
+  private steps: Map<AnySchedule, Step> | undefined = undefined
   private metadata: Schedule.Metadata | undefined = undefined
   private startedAt = 0
   /** what the attempt under way, or the one waited for, was paid with */
   private grant: Grant | undefined = undefined
   private begun = false
   private waiting = false
+  /** the call ends with what is no success, whatever it looks like */
+  private gaveUp = false
 
   constructor(settings: Settings, listener: Telemetry.Listener | undefined) {
     this.settings = settings
@@ -71,8 +104,9 @@ class Run {
     if (!this.waiting) budget.end()
   }
 
+  /** An attempt has ended well, or a value is the last word although it is none. */
   succeeded(): void {
-    this.settings.budget?.succeed()
+    if (!this.gaveUp) this.settings.budget?.succeed()
   }
 
   /** Lets a stream see what the schedule said. */
@@ -89,7 +123,7 @@ class Run {
     return Effect.withFiber((fiber) => {
       this.started(fiber)
       return Effect.onExitPrimitive(attempt, (exit) => {
-        this.ended(fiber, exit)
+        this.ended(fiber, exit, this.faultOf(fiber, exit))
         return undefined
       })
     })
@@ -106,7 +140,7 @@ class Run {
     })
   }
 
-  ended(fiber: AnyFiber, exit: Exit.Exit<unknown, unknown>): void {
+  ended(fiber: AnyFiber, exit: AnyExit, fault: Fault.Fault | undefined): void {
     if (this.listener === undefined) return
     emit(fiber, this.listener, {
       _tag: "AttemptEnded",
@@ -114,50 +148,60 @@ class Run {
       name: this.settings.name,
       attempt: this.attempt,
       duration: Duration.millis(now(fiber) - this.startedAt),
-      fault: this.shown(fiber, exit),
+      fault,
       exit
     })
   }
 
   /** For the listener. A `classify` that throws is for {@link next} to notice: a call that ends here does not ask for it. */
-  private shown(fiber: AnyFiber, exit: Exit.Exit<unknown, unknown>): Fault.Fault | undefined {
-    if (Exit.isSuccess(exit)) return undefined
+  faultOf(fiber: AnyFiber, exit: AnyExit): Fault.Fault | undefined {
+    const { classify, result } = this.settings
+    if (this.listener === undefined) return undefined
     try {
-      return this.settings.classify(exit as Exit.Exit<never>, wallNow(fiber))
+      return Exit.isSuccess(exit) ? result?.(exit.value) : classify(exit as Exit.Exit<never>, wallNow(fiber))
     } catch {
       return Fault.defect
     }
   }
 
-  /** Succeeds when the next attempt may begin; fails with the cause when there is none. */
-  next(cause: Cause.Cause<unknown>): AnyEffect {
+  /** What follows an attempt that has failed, or that has ended with a value which is a fault; that is known then. */
+  next(exit: AnyExit, known: Fault.Fault | undefined, ways: Ways): AnyEffect {
     return Effect.withFiber((fiber) => {
-      const { classify, retries, times } = this.settings
+      const { classify, goesOn, times } = this.settings
       const wall = wallNow(fiber)
-      const fault = classify(Exit.failCause(cause as Cause.Cause<never>), wall)
+      const fault = known ?? classify(exit as Exit.Exit<never>, wall)
       const counts = this.failed(fault)
-      const failure = cause.reasons.find(Cause.isFailReason)
-      if (fault === undefined || failure === undefined || !retries(fault, failure.error) || !mayRepeat(fiber)) {
-        return this.stop(fiber, cause, fault, "not-retryable")
+      const input = this.inputOf(exit)
+      if (fault === undefined || input === undefined || !goesOn(fault) || !mayRepeat(fiber)) {
+        return this.stop(fiber, exit, ways, fault, "not-retryable")
       }
-      if (this.attempt > times) return this.stop(fiber, cause, fault, "exhausted")
-      return Effect.flatMap(this.driver, (step) =>
-        Pull.matchEffect(step(wall, failure.error), {
+      if (this.attempt > times) return this.stop(fiber, exit, ways, fault, "exhausted")
+      return Effect.flatMap(this.driver(fault, input.value), (step) =>
+        Pull.matchEffect(step(wall, input.value), {
           onSuccess: ([output, scheduled]) => {
             const delay = kernel.wait({
-              scheduled: Duration.toMillis(scheduled),
+              scheduled: this.settings.after?.({ attempt: this.attempt, fault, exit, delay: scheduled }) ??
+                Duration.toMillis(scheduled),
               hint: hintOf(fault),
               left: timeLeft(fiber, now(fiber)),
               random: fiber.getRef(Random.Random).nextDoubleUnsafe()
             }, this.settings.hints)
-            if (typeof delay === "string") return this.stop(fiber, cause, fault, delay)
-            if (!this.pay(fiber, counts)) return this.stop(fiber, cause, fault, "budget")
-            return this.sleep(fiber, cause, fault, failure.error, output, delay, wall)
+            if (typeof delay === "string") return this.stop(fiber, exit, ways, fault, delay)
+            if (!this.pay(fiber, counts)) return this.stop(fiber, exit, ways, fault, "budget")
+            const wait = this.sleep(fiber, exit, fault, input.value, output, delay, wall)
+            return Effect.andThen(ways.leave === undefined ? wait : Effect.andThen(ways.leave, wait), ways.again)
           },
           onFailure: (broken) => Effect.failCause(broken),
-          onDone: () => this.stop(fiber, cause, fault, "exhausted")
+          onDone: () => this.stop(fiber, exit, ways, fault, "exhausted")
         }))
     })
+  }
+
+  /** What a schedule is told: the error, or the value. Nothing, if this is not to be retried. */
+  private inputOf(exit: AnyExit): { readonly value: unknown } | undefined {
+    if (Exit.isSuccess(exit)) return exit
+    const failure = exit.cause.reasons.find(Cause.isFailReason)
+    return failure === undefined || !this.settings.accepts(failure.error) ? undefined : { value: failure.error }
   }
 
   /** The budget hears of a failed attempt; tells whether it speaks against the callee. */
@@ -193,22 +237,26 @@ class Run {
     return false
   }
 
-  /** The schedule is not even started before the first failure. */
-  private get driver(): Effect.Effect<Step, never, unknown> {
-    return this.step !== undefined ?
-      Effect.succeed(this.step) :
-      Effect.map(Schedule.toStep(this.settings.schedule), (step) => {
-        this.step = step
-        return step
-      })
+  /** A schedule is not even started before the first failure that it is for. */
+  private driver(fault: Fault.Fault, input: unknown): Effect.Effect<Step, never, unknown> {
+    const { schedule: fallback, schedules } = this.settings
+    const schedule = schedules === undefined ? fallback : kernel.choose(schedules, input, fault) ?? fallback
+    const begun = this.steps?.get(schedule)
+    return begun !== undefined ? Effect.succeed(begun) : Effect.map(Schedule.toStep(schedule), (step) => {
+      this.steps ??= new Map()
+      this.steps.set(schedule, step)
+      return step
+    })
   }
 
   private stop(
     fiber: AnyFiber,
-    cause: Cause.Cause<unknown>,
+    exit: AnyExit,
+    ways: Ways,
     fault: Fault.Fault | undefined,
     reason: Telemetry.StopReason
   ): AnyEffect {
+    this.gaveUp = true
     if (this.listener !== undefined && fault !== undefined) {
       emit(fiber, this.listener, {
         _tag: "RetryStopped",
@@ -216,16 +264,16 @@ class Run {
         name: this.settings.name,
         attempt: this.attempt,
         fault,
-        cause,
+        cause: causeOf(exit),
         reason
       })
     }
-    return Effect.failCause(cause)
+    return ways.giveUp ?? exit
   }
 
   private sleep(
     fiber: AnyFiber,
-    cause: Cause.Cause<unknown>,
+    exit: AnyExit,
     fault: Fault.Fault,
     input: unknown,
     output: unknown,
@@ -240,7 +288,7 @@ class Run {
         name: this.settings.name,
         attempt: this.attempt,
         fault,
-        cause,
+        cause: causeOf(exit),
         delay
       })
     }
@@ -269,15 +317,35 @@ const hintOf = (fault: Fault.Fault): number | undefined => {
   return hint === undefined ? undefined : Duration.toMillis(hint)
 }
 
-const attemptAndRetry = (run: Run, self: AnyEffect): AnyEffect =>
-  Effect.catchCause(run.observe(self), (cause) => Effect.andThen(run.next(cause), () => attemptAndRetry(run, self)))
+/** A value that is a fault has none. */
+const causeOf = (exit: AnyExit): Cause.Cause<unknown> => Exit.isSuccess(exit) ? Cause.empty : exit.cause
+
+const attemptAndRetry = (run: Run, self: AnyEffect, result: Result | undefined): AnyEffect => {
+  const ways: Ways = { again: Effect.suspend(() => attemptAndRetry(run, self, result)) }
+  return onFault(run.observe(self), result, (exit, fault) => run.next(exit, fault, ways))
+}
+
+type Next = (exit: AnyExit, fault: Fault.Fault | undefined) => AnyEffect
+
+/** Goes on with `next` after a failure, and after a value that `result` calls a fault. */
+const onFault = (self: AnyEffect, result: Result | undefined, next: Next): AnyEffect =>
+  result === undefined
+    ? Effect.catchCause(self, (cause) => next(Exit.failCause(cause), undefined))
+    : Effect.matchCauseEffect(self, {
+      onFailure: (cause) => next(Exit.failCause(cause), undefined),
+      onSuccess: (value) => {
+        const fault = result(value)
+        const exit = Exit.succeed(value)
+        return fault === undefined ? exit : next(exit, fault)
+      }
+    })
 
 /** The frame that settles with the budget is on the stack before anything is drawn from it. */
-const withinBudget = (run: Run, self: AnyEffect): AnyEffect =>
+const withinBudget = (run: Run, self: AnyEffect, result: Result | undefined): AnyEffect =>
   Effect.onExitPrimitive(
     Effect.withFiber((fiber) => {
       run.begin(fiber)
-      return attemptAndRetry(run, self)
+      return attemptAndRetry(run, self, result)
     }),
     (exit) => {
       if (Exit.isSuccess(exit)) run.succeeded()
@@ -296,83 +364,18 @@ export class RetryEffect extends Primitive {
     super()
     this.self = self
     this.settings = settings
-    this.unobserved = Effect.catchCause(self, (cause) => {
+    this.unobserved = onFault(self, settings.result, (exit, fault) => {
       const run = new Run(settings, undefined)
-      return Effect.andThen(run.next(cause), () => attemptAndRetry(run, self))
+      return run.next(exit, fault, { again: Effect.suspend(() => attemptAndRetry(run, self, settings.result)) })
     })
   }
 
   run(fiber: AnyFiber): AnyEffect {
+    const { self, settings } = this
     const listener = fiber.getRef(Telemetry.CurrentListener)
-    if (this.settings.budget !== undefined) return withinBudget(new Run(this.settings, listener), this.self)
-    return listener === undefined ? this.unobserved : attemptAndRetry(new Run(this.settings, listener), this.self)
+    if (settings.budget !== undefined) return withinBudget(new Run(settings, listener), self, settings.result)
+    return listener === undefined
+      ? this.unobserved
+      : attemptAndRetry(new Run(settings, listener), self, settings.result)
   }
 }
-
-type Continue = (last: any, error: any) => AnyStream
-
-export const retryStream = (self: AnyStream, settings: Settings, from: Continue | undefined): AnyStream =>
-  fromPull((streamScope) =>
-    Effect.withFiber((fiber) => {
-      const listener = fiber.getRef(Telemetry.CurrentListener)
-      const run = new Run(settings, listener)
-      let source = self
-      let scope = Scope.forkUnsafe(streamScope)
-      let pull: AnyPull | undefined
-      let last: unknown
-      let committed = false
-      /** an attempt is being told of: from its start to the element that commits it, or its failure */
-      let telling = false
-
-      const start = Effect.withFiber((fiber) => {
-        run.begin(fiber)
-        run.started(fiber)
-        telling = true
-        return Effect.flatMap(open(run.inform(source), scope), (opened) => {
-          pull = opened
-          return opened
-        })
-      })
-
-      const attempt: AnyPull = Effect.onExitPrimitive(Effect.suspend(() => pull ?? start), (exit) => {
-        if (Exit.isSuccess(exit)) {
-          last = exit.value[exit.value.length - 1]
-          if (!committed && exit.value.some(settings.commit)) committed = true
-        }
-        const failed = Exit.isFailure(exit) && !Pull.isDoneCause(exit.cause)
-        if (telling && (committed || Exit.isFailure(exit))) {
-          telling = false
-          if (!failed) run.succeeded()
-          return Effect.withFiber((fiber) => {
-            run.ended(fiber, failed ? exit : Exit.void)
-            return failed ? Scope.close(scope, exit) : Effect.void
-          })
-        }
-        return failed ? Scope.close(scope, exit) : undefined
-      })
-
-      const again = (cause: Cause.Cause<unknown>): AnyPull =>
-        Effect.andThen(run.next(cause), () => {
-          if (committed) source = from!(last, cause.reasons.find(Cause.isFailReason)?.error)
-          scope = Scope.forkUnsafe(streamScope)
-          pull = undefined
-          return next
-        })
-
-      const next: AnyPull = Effect.catchCause(attempt, (cause) =>
-        Pull.isDoneCause(cause) || (committed && from === undefined) ? Effect.failCause(cause) : again(cause))
-
-      const all: AnyPull = Effect.suspend(() =>
-        committed && from === undefined ? pull! : next
-      )
-      const closed = Effect.withFiber((fiber) => {
-        // the consumer has stopped before an element that commits
-        if (telling) run.ended(fiber, Exit.interrupt())
-        run.finish(fiber)
-        return Effect.void
-      })
-      return settings.budget === undefined && listener === undefined
-        ? Effect.succeed(all)
-        : Effect.as(Scope.addFinalizer(streamScope, closed), all)
-    })
-  )

@@ -33,3 +33,13 @@ export const wait = (
   const delay = Math.max(scheduled, asked)
   return delay < left ? delay : "deadline"
 }
+
+/** What one of several is chosen by: a tag of the error, and else that of the fault. */
+export const choose = <A>(
+  byTag: ReadonlyMap<string, A>,
+  error: unknown,
+  fault: { readonly _tag: string }
+): A | undefined => byTag.get(tagOf(error)) ?? byTag.get(fault._tag)
+
+const tagOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : ""
