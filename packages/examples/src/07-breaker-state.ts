@@ -2,14 +2,14 @@
 import { AzureO1, O1Policy, user } from "@effect-resilience/azure-o1"
 import { FakeAzure } from "@effect-resilience/azure-o1/testing"
 import { CircuitBreaker } from "@effect-resilience/core"
-import { Console, Effect, Fiber, Stream } from "effect"
+import { Console, Duration, Effect, Fiber, Stream } from "effect"
 import { deployment, main } from "./support/run.ts"
 
 const own = Effect.gen(function*() {
   const breaker = yield* CircuitBreaker.make({
     name: "payments",
     trip: CircuitBreaker.consecutive(2),
-    open: "50 millis"
+    open: "1 second"
   })
   const changes = yield* breaker.changes.pipe(
     Stream.take(4),
@@ -24,7 +24,8 @@ const own = Effect.gen(function*() {
   const rejected = yield* Effect.flip(breaker(Effect.succeed("never called")))
   yield* Console.log(`rejected: ${rejected._tag}`)
 
-  yield* Effect.sleep("60 millis")
+  // the error says when it is worth asking again; timers may be a little early
+  yield* Effect.sleep(Duration.sum(rejected.retryAfter, Duration.millis(10)))
   yield* breaker(Effect.succeed("up again"))
   yield* breaker.isolate
   yield* Fiber.join(changes)

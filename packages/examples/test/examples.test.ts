@@ -135,12 +135,12 @@ const expected: Record<string, string> = {
     "  warehouse: knows how long it has, answers 429",
     "  warehouse: knows how long it has, answers 200",
     "shop: 42",
-    "shop: and now, within a fifth of a second?",
-    "  warehouse: knows how long it has, does not answer",
-    "shop: no answer in time",
     "bulkhead warehouse: {\"inUse\":0,\"queued\":0,\"concurrency\":1000,\"maxQueue\":0}",
-    "circuit-breaker warehouse: {\"_tag\":\"Closed\",\"calls\":3,\"failures\":2,\"consecutiveFailures\":1}",
-    "retry-budget warehouse: {\"available\":48,\"calls\":0,\"held\":0}"
+    "circuit-breaker warehouse: {\"_tag\":\"Closed\",\"calls\":2,\"failures\":1,\"consecutiveFailures\":0}",
+    "retry-budget warehouse: {\"available\":48,\"calls\":0,\"held\":0}",
+    "shop: and now, within a second?",
+    "  warehouse: knows how long it has, does not answer",
+    "shop: no answer in time"
   )
 }
 
@@ -156,6 +156,6 @@ describe("examples", () => {
     it.live(program, () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* run(program), { code: 0, stdout, stderr: "" })
-      }), 60_000)
+      }))
   }
 })
