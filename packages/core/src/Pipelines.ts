@@ -45,15 +45,18 @@
  *
  * @since 0.1.0
  */
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Bulkhead from "./Bulkhead.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
 import * as Hedge from "./Hedge.ts"
 import { sharedOf } from "./internal/budget.ts"
+import { defaultHangsAfter } from "./internal/circuitBreakerRules.ts"
 import { contradictionsOf } from "./internal/lint.ts"
 import { invalid, objectOption } from "./internal/options.ts"
 import { readTimes } from "./internal/pipelines.ts"
+import { checked, type Read, read } from "./internal/pipelinesConfig.ts"
 import * as internal from "./internal/policy.ts"
 import type { Times } from "./kernel/pipelines.ts"
 import * as Policy from "./Policy.ts"
@@ -71,11 +74,11 @@ export interface Options<L = Bulkhead.BulkheadRejected> {
   /** For errors, telemetry and {@link Policy.explain}: the name of every part that is not given as an instance. */
   readonly name?: string | undefined
   /**
-   * Bounds the load: a `Bulkhead`, a `RateLimiter`, one composed with the other, or `Policy.identity`.
+   * Bounds the load: a `Bulkhead` or the options for one, a `RateLimiter`, one composed with the other, or `Policy.identity`.
    *
    * @default a bulkhead for 1000 calls, of which none waits
    */
-  readonly limiter?: Policy.Policy<unknown, L> | undefined
+  readonly limiter?: Policy.Policy<unknown, L> | Omit<Bulkhead.Options, "name"> | undefined
   /**
    * The time for everything, waits included.
    *
@@ -91,7 +94,8 @@ export interface Options<L = Bulkhead.BulkheadRejected> {
   /**
    * The circuit breaker, or the options for one.
    *
-   * @default 50 % of at least 20 calls within 30 s, or within two attempts if that is longer; open 10 s, doubling to 5 minutes
+   * @default 50 % of at least 20 calls within 30 s, or within two attempts if that is longer; open 10 s, doubling to 5 minutes;
+   * `hangsAfter` 1 s, or half of an attempt if that is less
    */
   readonly breaker?: CircuitBreaker.CircuitBreaker | Omit<CircuitBreaker.Options, "name"> | undefined
   /**
@@ -114,9 +118,26 @@ export interface StandardOptions<E = unknown, L = Bulkhead.BulkheadRejected> ext
    *
    * @default 3 retries, exponential from 200 ms, full jitter
    */
-  readonly retry?:
-    | Omit<Retry.Options<E | Timeout.TimeoutExceeded | CircuitBreaker.CircuitOpen>, "name" | "budget">
-    | undefined
+  readonly retry?: StandardRetry<E> | undefined
+}
+
+/** What the policies inside of the retry add. */
+type Inside = Timeout.TimeoutExceeded | CircuitBreaker.CircuitOpen
+
+/**
+ * The retry of {@link makeStandard}. A `TimeoutExceeded` and a `CircuitOpen` follow the classification: neither `while` nor `tags`
+ * is asked of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StandardRetry<in E = unknown>
+  extends Omit<Retry.Options<E | Inside>, "name" | "budget" | "while" | "tags">
+{
+  /** Retries only these errors of the call, of those that the classification allows. */
+  readonly while?: Predicate.Predicate<E> | undefined
+  /** Retries only errors of the call with one of these tags, of those that the classification allows. */
+  readonly tags?: ReadonlyArray<string> | undefined
 }
 
 /**
@@ -159,13 +180,20 @@ export interface Stateful<out L = Bulkhead.BulkheadRejected> {
 const isBreaker = (breaker: Options["breaker"]): breaker is CircuitBreaker.CircuitBreaker =>
   typeof breaker === "function"
 
-const concurrency = 1000
+const isPolicy = (limiter: unknown): limiter is Policy.Policy<unknown, any> =>
+  Predicate.hasProperty(limiter, Policy.TypeId)
+
+const bulkheadOf = ({ limiter, name }: Options<unknown>): Bulkhead.Options => ({
+  concurrency: 1000,
+  ...limiter as Bulkhead.Options | undefined,
+  name
+})
 
 /** What is given as an instance is one. */
 const check = (where: string, { breaker, budget, limiter }: Options<unknown>): void => {
   if (budget !== undefined) sharedOf(where, budget)
-  if (limiter !== undefined && !Predicate.hasProperty(limiter, Policy.TypeId)) {
-    throw invalid(where, "limiter", limiter, "a policy")
+  if (limiter !== undefined && !Predicate.isObject(limiter) && !isPolicy(limiter)) {
+    throw invalid(where, "limiter", limiter, "a policy or options for a bulkhead")
   }
   if (breaker !== undefined && !Predicate.isObject(breaker) && !Predicate.hasProperty(breaker, Policy.TypeId)) {
     throw invalid(where, "breaker", breaker, "a circuit breaker or options for one")
@@ -188,40 +216,49 @@ const standardTimes = (where: string, options: Options<unknown>): Times => {
 
 const hedgingTimes = (where: string, { hedge = {}, ...options }: Partial<HedgingOptions<unknown>>): Times => {
   check(where, options)
-  const { attempt, breaker, limiter, total } = options
+  const { attempt, breaker, total } = options
+  const limiter = options.limiter === undefined || isPolicy(options.limiter)
+    ? options.limiter
+    : Bulkhead.makeUnsafe(bulkheadOf(options))
   objectOption(where, "hedge", hedge)
   return readTimes(where, { attempt, total, trip: tripOf(breaker), waits: limiter?.info, hedge })
 }
 
 const breakerOptionsOf = (
   { breaker = {}, name }: { readonly breaker?: CircuitBreaker.Options | undefined; readonly name?: string | undefined },
-  { window }: Times
+  { attempt, window }: Times
 ): CircuitBreaker.Options => ({
   ...breaker,
   trip: breaker.trip ?? CircuitBreaker.failureRate({ within: window }),
+  hangsAfter: breaker.hangsAfter ?? (breaker.classify === undefined ? hangsAfterOf(attempt) : undefined),
   name
 })
 
-const statefulOf = <L>({ breaker, budget, limiter, name }: Options<L>, times: Times): Stateful<L> => ({
-  // whoever leaves out the limiter has not said what it adds, and the default of L is what this one does
-  limiter: limiter ?? Bulkhead.makeUnsafe({ name, concurrency }) as Policy.Policy<unknown, any>,
-  breaker: isBreaker(breaker) ? breaker : CircuitBreaker.makeUnsafe(breakerOptionsOf({ breaker, name }, times)),
-  budget: budget ?? RetryBudget.makeUnsafe({ name })
-})
+/** A callee that hangs has to be seen before the attempt is over; half of it is a fair time. */
+const hangsAfterOf = (attempt: number): number | undefined => attempt / 2 < defaultHangsAfter ? attempt / 2 : undefined
 
-const makeStateful = <L>(
-  { breaker, budget, limiter, name }: Options<L>,
-  times: Times
-): Effect.Effect<Stateful<L>> =>
-  Effect.all({
-    limiter: limiter === undefined
-      ? Bulkhead.make({ name, concurrency }) as Effect.Effect<Policy.Policy<unknown, any>>
-      : Effect.succeed(limiter),
+const statefulOf = <L>(options: Options<L>, times: Times): Stateful<L> => {
+  const { breaker, budget, limiter, name } = options
+  return {
+    // whoever gives no policy has not said what it adds, and the default of L is what this one does
+    limiter: isPolicy(limiter) ? limiter : Bulkhead.makeUnsafe(bulkheadOf(options)) as Policy.Policy<unknown, any>,
+    breaker: isBreaker(breaker) ? breaker : CircuitBreaker.makeUnsafe(breakerOptionsOf({ breaker, name }, times)),
+    budget: budget ?? RetryBudget.makeUnsafe({ name })
+  }
+}
+
+const makeStateful = <L>(options: Options<L>, times: Times): Effect.Effect<Stateful<L>> => {
+  const { breaker, budget, limiter, name } = options
+  return Effect.all({
+    limiter: isPolicy(limiter)
+      ? Effect.succeed(limiter)
+      : Bulkhead.make(bulkheadOf(options)) as Effect.Effect<Policy.Policy<unknown, any>>,
     breaker: isBreaker(breaker)
       ? Effect.succeed(breaker)
       : CircuitBreaker.make(breakerOptionsOf({ breaker, name }, times)),
     budget: budget === undefined ? RetryBudget.make({ name }) : Effect.succeed(budget)
   })
+}
 
 const timeoutsOf = ({ attempt, name, total }: Options<unknown>, times: Times) => ({
   attempt: Timeout.attempt(attempt ?? times.attempt, { name }),
@@ -292,9 +329,21 @@ const standard = "Pipelines.makeStandard"
 const standardOf = <E, L>(options: StandardOptions<E, L>, times: Times, stateful: Stateful<L>): Pipeline<E, L> => {
   const { attempt, total } = timeoutsOf(options, times)
   const { breaker, budget, limiter } = stateful
-  const retry: Policy.Policy<any> = Retry.make<any>({ ...options.retry, name: options.name, budget })
+  const retry: Policy.Policy<any> = Retry.make<any>({ ...ownOnly(options.retry), name: options.name, budget })
   return pipelineOf(standard, stateful, Policy.compose(limiter, total, retry, breaker, attempt))
 }
+
+const isInside = (error: unknown): error is Inside =>
+  Timeout.isTimeoutExceeded(error) || CircuitBreaker.isCircuitOpen(error)
+
+/** Whoever wrote `while` or `tags` thought of the errors of the call. */
+const ownOnly = ({ tags, while: predicate, ...options }: StandardRetry<any> = {}): Retry.Options<any> => ({
+  ...options,
+  ...predicate === undefined
+    ? {}
+    : { while: typeof predicate === "function" ? (error) => isInside(error) || predicate(error) : predicate },
+  ...tags === undefined ? {} : { tags: Array.isArray(tags) ? [...tags, "TimeoutExceeded", "CircuitOpen"] : tags }
+})
 
 const hedging = "Pipelines.makeHedging"
 
@@ -393,3 +442,83 @@ export const makeHedging = <L = Bulkhead.BulkheadRejected>(
         (hedge) => hedgingOf(options, times, stateful, hedge)
       ))
   })
+
+/**
+ * The options of {@link makeStandard} as a `Config`: operators change a limit without a new build. What is not configured is as in
+ * `defaults`.
+ *
+ * | with the prefix `PAYMENTS` | is | for example |
+ * | --- | --- | --- |
+ * | `PAYMENTS_TOTAL` | `total` | `20 seconds` |
+ * | `PAYMENTS_ATTEMPT` | `attempt` | `5 seconds` |
+ * | `PAYMENTS_RETRIES` | `retry.times` | `2` |
+ * | `PAYMENTS_CONCURRENCY` | `concurrency` of the bulkhead | `100` |
+ * | `PAYMENTS_MAX_QUEUE` | its `maxQueue` | `50` |
+ * | `PAYMENTS_MAX_WAIT` | its `maxWait` | `2 seconds` |
+ * | `PAYMENTS_FAILURE_RATIO` | `ratio` of the breaker's failure rate | `0.2` |
+ * | `PAYMENTS_MIN_CALLS` | its `minCalls` | `10` |
+ * | `PAYMENTS_WITHIN` | its `within` | `1 minute` |
+ * | `PAYMENTS_OPEN` | `open` of the breaker | `30 seconds` |
+ *
+ * A value that cannot be read, and values that contradict each other or the defaults, are a `ConfigError` that says which
+ * they are. The keys of the bulkhead are for a limiter that is not given as an instance, those of the breaker likewise.
+ *
+ * **Example** (A limit from the environment)
+ *
+ * ```ts import.meta.vitest
+ * import { Pipelines, Policy } from "@effect-resilience/core"
+ * import { ConfigProvider, Effect } from "effect"
+ *
+ * const make = Effect.gen(function*() {
+ *   const options = yield* Pipelines.config("PAYMENTS", { name: "payments", total: "30 seconds" })
+ *   return yield* Pipelines.makeStandard(options)
+ * })
+ * const environment = ConfigProvider.fromEnv({ env: { PAYMENTS_ATTEMPT: "2 seconds", PAYMENTS_RETRIES: "1" } })
+ * const payments = await Effect.runPromise(
+ *   Effect.provideService(make, ConfigProvider.ConfigProvider, environment)
+ * )
+ *
+ * Policy.explain(payments).split("\n").at(-1) // => "         └─ timeout attempt \"payments\" (limit: 2s)"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const config = <E = unknown, L = Bulkhead.BulkheadRejected>(
+  prefix: string,
+  defaults: StandardOptions<E, L> = {}
+): Config.Config<StandardOptions<E, L>> => {
+  makeStandardUnsafe(defaults)
+  return Config.mapEffect(read(prefix), (values) =>
+    checked(prefix, values, () => {
+      const options = configured(values, defaults)
+      makeStandardUnsafe(options)
+      return options
+    }))
+}
+
+const configured = <E, L>(values: Read, defaults: StandardOptions<E, L>): StandardOptions<E, L> => {
+  const { breaker = {}, limiter = {}, retry } = defaults
+  const bulkhead = given({ concurrency: values.CONCURRENCY, maxQueue: values.MAX_QUEUE, maxWait: values.MAX_WAIT })
+  const rate = given({ ratio: values.FAILURE_RATIO, minCalls: values.MIN_CALLS, within: values.WITHIN })
+  const times = { ...defaults, ...given({ total: values.TOTAL, attempt: values.ATTEMPT }) }
+  const within = standardTimes(standard, { ...times, breaker: undefined }).window
+  return {
+    ...times,
+    retry: { ...retry, ...given({ times: values.RETRIES }) },
+    ...isPolicy(limiter) ? {} : { limiter: { concurrency: 1000, ...limiter, ...bulkhead } },
+    ...isBreaker(breaker) ? {} : {
+      breaker: {
+        ...breaker,
+        ...given({ open: values.OPEN }),
+        ...Object.keys(rate).length === 0 ? {} : { trip: CircuitBreaker.failureRate({ within, ...rate }) }
+      }
+    }
+  }
+}
+
+type Given<A> = { readonly [K in keyof A]?: Exclude<A[K], undefined> }
+
+/** Without what is undefined, which would hide a default. */
+const given = <A extends object>(values: A): Given<A> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Given<A>

@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -19,7 +21,7 @@ import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
 import * as RetryBudget from "../src/RetryBudget.ts"
 import * as Timeout from "../src/Timeout.ts"
-import { Boom, during, ending, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
+import { type Bad, Boom, during, ending, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
 
 const Step = Schema.Struct({
   delay: Schema.Literals([0, 0, 1, 40, 99, 100, 101, 260]),
@@ -54,7 +56,7 @@ const pipelineOf = ({ attempt, total }: Times, funding: typeof Funding.Type) =>
 
 /** The same stack of the same parts, put together by hand. */
 const byHand = ({ attempt, total }: Times, funding: typeof Funding.Type) => {
-  const breaker = CircuitBreaker.makeUnsafe(breakerOptions)
+  const breaker = CircuitBreaker.makeUnsafe({ ...breakerOptions, hangsAfter: attempt / 2 })
   const budget = RetryBudget.makeUnsafe({ funding: fundings[funding] })
   const limiter = Bulkhead.makeUnsafe({ concurrency: 3 })
   const policy = Policy.compose(
@@ -372,6 +374,205 @@ describe("Pipelines", () => {
           Policy.explain(yield* Pipelines.makeHedging(options)),
           Policy.explain(Pipelines.makeHedgingUnsafe(options))
         )
+      }))
+  })
+
+  describe("a callee that hangs opens the circuit, whatever the times", () => {
+    const trip = CircuitBreaker.consecutive(1)
+    const table: ReadonlyArray<readonly [string, Pipelines.Pipeline, Duration.Input, string]> = [
+      ["a short total", Pipelines.makeStandardUnsafe({ total: "500 millis", breaker: { trip } }), "1 minute", "Open"],
+      [
+        "an attempt as long as a short total",
+        Pipelines.makeStandardUnsafe({ total: "500 millis", attempt: "500 millis", breaker: { trip } }),
+        "1 minute",
+        "Open"
+      ],
+      ["the default times", Pipelines.makeStandardUnsafe({ breaker: { trip } }), "1 minute", "Open"],
+      ["hedging", Pipelines.makeHedgingUnsafe({ total: "500 millis", breaker: { trip } }), "1 minute", "Open"],
+      ["a caller with a fair time", Pipelines.makeStandardUnsafe({ breaker: { trip } }), "1 second", "Open"],
+      ["a caller with hardly any", Pipelines.makeStandardUnsafe({ breaker: { trip } }), "900 millis", "Closed"],
+      [
+        "an option that says what is fair",
+        Pipelines.makeStandardUnsafe({ breaker: { trip, hangsAfter: "100 millis" } }),
+        "100 millis",
+        "Open"
+      ],
+      [
+        "a classification that says what counts",
+        Pipelines.makeStandardUnsafe({ total: "500 millis", breaker: { trip, classify: () => undefined } }),
+        "1 minute",
+        "Closed"
+      ]
+    ]
+    for (const [name, pipeline, deadline, expected] of table) {
+      it.effect(name, () =>
+        Effect.gen(function*() {
+          yield* during("1 hour", Effect.exit(Effect.never.pipe(pipeline, Deadline.within(deadline))))
+          const { _tag } = yield* pipeline.breaker.state
+          assert.strictEqual(_tag === "HalfOpen" ? "Open" : _tag, expected)
+        }))
+    }
+  })
+
+  describe("a retry with while or tags", () => {
+    const schedule = Schedule.spaced("1 second")
+    const narrow: Record<string, Pipelines.StandardRetry<Boom | Bad | string>> = {
+      while: { while: (error) => typeof error !== "string" && error._tag === "Boom", schedule, times: 2 },
+      tags: { tags: ["Boom"], schedule, times: 2 }
+    }
+    for (const [name, retry] of Object.entries(narrow)) {
+      it.effect(`${name}: is asked of the errors of the call, and timeouts follow the classification`, () =>
+        Effect.gen(function*() {
+          const attemptsOf = (call: Effect.Effect<never, Boom | Bad | string>) =>
+            Effect.gen(function*() {
+              let attempts = 0
+              const pipeline = Pipelines.makeStandardUnsafe({ attempt: "2 seconds", total: "1 minute", retry })
+              const counted = Effect.suspend(() => {
+                attempts++
+                return call
+              })
+              yield* during("1 hour", Effect.exit(counted.pipe(pipeline)))
+              return attempts
+            })
+          assert.strictEqual(yield* attemptsOf(Effect.fail(new Boom({}))), 3)
+          assert.strictEqual(yield* attemptsOf(Effect.fail("other")), 1)
+          assert.strictEqual(yield* attemptsOf(Effect.never), 3)
+        }))
+
+      it.effect(`${name}: a circuit that is open is not retried, unless rejections are`, () =>
+        Effect.gen(function*() {
+          for (const rejected of [false, true]) {
+            const { events, policy } = recorder()
+            const pipeline = Pipelines.makeStandardUnsafe({ retry: { ...retry, rejected } })
+            yield* pipeline.breaker.open("1 second")
+            yield* during("1 hour", Effect.exit(Effect.void.pipe(pipeline, policy)))
+            assert.lengthOf(events.filter(({ _tag }) => _tag === "RetryScheduled"), rejected ? 1 : 0)
+          }
+        }))
+    }
+  })
+
+  describe("the options of a bulkhead as the limiter", () => {
+    it.effect("limit the calls of either pipeline", () =>
+      Effect.gen(function*() {
+        const limiter = { concurrency: 1 }
+        const pipelines = [
+          Pipelines.makeStandardUnsafe({ limiter }),
+          Pipelines.makeHedgingUnsafe({ limiter, hedge: { after: "1 hour" } }),
+          yield* Pipelines.makeStandard({ limiter }),
+          yield* Pipelines.makeHedging({ limiter, hedge: { after: "1 hour" } })
+        ]
+        for (const pipeline of pipelines) {
+          const first = yield* fork(Effect.never.pipe(pipeline))
+          assert.strictEqual(outcome(yield* Effect.exit(Effect.void.pipe(pipeline))), "BulkheadRejected")
+          yield* Fiber.interrupt(first)
+        }
+      }))
+
+    it("a wait inside the total of a hedge is part of it", () => {
+      const hedging = Pipelines.makeHedgingUnsafe({ limiter: { concurrency: 1, maxWait: "1 minute" } })
+      assert.include(Policy.explain(hedging), "total (limit: 1m 10s)")
+    })
+
+    it("something else is refused", () => {
+      assert.throws(() => Pipelines.makeStandardUnsafe({ limiter: 1 as any }), RangeError, "limiter")
+    })
+  })
+
+  describe("config", () => {
+    const read = (env: Record<string, string>, defaults?: Pipelines.StandardOptions) =>
+      Pipelines.config("PAYMENTS", defaults).parse(ConfigProvider.fromEnv({ env })).pipe(
+        Effect.map((options) => Policy.explain(Pipelines.makeStandardUnsafe(options)))
+      )
+
+    it.effect("without anything it is the defaults", () =>
+      Effect.gen(function*() {
+        assert.strictEqual(yield* read({}), Policy.explain(Pipelines.makeStandardUnsafe()))
+        const defaults = { name: "payments", total: "5 seconds", limiter: { concurrency: 3 } } as const
+        assert.strictEqual(yield* read({}, defaults), Policy.explain(Pipelines.makeStandardUnsafe(defaults)))
+      }))
+
+    const table: ReadonlyArray<readonly [string, string, string]> = [
+      ["PAYMENTS_TOTAL", "1 minute", "total (limit: 1m)"],
+      ["PAYMENTS_ATTEMPT", "2 seconds", "attempt (limit: 2s)"],
+      ["PAYMENTS_RETRIES", "0", "retry (times: 0, schedule: exponential from 200ms"],
+      ["PAYMENTS_CONCURRENCY", "7", "concurrency: 7, maxQueue: 0"],
+      ["PAYMENTS_MAX_QUEUE", "7", "concurrency: 1000, maxQueue: 7"],
+      ["PAYMENTS_MAX_WAIT", "7 seconds", "maxWait: 7s"],
+      ["PAYMENTS_FAILURE_RATIO", "0.2", "20% of at least 20 calls within 30s"],
+      ["PAYMENTS_MIN_CALLS", "7", "50% of at least 7 calls within 30s"],
+      ["PAYMENTS_WITHIN", "1 minute", "50% of at least 20 calls within 1m"],
+      ["PAYMENTS_OPEN", "7 seconds", "open: 7s"]
+    ]
+    for (const [key, value, shown] of table) {
+      it.effect(`${key} is read`, () =>
+        Effect.gen(function*() {
+          assert.include(yield* read({ [key]: value }), shown)
+          // whatever the program says
+          const defaults: Pipelines.StandardOptions = {
+            total: "20 seconds",
+            attempt: "3 seconds",
+            retry: { times: 9 },
+            limiter: { concurrency: 1000 },
+            breaker: { open: "3 seconds" }
+          }
+          assert.include(yield* read({ [key]: value }, defaults), shown)
+        }))
+
+      it.effect(`${key} is named where it cannot be read`, () =>
+        Effect.gen(function*() {
+          for (const wrong of ["soon", "-1"]) {
+            const error = yield* Effect.flip(read({ [key]: wrong }))
+            assert.strictEqual(error._tag, "ConfigError")
+            const [prefix, ...name] = key.split("_")
+            assert.include(error.message, prefix!)
+            assert.include(error.message, name.join("_"))
+          }
+        }))
+    }
+
+    it.effect("times that contradict each other are an error with their keys, those of the program are a bug", () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(read({ PAYMENTS_ATTEMPT: "1 minute", PAYMENTS_TOTAL: "30 seconds" }))
+        assert.include(error.message, "timeout attempt (1m) is longer than timeout total (30s)")
+        assert.include(error.message, "(PAYMENTS_TOTAL, PAYMENTS_ATTEMPT)")
+        const one = yield* Effect.flip(read({ PAYMENTS_ATTEMPT: "1 minute" }, { total: "30 seconds" }))
+        assert.include(one.message, "(PAYMENTS_ATTEMPT)")
+        assert.throws(() => Pipelines.config("PAYMENTS", { total: 0 }), RangeError)
+      }))
+
+    it.effect("a breaker's window follows from the attempt, where nothing else is said", () =>
+      Effect.gen(function*() {
+        const shown = yield* read({ PAYMENTS_ATTEMPT: "1 minute", PAYMENTS_FAILURE_RATIO: "0.1" })
+        assert.include(shown, "10% of at least 20 calls within 2m")
+      }))
+
+    it.effect("instances stay what they are", () =>
+      Effect.gen(function*() {
+        const breaker = CircuitBreaker.makeUnsafe({ name: "shared" })
+        const limiter = Bulkhead.makeUnsafe({ name: "shared", concurrency: 3 })
+        const provider = ConfigProvider.fromEnv({ env: { PAYMENTS_OPEN: "7 seconds", PAYMENTS_CONCURRENCY: "7" } })
+        const options = yield* Pipelines.config("PAYMENTS", { breaker, limiter }).parse(provider)
+        assert.strictEqual(options.breaker, breaker)
+        assert.strictEqual(options.limiter, limiter)
+      }))
+
+    it.effect("with a live policy, what is configured while the program runs holds from the next call on", () =>
+      Effect.gen(function*() {
+        const env: Record<string, string> = { PAYMENTS_ATTEMPT: "1 second", PAYMENTS_RETRIES: "0" }
+        const provider = ConfigProvider.fromUnknown({}).pipe(
+          ConfigProvider.orElse(ConfigProvider.fromEnv({ env }))
+        )
+        const make = Effect.flatMap(Pipelines.config("PAYMENTS"), Pipelines.makeStandard).pipe(
+          Effect.provideService(ConfigProvider.ConfigProvider, provider)
+        )
+        const ref = yield* Ref.make(yield* make)
+        yield* fork(Effect.repeat(Effect.flatMap(make, (next) => Ref.set(ref, next)), Schedule.spaced("10 seconds")))
+        const call = Effect.delay(Effect.void, "5 seconds").pipe(Policy.live(ref), Effect.exit, Effect.map(outcome))
+        assert.strictEqual(yield* during("9 seconds", call), "TimeoutExceeded:attempt")
+        env["PAYMENTS_ATTEMPT"] = "8 seconds"
+        yield* TestClock.adjust("11 seconds")
+        assert.strictEqual(yield* during("9 seconds", call), "ok:undefined")
       }))
   })
 

@@ -1,5 +1,6 @@
 import { Pipelines, Policy, Retry, Timeout } from "@effect-resilience/core"
 import type { Bulkhead, CircuitBreaker, RateLimiter } from "@effect-resilience/core"
+import type * as Config from "effect/Config"
 import type * as Effect from "effect/Effect"
 import { describe, expect, it } from "tstyche"
 
@@ -22,13 +23,21 @@ describe("Pipelines", () => {
     >()
   })
 
-  it("wants a predicate that accepts what the parts inside add", () => {
-    expect(Pipelines.makeStandardUnsafe).type.not.toBeCallableWith({
-      retry: { while: (error: "down") => error === "down" }
-    })
-    const pipeline = Pipelines.makeStandardUnsafe({ retry: { while: (error: "down" | Added) => error === "down" } })
+  it("asks while of the errors of the call only", () => {
+    const pipeline = Pipelines.makeStandardUnsafe({ retry: { while: (error: "down") => error === "down" } })
+    expect(pipeline).type.toBe<Pipelines.Pipeline<"down">>()
     expect(call).type.toBeAssignableTo<Parameters<typeof pipeline>[0]>()
     expect(pipeline).type.not.toBeCallableWith(other)
+  })
+
+  it("takes the options of a bulkhead", () => {
+    expect(Pipelines.makeStandardUnsafe({ limiter: { concurrency: 3 } })).type.toBe<Pipelines.Pipeline>()
+  })
+
+  it("has its options as a Config, for the errors of the call", () => {
+    expect(Pipelines.config("PAYMENTS", { retry: { while: (error: "down") => error === "down" } })).type.toBe<
+      Config.Config<Pipelines.StandardOptions<"down">>
+    >()
   })
 
   it("stands in a stack", () => {

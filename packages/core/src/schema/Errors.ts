@@ -112,6 +112,7 @@ export const DeadlineExceeded = errorCodec(Deadline.DeadlineExceeded, 504, {
 export const CircuitOpen = errorCodec(CircuitBreaker.CircuitOpen, 503, {
   _tag: Schema.tag("CircuitOpen"),
   policyName,
+  state: Schema.Literals(["Open", "HalfOpen", "Isolated"]),
   retryAfter: Millis
 })
 

@@ -33,7 +33,9 @@ const named = (policyName: string | undefined): ReadonlyArray<typeof Codecs.Poli
   ),
   new Timeout.TimeoutExceeded({ policyName, phase: "total", limit: Duration.zero, elapsed: Duration.zero }),
   ...[true, false].map((began) => new Deadline.DeadlineExceeded({ policyName, began, overrun: millis(3) })),
-  ...[millis(5000), infinity].map((retryAfter) => new CircuitBreaker.CircuitOpen({ policyName, retryAfter })),
+  new CircuitBreaker.CircuitOpen({ policyName, state: "Open", retryAfter: millis(5000) }),
+  new CircuitBreaker.CircuitOpen({ policyName, state: "HalfOpen", retryAfter: Duration.zero }),
+  new CircuitBreaker.CircuitOpen({ policyName, state: "Isolated", retryAfter: infinity }),
   ...(["full", "waited"] as const).map((reason) =>
     new Bulkhead.BulkheadRejected({ policyName, reason, waited: millis(7) })
   ),
@@ -123,7 +125,7 @@ describe("codecs of errors", () => {
   })
 
   it("what is no such error is refused", () => {
-    for (const wrong of [{ _tag: "CircuitOpen" }, { _tag: "CircuitOpen", retryAfter: "soon" }, null]) {
+    for (const wrong of [{ _tag: "CircuitOpen" }, { _tag: "CircuitOpen", state: "Open", retryAfter: "soon" }, null]) {
       assert.throws(() => Schema.decodeUnknownSync(Codecs.CircuitOpen)(wrong))
     }
     assert.throws(() => Schema.encodeUnknownSync(Codecs.CircuitOpen)(errors[0]))
