@@ -24,6 +24,18 @@ describe("Keyed", () => {
     expect(values.for).type.not.toBeCallableWith(1)
   })
 
+  it("adds a rejection of its own where new keys may be rejected, and only there", () => {
+    const lookup = (name: string) => CircuitBreaker.makeUnsafe({ name })
+    const rejecting = Keyed.makeUnsafe({ lookup, whenFull: "reject" })
+    expect(call.pipe(rejecting.for("a"))).type.toBe<
+      Effect.Effect<string, O1 | CircuitBreaker.CircuitOpen | Keyed.KeyedRejected>
+    >()
+    expect(rejecting.get("a")).type.toBe<Effect.Effect<CircuitBreaker.CircuitBreaker, Keyed.KeyedRejected>>()
+    expect(Keyed.make({ lookup, whenFull: "share" })).type.toBe<
+      Effect.Effect<Keyed.Keyed<string, CircuitBreaker.CircuitBreaker>>
+    >()
+  })
+
   it("accepts what the policy behind it accepts, and composes", () => {
     const narrow = Keyed.makeUnsafe({
       lookup: (_: string) => Retry.make({ while: (error: O1) => error._tag === "O1" })

@@ -3,10 +3,10 @@ import { PolicyRegistry, type Report } from "../PolicyRegistry.ts"
 import type { AnyFiber } from "./primitive.ts"
 
 /** What of a policy's state is a metric, looked at when somebody wants to know. */
-export type GaugeName = "resilience.bulkhead.in_use" | "resilience.bulkhead.queued" | "resilience.limit"
+type GaugeName = "resilience.bulkhead.in_use" | "resilience.bulkhead.queued" | "resilience.limit"
 
 /** A policy is in one of several states. Its gauge has a series for each of them, with the number of policies that are in it. */
-export interface States<P> {
+interface States<P> {
   readonly all: ReadonlyArray<string>
   readonly of: (policy: P, at: number) => string
 }
