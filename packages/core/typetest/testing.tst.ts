@@ -90,6 +90,7 @@ describe("Recorder", () => {
     const events = Recorder.makeUnsafe()
     const [event] = events.ofTag("RetryScheduled")
     expect(event!.delay).type.toBe<number>()
+    expect(event!.at).type.toBe<number>()
     expect(event!.fault).type.toBe<Fault.Fault["_tag"]>()
     expect(event!.cause).type.toBe<string>()
     expect(events.ofTag("AttemptEnded")[0]!.fault).type.toBe<Fault.Fault["_tag"] | undefined>()

@@ -111,7 +111,7 @@ export const failing = <Errors extends ReadonlyArray<unknown>>(
   })
 }
 
-/** What is put into a state: the instance itself, or the service or effect that gives it. */
+/** The policy that is put into a state: the instance itself, or the service or effect that gives it. */
 type Subject<P, R> = P | Effect.Effect<P, never, R>
 
 const subjectOf = <P, R>(subject: Subject<P, R>): Effect.Effect<P, never, R> =>

@@ -31,11 +31,14 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Fault from "../Fault.ts"
+import { both } from "../internal/emit.ts"
 import type * as Policy from "../Policy.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { outcome } from "./PolicyTest.ts"
@@ -46,13 +49,14 @@ type PlainValue<V> = V extends Duration.Duration ? number
   : V
 
 /**
- * An event as plain data: durations in milliseconds, faults by their tags, causes and exits as `PolicyTest.outcome` says them.
+ * An event as plain data: durations in milliseconds, faults by their tags, causes and exits as `PolicyTest.outcome` says them. `at` is
+ * when it was told, in milliseconds of the call's `Clock`.
  *
  * @category models
  * @since 0.1.0
  */
 export type Plain<Event extends Telemetry.Event = Telemetry.Event> = Event extends unknown
-  ? { readonly [Key in keyof Event]: PlainValue<Event[Key]> }
+  ? { readonly [Key in keyof Event]: PlainValue<Event[Key]> } & { readonly at: number }
   : never
 
 /**
@@ -95,29 +99,35 @@ const plainValue = (key: string, value: unknown): unknown => {
   return key === "exit" ? outcome(value as Exit.Exit<unknown, unknown>) : value
 }
 
-const plainOf = (event: Telemetry.Event): Plain =>
-  // the fields are those of `Plain`, which `fromEntries` cannot know
-  Object.fromEntries(Object.entries(event).map(([key, value]) => [key, plainValue(key, value)])) as unknown as Plain
+interface Told {
+  readonly event: Telemetry.Event
+  readonly at: number
+}
+
+const plainOf = ({ at, event }: Told): Plain => {
+  const fields = Object.entries(event).map(([key, value]) => [key, plainValue(key, value)])
+  // they are those of `Plain`, which `fromEntries` cannot know
+  return { ...Object.fromEntries(fields), at } as unknown as Plain
+}
 
 class Recording implements Recorder {
   readonly policy: Policy.Policy
   readonly layer: Layer.Layer<never>
-  private events: Array<Telemetry.Event> = []
+  private events: Array<Told> = []
 
   constructor() {
-    const record = (event: Telemetry.Event): void => void this.events.push(event)
+    const record: Telemetry.Listener = (event, context) => {
+      this.events.push({ event, at: Context.get(context, Clock.Clock).currentTimeMillisUnsafe() })
+    }
     this.policy = Telemetry.listen(record)
     this.layer = Layer.effect(
       Telemetry.CurrentListener,
-      Effect.map(Telemetry.CurrentListener, (outer): Telemetry.Listener => (...told) => {
-        record(told[0])
-        outer?.(...told)
-      })
+      Effect.map(Telemetry.CurrentListener, (outer) => outer === undefined ? record : both(record, outer))
     )
   }
 
   get raw(): ReadonlyArray<Telemetry.Event> {
-    return [...this.events]
+    return this.events.map(({ event }) => event)
   }
 
   get all(): ReadonlyArray<Plain> {
@@ -125,7 +135,7 @@ class Recording implements Recorder {
   }
 
   get tags(): ReadonlyArray<Tag> {
-    return this.events.map(({ _tag }) => _tag)
+    return this.events.map(({ event }) => event._tag)
   }
 
   get counts(): Recorder["counts"] {

@@ -41,10 +41,12 @@ describe("Recorder", () => {
           attempt: 2,
           fault: "Transient",
           cause: "down",
-          delay: 4000
+          delay: 4000,
+          // an attempt takes a second, and the first delay was two
+          at: 4000
         })
         assert.deepStrictEqual(events.ofTag("CircuitChanged"), [
-          { _tag: "CircuitChanged", policy: "circuit-breaker", name: "callee", from: "Closed", to: "Open" }
+          { _tag: "CircuitChanged", policy: "circuit-breaker", name: "callee", from: "Closed", to: "Open", at: 18_000 }
         ])
         assert.deepInclude(events.ofTag("AttemptEnded")[0], { duration: 1000, exit: "down", fault: "Transient" })
         assert.deepStrictEqual(events.tags, events.raw.map(({ _tag }) => _tag))
