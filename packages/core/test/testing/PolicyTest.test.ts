@@ -11,6 +11,8 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
+import * as Keyed from "../../src/Keyed.ts"
+import * as Pipelines from "../../src/Pipelines.ts"
 import * as Policy from "../../src/Policy.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
 import * as Retry from "../../src/Retry.ts"
@@ -272,6 +274,18 @@ describe("PolicyTest", () => {
       for (const layer of [fresh, put]) {
         assert.strictEqual(outcome(yield* Effect.exit(Effect.provide(call, layer))), "CircuitOpen")
       }
+    }))
+
+  it.effect("takes an instance of a Keyed, and the breaker of a pipeline", () =>
+    Effect.gen(function*() {
+      const keyed = Keyed.makeUnsafe({ lookup: () => CircuitBreaker.makeUnsafe() })
+      const pipeline = Pipelines.makeStandardUnsafe()
+      yield* PolicyTest.open(keyed.get("a"))
+      yield* PolicyTest.open(pipeline.breaker)
+      const ends = [keyed.for("a"), keyed.for("b"), pipeline].map((policy) =>
+        Effect.exit(PolicyTest.through("effect", policy, answering()))
+      )
+      assert.deepStrictEqual((yield* Effect.all(ends)).map(outcome), ["CircuitOpen", "ok:a", "CircuitOpen"])
     }))
 
   describe("during", () => {
