@@ -106,8 +106,7 @@ interface Told {
 
 const plainOf = ({ at, event }: Told): Plain => {
   const fields = Object.entries(event).map(([key, value]) => [key, plainValue(key, value)])
-  // they are those of `Plain`, which `fromEntries` cannot know
-  return { ...Object.fromEntries(fields), at } as unknown as Plain
+  return { ...Object.fromEntries(fields), at }
 }
 
 class Recording implements Recorder {
