@@ -1,7 +1,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { waitsFor } from "./fiberWaits.ts"
-import { proceed, Stage, unread } from "./frame.ts"
+import { endsWhenInterrupted, proceed, Stage, unread } from "./frame.ts"
 import { isInterrupted } from "./interrupted.ts"
 import { type AnyEffect, type AnyFiber, fork, Primitive } from "./primitive.ts"
 import { timerResolution } from "./time.ts"
@@ -70,8 +70,9 @@ export const CurrentDeadline = Context.Reference<Deadline | undefined>("@effect-
   defaultValue: () => undefined
 })
 
-/** The nearest one that has not ended. What has ended need not be kept. */
+/** The nearest one that has not ended, for what begins now. What has ended need not be kept, and clean-up is bound by none. */
 export const liveDeadline = (fiber: AnyFiber): Deadline | undefined => {
+  if (isInterrupted(fiber)) return undefined
   let deadline = fiber.getRef(CurrentDeadline)
   while (deadline !== undefined && !deadline.live) deadline = deadline.outer
   return deadline
@@ -90,6 +91,10 @@ export const timeLeft = (fiber: AnyFiber, at: number, context: Context.Context<n
   }
   return end - at
 }
+
+/** {@link timeLeft} for a limit. Where the owner of the deadline cannot end a call, because it is uninterruptible, limits inside do. */
+export const timeToEnd = (fiber: AnyFiber, at: number, context?: Context.Context<never>): number =>
+  endsWhenInterrupted(fiber) ? timeLeft(fiber, at, context) : Infinity
 
 /** {@link timeLeft} for a wait: it ends before the owner of the deadline would end it, so that its own reason is told. */
 export const timeToWait = (fiber: AnyFiber, at: number): number => timeLeft(fiber, at) - timerResolution
@@ -142,9 +147,16 @@ class Member extends Stage {
   }
 }
 
-/** Starts a fiber that is part of the call which `parent` runs. */
-export const forkForCall = (parent: AnyFiber, context: Context.Context<never>, self: AnyEffect): AnyFiber =>
-  fork(context, parent.getRef(CurrentDeadline) === undefined ? self : new Member(parent, self))
+/** Starts a fiber that is part of the call which `parent` runs, or of its clean-up. */
+export const forkForCall = (parent: AnyFiber, context: Context.Context<never>, self: AnyEffect): AnyFiber => {
+  const inherited = parent.getRef(CurrentDeadline)
+  if (inherited === undefined) return fork(context, self)
+  if (!isInterrupted(parent)) return fork(context, new Member(parent, self))
+  return fork(
+    Context.get(context, CurrentDeadline) === inherited ? Context.add(context, CurrentDeadline, undefined) : context,
+    self
+  )
+}
 
 const always = (): boolean => true
 

@@ -260,6 +260,10 @@ const tell = (reason: Reason): Reason => {
 
 export const supported = (): boolean => reason() === "on"
 
+/** Whether an interruption ends what the fiber runs now. Where nothing is known of that, it does. */
+export const endsWhenInterrupted = (fiber: AnyFiber): boolean =>
+  (internals(fiber) as Partial<Internals>).interruptible ?? true
+
 /** Whether a policy may put a frame on the stack of this fiber: what it surrounds must be able to be interrupted. */
 export const usable = (fiber: AnyFiber): fiber is Internals => supported() && internals(fiber).interruptible
 

@@ -3,7 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Phase } from "../kernel/phases.ts"
-import { CurrentDeadline, Deadline, forkForCall, liveDeadline, timeLeft } from "./deadline.ts"
+import { CurrentDeadline, Deadline, forkForCall, liveDeadline, timeLeft, timeToEnd } from "./deadline.ts"
 import * as frame from "./frame.ts"
 import { awaitAndKeepDefects } from "./interrupt.ts"
 import { interrupt } from "./interrupted.ts"
@@ -51,7 +51,7 @@ export class TimeoutEffect extends frame.Stage {
     }
     const phase = total <= first ? "total" : "first"
     // the owner of an earlier deadline enforces that; what is left behind is to be left behind by then as well
-    if (left <= limit) {
+    if (left <= limit && frame.endsWhenInterrupted(fiber)) {
       return settings.left === undefined
         ? frame.proceed(self, fiber, at)
         : new TimeoutRun(fiber, settings, phase, Infinity, at).around(self, undefined)
@@ -269,7 +269,7 @@ const owned = (deadline: Deadline, self: AnyEffect): AnyEffect =>
   })
 
 /** The timer is late, and an earlier deadline has passed by now: the owner of that is about to end the call, and tells why. */
-const isLate = (fiber: AnyFiber, context: Context.Context<never>): boolean => timeLeft(fiber, now(fiber), context) <= 0
+const isLate = (fiber: AnyFiber, context: Context.Context<never>): boolean => timeToEnd(fiber, now(fiber), context) <= 0
 
 /** The deadline is that of the whole; a first phase that is over ends the call before it. */
 const expire = (deadline: Deadline | undefined, phase: Phase): void =>

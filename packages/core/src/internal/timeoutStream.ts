@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as kernel from "../kernel/phases.ts"
-import { CurrentDeadline, Deadline, forkForCall, liveDeadline, timeLeft } from "./deadline.ts"
+import { CurrentDeadline, Deadline, forkForCall, liveDeadline, timeLeft, timeToEnd } from "./deadline.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
 import * as frame from "./frame.ts"
 import { awaitAndKeepDefects } from "./interrupt.ts"
@@ -67,7 +67,7 @@ class StreamTimer extends Timer implements frame.Boundary {
     this.phases.pulled(start)
     const { due } = this.phases
     if (due <= start) return this.fail(fiber, this.phases.phase, Exit.void)
-    this.ownLimit = due - start < timeLeft(fiber, start)
+    this.ownLimit = due - start < timeToEnd(fiber, start)
     if (this.settings.left !== undefined || !frame.usable(fiber)) {
       return Effect.callback((resume) => this.start(fiber, start, resume))
     }
@@ -230,7 +230,7 @@ class StreamTimer extends Timer implements frame.Boundary {
     if (fiber === undefined) return // the consumer's time: the next pull sets it again
     const at = now(fiber)
     if (this.phases.due - at >= timerResolution) return this.armUntilDue(fiber, at)
-    if (!this.ownLimit || timeLeft(fiber, at, this.context) <= 0) return
+    if (!this.ownLimit || timeToEnd(fiber, at, this.context) <= 0) return
     const phase = this.phases.phase
     this.expired = phase
     if (phase === "total") this.deadline?.fire()

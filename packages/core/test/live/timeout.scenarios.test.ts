@@ -341,7 +341,7 @@ for (const [limit, make] of Object.entries({ attempt: Timeout.attempt, total: Ti
     it.live("the timer of a call that has ended disturbs nobody", () =>
       Effect.gen(function*() {
         const limited = make(soon)
-        for (let i = 0; i < 20; i++) yield* Effect.yieldNow.pipe(limited)
+        for (let i = 0; i < 20; i++) yield* Effect.exit(Effect.yieldNow.pipe(limited))
         const latch = yield* Deferred.make<void>()
         const fiber = yield* fork(Deferred.await(latch))
         yield* Effect.sleep(5 * soon)
