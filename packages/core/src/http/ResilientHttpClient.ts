@@ -107,8 +107,8 @@ export interface Options {
    * Sends the time left until the ambient `Deadline` with every attempt, in milliseconds: `true` as `x-deadline-ms`, or the
    * name of another header; `grpc-timeout` is written as gRPC reads it. One that the request has already is left as it is.
    *
-   * A 504, a `DEADLINE_EXCEEDED` or a 503 without `Retry-After` that arrives when this time is over is the service's way of
-   * saying so: the caller gets the `TimeoutExceeded` or `DeadlineExceeded` of whoever enforces the deadline.
+   * When this time is over, a 504, a `DEADLINE_EXCEEDED`, a 503 without `Retry-After` or a connection that is cut is the
+   * service's way of saying so: the caller gets the `TimeoutExceeded` or `DeadlineExceeded` of whoever enforces the deadline.
    *
    * @default false
    */

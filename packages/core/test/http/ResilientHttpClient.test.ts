@@ -1100,6 +1100,42 @@ describe("ResilientHttpClient", () => {
         }
       }))
 
+    it.effect("so does one that cuts the connection, before the head or in the middle of a body", () =>
+      Effect.gen(function*() {
+        const cut = (when: "head" | "body", early: number) =>
+          fake((_, request) => {
+            const left = Number(request.headers["x-deadline-ms"]) - early
+            if (when === "head") return Effect.andThen(Effect.sleep(left), transport(request, reset))
+            const half = body()
+            half.chunk("hal")
+            return Effect.as(
+              Effect.forkDetach(Effect.andThen(Effect.sleep(left), Effect.sync(half.break))),
+              half.response
+            )
+          })
+        for (const when of ["head", "body"] as const) {
+          for (const mode of ["buffer", "stream"] as const) {
+            const ends = (early: number) =>
+              Effect.gen(function*() {
+                const { client } = cut(when, early)
+                const options = { sendDeadline: true, body: mode as "buffer" }
+                const call = ResilientHttpClient.make(client, Timeout.total("200 millis"), options).get(url).pipe(text)
+                const [ended] = yield* during("1 minute", timed(Effect.scoped(call)))
+                return ended
+              })
+            // the body of a stream has one error, whose cause it is
+            const own = mode === "stream" && when === "body" ? "HttpClientError" : "TimeoutExceeded:total"
+            for (const early of [0, 2]) assert.strictEqual(yield* ends(early), own, `${when}, ${mode}, ${early}`)
+            assert.strictEqual(yield* ends(5), "HttpClientError", `${when}, ${mode}`)
+          }
+        }
+        const { client } = cut("body", 1)
+        const options = { sendDeadline: true, body: "stream" } as const
+        const response = yield* ResilientHttpClient.make(client, Timeout.total("200 millis"), options).get(url)
+        const { reason } = yield* during("1 minute", Effect.flip(response.text))
+        assert.isTrue(reason._tag === "DecodeError" && Timeout.isTimeoutExceeded(reason.cause))
+      }))
+
     it.effect("any other answer is the service's own", () =>
       Effect.gen(function*() {
         const rows = [

@@ -67,10 +67,28 @@ const isReplayable = (body: HttpBody.HttpBody): boolean => {
     raw instanceof URLSearchParams || raw instanceof FormData
 }
 
+/** What is done with a response that is none of a failure; the moment is that which the server was told. */
+type OnAccepted = (response: Response, deadline: number) => AnyEffect
+
 const refusal = Fault.rejected()
 
 const failureOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isFailReason)?.error : undefined
+
+/**
+ * The failure, but for the one that a server has only because the deadline which it was told is over. That speaks for whoever
+ * enforces the deadline, here or further out, and who is about to interrupt this attempt. Where nobody does, for the work is
+ * shared, the failure stands.
+ */
+export const afterDeadline = <E>(failure: E, deadline: number): Effect.Effect<never, E> =>
+  Effect.withFiber((fiber) => {
+    const failed = Effect.fail(failure)
+    if (!HttpClientError.isHttpClientError(failure)) return failed
+    const answer = failure.reason._tag === "StatusCodeError" ? failure.reason.response : undefined
+    if (answer === undefined && Fault.ofError(failure)._tag !== "Transient") return failed
+    const wait = kernel.waitForDeadline(answer, deadline - now(fiber))
+    return wait === undefined ? failed : Effect.andThen(Effect.sleep(wait), failed)
+  })
 
 const deadlineOf = (fiber: AnyFiber): number => {
   const at = now(fiber)
@@ -114,7 +132,7 @@ export class Call {
   }
 
   /** One attempt: up to its end, or for a stream up to the head. */
-  attempt(onAccepted: (response: Response) => AnyEffect): AnyEffect {
+  attempt(onAccepted: OnAccepted): AnyEffect {
     return Effect.suspend(() => {
       let running: Deferred.Deferred<void> | undefined
       const start = Effect.withFiber((fiber) => {
@@ -177,7 +195,7 @@ export class Call {
    * A policy has asked for another attempt all the same: one that does not ask whether it may, or did so too early. It waits
    * for the attempt that runs, and then learns that there is no other. `Rejected`, so that nobody counts it as a call.
    */
-  private refuse(fiber: AnyFiber, onAccepted: (response: Response) => AnyEffect): AnyEffect {
+  private refuse(fiber: AnyFiber, onAccepted: OnAccepted): AnyEffect {
     const { last, repeated, running } = this
     if (running !== undefined) return Effect.andThen(Deferred.await(running), () => this.attempt(onAccepted))
     if (repeated !== undefined) return repeated
@@ -195,18 +213,22 @@ export class Call {
     return Effect.fail(new Seen(reason, refusal, failure ?? new HttpClientError.HttpClientError({ reason })))
   }
 
-  private send(fiber: AnyFiber, onAccepted: (response: Response) => AnyEffect): AnyEffect {
+  private send(fiber: AnyFiber, onAccepted: OnAccepted): AnyEffect {
     const { body, client } = this.settings
     const scoped = body !== "headers" && this.request.headers.upgrade === undefined
     const deadline = this.unsaid(this.settings.deadlineHeader) ? deadlineOf(fiber) : Infinity
     const request = Effect.succeed(this.copy(fiber, deadline))
     const response = (scoped ? HttpClient.withScope(client) : client).postprocess(request)
-    const attempt = Effect.uninterruptibleMask((restore) =>
-      Effect.catchCause(
-        Effect.flatMap(restore(response), (response) => this.accept(response, restore, onAccepted, deadline)),
-        (cause) => Effect.failCause(Cause.map(cause, (error) => this.see(fiber, error)))
+    const attempt = Effect.uninterruptibleMask((restore) => {
+      const accepted = Effect.flatMap(
+        restore(response),
+        (response) => this.accept(response, restore, onAccepted, deadline)
       )
-    )
+      const timely = deadline === Infinity
+        ? accepted
+        : Effect.catch(accepted, (error) => restore(afterDeadline(error, deadline)))
+      return Effect.catchCause(timely, (cause) => Effect.failCause(Cause.map(cause, (error) => this.see(fiber, error))))
+    })
     return scoped && body === "buffer" ? inOwnScope(attempt) : attempt
   }
 
@@ -227,34 +249,12 @@ export class Call {
   private accept(
     response: Response,
     restore: (self: AnyEffect) => AnyEffect,
-    onAccepted: (response: Response) => AnyEffect,
+    onAccepted: OnAccepted,
     deadline: number
   ): AnyEffect {
     if (response.status === 101) return Effect.succeed(response)
-    if (this.settings.isFailure(response)) {
-      const answered = this.answered(response, restore)
-      return deadline === Infinity
-        ? answered
-        : Effect.catch(answered, (error) => this.awaited(error, restore, deadline))
-    }
-    return this.settings.body === "buffer" ? this.read(response, restore) : onAccepted(response)
-  }
-
-  /**
-   * A server that gave up because the deadline which it was told is over speaks for whoever enforces that deadline, here or
-   * further out, and who is about to interrupt this attempt. Where nobody does, for the work is shared, the answer stands.
-   */
-  private awaited(
-    error: HttpClientError.HttpClientError,
-    restore: (self: AnyEffect) => AnyEffect,
-    deadline: number
-  ): AnyEffect {
-    return Effect.withFiber((fiber) => {
-      const { headers, status } = error.response!
-      const wait = kernel.waitForDeadline(status, headers, deadline - now(fiber))
-      const failed = Effect.fail(error)
-      return wait === undefined ? failed : Effect.andThen(restore(Effect.sleep(wait)), failed)
-    })
+    if (this.settings.isFailure(response)) return this.answered(response, restore)
+    return this.settings.body === "buffer" ? this.read(response, restore) : onAccepted(response, deadline)
   }
 
   private read(response: Response, restore: (self: AnyEffect) => AnyEffect): AnyEffect {
@@ -269,10 +269,7 @@ export class Call {
    * A status that is a failure is an answer as well: it is read here, so that it holds no connection while the policy waits
    * and can be given to the caller whole. Where it cannot be read, the status still stands.
    */
-  private answered(
-    response: Response,
-    restore: (self: AnyEffect) => AnyEffect
-  ): Effect.Effect<never, HttpClientError.HttpClientError, any> {
+  private answered(response: Response, restore: (self: AnyEffect) => AnyEffect): AnyEffect {
     return Effect.flatMap(
       Effect.catch(
         this.read(response, restore),

@@ -11,7 +11,7 @@ import * as Fault from "../../Fault.ts"
 import type { AnyStream } from "../establish.ts"
 import type { AnyEffect } from "../primitive.ts"
 import { bodyOf, type Opened, openMessage } from "./message.ts"
-import { Call, originalOf, type Settings } from "./resilientHttpClient.ts"
+import { afterDeadline, Call, originalOf, type Settings } from "./resilientHttpClient.ts"
 import { bodyError, bytesOf, cancel, HeldResponse } from "./response.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
@@ -25,7 +25,10 @@ export const executeStream = (settings: Settings) => (request: Request): AnyEffe
     const elements: AnyStream = Stream.unwrap(Effect.suspend(() => {
       const body = new Body()
       return Effect.map(
-        call.attempt((response) => Effect.as(Effect.addFinalizer(() => body.release(response)), response)),
+        call.attempt((response, deadline) => {
+          body.deadline = deadline
+          return Effect.as(Effect.addFinalizer(() => body.release(response)), response)
+        }),
         (response) => Stream.concat(Stream.succeed(response), body.of(response))
       )
     }))
@@ -43,12 +46,17 @@ export const executeStream = (settings: Settings) => (request: Request): AnyEffe
 
 /** The body of one attempt. If nobody opened it by the time its scope closes, its connection is still to be given back. */
 class Body {
+  deadline = Infinity
   private opened = false
 
   of(response: Response): AnyStream {
     return Stream.suspend(() => {
       this.opened = true
-      return bytesOf(response)
+      const { deadline } = this
+      const bytes = bytesOf(response)
+      return deadline === Infinity
+        ? bytes
+        : Stream.catch(bytes, (error) => Stream.fromEffect(afterDeadline(error, deadline)))
     })
   }
 

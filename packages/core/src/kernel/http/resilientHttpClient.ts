@@ -43,16 +43,19 @@ const resolution = 2
 /** How much later than the deadline, in milliseconds, whoever enforces it has surely acted: timers fire in their order. */
 const grace = 10
 
+interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | undefined>>
+}
+
 /** Whether the answer says that the server gave up for lack of time. One that asks for a pause had another reason. */
-const gaveUp = (status: number, headers: Readonly<Record<string, string | undefined>>): boolean =>
+const gaveUp = ({ headers, status }: Answer): boolean =>
   status === 504 || headers["grpc-status"] === "4" || (status === 503 && headers["retry-after"] === undefined)
 
 /**
- * For how many milliseconds an answer waits for whoever enforces the deadline that the server was told: the server gave up
- * because of it, a moment before this process's own timer. `undefined` for any other answer.
+ * For how many milliseconds a failure waits for whoever enforces the deadline that the server was told: the server gave up
+ * because of it, a moment before this process's own timer. Without an answer, the connection was cut. `undefined` for any
+ * other failure.
  */
-export const waitForDeadline = (
-  status: number,
-  headers: Readonly<Record<string, string | undefined>>,
-  remaining: number
-): number | undefined => remaining <= resolution && gaveUp(status, headers) ? Math.max(0, remaining) + grace : undefined
+export const waitForDeadline = (answer: Answer | undefined, remaining: number): number | undefined =>
+  remaining <= resolution && (answer === undefined || gaveUp(answer)) ? Math.max(0, remaining) + grace : undefined

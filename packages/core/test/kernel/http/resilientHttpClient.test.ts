@@ -66,7 +66,15 @@ describe("kernel/http/resilientHttpClient", () => {
   ]
   for (const [name, status, headers, remaining, expected] of waits) {
     it(`waitForDeadline: ${name}: ${expected}`, () => {
-      assert.strictEqual(kernel.waitForDeadline(status, headers, remaining), expected)
+      assert.strictEqual(kernel.waitForDeadline({ status, headers }, remaining), expected)
     })
   }
+
+  it("waitForDeadline: a connection that is cut when the time is over, and not before", () => {
+    assert.deepStrictEqual([-1, 2, 3].map((remaining) => kernel.waitForDeadline(undefined, remaining)), [
+      10,
+      12,
+      undefined
+    ])
+  })
 })
