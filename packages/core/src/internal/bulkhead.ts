@@ -8,9 +8,10 @@ import * as kernel from "../kernel/bulkhead.ts"
 import { timeToWait } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import { BulkheadRejected } from "./errors.ts"
-import { type AnyStream, fromPull, open } from "./establish.ts"
+import { type AnyStream, atEnd, fromPull, open } from "./establish.ts"
 import { CurrentListener } from "./events.ts"
 import { waitsOf } from "./fiberWaits.ts"
+import * as frame from "./frame.ts"
 import type { PolicyInfo } from "./model.ts"
 import type { Implementation } from "./policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
@@ -38,12 +39,15 @@ export class Compartment implements Implementation {
   readonly name: string | undefined
   readonly maxWait: number
   readonly timers: TimerQueue | undefined
+  /** on the stack of every call that found a permit at once */
+  readonly held: HeldFrame
   private readonly order: kernel.Order | undefined
 
   constructor(settings: Settings) {
     const { maxWait, name, order } = settings
     this.name = name
     this.permits = new kernel.Permits(settings, order ?? "fifo")
+    this.held = new HeldFrame(this.permits)
     this.maxWait = maxWait
     this.timers = maxWait === Infinity ? undefined : new TimerQueue(maxWait)
     this.order = order
@@ -72,11 +76,12 @@ export class Compartment implements Implementation {
     return fromPull((streamScope) =>
       Effect.suspend(() => {
         const scope = Scope.forkUnsafe(streamScope)
+        const inner = Scope.makeUnsafe()
         // whoever pulls may keep the stream's scope open for longer than the stream lasts
         const closeAtEnd = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined =>
           Exit.isSuccess(exit) ? undefined : Scope.close(scope, Pull.isDoneCause(exit.cause) ? Exit.void : exit)
-        const opened = Effect.map(open(self, scope), (pull) => Effect.onExitPrimitive(pull, closeAtEnd))
-        return callIn(scope, new Call(opened, this))
+        const opened = Effect.map(open(self, inner), (pull) => Effect.onExitPrimitive(pull, closeAtEnd))
+        return callIn(scope, new Call(opened, this), inner)
       })
     )
   }
@@ -123,8 +128,8 @@ export class Compartment implements Implementation {
 }
 
 /** The scope gives the permit back. Its first finalizer is the last to run: what is opened in it is closed by then. */
-const callIn = (scope: Scope.Scope, call: Call): AnyEffect =>
-  Effect.andThen(Scope.addFinalizer(scope, Effect.sync(() => call.release())), call)
+const callIn = (scope: Scope.Scope, call: Call, inner?: Scope.Closeable): AnyEffect =>
+  Effect.andThen(atEnd(scope, inner, Effect.sync(() => call.release())), call)
 
 /**
  * A call, which is the effect that gets it a permit and then runs it. The frame that releases it is on the stack before it is
@@ -272,9 +277,27 @@ class Waiter extends Timer {
 /** A fiber is resumed on the stack of whoever resumes it. A thousand calls that hand on one permit would each nest in the one before. */
 const later = (f: () => void): void => queueMicrotask(f)
 
-class BulkheadEffect extends Primitive {
-  private readonly self: AnyEffect
-  private readonly compartment: Compartment
+/** Gives the permit back of a call that found one at once. */
+class HeldFrame extends frame.ExitFrame {
+  private readonly permits: kernel.Permits<Waiter>
+
+  constructor(permits: kernel.Permits<Waiter>) {
+    super()
+    this.permits = permits
+  }
+
+  protected succeeded(): void {
+    this.permits.leave()?.granted()
+  }
+
+  protected failed(): void {
+    this.permits.leave()?.granted()
+  }
+}
+
+class BulkheadEffect extends frame.Stage {
+  declare private readonly self: AnyEffect
+  declare private readonly compartment: Compartment
 
   constructor(self: AnyEffect, compartment: Compartment) {
     super()
@@ -282,8 +305,17 @@ class BulkheadEffect extends Primitive {
     this.compartment = compartment
   }
 
-  run(): AnyEffect {
-    const call = new Call(this.self, this.compartment)
+  enter(fiber: AnyFiber, at: number): AnyEffect {
+    const { compartment, self } = this
+    if (frame.supported()) {
+      const { permits } = compartment
+      if (permits.enter()) {
+        frame.push(fiber, compartment.held)
+        return frame.proceed(self, fiber, at)
+      }
+      if (permits.full) return compartment.reject(fiber, "full", 0)
+    }
+    const call = new Call(self, compartment)
     return Effect.onExitPrimitive(call, () => call.release())
   }
 }

@@ -5,7 +5,7 @@ import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import type * as kernel from "../kernel/circuitBreaker.ts"
 import { isRejection, measured, type Recorder } from "./circuitBreakerRecorder.ts"
-import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
+import { type AnyPull, type AnyStream, atEnd, fromPull, open } from "./establish.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { now } from "./time.ts"
 import { owedSince } from "./turn.ts"
@@ -118,6 +118,7 @@ export const breakerStream = (self: AnyStream, breaker: Recorder): AnyStream =>
   fromPull((scope) =>
     Effect.suspend(() => {
       const call = new StreamCall(breaker)
-      return Effect.andThen(Scope.addFinalizer(scope, call.stop), call.open(self, scope))
+      const inner = Scope.makeUnsafe()
+      return Effect.andThen(atEnd(scope, inner, call.stop), call.open(self, inner))
     })
   )

@@ -20,6 +20,20 @@ export const fromPull = (make: (scope: Scope.Scope) => Effect.Effect<AnyPull, an
 export const open = (self: AnyStream, scope: Scope.Scope): Effect.Effect<AnyPull, never, any> =>
   Channel.toPullScoped(Stream.toChannel(self), scope)
 
+/**
+ * Closes `inner` at the end of `scope`, and does one thing more after that. A scope with one finalizer closes at a fraction of the
+ * cost of one with two.
+ */
+export const atEnd = (
+  scope: Scope.Scope,
+  inner: Scope.Closeable | undefined,
+  last: Effect.Effect<void>
+): Effect.Effect<void> =>
+  Scope.addFinalizerExit(scope, (exit) => {
+    const closing = inner === undefined ? undefined : Scope.closeUnsafe(inner, exit)
+    return closing === undefined ? last : Effect.ensuring(closing, last)
+  })
+
 interface Established {
   readonly scope: Scope.Closeable
   readonly pull: AnyPull

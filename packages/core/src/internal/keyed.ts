@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as kernel from "../kernel/keyed.ts"
 import { KeyedRejected } from "./errors.ts"
-import { type AnyStream, fromPull, open } from "./establish.ts"
+import { type AnyStream, atEnd, fromPull, open } from "./establish.ts"
 import * as frame from "./frame.ts"
 import { KeyMap } from "./keyMap.ts"
 import type * as Policy from "./model.ts"
@@ -143,16 +143,16 @@ class ForKey<K> implements internal.Implementation {
     return fromPull((scope) =>
       Effect.suspend(() => {
         let entry: KeyEntry<K> | undefined
+        const inner = Scope.makeUnsafe()
         const release = Effect.withFiber((fiber) => {
           if (entry !== undefined) pool.release(fiber, entry)
           return Effect.void
         })
         const opened = Effect.withFiber((fiber) => {
           entry = pool.acquire(key, now(fiber))
-          return entry === undefined ? pool.reject() : open(entry.value.stream(self), scope)
+          return entry === undefined ? pool.reject() : open(entry.value.stream(self), inner)
         })
-        // added first, the finalizer runs after those of the stream itself
-        return Effect.andThen(Scope.addFinalizer(scope, release), opened)
+        return Effect.andThen(atEnd(scope, inner, release), opened)
       })
     )
   }
