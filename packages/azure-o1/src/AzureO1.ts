@@ -41,7 +41,7 @@ import { O1Transport } from "./O1Transport.ts"
 import { namesOf } from "./pool/members.ts"
 
 /**
- * One of several deployments: where it is, or a transport of one's own, and what it is to be called in errors, events and by
+ * One of several deployments: where it is, or a transport of your own, and what it is to be called in errors, events and by
  * `O1Policy.breakerState`.
  *
  * @category models

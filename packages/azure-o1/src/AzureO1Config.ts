@@ -246,7 +246,7 @@ const fromVariables = <A extends object>({ api, apiVersion, model, ...rest }: A 
  * `AZURE_OPENAI_API_VERSION` (absent or `v1`: the v1 path), `AZURE_OPENAI_MODEL` (the model's name, for its profile; absent: o1)
  * and `AZURE_OPENAI_API` (`chat` or `responses`). The error names the variable, never the key.
  *
- * **Example** (From a provider of one's own)
+ * **Example** (From a provider of your own)
  *
  * ```ts import.meta.vitest
  * import { AzureO1Config } from "@effect-resilience/azure-o1"

@@ -143,7 +143,7 @@ const Json = Schema.fromJsonString(MonitorSnapshot)
  * @since 0.1.0
  */
 export class O1Monitor extends Context.Service<O1Monitor, {
-  /** Takes in an observation. The layer has it called for every call; a program of one's own can call it too. */
+  /** Takes in an observation. The layer has it called for every call; a program of yours can call it too. */
   readonly observe: (observation: O1Observation) => void
   readonly snapshot: Effect.Effect<MonitorSnapshot>
   /** Adds what another monitor has learned, or this one before a restart, as if it had just been seen. */

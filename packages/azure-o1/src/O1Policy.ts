@@ -502,7 +502,7 @@ export class O1Policy extends Context.Service<O1Policy, {
   /** What the circuit breaker of a deployment is doing. */
   readonly breakerState: (deployment: string) => Effect.Effect<CircuitBreaker.State>
 }>()("@effect-resilience/azure-o1/O1Policy") {
-  /** The production policy with settings of one's own. A bad setting is a defect that names it when the layer is built. */
+  /** The production policy with settings of your own. A bad setting is a defect that names it when the layer is built. */
   static readonly layerWith = (settings: O1PolicySettings): Layer.Layer<O1Policy> =>
     Layer.sync(O1Policy, () => make(settings))
 

@@ -282,7 +282,7 @@ export interface Tagged<in EIn, out EOut, out R, out Tag extends string> {
 /**
  * Makes a retry policy. A bad option throws a `RangeError`.
  *
- * **Example** (Only one's own error, at most twice)
+ * **Example** (Only an error of your own, at most twice)
  *
  * ```ts import.meta.vitest
  * import { Retry } from "@effect-resilience/core"

@@ -1,4 +1,4 @@
-/** A policy around any effect: composed of what there is, and one of one's own. */
+/** A policy around any effect: composed of what there is, and one of your own. */
 import { CircuitBreaker, Policy, Retry, Timeout } from "@effect-resilience/core"
 import { Console, Data, Effect, Schedule, Stream } from "effect"
 import { main } from "./support/run.ts"

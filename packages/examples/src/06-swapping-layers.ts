@@ -29,7 +29,7 @@ export const patient = Layer.unwrap(Effect.map(AzureO1Config.config, (config) =>
     Layer.provide(AzureO1Node.layerHttpClient)
   )))
 
-/** On one's own machine, without a deployment. */
+/** On the developer's machine, without a deployment. */
 export const local = Layer.unwrap(Effect.map(FakeAzure, ({ config }) => AzureO1Node.layer(config))).pipe(
   Layer.provide(FakeAzure.layer({ script: [FakeAzure.answer("It is about layers.")] }))
 )

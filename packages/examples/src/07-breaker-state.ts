@@ -1,4 +1,4 @@
-/** Reading the state of a circuit breaker: one's own, and the client's; as a value, and as it changes. */
+/** Reading the state of a circuit breaker: the program's, and the client's; as a value, and as it changes. */
 import { AzureO1, O1Policy, user } from "@effect-resilience/azure-o1"
 import { FakeAzure } from "@effect-resilience/azure-o1/testing"
 import { CircuitBreaker } from "@effect-resilience/core"

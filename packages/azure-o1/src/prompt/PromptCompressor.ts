@@ -3,7 +3,7 @@ import type * as Effect from "effect/Effect"
 import type { Role } from "../O1Request.ts"
 
 /**
- * Makes a text shorter and keeps what it says, for example with a model of one's own. `Prompt.fit` uses it if it is provided;
+ * Makes a text shorter and keeps what it says, for example with a model of your own. `Prompt.fit` uses it if it is provided;
  * there is none here, for every good one needs the weights of a model.
  *
  * @category services

@@ -81,7 +81,7 @@ export const TokenCounter: Context.Reference<TokenCounter> & {
    * guide on prompts.
    */
   readonly estimate: Count
-  /** A counter of one's own. */
+  /** A counter of your own. */
   readonly make: (name: string, count: Count) => TokenCounter
   /**
    * The exact count of o200k_base, the vocabulary of the reasoning models. Needs the package `gpt-tokenizer`, which is loaded

@@ -118,7 +118,7 @@ const give = (working: Working, options: FitOptions, count: Count): Working => {
 }
 
 /**
- * Brings a request within a budget, with a count of one's own; pure. The order of the messages stays, a call of tools and its
+ * Brings a request within a budget, with a count of your own; pure. The order of the messages stays, a call of tools and its
  * results stay or go together, and a request that fits is given back as it is. Throws a `RangeError` if the budget is not a
  * number of tokens.
  *

@@ -107,7 +107,7 @@ const passageOf = (text: Text, thinking: boolean): Passage => {
 }
 
 /**
- * Looks for what could be better about a prompt, with a count of one's own; pure. The order of the findings is that of
+ * Looks for what could be better about a prompt, with a count of your own; pure. The order of the findings is that of
  * `ruleIds`, and within a rule that of the text. Throws a `RangeError` if an option is out of range.
  *
  * @category lint
