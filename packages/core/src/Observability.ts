@@ -74,12 +74,14 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import { constVoid } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import type * as Fault from "./Fault.ts"
+import { CurrentAttemptSpans } from "./internal/attemptSpans.ts"
 import { both } from "./internal/emit.ts"
 import { SampledGauges } from "./internal/gauges.ts"
 import { Meter, outcomeOf } from "./internal/metrics.ts"
@@ -220,6 +222,43 @@ export const spanEvents: Policy.Policy = (() => {
     stream: (self) => Stream.provideServiceEffect(self, Telemetry.CurrentListener, listener)
   })
 })()
+
+/**
+ * The layer of spans: each attempt of a `Retry` and of a `Hedge` is in a span `resilience.attempt` of its own, a child of the call's, and what the
+ * attempt does is inside of it. Attributes are `policy`, `name`, `attempt` and, when it has ended, `outcome`; the span
+ * ends as the attempt does. The span of an attempt of a stream ends with the first element that commits.
+ *
+ * **Example** (Whose request was it)
+ *
+ * ```ts import.meta.vitest
+ * import { Observability, Retry } from "@effect-resilience/core"
+ * import { Effect, Schedule, Tracer } from "effect"
+ *
+ * const spans: Array<Tracer.NativeSpan> = []
+ * const tracer = Tracer.make({
+ *   span: (options) => {
+ *     const span = new Tracer.NativeSpan(options)
+ *     spans.push(span)
+ *     return span
+ *   }
+ * })
+ *
+ * let calls = 0
+ * const request = Effect.suspend(() => ++calls === 1 ? Effect.fail("busy") : Effect.void).pipe(Effect.withSpan("request"))
+ * const call = request.pipe(Retry.make({ schedule: Schedule.recurs(1) }), Effect.withSpan("call"))
+ *
+ * await Effect.runPromise(call.pipe(Effect.provide(Observability.layerSpans), Effect.withTracer(tracer)))
+ * spans.map((span) => span.name) // => ["call", "resilience.attempt", "request", "resilience.attempt", "request"]
+ * spans.map((span) => span.attributes.get("outcome")) // => [undefined, "transient", undefined, "success", undefined]
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerSpans: Layer.Layer<never> = Layer.merge(
+  Layer.succeed(CurrentAttemptSpans, true),
+  layerListener(Effect.succeed(constVoid))
+)
 
 /**
  * What policies tell, as a stream: everyone who reads it gets everything from then on. A reader that is slow loses the oldest.

@@ -8,6 +8,7 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -19,6 +20,7 @@ import { runInNewContext } from "node:vm"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Fault from "../src/Fault.ts"
+import * as Hedge from "../src/Hedge.ts"
 import { attemptLabel, Labels } from "../src/kernel/labels.ts"
 import * as Keyed from "../src/Keyed.ts"
 import * as Observability from "../src/Observability.ts"
@@ -26,7 +28,7 @@ import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Telemetry from "../src/Telemetry.ts"
 import * as Timeout from "../src/Timeout.ts"
-import { Bad, fork } from "./support/harness.ts"
+import { Bad, during, fork, outcome } from "./support/harness.ts"
 
 setFlagsFromString("--expose-gc")
 const collectGarbage = runInNewContext("gc") as () => void
@@ -480,6 +482,148 @@ describe("Observability", () => {
       ]).pipe(Effect.provide(Layer.provideMerge(Observability.layerLogs, Logger.layer([logger]))))
       assert.deepStrictEqual(lines, ["Warn resilience: RetryStopped"])
     }))
+
+  describe("a span for each attempt", () => {
+    /** What a tracer has seen: `name policy/attempt outcome <- parent`, in the order of the beginnings. */
+    const traced = <A, E>(program: Effect.Effect<A, E>) =>
+      Effect.gen(function*() {
+        const spans: Array<Tracer.NativeSpan> = []
+        const tracer = Tracer.make({
+          span: (options) => {
+            const span = new Tracer.NativeSpan(options)
+            spans.push(span)
+            return span
+          }
+        })
+        yield* program.pipe(
+          Effect.exit,
+          Effect.withSpan("call"),
+          Effect.provide(Observability.layerSpans),
+          Effect.withTracer(tracer)
+        )
+        for (const { name, status } of spans) assert.strictEqual(status._tag, "Ended", name)
+        const shown = (span: Tracer.NativeSpan): string => {
+          const { attempt, name, outcome, policy } = Object.fromEntries(span.attributes)
+          return span.name === "resilience.attempt" ? `${policy}/${attempt} ${name ?? "-"} ${outcome}` : span.name
+        }
+        return spans.map((span) => {
+          const parent = spans.find(({ spanId }) => spanId === Option.getOrUndefined(span.parent)?.spanId)
+          return parent === undefined ? shown(span) : `${shown(span)} <- ${shown(parent)}`
+        })
+      })
+    const request = (effect: Effect.Effect<string, string>) => Effect.withSpan(effect, "request")
+
+    it.effect("of a retry: a child of the call's, and what the attempt does is inside", () =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* traced(request(flakyTwice()).pipe(stack)), [
+          "call",
+          "retry/1 orders transient <- call",
+          "request <- retry/1 orders transient",
+          "retry/2 orders transient <- call",
+          "request <- retry/2 orders transient",
+          "retry/3 orders success <- call",
+          "request <- retry/3 orders success"
+        ])
+      }))
+
+    it.effect("of a hedge: also of the loser, which is told to end", () =>
+      Effect.gen(function*() {
+        let calls = 0
+        const call = Effect.suspend(() => ++calls === 1 ? Effect.never : Effect.succeed("done"))
+        const program = request(call).pipe(Hedge.makeUnsafe({ name: "h", after: "1 second" }))
+        assert.deepStrictEqual(yield* during("1 minute", traced(program)), [
+          "call",
+          "hedge/1 h interrupted <- call",
+          "request <- hedge/1 h interrupted",
+          "hedge/2 h success <- call",
+          "request <- hedge/2 h success"
+        ])
+      }))
+
+    it.effect("one inside the other, and a caller who leaves", () =>
+      Effect.gen(function*() {
+        const policy = Policy.compose(Retry.make(), Hedge.makeUnsafe({ after: "1 hour" }))
+        const program = Effect.timeoutOption(request(Effect.never).pipe(policy), "1 second")
+        assert.deepStrictEqual(yield* during("1 minute", traced(program)), [
+          "call",
+          "retry/1 - interrupted <- call",
+          "hedge/1 - interrupted <- retry/1 - interrupted",
+          "request <- hedge/1 - interrupted"
+        ])
+      }))
+
+    it.effect("of a stream: to the element that commits, with all that is read of it inside", () =>
+      Effect.gen(function*() {
+        let calls = 0
+        const stream = Stream.suspend(() =>
+          ++calls === 1
+            ? Stream.fail("busy")
+            : Stream.fromEffectRepeat(request(Effect.succeed("token"))).pipe(Stream.take(2))
+        )
+        assert.deepStrictEqual(yield* traced(Stream.runDrain(stack.stream(stream))), [
+          "call",
+          "retry/1 orders transient <- call",
+          "retry/2 orders success <- call",
+          "request <- retry/2 orders success",
+          "request <- retry/2 orders success"
+        ])
+      }))
+
+    it.effect("ends with the exit of the attempt, at its time", () =>
+      Effect.gen(function*() {
+        const seen: Array<readonly [bigint, string]> = []
+        class Seen extends Tracer.NativeSpan {
+          override end(at: bigint, exit: Exit.Exit<unknown, unknown>) {
+            super.end(at, exit)
+            if (this.name === "resilience.attempt") seen.push([at / 1_000_000n, outcome(exit)])
+          }
+        }
+        const retry = Retry.make({ schedule: Schedule.max([Schedule.spaced("1 second"), Schedule.recurs(1)]) })
+        const program = Effect.exit(Effect.delay(Effect.fail("busy"), "2 seconds").pipe(retry)).pipe(
+          Effect.provide(Observability.layerSpans),
+          Effect.withTracer(Tracer.make({ span: (options) => new Seen(options) }))
+        )
+        yield* during("1 minute", program)
+        assert.deepStrictEqual(seen, [[2000n, "busy"], [5000n, "busy"]])
+      }))
+
+    it.effect("not without the layer, and not where nothing is traced", () =>
+      Effect.gen(function*() {
+        const names: Array<string> = []
+        const tracer = Tracer.make({
+          span: (options) => {
+            names.push(options.name)
+            return new Tracer.NativeSpan(options)
+          }
+        })
+        const call = flakyTwice().pipe(stack)
+        yield* call.pipe(Effect.withTracer(tracer), Effect.provide(Observability.layerMetrics()))
+        yield* call.pipe(
+          Effect.withTracer(tracer),
+          Effect.provide(Observability.layerSpans),
+          Effect.withTracerEnabled(false)
+        )
+        assert.deepStrictEqual(names, [])
+      }))
+
+    it.effect("a tracer that throws as a span ends changes nothing", () =>
+      Effect.gen(function*() {
+        class Broken extends Tracer.NativeSpan {
+          override end(): never {
+            throw new Error("exported")
+          }
+        }
+        const tracer = Tracer.make({ span: (options) => new Broken(options) })
+        for (const policy of [stack, Hedge.makeUnsafe({ after: "1 second" })]) {
+          const call = Effect.succeed("done").pipe(
+            policy,
+            Effect.provide(Observability.layerSpans),
+            Effect.withTracer(tracer)
+          )
+          assert.strictEqual(yield* call, "done")
+        }
+      }))
+  })
 
   it.effect("span events: what happened inside of the span", () =>
     Effect.gen(function*() {

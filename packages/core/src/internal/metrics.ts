@@ -4,15 +4,11 @@ import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Fault from "../Fault.ts"
-import { attemptLabel, type Labels, lastAttempt } from "../kernel/labels.ts"
+import { attemptLabel, type Labels, lastAttempt, outcomeLabel } from "../kernel/labels.ts"
 import type { Event } from "./events.ts"
 
 /** What an exit is called in metrics and logs. */
-export const outcomeOf = (exit: Exit.Exit<unknown, unknown>, wall: number): string => faultOf(Fault.of(exit, wall))
-
-const success = "success"
-
-const faultOf = (fault: Fault.Fault | undefined): string => fault === undefined ? success : fault._tag.toLowerCase()
+export const outcomeOf = (exit: Exit.Exit<unknown, unknown>, wall: number): string => outcomeLabel(Fault.of(exit, wall))
 
 /** Up to 17 minutes: a reasoning model takes its time. */
 const boundaries = Metric.exponentialBoundaries({ start: 1, factor: 2, count: 22 })
@@ -162,19 +158,21 @@ export class Meter {
     switch (event._tag) {
       case "CallEnded": {
         const { exit } = event
-        const outcome = Exit.isSuccess(exit) ? success : outcomeOf(exit, this.clock.currentTimeMillisUnsafe())
+        const outcome = Exit.isSuccess(exit)
+          ? outcomeLabel(undefined)
+          : outcomeOf(exit, this.clock.currentTimeMillisUnsafe())
         return this.callsOf(name).add(outcome, 0, Duration.toMillis(event.duration))
       }
       case "AttemptStarted":
         return // counted when it has ended
       case "AttemptEnded":
         return this.attemptsOf(name).add(
-          faultOf(event.fault),
+          outcomeLabel(event.fault),
           Math.min(event.attempt, lastAttempt),
           Duration.toMillis(event.duration)
         )
       case "RetryScheduled":
-        return this.time(retryDelay, event.delay, { name, fault: faultOf(event.fault) })
+        return this.time(retryDelay, event.delay, { name, fault: outcomeLabel(event.fault) })
       case "RetryStopped":
         return this.update(retryStops, 1, { name, reason: event.reason })
       case "RejectedByCircuit":
@@ -206,9 +204,9 @@ export class Meter {
       case "BudgetExhausted":
         return this.update(budgetExhausted, 1, { policy, name, budget: this.labels.of(event.budget) })
       case "FallbackUsed":
-        return this.update(fallbacks, 1, { name, given: "alternative", fault: faultOf(event.fault) })
+        return this.update(fallbacks, 1, { name, given: "alternative", fault: outcomeLabel(event.fault) })
       case "StaleServed":
-        this.update(fallbacks, 1, { name, given: "stale", fault: faultOf(event.fault) })
+        this.update(fallbacks, 1, { name, given: "stale", fault: outcomeLabel(event.fault) })
         return this.time(staleAge, event.age, { name })
       case "Coalesced":
         return this.update(coalesced, 1, { name })

@@ -1,12 +1,15 @@
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import type * as Fault from "../Fault.ts"
+import * as Tracer from "effect/Tracer"
+import * as Fault from "../Fault.ts"
 import type { LearntDelay } from "../kernel/hedge.ts"
 import type { Budget, Grant } from "../kernel/retryBudget.ts"
+import { endSpan, openSpan } from "./attemptSpans.ts"
 import { forkForCall, timeLeft } from "./deadline.ts"
 import { emit, emitDefect } from "./emit.ts"
 import * as Telemetry from "./events.ts"
@@ -66,6 +69,7 @@ interface Attempt {
   readonly n: number
   readonly scope: Scope.Closeable | undefined
   readonly grant: Grant | undefined
+  readonly span: Tracer.Span | undefined
   /** `undefined` while it is being started */
   fiber: AnyFiber | undefined
 }
@@ -162,16 +166,15 @@ class Race extends Timer {
   }
 
   private begin(grant: Grant | undefined): void {
-    const { context } = this
-    const ambient = this.entrants.scoped ? Context.getOrUndefined(context, Scope.Scope) : undefined
+    const n = ++this.begun
+    const ambient = this.entrants.scoped ? Context.getOrUndefined(this.context, Scope.Scope) : undefined
     const scope = ambient === undefined ? undefined : Scope.forkUnsafe(ambient)
-    const attempt: Attempt = { n: ++this.begun, scope, grant, fiber: undefined }
+    const span = this.listener === undefined ? undefined : openSpan(this.context, "hedge", this.rules.name, n)
+    const attempt: Attempt = { n, scope, grant, span, fiber: undefined }
     this.running.add(attempt)
-    const fiber = forkForCall(
-      this.parent,
-      scope === undefined ? context : Context.add(context, Scope.Scope, scope),
-      this.entrants.attempt(attempt.n)
-    )
+    let context = scope === undefined ? this.context : Context.add(this.context, Scope.Scope, scope)
+    if (span !== undefined) context = Context.add(context, Tracer.ParentSpan, span)
+    const fiber = forkForCall(this.parent, context, this.entrants.attempt(n))
     attempt.fiber = fiber
     fiber.addObserver((exit) => this.ended(attempt, exit))
     // what it did when it was started may have decided the race
@@ -181,6 +184,7 @@ class Race extends Timer {
   private ended(attempt: Attempt, exit: Exit.Exit<unknown, unknown>): void {
     const { budget } = this.rules
     this.running.delete(attempt)
+    if (attempt.span !== undefined) endSpan(this.context, attempt.span, exit, this.shown(exit))
     if (attempt.grant !== undefined) budget!.release()
     if (this.state !== "racing") return this.lost(attempt, exit)
     if (attempt.n === 1) {
@@ -207,6 +211,18 @@ class Race extends Timer {
       if (this.rules.delay > 0) this.awaitNext()
     }
     if (this.state === "racing" && this.running.size === 0) this.settle(this.first!, undefined)
+  }
+
+  /** For the span. */
+  private shown(exit: Exit.Exit<unknown, unknown>): Fault.Fault | undefined {
+    try {
+      return this.rules.classify(
+        exit as Exit.Exit<never>,
+        Context.get(this.context, Clock.Clock).currentTimeMillisUnsafe()
+      )
+    } catch {
+      return Fault.defect
+    }
   }
 
   /** The losers are told first, for `resume` runs what the caller does next. They are not waited for. */

@@ -8,9 +8,11 @@ import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import * as Fault from "../Fault.ts"
 import * as kernel from "../kernel/retry.ts"
 import type { Budget, Grant } from "../kernel/retryBudget.ts"
+import { endSpan, openSpan } from "./attemptSpans.ts"
 import { timeLeft } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import type { AnyStream } from "./establish.ts"
@@ -73,6 +75,7 @@ export class Run {
   private steps: Map<AnySchedule, Step> | undefined = undefined
   private metadata: Schedule.Metadata | undefined = undefined
   private startedAt = 0
+  private span: Tracer.Span | undefined = undefined
   /** what the attempt under way, or the one waited for, was paid with */
   private grant: Grant | undefined = undefined
   private begun = false
@@ -109,10 +112,11 @@ export class Run {
     if (!this.gaveUp) this.settings.budget?.succeed()
   }
 
-  /** Lets a stream see what the schedule said. */
+  /** Lets a stream see what the schedule said, and puts it into the span of its attempt. */
   inform(self: AnyStream): AnyStream {
-    const { metadata } = this
-    return metadata === undefined ? self : Stream.provideService(self, Schedule.CurrentMetadata, metadata)
+    const { metadata, span } = this
+    const within = span === undefined ? self : Stream.provideService(self, Tracer.ParentSpan, span)
+    return metadata === undefined ? within : Stream.provideService(within, Schedule.CurrentMetadata, metadata)
   }
 
   /** Tells of the attempt while it runs, and lets it see what the schedule said. */
@@ -122,7 +126,9 @@ export class Run {
     if (listener === undefined) return attempt
     return Effect.withFiber((fiber) => {
       this.started(fiber)
-      return Effect.onExitPrimitive(attempt, (exit) => {
+      const { span } = this
+      const within = span === undefined ? attempt : Effect.provideService(attempt, Tracer.ParentSpan, span)
+      return Effect.onExitPrimitive(within, (exit) => {
         this.ended(fiber, exit, this.faultOf(fiber, exit))
         return undefined
       })
@@ -138,10 +144,12 @@ export class Run {
       name: this.settings.name,
       attempt: this.attempt
     })
+    this.span = openSpan(fiber.context, "retry", this.settings.name, this.attempt)
   }
 
   ended(fiber: AnyFiber, exit: AnyExit, fault: Fault.Fault | undefined): void {
     if (this.listener === undefined) return
+    if (this.span !== undefined) endSpan(fiber.context, this.span, exit, fault)
     emit(fiber, this.listener, {
       _tag: "AttemptEnded",
       policy: "retry",

@@ -27,3 +27,7 @@ export const lastAttempt = 6
 
 /** Attempts are told apart up to the fifth. */
 export const attemptLabel = (attempt: number): string => attempt < lastAttempt ? String(attempt) : `${lastAttempt}+`
+
+/** How an end is called, in metrics, logs and spans. */
+export const outcomeLabel = (fault: { readonly _tag: string } | undefined): string =>
+  fault === undefined ? "success" : fault._tag.toLowerCase()
