@@ -50,11 +50,12 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Bulkhead from "./Bulkhead.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
+import type * as Fault from "./Fault.ts"
 import * as Hedge from "./Hedge.ts"
 import { sharedOf } from "./internal/budget.ts"
 import { defaultHangsAfter } from "./internal/circuitBreakerRules.ts"
 import { contradictionsOf } from "./internal/lint.ts"
-import { invalid, objectOption } from "./internal/options.ts"
+import { callable, invalid, objectOption } from "./internal/options.ts"
 import { readTimes } from "./internal/pipelines.ts"
 import { checked, type Read, read } from "./internal/pipelinesConfig.ts"
 import * as internal from "./internal/policy.ts"
@@ -98,6 +99,14 @@ export interface Options<L = Bulkhead.BulkheadRejected> {
    * `hangsAfter` 1 s, or half of an attempt if that is less
    */
   readonly breaker?: CircuitBreaker.CircuitBreaker | Omit<CircuitBreaker.Options, "name"> | undefined
+  /**
+   * Tells of a value that it is a fault, to the breaker, and to the retry or the hedge: it is counted and tried again as that
+   * fault, and returned as it is when the attempts are over. A part that has a `result` of its own, and a breaker that is given
+   * as an instance, keep theirs.
+   *
+   * @default no value is a fault
+   */
+  readonly result?: ((value: any) => Fault.Fault | undefined) | undefined
   /**
    * What all calls together may spend on further attempts.
    *
@@ -190,11 +199,12 @@ const bulkheadOf = ({ limiter, name }: Options<unknown>): Bulkhead.Options => ({
 })
 
 /** What is given as an instance is one. */
-const check = (where: string, { breaker, budget, limiter }: Options<unknown>): void => {
+const check = (where: string, { breaker, budget, limiter, result }: Options<unknown>): void => {
   if (budget !== undefined) sharedOf(where, budget)
   if (limiter !== undefined && !Predicate.isObject(limiter) && !isPolicy(limiter)) {
     throw invalid(where, "limiter", limiter, "a policy or options for a bulkhead")
   }
+  callable(where, "result", result)
   if (breaker !== undefined && !Predicate.isObject(breaker) && !Predicate.hasProperty(breaker, Policy.TypeId)) {
     throw invalid(where, "breaker", breaker, "a circuit breaker or options for one")
   }
@@ -225,10 +235,12 @@ const hedgingTimes = (where: string, { hedge = {}, ...options }: Partial<Hedging
 }
 
 const breakerOptionsOf = (
-  { breaker = {}, name }: { readonly breaker?: CircuitBreaker.Options | undefined; readonly name?: string | undefined },
+  breaker: CircuitBreaker.Options = {},
+  { name, result }: Options<unknown>,
   { attempt, window }: Times
 ): CircuitBreaker.Options => ({
   ...breaker,
+  result: breaker.result ?? result,
   trip: breaker.trip ?? CircuitBreaker.failureRate({ within: window }),
   hangsAfter: breaker.hangsAfter ?? (breaker.classify === undefined ? hangsAfterOf(attempt) : undefined),
   name
@@ -242,7 +254,7 @@ const statefulOf = <L>(options: Options<L>, times: Times): Stateful<L> => {
   return {
     // whoever gives no policy has not said what it adds, and the default of L is what this one does
     limiter: isPolicy(limiter) ? limiter : Bulkhead.makeUnsafe(bulkheadOf(options)) as Policy.Policy<unknown, any>,
-    breaker: isBreaker(breaker) ? breaker : CircuitBreaker.makeUnsafe(breakerOptionsOf({ breaker, name }, times)),
+    breaker: isBreaker(breaker) ? breaker : CircuitBreaker.makeUnsafe(breakerOptionsOf(breaker, options, times)),
     budget: budget ?? RetryBudget.makeUnsafe({ name })
   }
 }
@@ -255,7 +267,7 @@ const makeStateful = <L>(options: Options<L>, times: Times): Effect.Effect<State
       : Bulkhead.make(bulkheadOf(options)) as Effect.Effect<Policy.Policy<unknown, any>>,
     breaker: isBreaker(breaker)
       ? Effect.succeed(breaker)
-      : CircuitBreaker.make(breakerOptionsOf({ breaker, name }, times)),
+      : CircuitBreaker.make(breakerOptionsOf(breaker, options, times)),
     budget: budget === undefined ? RetryBudget.make({ name }) : Effect.succeed(budget)
   })
 }
@@ -329,7 +341,12 @@ const standard = "Pipelines.makeStandard"
 const standardOf = <E, L>(options: StandardOptions<E, L>, times: Times, stateful: Stateful<L>): Pipeline<E, L> => {
   const { attempt, total } = timeoutsOf(options, times)
   const { breaker, budget, limiter } = stateful
-  const retry: Policy.Policy<any> = Retry.make<any>({ ...ownOnly(options.retry), name: options.name, budget })
+  const retry: Policy.Policy<any> = Retry.make<any>({
+    result: options.result,
+    ...ownOnly(options.retry),
+    name: options.name,
+    budget
+  })
   return pipelineOf(standard, stateful, Policy.compose(limiter, total, retry, breaker, attempt))
 }
 
@@ -348,10 +365,10 @@ const ownOnly = ({ tags, while: predicate, ...options }: StandardRetry<any> = {}
 const hedging = "Pipelines.makeHedging"
 
 const hedgeOptionsOf = (
-  { hedge, name }: HedgingOptions<unknown>,
+  { hedge, name, result }: HedgingOptions<unknown>,
   { after }: Times,
   { budget }: Stateful<unknown>
-): Hedge.Options => ({ ...hedge, after: hedge?.after ?? after, name, budget })
+): Hedge.Options => ({ ...given({ result }), ...hedge, after: hedge?.after ?? after, name, budget })
 
 const hedgingOf = <L>(
   options: Options<L>,

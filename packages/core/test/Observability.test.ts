@@ -503,8 +503,10 @@ describe("Observability", () => {
         )
         for (const { name, status } of spans) assert.strictEqual(status._tag, "Ended", name)
         const shown = (span: Tracer.NativeSpan): string => {
-          const { attempt, name, outcome, policy } = Object.fromEntries(span.attributes)
-          return span.name === "resilience.attempt" ? `${policy}/${attempt} ${name ?? "-"} ${outcome}` : span.name
+          const [policy, attempt, name = "-", outcome] = ["policy", "attempt", "name", "outcome"].map((key) =>
+            span.attributes.get(key) as string | number | undefined
+          )
+          return span.name === "resilience.attempt" ? `${policy}/${attempt} ${name} ${outcome}` : span.name
         }
         return spans.map((span) => {
           const parent = spans.find(({ spanId }) => spanId === Option.getOrUndefined(span.parent)?.spanId)

@@ -14,6 +14,7 @@ import { TestClock } from "effect/testing"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Deadline from "../src/Deadline.ts"
+import * as Fault from "../src/Fault.ts"
 import * as Pipelines from "../src/Pipelines.ts"
 import * as Policy from "../src/Policy.ts"
 import * as PolicyRegistry from "../src/PolicyRegistry.ts"
@@ -450,6 +451,56 @@ describe("Pipelines", () => {
           }
         }))
     }
+  })
+
+  describe("values that are faults", () => {
+    const result = (value: string) => value === "busy" ? Fault.transient() : undefined
+    const schedule = Schedule.spaced("1 second")
+
+    it.effect("are retried and counted, and returned as they are when the attempts are over", () =>
+      Effect.gen(function*() {
+        let calls = 0
+        const pipeline = Pipelines.makeStandardUnsafe({
+          result,
+          retry: { schedule, times: 2 },
+          breaker: { trip: CircuitBreaker.consecutive(3) }
+        })
+        const call = Effect.sync(() => {
+          calls++
+          return "busy"
+        })
+        assert.strictEqual(outcome(yield* during("1 minute", Effect.exit(call.pipe(pipeline)))), "ok:busy")
+        assert.strictEqual(calls, 3)
+        assert.notStrictEqual((yield* pipeline.breaker.state)._tag, "Closed")
+      }))
+
+    it.effect("a part's own word is the one that counts", () =>
+      Effect.gen(function*() {
+        let calls = 0
+        const pipeline = Pipelines.makeStandardUnsafe({
+          result,
+          retry: { schedule, times: 2, result: () => undefined },
+          breaker: { trip: CircuitBreaker.consecutive(1), result: () => undefined }
+        })
+        const call = Effect.sync(() => {
+          calls++
+          return "busy"
+        })
+        assert.strictEqual(outcome(yield* during("1 minute", Effect.exit(call.pipe(pipeline)))), "ok:busy")
+        assert.strictEqual(calls, 1)
+        assert.strictEqual((yield* pipeline.breaker.state)._tag, "Closed")
+      }))
+
+    it.effect("are counted by the breaker of a hedging pipeline", () =>
+      Effect.gen(function*() {
+        const pipeline = Pipelines.makeHedgingUnsafe({ result, breaker: { trip: CircuitBreaker.consecutive(1) } })
+        yield* during("1 minute", Effect.exit(Effect.succeed("busy").pipe(pipeline)))
+        assert.notStrictEqual((yield* pipeline.breaker.state)._tag, "Closed")
+      }))
+
+    it("what is no function is refused", () => {
+      assert.throws(() => Pipelines.makeStandardUnsafe({ result: 1 as any }), RangeError, "result")
+    })
   })
 
   describe("the options of a bulkhead as the limiter", () => {
