@@ -319,6 +319,29 @@ describe("ServerPolicy", () => {
       }))
   })
 
+  it.effect("a deadline that a caller sends is the callee's fault only if it had a fair time", () =>
+    Effect.gen(function*() {
+      const rows: ReadonlyArray<readonly [string, Duration.Input, string]> = [
+        ["3", "20 millis", "Closed"],
+        ["5", "20 millis", "Closed"],
+        ["2000", "1 hour", "Open"]
+      ]
+      for (const [header, takes, expected] of rows) {
+        for (const body of bodies) {
+          const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(5) })
+          const work = Effect.as(Effect.sleep(takes), HttpServerResponse.text("done"))
+          for (const app of [work.pipe(ServerPolicy.make(breaker, { body })), middleware(breaker(work))]) {
+            const asked = Effect.replicateEffect(Effect.exit(ask({ "x-deadline-ms": header })(app)), 40, {
+              concurrency: "unbounded"
+            })
+            yield* during("2 seconds", asked)
+            assert.strictEqual((yield* breaker.state)._tag, expected, `${header} ms, ${body}`)
+            yield* breaker.close
+          }
+        }
+      }
+    }))
+
   describe("bodies that are streams", () => {
     const counted = () => {
       const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1 })
