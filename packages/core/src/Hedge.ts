@@ -10,17 +10,18 @@
  * Another attempt begins `after` a delay since the one before, or at once when one fails with a transient fault, up to
  * `maxHedges` of them.
  * The first success is delivered at once. What has lost is interrupted and cleaned up in the background; a defect there goes
- * to `Telemetry`. If all fail, the error is that of the attempt that began first. A permanent failure, a defect or an attempt
+ * to `Telemetry`, and to the log where nobody listens. If all fail, the outcome is that of the attempt that began first. A permanent failure, a defect or an attempt
  * that interrupts itself ends the race: another answer would be the same. After a throttled one, a rejection by another policy, or
  * a transient one with a pause that the callee asked for, no attempt is begun, and those under way go on. `classify`
  * replaces all of that. No other attempt is begun at or after the ambient `Deadline`.
  *
  * With `after: { quantile }` the delay is learnt from the time that first attempts take. One that is beaten, fails or is
  * interrupted is known only to take longer, and is used as such, so that the share of calls that are hedged stays what was
- * asked for. Until `minCalls` calls have answered, there is no hedge but after a failure.
+ * asked for. Until `minCalls` calls have answered, there is no hedge but after a failure. What a call waits for its turn in a
+ * bulkhead or a limiter inside is not part of that time, and the delay begins after it.
  *
  * An interruption of the caller interrupts all attempts and waits for them. Every attempt inherits the caller's services,
- * the deadline among them. A `Scope` of the caller is the winner's; a loser's part of it is closed when it loses.
+ * the deadline among them, and its async context. A `Scope` of the caller is the winner's; a loser's part of it is closed when it loses.
  *
  * A stream is raced to its first element: the losers are closed, the winner goes on.
  *
@@ -49,15 +50,17 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import type * as Stream from "effect/Stream"
 import * as Fault from "./Fault.ts"
 import { sharedOf } from "./internal/budget.ts"
 import { type AnyStream, establish, establishOneOf } from "./internal/establish.ts"
-import { duration, integer, invalid, percent, showMillis } from "./internal/options.ts"
+import { HedgeEffect, type Rules } from "./internal/hedge.ts"
+import { callable, duration, integer, invalid, percent, showMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyEffect } from "./internal/primitive.ts"
-import { HedgeEffect, type Rules } from "./internal/race.ts"
 import { register } from "./internal/registry.ts"
+import { ofFirstElement, withResult } from "./internal/result.ts"
 import { TimerQueue } from "./internal/timers.ts"
 import { LearntDelay } from "./kernel/hedge.ts"
 import type { Budget } from "./kernel/retryBudget.ts"
@@ -126,11 +129,18 @@ export interface Options {
    */
   readonly budget?: RetryBudget | undefined
   /**
-   * In the place of the default classification.
+   * In the place of the default classification of failures.
    *
    * @default Fault.of
    */
   readonly classify?: Fault.Classify<any> | undefined
+  /**
+   * Tells of a value that it is a fault. It is hedged and counted as that fault, and returned as it is when no other attempt has
+   * done better. Of a stream, it is asked of the first element.
+   *
+   * @default no value is a fault
+   */
+  readonly result?: ((value: any) => Fault.Fault | undefined) | undefined
 }
 
 /**
@@ -157,11 +167,13 @@ export interface Hedge extends Policy.Policy {
   readonly state: Effect.Effect<State>
 }
 
-const isLearnt = (after: Options["after"]): after is Learnt => typeof after === "object" && "quantile" in after
+const isLearnt = (after: Options["after"]): after is Learnt => Predicate.hasProperty(after, "quantile")
 
 const learntDelayOf = (where: string, learnt: Learnt): LearntDelay => {
   const { quantile } = learnt
-  if (!(quantile > 0 && quantile < 1)) throw invalid(where, "after.quantile", quantile, "a number > 0 and < 1")
+  if (!(typeof quantile === "number" && quantile > 0 && quantile < 1)) {
+    throw invalid(where, "after.quantile", quantile, "a number > 0 and < 1")
+  }
   const min = duration(where, "after.minDelay", learnt.minDelay ?? "1 millis")
   const max = learnt.maxDelay === undefined ? Infinity : duration(where, "after.maxDelay", learnt.maxDelay)
   if (min > max) throw invalid(where, "after.minDelay", showMillis(min), "at most after.maxDelay")
@@ -177,7 +189,6 @@ const learntDelayOf = (where: string, learnt: Learnt): LearntDelay => {
 class Hedging implements internal.Implementation, Rules {
   readonly name: string | undefined
   readonly max: number
-  readonly classify: Fault.Classify<any>
   readonly budget: Budget | undefined
   readonly budgetName: string | undefined
   readonly learnt: LearntDelay | undefined
@@ -185,6 +196,8 @@ class Hedging implements internal.Implementation, Rules {
   readonly queue: TimerQueue | undefined
   private readonly fixed: number
   private readonly options: Options
+  private readonly ofValue: Fault.Classify<any>
+  private readonly ofFirst: Fault.Classify<any>
 
   constructor(options: Options) {
     const where = "Hedge.make"
@@ -192,7 +205,9 @@ class Hedging implements internal.Implementation, Rules {
     this.options = options
     this.name = options.name
     this.max = integer(where, "maxHedges", options.maxHedges ?? 1, 1, 10)
-    this.classify = options.classify ?? Fault.of
+    const classify = callable(where, "classify", options.classify) ?? Fault.of
+    this.ofValue = withResult(where, classify, options.result)
+    this.ofFirst = withResult(where, classify, options.result && ofFirstElement(options.result))
     this.budget = budget?.kernel
     this.budgetName = budget?.name
     if (isLearnt(options.after)) {
@@ -213,28 +228,37 @@ class Hedging implements internal.Implementation, Rules {
   }
 
   get info(): Policy.PolicyInfo {
-    const { after, budget, name } = this.options
+    const { after, budget, name, result } = this.options
     return {
       kind: "hedge",
       name,
       settings: {
         after: isLearnt(after) ? `${percent(after.quantile)}th percentile` : Duration.fromInputUnsafe(after),
         maxHedges: this.max,
-        budget: budget === undefined ? undefined : budget.name ?? "unnamed"
+        budget: budget === undefined ? undefined : budget.name ?? "unnamed",
+        ...result === undefined ? {} : { result: "custom" }
       },
       children: []
     }
   }
 
   effect(self: AnyEffect): AnyEffect {
-    return new HedgeEffect(this, { attempt: () => self, max: this.max, goesOn: isTransient, scoped: true })
+    return this.race([self], true)
   }
 
   stream(self: AnyStream): AnyStream {
-    return establish(
-      (attempt) => new HedgeEffect(this, { attempt: () => attempt, max: this.max, goesOn: isTransient, scoped: false }),
-      self
-    )
+    return establish((attempt) => this.race([attempt], false), self)
+  }
+
+  /** The one again, or the others after it. */
+  race(all: ReadonlyArray<AnyEffect>, effects: boolean): AnyEffect {
+    return new HedgeEffect(this, {
+      attempt: all.length === 1 ? () => all[0]! : (n) => all[n - 1]!,
+      classify: effects ? this.ofValue : this.ofFirst,
+      max: all.length === 1 ? this.max : all.length - 1,
+      goesOn: all.length === 1 ? isTransient : mayPassElsewhere,
+      scoped: effects
+    })
   }
 }
 
@@ -357,16 +381,9 @@ export const alternatives: {
   >
 } = (hedge: Hedge, others: AnyEffects | AnyStreams): any => {
   const hedging = internal.implementationOf<Hedging>(hedge)
-  const race = (all: ReadonlyArray<AnyEffect>, scoped: boolean): AnyEffect =>
-    new HedgeEffect(hedging, {
-      attempt: (n) => all[n - 1]!,
-      max: all.length - 1,
-      goesOn: mayPassElsewhere,
-      scoped
-    })
   const { info } = hedging
-  return Object.assign((self: AnyEffect) => race([self, ...others as AnyEffects], true), {
-    stream: (self: AnyStream) => establishOneOf((all) => race(all, false), [self, ...others as AnyStreams]),
+  return Object.assign((self: AnyEffect) => hedging.race([self, ...others as AnyEffects], true), {
+    stream: (self: AnyStream) => establishOneOf((all) => hedging.race(all, false), [self, ...others as AnyStreams]),
     info: { ...info, kind: "hedge alternatives", settings: { ...info.settings, maxHedges: others.length } }
   })
 }

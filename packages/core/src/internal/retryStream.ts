@@ -6,7 +6,7 @@ import * as Scope from "effect/Scope"
 import type * as Fault from "../Fault.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
 import * as Telemetry from "./events.ts"
-import { Run, type Settings } from "./retry.ts"
+import { Run, type Settings } from "./retryRun.ts"
 
 type Continue = (last: any, error: any) => AnyStream
 type Chunk = ReadonlyArray<unknown>

@@ -3,28 +3,25 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import * as Fault from "../Fault.ts"
 import type { LearntDelay } from "../kernel/hedge.ts"
 import type { Budget, Grant } from "../kernel/retryBudget.ts"
 import { endSpan, openSpan } from "./attemptSpans.ts"
-import { forkForCall, timeLeft } from "./deadline.ts"
-import { emit, emitDefect } from "./emit.ts"
+import { timeLeft } from "./deadline.ts"
+import { emit } from "./emit.ts"
 import * as Telemetry from "./events.ts"
-import { diesOf } from "./interrupt.ts"
+import { type Attempt, Attempts } from "./hedgeAttempts.ts"
 import { interrupt } from "./interrupted.ts"
-import { type AnyEffect, type AnyFiber, fork, Primitive } from "./primitive.ts"
+import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { mayRepeat } from "./repeat.ts"
-import { now, wallNow } from "./time.ts"
-import { Timer, type TimerQueue } from "./timers.ts"
-import { hasLeftQueue, leaveQueue } from "./turn.ts"
+import { now, timerResolution, wallNow } from "./time.ts"
+import type { TimerQueue } from "./timers.ts"
+import { CurrentWaits, Waits } from "./waits.ts"
 
 /** What all races of one hedge share. */
 export interface Rules {
   readonly name: string | undefined
-  readonly classify: Fault.Classify<any>
   readonly budget: Budget | undefined
   readonly budgetName: string | undefined
   /** in milliseconds, now */
@@ -37,6 +34,7 @@ export interface Rules {
 /** What is raced. */
 export interface Entrants {
   readonly attempt: (n: number) => AnyEffect
+  readonly classify: Fault.Classify<any>
   /** how many attempts there are beside the first one */
   readonly max: number
   /** whether another attempt may do better than one with this fault */
@@ -65,40 +63,32 @@ export class HedgeEffect extends Primitive {
   }
 }
 
-interface Attempt {
-  readonly n: number
-  readonly scope: Scope.Closeable | undefined
-  readonly grant: Grant | undefined
-  readonly span: Tracer.Span | undefined
-  /** `undefined` while it is being started */
-  fiber: AnyFiber | undefined
-}
-
 /** A call in flight: timer, attempts and clean-up in one object. */
-class Race extends Timer {
-  private readonly parent: AnyFiber
-  /** the call's, which the parent has no longer when it has gone on */
-  private readonly context: Context.Context<never>
+class Race extends Attempts {
   private readonly rules: Rules
   private readonly entrants: Entrants
   private readonly listener: Telemetry.Listener | undefined
   private readonly startedAt: number
-  private readonly running = new Set<Attempt>()
+  /** what the first attempt has waited for its turn, where its time teaches something */
+  private readonly waits: Waits | undefined
   private resume: ((effect: AnyEffect) => void) | undefined = undefined
+  /** The parent runs, and what is begun now is begun by it. */
+  private inParent = true
   private state: "racing" | "settled" | "abandoned" = "racing"
   private begun = 0
   /** no further attempt is begun; those under way are left alone */
   private complete = false
   private first: Exit.Exit<unknown, unknown> | undefined = undefined
+  /** The first one has answered with a value that is a fault, which is delivered if no other one does better. */
+  private kept: Attempt | undefined = undefined
 
   constructor(parent: AnyFiber, rules: Rules, entrants: Entrants) {
-    super()
-    this.parent = parent
-    this.context = parent.context
+    super(parent, rules.name)
     this.rules = rules
     this.entrants = entrants
     this.listener = parent.getRef(Telemetry.CurrentListener)
     this.startedAt = now(parent)
+    this.waits = rules.learnt === undefined ? undefined : new Waits(parent.getRef(CurrentWaits))
   }
 
   /** Inside the callback's register: begun before it, attempts would be orphaned by an interruption at a scheduler yield. */
@@ -107,7 +97,27 @@ class Race extends Timer {
     this.rules.budget?.begin(this.startedAt)
     this.begin(undefined)
     this.awaitNext()
+    return this.wait()
+  }
+
+  private wait(): Effect.Effect<void> | void {
+    this.inParent = false
     return this.state === "racing" ? this.cleanup : undefined
+  }
+
+  /**
+   * Begins an attempt as the parent: a timer of other calls, or another attempt, has its own async context, in which the
+   * attempt would find the data of another request. The parent is resumed, and waits again.
+   */
+  private asParent(act: () => void): void {
+    if (this.inParent) return act()
+    const again: AnyEffect = Effect.callback<any, any, any>((resume) => {
+      this.resume = resume
+      this.inParent = true
+      act()
+      return this.wait()
+    })
+    this.resume!(again)
   }
 
   private get mayBegin(): boolean {
@@ -131,8 +141,23 @@ class Race extends Timer {
 
   expire(): void {
     // timers can be late
-    if (this.mayBegin && this.isInTime) this.another("delay", false)
-    this.awaitNext()
+    if (!this.mayBegin || !this.isInTime) return
+    const at = now(this.parent)
+    const left = this.leftOf(at)
+    if (left > timerResolution) {
+      if (left < timeLeft(this.parent, at)) this.arm(this.parent, at, left)
+      return
+    }
+    this.asParent(() => {
+      this.another("delay", false)
+      this.awaitNext()
+    })
+  }
+
+  /** Of a delay that is learnt from calls which have their turn: as long as the first attempt waits for its own, it stands. */
+  private leftOf(at: number): number {
+    const queued = this.begun === 1 && this.waits !== undefined ? this.waits.waited(at) : 0
+    return queued === 0 ? 0 : this.startedAt + queued + this.rules.delay - at
   }
 
   private another(because: "delay" | "failure", paid: boolean): void {
@@ -167,56 +192,61 @@ class Race extends Timer {
 
   private begin(grant: Grant | undefined): void {
     const n = ++this.begun
-    const ambient = this.entrants.scoped ? Context.getOrUndefined(this.context, Scope.Scope) : undefined
+    const { entrants, waits } = this
+    const ambient = entrants.scoped ? Context.getOrUndefined(this.context, Scope.Scope) : undefined
     const scope = ambient === undefined ? undefined : Scope.forkUnsafe(ambient)
     const span = this.listener === undefined ? undefined : openSpan(this.context, "hedge", this.rules.name, n)
     const attempt: Attempt = { n, scope, grant, span, fiber: undefined }
-    this.running.add(attempt)
-    let context = scope === undefined ? this.context : Context.add(this.context, Scope.Scope, scope)
-    if (span !== undefined) context = Context.add(context, Tracer.ParentSpan, span)
-    const fiber = forkForCall(this.parent, context, this.entrants.attempt(n))
-    attempt.fiber = fiber
-    fiber.addObserver((exit) => this.ended(attempt, exit))
+    const context = waits === undefined || n > 1 ? this.context : Context.add(this.context, CurrentWaits, waits)
+    this.launch(attempt, context, entrants.attempt(n))
     // what it did when it was started may have decided the race
-    if (this.state !== "racing") interrupt(fiber, this.parent)
+    if (this.state !== "racing") interrupt(attempt.fiber!, this.parent)
   }
 
-  private ended(attempt: Attempt, exit: Exit.Exit<unknown, unknown>): void {
+  protected ended(attempt: Attempt, exit: Exit.Exit<unknown, unknown>): void {
     const { budget } = this.rules
     this.running.delete(attempt)
     if (attempt.span !== undefined) endSpan(this.context, attempt.span, exit, this.shown(exit))
     if (attempt.grant !== undefined) budget!.release()
     if (this.state !== "racing") return this.lost(attempt, exit)
-    if (attempt.n === 1) {
-      this.first = exit
-      this.learn(Exit.isSuccess(exit))
-    }
+    if (attempt.n === 1) this.first = exit
     let fault: Fault.Fault | undefined
     try {
-      fault = this.rules.classify(exit as Exit.Exit<never>, wallNow(this.parent))
+      fault = this.entrants.classify(exit as Exit.Exit<never>, wallNow(this.parent))
     } catch (bug) {
       // nobody catches what an observer of a fiber throws
+      if (attempt.n === 1) this.learn(false)
       this.close(attempt, exit)
-      return this.settle(Exit.die(bug), undefined)
+      return this.settle(Exit.die(bug), undefined, false)
     }
-    if (fault === undefined) return this.settle(exit, attempt)
-    this.close(attempt, exit)
-    if (isFinal(fault)) return this.settle(exit, undefined)
+    if (attempt.n === 1) this.learn(fault === undefined)
+    if (fault === undefined) return this.settle(exit, attempt, true)
+    if (isFinal(fault) && Exit.isSuccess(exit)) return this.settle(exit, attempt, false)
+    if (attempt.n === 1 && Exit.isSuccess(exit)) this.kept = attempt
+    else this.close(attempt, exit)
+    if (isFinal(fault)) return this.settle(exit, undefined, false)
+    this.failed(fault)
+  }
+
+  /** Another attempt may do better, now or later. */
+  private failed(fault: Fault.Fault): void {
     const counts = fault._tag === "Transient" || fault._tag === "Throttled"
-    if (counts) budget?.fail()
+    if (counts) this.rules.budget?.fail()
     if (!this.entrants.goesOn(fault)) this.complete = true
     this.disarm()
     if (this.mayBegin && this.isInTime) {
-      this.another("failure", counts)
-      if (this.rules.delay > 0) this.awaitNext()
+      this.asParent(() => {
+        this.another("failure", counts)
+        if (this.rules.delay > 0) this.awaitNext()
+      })
     }
-    if (this.state === "racing" && this.running.size === 0) this.settle(this.first!, undefined)
+    if (this.state === "racing" && this.running.size === 0) this.settle(this.first!, this.kept, false)
   }
 
   /** For the span. */
   private shown(exit: Exit.Exit<unknown, unknown>): Fault.Fault | undefined {
     try {
-      return this.rules.classify(
+      return this.entrants.classify(
         exit as Exit.Exit<never>,
         Context.get(this.context, Clock.Clock).currentTimeMillisUnsafe()
       )
@@ -225,18 +255,20 @@ class Race extends Timer {
     }
   }
 
-  /** The losers are told first, for `resume` runs what the caller does next. They are not waited for. */
-  private settle(exit: Exit.Exit<unknown, unknown>, winner: Attempt | undefined): void {
+  /**
+   * The losers are told first, for `resume` runs what the caller does next. They are not waited for. `delivered` has given what
+   * the caller gets, `well` or not.
+   */
+  private settle(exit: Exit.Exit<unknown, unknown>, delivered: Attempt | undefined, well: boolean): void {
     const { budget, name } = this.rules
     this.state = "settled"
     this.disarm()
     if (this.first === undefined) this.learn(false)
     this.interrupt()
-    if (winner !== undefined) {
-      // an empty part of a scope that lives long would be kept with it
-      if (winner.scope?.state._tag === "Empty") Scope.closeUnsafe(winner.scope, exit)
-      budget?.succeed()
-    }
+    if (this.kept !== undefined && this.kept !== delivered) this.close(this.kept, this.first!)
+    // an empty part of a scope that lives long would be kept with it
+    if (delivered?.scope?.state._tag === "Empty") Scope.closeUnsafe(delivered.scope, exit)
+    if (well) budget?.succeed()
     budget?.end()
     if (this.listener !== undefined && this.begun > 1) {
       emit(this.parent, this.listener, {
@@ -244,7 +276,7 @@ class Race extends Timer {
         policy: "hedge",
         name,
         attempts: this.begun,
-        winner: winner?.n,
+        winner: well ? delivered?.n : undefined,
         duration: Duration.millis(now(this.parent) - this.startedAt)
       })
     }
@@ -257,54 +289,22 @@ class Race extends Timer {
     this.close(attempt, exit)
   }
 
-  /** In the background. */
-  private close({ scope }: Attempt, exit: Exit.Exit<unknown, unknown>): void {
-    const closing = scope === undefined ? undefined : Scope.closeUnsafe(scope, exit)
-    if (closing === undefined) return
-    fork(this.context, Effect.uninterruptible(closing)).addObserver((exit) => this.report(exit))
-  }
-
-  private report(exit: Exit.Exit<unknown, unknown>): void {
-    const cause = diesOf(exit)
-    if (cause !== undefined) emitDefect(this.context, "hedge", this.rules.name, cause)
-  }
-
   private learn(answered: boolean): void {
-    this.rules.learnt?.add(now(this.parent) - this.startedAt, answered)
-  }
-
-  private interrupt(): ReadonlyArray<Attempt> {
-    const running = Array.from(this.running) // those that end are removed
-    for (const { fiber } of running) if (fiber !== undefined) interrupt(fiber, this.parent)
-    return running
+    if (this.waits === undefined) return
+    const at = now(this.parent)
+    this.rules.learnt!.add(at - this.startedAt - this.waits.waited(at), answered)
   }
 
   /**
-   * The caller is being interrupted: wait for every attempt's clean-up and keep its defects. (`Effect.callback` asks for its
-   * clean-up also when what it was resumed with is an interruption, that of an attempt which ended itself.)
+   * The caller is being interrupted. (`Effect.callback` asks for its clean-up also when what it was resumed with is an
+   * interruption, that of an attempt which ended itself.)
    */
   run(caller: AnyFiber): Effect.Effect<void> {
-    if (this.state === "settled") return Effect.void
+    if (this.state !== "racing") return Effect.void // settled, or a callback further out asks for it again
     this.state = "abandoned"
     this.disarm()
     if (this.first === undefined) this.learn(false)
     this.rules.budget?.end()
-    const attempts = this.interrupt()
-    const finished = Effect.forEach(
-      attempts,
-      ({ fiber, scope }) =>
-        Effect.flatMap(fiber === undefined ? Effect.succeed(Exit.void) : Fiber.await(fiber), (exit) =>
-          Effect.map(
-            Effect.exit(scope === undefined ? Effect.void : Scope.close(scope, exit)),
-            (closed) => [exit, closed]
-          ))
-    )
-    return Effect.flatMap(finished, (exits) => {
-      if (attempts.length > 0 && attempts.every(({ fiber }) => fiber !== undefined && hasLeftQueue(fiber))) {
-        leaveQueue(caller)
-      }
-      const cause = diesOf(...exits.flat())
-      return cause === undefined ? Effect.void : Effect.failCause(cause)
-    })
+    return this.abandon(caller, this.kept)
   }
 }

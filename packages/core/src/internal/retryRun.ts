@@ -1,0 +1,328 @@
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Predicate from "effect/Predicate"
+import * as Pull from "effect/Pull"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import * as Fault from "../Fault.ts"
+import * as kernel from "../kernel/retry.ts"
+import type { Budget, Grant } from "../kernel/retryBudget.ts"
+import { endSpan, openSpan } from "./attemptSpans.ts"
+import { timeLeft } from "./deadline.ts"
+import { emit } from "./emit.ts"
+import type { AnyStream } from "./establish.ts"
+import type * as Telemetry from "./events.ts"
+import type { AnyEffect, AnyFiber } from "./primitive.ts"
+import { mayRepeat } from "./repeat.ts"
+import type { Result } from "./result.ts"
+import { now, wallNow } from "./time.ts"
+
+type AnySchedule = Schedule.Schedule<unknown, unknown, unknown, unknown>
+export type AnyExit = Exit.Exit<unknown, unknown>
+
+/** An attempt after which there may be another one. */
+export interface Failed {
+  readonly attempt: number
+  readonly fault: Fault.Fault
+  readonly exit: AnyExit
+  readonly delay: Duration.Duration
+}
+
+export interface Settings {
+  readonly name: string | undefined
+  readonly schedule: AnySchedule
+  /** by a tag of the error, or of the fault */
+  readonly schedules: ReadonlyMap<string, AnySchedule> | undefined
+  /** the wait in milliseconds, in the place of the schedule's */
+  readonly after: ((failed: Failed) => number | undefined) | undefined
+  readonly times: number
+  /** whether another attempt may do better than one with this fault */
+  readonly goesOn: (fault: Fault.Fault) => boolean
+  /** whether this error is one to go on after */
+  readonly accepts: (error: unknown) => boolean
+  readonly classify: Fault.Classify<never>
+  /** of a value; absent where no value is a fault */
+  readonly result: Result | undefined
+  readonly hints: kernel.Hints
+  readonly budget: Budget | undefined
+  readonly budgetName: string | undefined
+  readonly commit: Predicate.Predicate<unknown>
+}
+
+/** How a call goes on after an attempt. */
+export interface Ways {
+  /** with another attempt */
+  readonly again: AnyEffect
+  /** what is done before the wait for it */
+  readonly leave?: AnyEffect
+  /** without one; by default with the outcome */
+  readonly giveUp?: AnyEffect
+}
+
+type Step = (now: number, input: unknown) => Pull.Pull<[unknown, Duration.Duration], unknown, unknown, unknown>
+
+/** One logical call: counts the attempts and decides after each. */
+export class Run {
+  attempt = 1
+  private readonly settings: Settings
+  private readonly listener: Telemetry.Listener | undefined
+  /** the schedules that have begun; each goes on from where it was */
+  private steps: Map<AnySchedule, Step> | undefined = undefined
+  private metadata: Schedule.Metadata | undefined = undefined
+  private startedAt = 0
+  private span: Tracer.Span | undefined = undefined
+  /** what the attempt under way, or the one waited for, was paid with */
+  private grant: Grant | undefined = undefined
+  private begun = false
+  private waiting = false
+  /** the call ends with what is no success, whatever it looks like */
+  private gaveUp = false
+
+  constructor(settings: Settings, listener: Telemetry.Listener | undefined) {
+    this.settings = settings
+    this.listener = listener
+  }
+
+  /** The budget hears of the call. Once is enough, for a stream that is started again as well. */
+  begin(fiber: AnyFiber): void {
+    const { budget } = this.settings
+    if (budget === undefined || this.begun) return
+    this.begun = true
+    budget.begin(budget.timed ? now(fiber) : 0)
+  }
+
+  /** The call is over, whatever it was doing. */
+  finish(fiber: AnyFiber): void {
+    const { budget } = this.settings
+    if (budget === undefined || !this.begun) return
+    if (this.grant !== undefined) {
+      if (this.waiting) budget.refund(this.grant, now(fiber))
+      else budget.release()
+    }
+    if (!this.waiting) budget.end()
+  }
+
+  /** An attempt has ended well, or a value is the last word although it is none. */
+  succeeded(): void {
+    if (!this.gaveUp) this.settings.budget?.succeed()
+  }
+
+  /** Lets a stream see what the schedule said, and puts it into the span of its attempt. */
+  inform(self: AnyStream): AnyStream {
+    const { metadata, span } = this
+    const within = span === undefined ? self : Stream.provideService(self, Tracer.ParentSpan, span)
+    return metadata === undefined ? within : Stream.provideService(within, Schedule.CurrentMetadata, metadata)
+  }
+
+  /** Tells of the attempt while it runs, and lets it see what the schedule said. */
+  observe(self: AnyEffect): AnyEffect {
+    const { listener, metadata } = this
+    const attempt = metadata === undefined ? self : Effect.provideService(self, Schedule.CurrentMetadata, metadata)
+    if (listener === undefined) return attempt
+    return Effect.withFiber((fiber) => {
+      this.started(fiber)
+      const { span } = this
+      const within = span === undefined ? attempt : Effect.provideService(attempt, Tracer.ParentSpan, span)
+      return Effect.onExitPrimitive(within, (exit) => {
+        this.ended(fiber, exit, this.faultOf(fiber, exit))
+        return undefined
+      })
+    })
+  }
+
+  started(fiber: AnyFiber): void {
+    if (this.listener === undefined) return
+    this.startedAt = now(fiber)
+    emit(fiber, this.listener, {
+      _tag: "AttemptStarted",
+      policy: "retry",
+      name: this.settings.name,
+      attempt: this.attempt
+    })
+    this.span = openSpan(fiber.context, "retry", this.settings.name, this.attempt)
+  }
+
+  ended(fiber: AnyFiber, exit: AnyExit, fault: Fault.Fault | undefined): void {
+    if (this.listener === undefined) return
+    if (this.span !== undefined) endSpan(fiber.context, this.span, exit, fault)
+    emit(fiber, this.listener, {
+      _tag: "AttemptEnded",
+      policy: "retry",
+      name: this.settings.name,
+      attempt: this.attempt,
+      duration: Duration.millis(now(fiber) - this.startedAt),
+      fault,
+      exit
+    })
+  }
+
+  /** For the listener. A `classify` that throws is for {@link next} to notice: a call that ends here does not ask for it. */
+  faultOf(fiber: AnyFiber, exit: AnyExit): Fault.Fault | undefined {
+    const { classify, result } = this.settings
+    if (this.listener === undefined) return undefined
+    try {
+      return Exit.isSuccess(exit) ? result?.(exit.value) : classify(exit as Exit.Exit<never>, wallNow(fiber))
+    } catch {
+      return Fault.defect
+    }
+  }
+
+  /** What follows an attempt that has failed, or that has ended with a value which is a fault; that is known then. */
+  next(exit: AnyExit, known: Fault.Fault | undefined, ways: Ways): AnyEffect {
+    return Effect.withFiber((fiber) => {
+      const { classify, goesOn, times } = this.settings
+      const wall = wallNow(fiber)
+      const fault = known ?? classify(exit as Exit.Exit<never>, wall)
+      const counts = this.failed(fault)
+      const input = this.inputOf(exit)
+      if (fault === undefined || input === undefined || !goesOn(fault) || !mayRepeat(fiber)) {
+        return this.stop(fiber, exit, ways, fault, "not-retryable")
+      }
+      if (this.attempt > times) return this.stop(fiber, exit, ways, fault, "exhausted")
+      return Effect.flatMap(this.driver(fault, input.value), (step) =>
+        Pull.matchEffect(step(wall, input.value), {
+          onSuccess: ([output, scheduled]) => {
+            const delay = kernel.wait({
+              scheduled: this.settings.after?.({ attempt: this.attempt, fault, exit, delay: scheduled }) ??
+                Duration.toMillis(scheduled),
+              hint: hintOf(fault),
+              left: timeLeft(fiber, now(fiber)),
+              random: fiber.getRef(Random.Random).nextDoubleUnsafe()
+            }, this.settings.hints)
+            if (typeof delay === "string") return this.stop(fiber, exit, ways, fault, delay)
+            if (!this.pay(fiber, counts)) return this.stop(fiber, exit, ways, fault, "budget")
+            const wait = this.sleep(fiber, exit, fault, input.value, output, delay, wall)
+            return Effect.andThen(ways.leave === undefined ? wait : Effect.andThen(ways.leave, wait), ways.again)
+          },
+          onFailure: (broken) => Effect.failCause(broken),
+          onDone: () => this.stop(fiber, exit, ways, fault, "exhausted")
+        }))
+    })
+  }
+
+  /** What a schedule is told: the error, or the value. Nothing, if this is not to be retried. */
+  private inputOf(exit: AnyExit): { readonly value: unknown } | undefined {
+    if (Exit.isSuccess(exit)) return exit
+    const failure = exit.cause.reasons.find(Cause.isFailReason)
+    return failure === undefined || !this.settings.accepts(failure.error) ? undefined : { value: failure.error }
+  }
+
+  /** The budget hears of a failed attempt; tells whether it speaks against the callee. */
+  private failed(fault: Fault.Fault | undefined): boolean {
+    const { budget } = this.settings
+    const counts = fault?._tag === "Transient" || fault?._tag === "Throttled"
+    if (budget === undefined) return counts
+    if (this.grant !== undefined) budget.release()
+    this.grant = undefined
+    if (counts) budget.fail()
+    return counts
+  }
+
+  /** Before the wait, not after it: of many callers that wait for the last token, one would do so for something. */
+  private pay(fiber: AnyFiber, counts: boolean): boolean {
+    const { budget, budgetName, name } = this.settings
+    if (budget === undefined) return true
+    this.grant = budget.grant(now(fiber), counts)
+    if (this.grant !== undefined) {
+      budget.wait()
+      this.waiting = true
+      return true
+    }
+    if (this.listener !== undefined) {
+      emit(fiber, this.listener, {
+        _tag: "BudgetExhausted",
+        policy: "retry",
+        name,
+        budget: budgetName,
+        attempt: this.attempt
+      })
+    }
+    return false
+  }
+
+  /** A schedule is not even started before the first failure that it is for. */
+  private driver(fault: Fault.Fault, input: unknown): Effect.Effect<Step, never, unknown> {
+    const { schedule: fallback, schedules } = this.settings
+    const schedule = schedules === undefined ? fallback : kernel.choose(schedules, input, fault) ?? fallback
+    const begun = this.steps?.get(schedule)
+    return begun !== undefined ? Effect.succeed(begun) : Effect.map(Schedule.toStep(schedule), (step) => {
+      this.steps ??= new Map()
+      this.steps.set(schedule, step)
+      return step
+    })
+  }
+
+  private stop(
+    fiber: AnyFiber,
+    exit: AnyExit,
+    ways: Ways,
+    fault: Fault.Fault | undefined,
+    reason: Telemetry.StopReason
+  ): AnyEffect {
+    this.gaveUp = true
+    if (this.listener !== undefined && fault !== undefined) {
+      emit(fiber, this.listener, {
+        _tag: "RetryStopped",
+        policy: "retry",
+        name: this.settings.name,
+        attempt: this.attempt,
+        fault,
+        cause: causeOf(exit),
+        reason
+      })
+    }
+    return ways.giveUp ?? exit
+  }
+
+  private sleep(
+    fiber: AnyFiber,
+    exit: AnyExit,
+    fault: Fault.Fault,
+    input: unknown,
+    output: unknown,
+    millis: number,
+    wall: number
+  ): AnyEffect {
+    const delay = Duration.millis(millis)
+    if (this.listener !== undefined) {
+      emit(fiber, this.listener, {
+        _tag: "RetryScheduled",
+        policy: "retry",
+        name: this.settings.name,
+        attempt: this.attempt,
+        fault,
+        cause: causeOf(exit),
+        delay
+      })
+    }
+    const start = this.metadata?.start ?? wall
+    this.metadata = {
+      input,
+      output,
+      duration: delay,
+      attempt: this.attempt++,
+      start,
+      now: wall,
+      elapsed: wall - start,
+      elapsedSincePrevious: wall - (this.metadata?.now ?? wall)
+    }
+    const wait = millis <= 0 ? Effect.void : Effect.sleep(delay)
+    const { budget } = this.settings
+    return budget === undefined ? wait : Effect.map(wait, () => {
+      budget.goOn()
+      this.waiting = false
+    })
+  }
+}
+
+const hintOf = (fault: Fault.Fault): number | undefined => {
+  const hint = Fault.retryAfter(fault)
+  return hint === undefined ? undefined : Duration.toMillis(hint)
+}
+
+/** A value that is a fault has none. */
+const causeOf = (exit: AnyExit): Cause.Cause<unknown> => Exit.isSuccess(exit) ? Cause.empty : exit.cause
