@@ -13,6 +13,7 @@ import { TestClock } from "effect/testing"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Fault from "../src/Fault.ts"
+import * as Keyed from "../src/Keyed.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Timeout from "../src/Timeout.ts"
@@ -710,6 +711,19 @@ describe("Bulkhead", () => {
         yield* TestClock.adjust("10 millis")
         yield* Fiber.join(waiter)
         assert.deepStrictEqual(yield* bulkhead.state, idle)
+      }))
+
+    it.effect("keeps the bulkhead of a key, that nobody uses otherwise", () =>
+      Effect.gen(function*() {
+        const keyed = Keyed.makeUnsafe({ lookup: (_: string) => one(), idleTimeToLive: "1 minute", maxInstances: 1 })
+        const bulkhead = yield* keyed.get("a")
+        const permit = yield* bulkhead.acquire
+        yield* keyed.for("b")(Effect.void)
+        yield* TestClock.adjust("1 hour")
+        assert.strictEqual(yield* keyed.get("a"), bulkhead)
+        yield* permit.release
+        yield* TestClock.adjust("1 hour")
+        assert.notStrictEqual(yield* keyed.get("a"), bulkhead)
       }))
 
     it.effect("counts when the bulkhead is resized", () =>

@@ -4,6 +4,8 @@ import type * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as Coalesce from "../src/Coalesce.ts"
+import * as Deadline from "../src/Deadline.ts"
+import * as Hedge from "../src/Hedge.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Telemetry from "../src/Telemetry.ts"
 import * as Timeout from "../src/Timeout.ts"
@@ -54,6 +56,23 @@ const rows: Readonly<Record<string, () => Row>> = {
     const timeout = Timeout.attempt("5 millis")
     const over = "TimeoutExceeded:attempt"
     return { calls: thrice(timeout(Effect.never)), expected: [over, over, over, over] }
+  },
+  "timeouts of a stream are up": () => {
+    const timeout = Timeout.phases({ idle: "5 millis" })
+    const read = Stream.runDrain(timeout.stream(Stream.concat(Stream.make(1), Stream.never)))
+    const over = "TimeoutExceeded:idle"
+    return { calls: thrice(read), expected: [over, over, over, over] }
+  },
+  "deadlines come": () => {
+    const within = Deadline.within("5 millis")
+    const over = "DeadlineExceeded"
+    return { calls: thrice(within(Effect.never)), expected: [over, over, over, over] }
+  },
+  "a hedge begins its second attempts": () => {
+    const hedge = Hedge.makeUnsafe({ after: "1 millis" })
+    let begun = 0
+    const call = Effect.suspend(() => begun++ < 3 ? Effect.never : Effect.succeed("answer"))
+    return { calls: thrice(hedge(call)), expected: ["ok:answer", "ok:answer", "ok:answer", "ok:answer"] }
   },
   "a limiter has room again": () => {
     const limit = RateLimiter.tokenBucket({ limit: 1, within: "5 millis" })
@@ -127,6 +146,30 @@ describe("a host whose callback throws at the end of a call", { concurrent: fals
         assert.deepStrictEqual(await Promise.all(ends), expected.slice(0, 3))
         if (expected[3] !== "ok:nothing") assert.strictEqual(await settled(calls[0]!), expected[3])
         await new Promise((resolve) => setImmediate(resolve))
+        assert.deepStrictEqual(heard, [bug])
+      })
+    }
+  }
+
+  for (const [name, make] of Object.entries(rows)) {
+    for (const which of [0, 1, 2]) {
+      it(`${name}, and it interrupts call ${which + 1} of 3`, async () => {
+        const { calls, expected, meanwhile = Effect.void } = make()
+        const bug = new Error("a bug of the host")
+        const ends = calls.flatMap((call, i) => {
+          if (i !== which) return [settled(call)]
+          const interrupt = Effect.runCallback(call, {
+            onExit: () => {
+              throw bug
+            }
+          })
+          setTimeout(interrupt, 0)
+          return []
+        })
+        await Effect.runPromise(meanwhile)
+        assert.deepStrictEqual(await Promise.all(ends), expected.slice(0, 2))
+        if (expected[3] !== "ok:nothing") assert.strictEqual(await settled(calls[0]!), expected[3])
+        await new Promise((resolve) => setTimeout(resolve, 0))
         assert.deepStrictEqual(heard, [bug])
       })
     }

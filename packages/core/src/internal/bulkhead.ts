@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as kernel from "../kernel/bulkhead.ts"
+import { type Knowledge, nothing, owed } from "../kernel/keyed.ts"
 import { timeToWait } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import { BulkheadRejected } from "./errors.ts"
@@ -66,6 +67,11 @@ export class Compartment implements Implementation {
       },
       children: []
     }
+  }
+
+  /** Without a call, a permit is held by hand. A new bulkhead would give it out once more. */
+  knowledge(): Knowledge {
+    return this.permits.inUse > 0 ? owed : nothing
   }
 
   effect(self: AnyEffect): AnyEffect {
