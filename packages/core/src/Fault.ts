@@ -263,8 +263,7 @@ export const ofGrpcStatus = (code: number, hint?: Hint): Fault | undefined => {
   }
 }
 
-const ofHttpClientError = (error: object, now: number | undefined): Fault => {
-  const reason = Predicate.hasProperty(error, "reason") ? error.reason : undefined
+const ofHttpReason = (reason: unknown, now: number | undefined): Fault => {
   if (Predicate.isTagged(reason, "TransportError")) return plainTransient
   if (!Predicate.isTagged(reason, "StatusCodeError") || !Predicate.hasProperty(reason, "response")) return permanent
   const { headers, status } = reason.response as { readonly status: number; readonly headers: Headers.Headers }
@@ -274,14 +273,23 @@ const ofHttpClientError = (error: object, now: number | undefined): Fault => {
   return said ?? ofStatus(status, { retryAfter })
 }
 
+/** How a client of an `RpcGroup` tells of its transport. What HTTP said is the cause, where it has not been lost on a way. */
+const ofRpcReason = (reason: unknown, now: number | undefined): Fault => {
+  if (Predicate.isTagged(reason, "RpcClientDefect")) return permanent
+  if (!Predicate.isTagged(reason, "HttpError") || !Predicate.hasProperty(reason, "kind")) return plainTransient
+  if (reason.kind === "TransportError") return plainTransient
+  return ofHttpReason(Predicate.hasProperty(reason, "cause") ? reason.cause : undefined, now)
+}
+
 const permanentTags = new Set(["SchemaError", "ConfigError", "NoSuchElementError", "IllegalArgumentError"])
 
 /**
  * The fault of a typed failure. In this order: what the error says itself by {@link TypeId}; Effect's convention
  * `isRetryable` and `retryAfter` (`AiError`, `SqlError`, ...); an `HttpClientError` by its `grpc-status` header or else its
  * status, with the pause of `grpc-retry-pushback-ms` (negative: no other attempt, as gRFC A6 has it), `retry-after-ms`,
- * `x-ms-retry-after-ms` or `Retry-After`, in this order; `SchemaError`, `ConfigError`, `NoSuchElementError` and
- * `IllegalArgumentError` are permanent; anything else is transient.
+ * `x-ms-retry-after-ms` or `Retry-After`, in this order; an `RpcClientError` over HTTP likewise; `SchemaError`,
+ * `ConfigError`, `NoSuchElementError`, `IllegalArgumentError` and an `RpcClientError` about malformed data are permanent;
+ * anything else is transient.
  *
  * @category constructors
  * @since 0.1.0
@@ -298,7 +306,9 @@ export const ofError = (error: unknown, now?: number): Fault => {
     return rateLimited ? throttled(hint) : transient(hint)
   }
   if (!Predicate.hasProperty(error, "_tag")) return plainTransient
-  if (error._tag === "HttpClientError") return ofHttpClientError(error, now)
+  const reason = Predicate.hasProperty(error, "reason") ? error.reason : undefined
+  if (error._tag === "HttpClientError") return ofHttpReason(reason, now)
+  if (error._tag === "RpcClientError") return ofRpcReason(reason, now)
   return permanentTags.has(error._tag as string) ? permanent : plainTransient
 }
 

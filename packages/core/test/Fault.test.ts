@@ -6,6 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { RpcClientError } from "effect/rpc"
 import * as Schema from "effect/Schema"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Fault from "../src/Fault.ts"
@@ -125,6 +126,19 @@ describe("Fault", () => {
       assert.deepStrictEqual(of(200, { "grpc-status": "8", "grpc-retry-pushback-ms": "250" }), ["Throttled", 250])
       assert.deepStrictEqual(of(200, { "grpc-status": "14", "grpc-retry-pushback-ms": "-1" }), ["Transient", Infinity])
       assert.deepStrictEqual(of(503, { "grpc-retry-pushback-ms": "9", "retry-after": "1" }), ["Transient", 9])
+    })
+
+    it("what a client of an RpcGroup says of its transport", () => {
+      const of = (reason: RpcClientError.RpcClientError["reason"]) =>
+        Fault.ofError(new RpcClientError.RpcClientError({ reason }))
+      const http = (error: HttpClientError.HttpClientError) =>
+        of(HttpClientError.HttpClientErrorSchema.fromHttpClientError(error))
+      const transport = new HttpClientError.TransportError({ request })
+      assert.strictEqual(http(new HttpClientError.HttpClientError({ reason: transport }))._tag, "Transient")
+      assert.strictEqual(http(status(401))._tag, "Permanent")
+      assert.deepStrictEqual(http(status(429, { "retry-after": "2" })), Fault.throttled({ retryAfter: "2 seconds" }))
+      const defect = new RpcClientError.RpcClientDefect({ message: "malformed", cause: "x" })
+      assert.strictEqual(of(defect)._tag, "Permanent")
     })
 
     it("ofGrpcStatus: success is no fault, and a code has its fault", () => {
