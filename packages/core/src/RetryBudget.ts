@@ -45,9 +45,10 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import * as internal from "./internal/budget.ts"
 import { integer, invalid, positiveMillis, ratio as share } from "./internal/options.ts"
 import { register } from "./internal/registry.ts"
+import * as internal from "./internal/retryBudget.ts"
+import type { RetryBudget } from "./internal/retryBudget.ts"
 import * as kernel from "./kernel/retryBudget.ts"
 
 /**
@@ -66,34 +67,7 @@ export const TypeId: typeof internal.TypeId = internal.TypeId
  */
 export type Funding = kernel.Funding
 
-/**
- * What a budget has left, and for whom.
- *
- * @category models
- * @since 0.1.0
- */
-export interface State {
-  /** How many further attempts would be granted now; never negative. */
-  readonly available: number
-  /** The calls in flight, without those that wait for their next attempt. */
-  readonly calls: number
-  /** The further attempts that were granted and have not ended; those waited for are among them. */
-  readonly held: number
-}
-
-/**
- * A budget: one value, shared by the retries and hedges of all calls to one callee.
- *
- * @category models
- * @since 0.1.0
- */
-export interface RetryBudget {
-  readonly [TypeId]: typeof TypeId
-  /** The name that the budget was given. */
-  readonly name: string | undefined
-  /** The budget now. Looking at it ages it. */
-  readonly state: Effect.Effect<State>
-}
+export type { RetryBudget, State } from "./internal/retryBudget.ts"
 
 const notNegative = (where: string, option: string, value: number): number => {
   if (value >= 0 && value < Infinity) return value
