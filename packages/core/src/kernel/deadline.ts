@@ -14,6 +14,6 @@ export const format = (remaining: number): string => String(Math.min(longest, Ma
 /** The milliseconds that a header says are left, at most `max`; nothing if it is neither of the two forms. */
 export const parse = (header: string, max: number): number | undefined => {
   if (plain.test(header)) return Math.min(max, Number(header))
-  const [, value, unit] = grpc.exec(header) ?? []
-  return value === undefined || unit === undefined ? undefined : Math.min(max, Number(value) * units[unit]!)
+  const parts = grpc.exec(header)
+  return parts === null ? undefined : Math.min(max, Number(parts[1]) * units[parts[2]!]!)
 }
