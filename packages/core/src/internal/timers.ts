@@ -93,6 +93,8 @@ const release = (timer: Timeout | undefined): void => {
 export class TimerQueue {
   private first: Alarm | undefined = undefined
   private last: Alarm | undefined = undefined
+  /** The last of those that stood in the queue when the timer went off. */
+  private until: Alarm | undefined = undefined
   private handle: Timeout | undefined = undefined
   private holdsProcess = false
   private served = 0
@@ -137,10 +139,14 @@ export class TimerQueue {
     this.handle = undefined
     this.holdsProcess = false
     const now = performance.now()
-    for (let timer = this.first; timer !== undefined && timer.due <= now; timer = this.first) {
+    // what is armed meanwhile has a turn of its own, even if it is due already: else it could go on for ever
+    this.until = this.last
+    while (this.until !== undefined && this.first!.due <= now) {
+      const timer = this.first!
       this.unlink(timer)
       guarded(fire, timer)
     }
+    this.until = undefined
     // an expiry may have armed a timer of this queue, and with it the handle
     if (this.first !== undefined && this.handle === undefined) this.start(this.first.due - now)
   }
@@ -152,5 +158,6 @@ export class TimerQueue {
     if (next === undefined) this.last = previous
     else next.previous = previous
     timer.previous = timer.next = undefined
+    if (timer === this.until) this.until = previous
   }
 }

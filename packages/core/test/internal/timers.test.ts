@@ -3,6 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { vi } from "vitest"
+import { Alarm, TimerQueue } from "../../src/internal/timers.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
 import * as Timeout from "../../src/Timeout.ts"
 import { outcome } from "../support/harness.ts"
@@ -67,6 +68,27 @@ describe("timers of the live clock", { concurrent: false }, () => {
         yield* advance(1)
         assert.strictEqual(hanging(), "TimeoutExceeded:attempt")
       }
+    }))
+
+  it.live("an expiry that arms itself again in the past lets the others have their turn", () =>
+    Effect.gen(function*() {
+      const fiber = Effect.runFork(Effect.never)
+      const queue = new TimerQueue(10)
+      let expiries = 0
+      class Late extends Alarm {
+        run() {
+          return Effect.void
+        }
+        expire() {
+          if (++expiries < 1_000) this.arm(fiber, performance.now() - 60, 10, queue)
+        }
+      }
+      new Late().arm(fiber, performance.now(), 10, queue)
+      yield* advance(10)
+      assert.strictEqual(expiries, 1)
+      yield* advance(10)
+      assert.strictEqual(expiries, 2)
+      yield* Fiber.interrupt(fiber)
     }))
 
   it.live("the timer keeps the process alive only while somebody waits", () =>
