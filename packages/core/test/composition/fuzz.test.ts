@@ -254,8 +254,21 @@ describe("random stacks with clean-up, shared work and contexts of requests", ()
         { discard: true }
       ), 600_000)
   }
+
+  it.live(
+    "and on the live clock",
+    () =>
+      Effect.forEach(seeds(Math.ceil(count / 10)), (seed) => Effect.scoped(trial(seed, settle)), {
+        concurrency: "unbounded",
+        discard: true
+      }),
+    600_000
+  )
 })
 
 /** One millisecond after the other. */
 const steps = (millis: number): Effect.Effect<void> =>
   Effect.forEach(Array.from({ length: millis }), () => TestClock.adjust(1), { discard: true })
+
+/** Much longer than the calls take, however busy the machine is. */
+const settle = (millis: number): Effect.Effect<void> => Effect.sleep(millis === 1 ? 1 : 1_000)
