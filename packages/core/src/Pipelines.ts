@@ -201,7 +201,8 @@ const bulkheadOf = ({ limiter, name }: Options<unknown>): Bulkhead.Options => ({
 /** What is given as an instance is one. */
 const check = (where: string, { breaker, budget, limiter, result }: Options<unknown>): void => {
   if (budget !== undefined) sharedOf(where, budget)
-  if (limiter !== undefined && !Predicate.isObject(limiter) && !isPolicy(limiter)) {
+  const isOptions = Predicate.isObject(limiter) && !Effect.isEffect(limiter)
+  if (limiter !== undefined && !isOptions && !isPolicy(limiter)) {
     throw invalid(where, "limiter", limiter, "a policy or options for a bulkhead")
   }
   callable(where, "result", result)
