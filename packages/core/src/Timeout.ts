@@ -314,7 +314,7 @@ class AdaptiveEffect extends Primitive {
 
   run(fiber: AnyFiber): AnyEffect {
     const startedAt = now(fiber)
-    const waits = new Waits(fiber.getRef(CurrentWaits))
+    const waits = new Waits(fiber.getRef(CurrentWaits)?.waits)
     return Effect.onExitPrimitive(Effect.provideService(this.limited, CurrentWaits, waits), (exit) => {
       const at = now(fiber)
       const took = at - startedAt

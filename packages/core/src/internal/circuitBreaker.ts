@@ -1,16 +1,19 @@
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type * as kernel from "../kernel/circuitBreaker.ts"
-import { CallFrame, isRejection, measured, Recorder } from "./circuitBreakerRecorder.ts"
+import { CallFrame, isRejection, Recorder } from "./circuitBreakerRecorder.ts"
 import { breakerStream } from "./circuitBreakerStream.ts"
+import { CallWaits, measured } from "./circuitBreakerWaits.ts"
 import type { CircuitOpen } from "./errors.ts"
 import type { AnyStream } from "./establish.ts"
 import * as frame from "./frame.ts"
 import type { Implementation } from "./policy.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import { now } from "./time.ts"
+import { CurrentWaits, type Measuring, type Waits } from "./waits.ts"
 
 export class Breaker extends Recorder implements Implementation {
   effect(self: AnyEffect): AnyEffect {
@@ -83,8 +86,45 @@ class BreakerEffect extends frame.Stage {
     const at = time === frame.unread ? now(fiber) : time
     const permit = circuit.shared ? circuit.permit : breaker.admit(fiber, at)
     if (isRejection(permit)) return permit
-    frame.push(fiber, new CallFrame(breaker, permit, breaker.begins(fiber, at)))
-    return frame.proceed(measured(self, fiber, circuit, permit), fiber, at)
+    const began = breaker.begins(fiber, at)
+    if (permit.startedAt === undefined) frame.push(fiber, new CallFrame(breaker, permit, began))
+    else new MeasuredFrame(breaker, permit, began, fiber.context).pushOn(fiber)
+    return frame.proceed(self, fiber, at)
+  }
+}
+
+/** A call whose permit is told what the call waits for its turn inside. */
+class MeasuredFrame extends CallFrame implements Measuring {
+  declare private readonly context: Context.Context<never>
+  declare private made: Waits | undefined
+
+  constructor(
+    recorder: Recorder,
+    permit: kernel.Permit,
+    began: number | undefined,
+    context: Context.Context<never>
+  ) {
+    super(recorder, permit, began)
+    this.context = context
+    this.made = undefined
+  }
+
+  get waits(): Waits {
+    return this.made ??= new CallWaits(
+      Context.get(this.context, CurrentWaits)?.waits,
+      this.recorder.circuit,
+      this.permit
+    )
+  }
+
+  pushOn(fiber: AnyFiber): void {
+    frame.push(fiber, this)
+    frame.setContext(fiber, Context.add(this.context, CurrentWaits, this))
+  }
+
+  override [frame.contAll](fiber: frame.Internals): void {
+    if (fiber.context !== this.context) fiber.setContext(this.context)
+    super[frame.contAll](fiber)
   }
 }
 

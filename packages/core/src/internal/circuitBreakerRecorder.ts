@@ -1,5 +1,4 @@
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Fault from "../Fault.ts"
@@ -15,7 +14,6 @@ import type { AnyFiber } from "./primitive.ts"
 import { CurrentGauges, type Gauges, type GaugesOf } from "./registry.ts"
 import { now, wallNow } from "./time.ts"
 import { interruptedByDeadline, mayBeCut } from "./turn.ts"
-import { CurrentWaits, Waits } from "./waits.ts"
 
 interface Change {
   readonly from: kernel.State
@@ -242,7 +240,7 @@ export class Recorder {
 /** Records a call in the frame that stands for it on the stack of a fiber. */
 export class CallFrame extends ExitFrame {
   declare readonly permit: kernel.Permit
-  declare private readonly recorder: Recorder
+  declare protected readonly recorder: Recorder
   declare private readonly began: number | undefined
 
   constructor(recorder: Recorder, permit: kernel.Permit, began: number | undefined) {
@@ -284,37 +282,3 @@ const hintOf = (fault: Fault.Fault | undefined): number => {
   if (fault?._tag !== "Transient" && fault?._tag !== "Throttled") return 0
   return fault.retryAfter === undefined ? 0 : Duration.toMillis(fault.retryAfter)
 }
-
-/** The waits of a call that becomes a slow one if it does not answer. */
-class CallWaits extends Waits {
-  private readonly circuit: kernel.Circuit
-  private readonly permit: kernel.Permit
-  private told = 0
-
-  constructor(outer: Waits | undefined, circuit: kernel.Circuit, permit: kernel.Permit) {
-    super(outer)
-    this.circuit = circuit
-    this.permit = permit
-  }
-
-  protected override paused(): void {
-    this.circuit.suspend(this.permit)
-  }
-
-  protected override resumed(at: number): void {
-    const waited = this.waited(at)
-    this.circuit.resume(this.permit, waited - this.told)
-    this.told = waited
-  }
-}
-
-/** Tells a permit of the call's own what the call waits for its turn inside. */
-export const measured = <A>(
-  self: Effect.Effect<A, any, any>,
-  fiber: AnyFiber,
-  circuit: kernel.Circuit,
-  permit: kernel.Permit
-): Effect.Effect<A, any, any> =>
-  permit.startedAt === undefined
-    ? self
-    : Effect.provideService(self, CurrentWaits, new CallWaits(fiber.getRef(CurrentWaits), circuit, permit))

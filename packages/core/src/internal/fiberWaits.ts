@@ -65,7 +65,7 @@ const fiberWaits = (fiber: AnyFiber): FiberWaits => {
 
 /** Whom a queue tells how long this fiber waits: the policies that measure its call, and whoever asks {@link waitedSince}. */
 export const waitsOf = (fiber: AnyFiber): Waits => {
-  const measured = fiber.getRef(CurrentWaits)
+  const measured = fiber.getRef(CurrentWaits)?.waits
   const own = fiberWaits(fiber)
   return measured === undefined ? own : new BothWaits(measured, own)
 }

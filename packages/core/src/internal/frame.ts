@@ -105,6 +105,10 @@ export abstract class FailureFrame {
 
 export const push = (fiber: AnyFiber, frame: Frame | FailureFrame): void => void internals(fiber)._stack.push(frame)
 
+/** Whoever pushes a frame may change the context for what is above it. The frame gives the fiber back the one that it had. */
+export const setContext = (fiber: AnyFiber, context: Context.Context<never>): void =>
+  internals(fiber).setContext(context)
+
 /** The time is read by the first policy of a stack that needs it. */
 export const unread = -1
 

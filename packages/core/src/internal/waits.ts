@@ -1,5 +1,10 @@
 import * as Context from "effect/Context"
 
+/** Whoever measures a call. Asked when the call waits, which most calls never do. */
+export interface Measuring {
+  readonly waits: Waits
+}
+
 /**
  * How long a call has waited for its turn in queues of our own, a bulkhead's or a limiter's. That time is nobody's slowness:
  * a policy that measures a call provides one of these for it as {@link CurrentWaits}, and takes {@link waited} off. Times in
@@ -8,7 +13,7 @@ import * as Context from "effect/Context"
  * A wait counts for every policy that measures the call, so what stands further out is told as well. A call may wait at
  * several places at once, when it does several things at once; that time counts once.
  */
-export class Waits {
+export class Waits implements Measuring {
   private readonly outer: Waits | undefined
   private waiting = 0
   private since = 0
@@ -16,6 +21,10 @@ export class Waits {
 
   constructor(outer: Waits | undefined) {
     this.outer = outer
+  }
+
+  get waits(): Waits {
+    return this
   }
 
   /** The call queues. */
@@ -53,6 +62,6 @@ export class Waits {
 }
 
 /** The waits of the call that a fiber is part of. Nobody who measures, none. */
-export const CurrentWaits = Context.Reference<Waits | undefined>("@effect-resilience/core/CurrentWaits", {
+export const CurrentWaits = Context.Reference<Measuring | undefined>("@effect-resilience/core/CurrentWaits", {
   defaultValue: () => undefined
 })
