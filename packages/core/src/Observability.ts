@@ -163,6 +163,7 @@ const levels: { readonly [Tag in Telemetry.Event["_tag"]]: "Warn" | "Debug" } = 
   RejectedByCircuit: "Debug",
   RejectedByBulkhead: "Debug",
   RejectedByRateLimiter: "Debug",
+  RejectedByKeyed: "Debug",
   CallEnded: "Debug",
   CallDetached: "Warn",
   DetachedEnded: "Debug",

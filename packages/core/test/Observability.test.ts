@@ -104,6 +104,7 @@ const rows: {
   ]],
   "bulkhead RejectedByBulkhead": [{ reason: "full", waited: second }, ["resilience.rejections bulkhead x full: 1"]],
   "bulkhead WaitedForBulkhead": [{ waited: second }, ["resilience.wait.duration bulkhead x: 1000"]],
+  "keyed RejectedByKeyed": [{}, ["resilience.rejections keyed x full: 1"]],
   "rate-limiter RejectedByRateLimiter": [{ reason: "cost", dimension: "tokens", retryAfter: second }, [
     "resilience.rejections rate-limiter x cost: 1"
   ]],

@@ -16,6 +16,7 @@ import * as Coalesce from "../src/Coalesce.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Fallback from "../src/Fallback.ts"
 import * as Hedge from "../src/Hedge.ts"
+import * as Keyed from "../src/Keyed.ts"
 import * as Observability from "../src/Observability.ts"
 import * as Policy from "../src/Policy.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
@@ -132,6 +133,23 @@ const scenarios: Record<string, readonly [() => Faces, () => Effect.Effect<void,
     () => Effect.void,
     "two RejectedByRateLimiter"
   ],
+  "a Keyed that has no room": [
+    () => {
+      const keyed = Keyed.makeUnsafe({
+        lookup: (_: string) => CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(9) }),
+        maxInstances: 1,
+        whenFull: "reject"
+      })
+      let calls = 0
+      const next = () => keyed.for(`key ${calls++}`)
+      return {
+        effect: (self) => Effect.suspend(() => next()(self)),
+        stream: (self) => Stream.suspend(() => next().stream(self))
+      }
+    },
+    () => fails,
+    "two RejectedByKeyed"
+  ],
   "a circuit": [
     () => of(CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(1) })),
     () => fails,
@@ -196,6 +214,7 @@ const tags: { readonly [Tag in Telemetry.Event["_tag"]]: true } = {
   RejectedByBulkhead: true,
   WaitedForBulkhead: true,
   RejectedByRateLimiter: true,
+  RejectedByKeyed: true,
   WaitedForRateLimiter: true
 }
 

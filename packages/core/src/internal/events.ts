@@ -305,6 +305,16 @@ export interface WaitedForBulkhead extends Source<"bulkhead"> {
 }
 
 /**
+ * A `Keyed` has refused a call: it has no room for the instance of another key.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RejectedByKeyed extends Source<"keyed"> {
+  readonly _tag: "RejectedByKeyed"
+}
+
+/**
  * A rate limiter has refused a call. `retryAfter` is infinite when the call costs more than there ever is room for.
  *
  * @category models
@@ -359,6 +369,7 @@ export type Event =
   | RejectedByBulkhead
   | WaitedForBulkhead
   | RejectedByRateLimiter
+  | RejectedByKeyed
   | WaitedForRateLimiter
 
 /**

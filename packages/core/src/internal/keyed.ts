@@ -5,8 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as kernel from "../kernel/keyed.ts"
+import { emit } from "./emit.ts"
 import { KeyedRejected } from "./errors.ts"
 import { type AnyStream, atEnd, fromPull, open } from "./establish.ts"
+import { CurrentListener } from "./events.ts"
 import * as frame from "./frame.ts"
 import { KeyMap } from "./keyMap.ts"
 import type * as Policy from "./model.ts"
@@ -86,7 +88,9 @@ export class Pool<K> {
     this.table.release(entry, now(fiber))
   }
 
-  reject(): KeyedRejected {
+  reject(fiber: AnyFiber): KeyedRejected {
+    const listener = fiber.getRef(CurrentListener)
+    if (listener !== undefined) emit(fiber, listener, { _tag: "RejectedByKeyed", policy: "keyed", name: this.name })
     return new KeyedRejected({ policyName: this.name })
   }
 
@@ -100,7 +104,7 @@ export class Pool<K> {
   /** The instance that a call would use now. */
   get(fiber: AnyFiber, key: K): AnyPolicy | KeyedRejected {
     const entry = this.acquire(key, now(fiber))
-    if (entry === undefined) return this.reject()
+    if (entry === undefined) return this.reject(fiber)
     this.release(fiber, entry)
     return entry.value
   }
@@ -150,7 +154,7 @@ class ForKey<K> implements internal.Implementation {
         })
         const opened = Effect.withFiber((fiber) => {
           entry = pool.acquire(key, now(fiber))
-          return entry === undefined ? pool.reject() : open(entry.value.stream(self), inner)
+          return entry === undefined ? pool.reject(fiber) : open(entry.value.stream(self), inner)
         })
         return Effect.andThen(atEnd(scope, inner, release), opened)
       })
@@ -195,7 +199,7 @@ class KeyedEffect<K> extends frame.Stage {
     if (frame.supported()) {
       const at = time === frame.unread ? now(fiber) : time
       const used = pool.acquire(key, at)
-      if (used === undefined) return pool.reject()
+      if (used === undefined) return pool.reject(fiber)
       frame.push(fiber, new UseFrame(pool, used))
       return frame.proceed(used.value(self), fiber, at)
     }
@@ -204,7 +208,7 @@ class KeyedEffect<K> extends frame.Stage {
     return Effect.onExitPrimitive(
       Effect.withFiber((fiber) => {
         entry = pool.acquire(key, now(fiber))
-        return entry === undefined ? pool.reject() : entry.value(self)
+        return entry === undefined ? pool.reject(fiber) : entry.value(self)
       }),
       () => {
         if (entry !== undefined) pool.release(Fiber.getCurrent()!, entry)

@@ -177,6 +177,8 @@ export class Meter {
         return this.update(retryStops, 1, { name, reason: event.reason })
       case "RejectedByCircuit":
         return this.update(rejections, 1, { policy, name, reason: "open" })
+      case "RejectedByKeyed":
+        return this.update(rejections, 1, { policy, name, reason: "full" })
       case "RejectedByBulkhead":
       case "RejectedByRateLimiter":
         return this.update(rejections, 1, { policy, name, reason: event.reason })

@@ -41,6 +41,7 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Bulkhead from "../Bulkhead.ts"
 import * as CircuitBreaker from "../CircuitBreaker.ts"
 import * as Deadline from "../Deadline.ts"
+import * as Keyed from "../Keyed.ts"
 import * as RateLimiter from "../RateLimiter.ts"
 import * as Timeout from "../Timeout.ts"
 
@@ -144,6 +145,17 @@ export const RateLimiterRejected = errorCodec(RateLimiter.RateLimiterRejected, 4
 })
 
 /**
+ * The codec of `KeyedRejected`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const KeyedRejected = errorCodec(Keyed.KeyedRejected, 503, {
+  _tag: Schema.tag("KeyedRejected"),
+  policyName
+})
+
+/**
  * The codec of whatever a policy of this package may add to the error channel.
  *
  * @category schemas
@@ -154,5 +166,6 @@ export const PolicyError = Schema.Union([
   DeadlineExceeded,
   CircuitOpen,
   BulkheadRejected,
-  RateLimiterRejected
+  RateLimiterRejected,
+  KeyedRejected
 ])

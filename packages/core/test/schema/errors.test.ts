@@ -20,6 +20,7 @@ import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
 import * as Deadline from "../../src/Deadline.ts"
 import * as Fault from "../../src/Fault.ts"
+import * as Keyed from "../../src/Keyed.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
 import * as Codecs from "../../src/schema/index.ts"
 import * as Timeout from "../../src/Timeout.ts"
@@ -41,7 +42,8 @@ const named = (policyName: string | undefined): ReadonlyArray<typeof Codecs.Poli
   ),
   ...(["cost", "wait", "deadline", "queue"] as const).map((reason) =>
     new RateLimiter.RateLimiterRejected({ policyName, reason, dimension: "tokens", retryAfter: infinity })
-  )
+  ),
+  new Keyed.KeyedRejected({ policyName })
 ]
 
 const errors = [...named(undefined), ...named("payments")]
@@ -51,7 +53,8 @@ const codecs = {
   DeadlineExceeded: Codecs.DeadlineExceeded,
   CircuitOpen: Codecs.CircuitOpen,
   BulkheadRejected: Codecs.BulkheadRejected,
-  RateLimiterRejected: Codecs.RateLimiterRejected
+  RateLimiterRejected: Codecs.RateLimiterRejected,
+  KeyedRejected: Codecs.KeyedRejected
 }
 
 const classes = {
@@ -59,7 +62,8 @@ const classes = {
   DeadlineExceeded: Deadline.DeadlineExceeded,
   CircuitOpen: CircuitBreaker.CircuitOpen,
   BulkheadRejected: Bulkhead.BulkheadRejected,
-  RateLimiterRejected: RateLimiter.RateLimiterRejected
+  RateLimiterRejected: RateLimiter.RateLimiterRejected,
+  KeyedRejected: Keyed.KeyedRejected
 }
 
 const statusOf = {
@@ -67,7 +71,8 @@ const statusOf = {
   DeadlineExceeded: 504,
   CircuitOpen: 503,
   BulkheadRejected: 503,
-  RateLimiterRejected: 429
+  RateLimiterRejected: 429,
+  KeyedRejected: 503
 }
 
 const assertAsItWas = (decoded: unknown, error: typeof Codecs.PolicyError.Type) => {
@@ -141,7 +146,8 @@ describe("codecs of errors", () => {
           Codecs.DeadlineExceeded,
           Codecs.CircuitOpen,
           Codecs.BulkheadRejected,
-          Codecs.RateLimiterRejected
+          Codecs.RateLimiterRejected,
+          Codecs.KeyedRejected
         ]
       })
       const api = HttpApi.make("api").add(HttpApiGroup.make("calls").add(call))
