@@ -88,7 +88,7 @@ class Race extends Attempts {
     this.entrants = entrants
     this.listener = parent.getRef(Telemetry.CurrentListener)
     this.startedAt = now(parent)
-    this.waits = rules.learnt === undefined ? undefined : new Waits(parent.getRef(CurrentWaits))
+    this.waits = rules.learnt === undefined ? undefined : new Waits(parent.getRef(CurrentWaits)?.waits)
   }
 
   /** Inside the callback's register: begun before it, attempts would be orphaned by an interruption at a scheduler yield. */
