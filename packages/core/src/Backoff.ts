@@ -122,7 +122,9 @@ export const exponential = (
 ): Backoff => {
   const where = "Backoff.exponential"
   const factor = options.factor ?? 2
-  if (!(factor >= 1 && factor < Infinity)) throw invalid(where, "factor", factor, "a number >= 1")
+  if (!(typeof factor === "number" && factor >= 1 && factor < Infinity)) {
+    throw invalid(where, "factor", factor, "a number >= 1")
+  }
   return growing(where, kernel.exponential(positiveMillis(where, "base", options.base), factor), options)
 }
 

@@ -55,7 +55,7 @@ import type * as Stream from "effect/Stream"
 import * as Fault from "./Fault.ts"
 import { type AnyStream, establish, establishOneOf } from "./internal/establish.ts"
 import { HedgeEffect, type Rules } from "./internal/hedge.ts"
-import { callable, duration, integer, invalid, percent, showMillis } from "./internal/options.ts"
+import { callable, duration, integer, invalid, percent, showMillis, stringOption } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyEffect } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
@@ -203,7 +203,7 @@ class Hedging implements internal.Implementation, Rules {
     const where = "Hedge.make"
     const budget = options.budget === undefined ? undefined : sharedOf(where, options.budget)
     this.options = options
-    this.name = options.name
+    this.name = stringOption(where, "name", options.name)
     this.max = integer(where, "maxHedges", options.maxHedges ?? 1, 1, 10)
     const classify = callable(where, "classify", options.classify) ?? Fault.of
     this.ofValue = withResult(where, classify, options.result)
@@ -380,7 +380,12 @@ export const alternatives: {
     Stream.Services<Others[number]>
   >
 } = (hedge: Hedge, others: AnyEffects | AnyStreams): any => {
-  const hedging = internal.implementationOf<Hedging>(hedge)
+  const where = "Hedge.alternatives"
+  const hedging: unknown = Predicate.isFunction(hedge) ? internal.implementationOf(hedge) : undefined
+  if (!(hedging instanceof Hedging)) throw invalid(where, "hedge", hedge, "a Hedge")
+  if (!(Array.isArray(others) && others.length > 0)) {
+    throw invalid(where, "others", others, "at least one effect or stream")
+  }
   const { info } = hedging
   return Object.assign((self: AnyEffect) => hedging.race([self, ...others as AnyEffects], true), {
     stream: (self: AnyStream) => establishOneOf((all) => hedging.race(all, false), [self, ...others as AnyStreams]),

@@ -130,7 +130,9 @@ export interface Histogram {
  */
 export const empty = ({ accuracy = 0.02, maxBuckets = 512 }: Options = {}): Histogram => {
   const where = "Histogram.empty"
-  if (!(accuracy > 0 && accuracy < 1)) throw invalid(where, "accuracy", accuracy, "a number > 0 and < 1")
+  if (!(typeof accuracy === "number" && accuracy > 0 && accuracy < 1)) {
+    throw invalid(where, "accuracy", accuracy, "a number > 0 and < 1")
+  }
   return new kernel.Histogram(accuracy, integer(where, "maxBuckets", maxBuckets, 1))
 }
 

@@ -50,7 +50,18 @@ import type * as Stream from "effect/Stream"
 import * as Backoff from "./Backoff.ts"
 import * as Fault from "./Fault.ts"
 import type { AnyStream } from "./internal/establish.ts"
-import { callable, duration, integer, invalid, oneOf, positiveMillis } from "./internal/options.ts"
+import {
+  booleanOption,
+  callable,
+  duration,
+  integer,
+  invalid,
+  objectOption,
+  oneOf,
+  positiveMillis,
+  stringOption,
+  tagsOption
+} from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyEffect } from "./internal/primitive.ts"
 import { RetryEffect } from "./internal/retry.ts"
@@ -188,6 +199,11 @@ const schedulesOf = (where: string, { schedules }: AnyOptions): Settings["schedu
   return new Map(given.map(([tag, schedule]) => [tag, scheduleOf(where, `schedules.${tag}`, schedule)]))
 }
 
+const required = <F extends Function>(where: string, option: string, value: F): F => {
+  if (typeof value === "function") return value
+  throw invalid(where, option, value, "a function")
+}
+
 const afterOf = (where: string, { after }: AnyOptions): Settings["after"] => {
   if (callable(where, "after", after) === undefined) return undefined
   return (failed) => {
@@ -196,22 +212,19 @@ const afterOf = (where: string, { after }: AnyOptions): Settings["after"] => {
   }
 }
 
-const tagsOf = (where: string, { tags }: AnyOptions): ReadonlyArray<string> | undefined => {
-  if (tags === undefined || (Array.isArray(tags) && tags.length > 0 && tags.every(Predicate.isString))) return tags
-  throw invalid(where, "tags", tags, "at least one tag")
-}
-
-const settingsOf = (where: string, options: AnyOptions): Settings => {
-  const { retryAfter, schedule, times } = options
+const settingsOf = (where: string, given: AnyOptions): Settings => {
+  const options = objectOption(where, "options", given)
+  const { schedule, times } = options
+  const retryAfter = options.retryAfter && objectOption(where, "retryAfter", options.retryAfter)
   const beyond = oneOf(where, "retryAfter.beyond", retryAfter?.beyond ?? "fail", ["fail", "clip"])
   const predicate = callable(where, "while", options.while)
-  const tags = tagsOf(where, options)
+  const tags = tagsOption(where, "tags", options.tags)
   const schedules = schedulesOf(where, options)
-  const rejected = options.rejected ?? false
+  const rejected = booleanOption(where, "rejected", options.rejected) ?? false
   const budget = options.budget === undefined ? undefined : sharedOf(where, options.budget)
   const fallback = Backoff.exponential({ base: "200 millis" })
   return {
-    name: options.name,
+    name: stringOption(where, "name", options.name),
     schedule: schedule !== undefined
       ? scheduleOf(where, "schedule", schedule)
       : scheduleOf(where, "schedule", schedules === undefined ? fallback : Schedule.upTo(fallback, { times: 3 })),
@@ -352,9 +365,10 @@ export const resume = <A, E, SE = never, SR = never, R = never>(
   options: Options<E, SE, SR> & { readonly from: (last: A, error: E) => Stream.Stream<A, E, R> }
 ): Resume<A, E, SE, SR | R> => {
   const settings = settingsOf("Retry.resume", options)
+  const from = required("Retry.resume", "from", options.from)
   const info = { ...infoOf(options, settings), kind: "retry resume" }
   return Object.assign((self: AnyEffect) => new RetryEffect(self, settings), {
-    stream: (self: AnyStream) => retryStream(self, settings, options.from),
+    stream: (self: AnyStream) => retryStream(self, settings, from),
     info
   })
 }

@@ -70,7 +70,7 @@ export type Funding = kernel.Funding
 export type { RetryBudget, State } from "./internal/retryBudget.ts"
 
 const notNegative = (where: string, option: string, value: number): number => {
-  if (value >= 0 && value < Infinity) return value
+  if (typeof value === "number" && value >= 0 && value < Infinity) return value
   throw invalid(where, option, value, "a finite number >= 0")
 }
 
@@ -110,7 +110,9 @@ export const tokens = (
 ): Funding => {
   const where = "RetryBudget.tokens"
   const { maxTokens = 100, minPerMinute = 10, ratio = 0.1 } = options
-  if (!(ratio >= 0.001 && ratio <= 1)) throw invalid(where, "ratio", ratio, "a number from 0.001 to 1")
+  if (!(typeof ratio === "number" && ratio >= 0.001 && ratio <= 1)) {
+    throw invalid(where, "ratio", ratio, "a number from 0.001 to 1")
+  }
   return {
     kind: "tokens",
     maxTokens: integer(where, "maxTokens", maxTokens, 2, 1000),

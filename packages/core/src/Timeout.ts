@@ -341,7 +341,9 @@ class AdaptiveEffect extends Primitive {
 const rulesOf = (options: AdaptiveOptions): Rules => {
   const where = "Timeout.makeAdaptive"
   const { factor = 1.5 } = options
-  if (!(factor > 1 && factor < Infinity)) throw invalid(where, "factor", factor, "a finite number > 1")
+  if (!(typeof factor === "number" && factor > 1 && factor < Infinity)) {
+    throw invalid(where, "factor", factor, "a finite number > 1")
+  }
   const min = positiveMillis(where, "minLimit", options.minLimit)
   const max = positiveMillis(where, "maxLimit", options.maxLimit)
   if (min > max) throw invalid(where, "minLimit", showMillis(min), "at most maxLimit")

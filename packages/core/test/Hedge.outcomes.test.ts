@@ -145,6 +145,14 @@ describe("Hedge of results", () => {
       bad({ after: { quantile: "0.5" } }),
       "Hedge.make: after.quantile must be a number > 0 and < 1, got \"0.5\""
     )
+    assert.throws(
+      () => Hedge.alternatives(Policy.identity as Hedge.Hedge, [Effect.void]),
+      "Hedge.alternatives: hedge must be a Hedge, got a function"
+    )
+    assert.throws(
+      () => Hedge.alternatives(Hedge.makeUnsafe(options), [] as never),
+      "Hedge.alternatives: others must be at least one effect or stream, got an array"
+    )
     assert.strictEqual(
       Policy.explain(Hedge.makeUnsafe(options)),
       "hedge (after: 100ms, maxHedges: 2, result: custom)"

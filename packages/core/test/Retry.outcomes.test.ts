@@ -295,8 +295,15 @@ describe("Retry's schedules", () => {
     assert.throws(bad({ schedule: 1 }), "Retry.make: schedule must be a Schedule, got 1")
     assert.throws(bad({ schedules: { Boom: 1 } }), "Retry.make: schedules.Boom must be a Schedule, got 1")
     assert.throws(bad({ schedules: 1 }), "Retry.make: schedules must be schedules by tags, got 1")
-    assert.throws(bad({ tags: [] }), "Retry.make: tags must be at least one tag, got ")
-    assert.throws(bad({ tags: "Boom" }), "Retry.make: tags must be at least one tag, got \"Boom\"")
+    assert.throws(bad({ tags: [] }), "Retry.make: tags must be an array of at least one string, got an array")
+    assert.throws(bad({ tags: "Boom" }), "Retry.make: tags must be an array of at least one string, got \"Boom\"")
+    assert.throws(bad({ rejected: "yes" }), "Retry.make: rejected must be true or false, got \"yes\"")
+    assert.throws(bad({ retryAfter: 5 }), "Retry.make: retryAfter must be an object, got 5")
+    assert.throws(bad({ name: 5 }), "Retry.make: name must be a string, got 5")
+    assert.throws(
+      () => Retry.resume({ from: undefined as never }),
+      "Retry.resume: from must be a function, got undefined"
+    )
     for (const option of ["while", "classify", "result", "after", "commit"]) {
       assert.throws(bad({ [option]: "x" }), `Retry.make: ${option} must be a function, got "x"`)
     }
