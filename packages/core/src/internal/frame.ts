@@ -15,7 +15,6 @@ import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 /** The versions of Effect with which the whole suite has passed both ways. scripts/prove-frames.mjs adds one. */
 const provenVersions: ReadonlySet<string> = new Set(["4.1.0"])
 
-const identifier = "~effect/Effect/identifier"
 const evaluate = "~effect/Effect/evaluate"
 export const contA = "~effect/Effect/successCont"
 export const contE = "~effect/Effect/failureCont"
@@ -59,6 +58,9 @@ export const shield = (fiber: Internals): void => {
   }
 }
 
+/** Whether a frame that has called {@link shield} would have been skipped. */
+export const isShielded = (fiber: Internals): boolean => fiber._stack.at(-1) === interruptibleAgain
+
 /** What a fiber finds on its stack when what is above has ended. */
 export interface Frame {
   [contAll](fiber: Internals): void
@@ -95,12 +97,9 @@ export abstract class ExitFrame implements Frame {
   }
 }
 
-/** What a policy does when a call has failed, and nothing else. An interruption of the caller skips it. */
-export abstract class FailureFrame {
-  /** as a handler of failures of Effect's own has one */
-  readonly [identifier] = "FailureFrame"
-
-  abstract [contE](cause: Cause.Cause<unknown>, fiber: Internals): AnyEffect
+/** What a policy does when a call has failed, and nothing else: a {@link Stage} can be its own. An interruption skips it. */
+export interface FailureFrame {
+  [contE](cause: Cause.Cause<unknown>, fiber: Internals): AnyEffect
 }
 
 export const push = (fiber: AnyFiber, frame: Frame | FailureFrame): void => void internals(fiber)._stack.push(frame)

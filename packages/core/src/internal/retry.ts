@@ -1,11 +1,15 @@
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Fault from "../Fault.ts"
+import type { Budget } from "../kernel/retryBudget.ts"
 import * as Telemetry from "./events.ts"
-import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
+import * as frame from "./frame.ts"
+import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import type { Result } from "./result.ts"
 import { type AnyExit, Run, type Settings, type Ways } from "./retryRun.ts"
+import { now } from "./time.ts"
 
 const attemptAndRetry = (run: Run, self: AnyEffect, result: Result | undefined): AnyEffect => {
   const ways: Ways = { again: Effect.suspend(() => attemptAndRetry(run, self, result)) }
@@ -29,40 +33,88 @@ const onFault = (self: AnyEffect, result: Result | undefined, next: Next): AnyEf
 
 /** The frame that settles with the budget is on the stack before anything is drawn from it. */
 const withinBudget = (run: Run, self: AnyEffect, result: Result | undefined): AnyEffect =>
-  Effect.onExitPrimitive(
+  settling(
+    run,
     Effect.withFiber((fiber) => {
       run.begin(fiber)
       return attemptAndRetry(run, self, result)
-    }),
-    (exit) => {
-      if (Exit.isSuccess(exit)) run.succeeded()
-      run.finish(Fiber.getCurrent()!)
-      return undefined
-    }
+    })
   )
 
+const settling = (run: Run, self: AnyEffect): AnyEffect =>
+  Effect.onExitPrimitive(self, (exit) => {
+    if (Exit.isSuccess(exit)) run.succeeded()
+    run.finish(Fiber.getCurrent()!)
+    return undefined
+  })
+
+/** What follows the first attempt of a call, if that has failed. */
+const goOn = (run: Run, self: AnyEffect, cause: Cause.Cause<unknown>): AnyEffect =>
+  run.next(Exit.failCause(cause), undefined, { again: Effect.suspend(() => attemptAndRetry(run, self, undefined)) })
+
+/** The frame of a first attempt that a budget hears of. */
+class FundedFrame implements frame.Frame {
+  declare private readonly self: AnyEffect
+  declare private readonly settings: Settings
+  declare private readonly budget: Budget
+
+  constructor(self: AnyEffect, settings: Settings, budget: Budget) {
+    this.self = self
+    this.settings = settings
+    this.budget = budget
+  }
+
+  [frame.contAll](fiber: frame.Internals): void {
+    frame.shield(fiber)
+  }
+
+  [frame.contA](value: unknown, fiber: frame.Internals): AnyEffect {
+    this.budget.succeed()
+    this.budget.end()
+    return fiber.succeedWith(value)
+  }
+
+  [frame.contE](
+    cause: Cause.Cause<unknown>,
+    fiber: frame.Internals,
+    exit: Exit.Exit<unknown, unknown> | undefined
+  ): AnyEffect {
+    // an interruption of the caller ends the call, whatever its cause has beside it
+    if (frame.isShielded(fiber)) {
+      this.budget.end()
+      return exit ?? Exit.failCause(cause)
+    }
+    const run = new Run(this.settings, undefined, true)
+    return settling(run, goOn(run, this.self, cause))
+  }
+}
+
 /** A success costs one frame: the run is made when something has failed, unless somebody listens. */
-export class RetryEffect extends Primitive {
-  private readonly self: AnyEffect
-  private readonly settings: Settings
-  private readonly unobserved: AnyEffect
+export class RetryEffect extends frame.Stage {
+  declare private readonly self: AnyEffect
+  declare private readonly settings: Settings
 
   constructor(self: AnyEffect, settings: Settings) {
     super()
     this.self = self
     this.settings = settings
-    this.unobserved = onFault(self, settings.result, (exit, fault) => {
-      const run = new Run(settings, undefined)
-      return run.next(exit, fault, { again: Effect.suspend(() => attemptAndRetry(run, self, settings.result)) })
-    })
   }
 
-  run(fiber: AnyFiber): AnyEffect {
+  /** This effect is also the frame of its first attempt. */
+  [frame.contE](cause: Cause.Cause<unknown>): AnyEffect {
+    return goOn(new Run(this.settings, undefined), this.self, cause)
+  }
+
+  enter(fiber: AnyFiber, at: number): AnyEffect {
     const { self, settings } = this
+    const { budget, result } = settings
     const listener = fiber.getRef(Telemetry.CurrentListener)
-    if (settings.budget !== undefined) return withinBudget(new Run(settings, listener), self, settings.result)
-    return listener === undefined
-      ? this.unobserved
-      : attemptAndRetry(new Run(settings, listener), self, settings.result)
+    if (listener === undefined && result === undefined && frame.supported()) {
+      if (budget !== undefined) budget.begin(budget.timed ? at === frame.unread ? now(fiber) : at : 0)
+      frame.push(fiber, budget === undefined ? this : new FundedFrame(self, settings, budget))
+      return frame.proceed(self, fiber, at)
+    }
+    const run = new Run(settings, listener)
+    return budget === undefined ? attemptAndRetry(run, self, result) : withinBudget(run, self, result)
   }
 }

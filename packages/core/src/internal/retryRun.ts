@@ -77,14 +77,16 @@ export class Run {
   private span: Tracer.Span | undefined = undefined
   /** what the attempt under way, or the one waited for, was paid with */
   private grant: Grant | undefined = undefined
-  private begun = false
+  private begun: boolean
   private waiting = false
   /** the call ends with what is no success, whatever it looks like */
   private gaveUp = false
 
-  constructor(settings: Settings, listener: Telemetry.Listener | undefined) {
+  /** `begun`: the budget has heard of the call. */
+  constructor(settings: Settings, listener: Telemetry.Listener | undefined, begun = false) {
     this.settings = settings
     this.listener = listener
+    this.begun = begun
   }
 
   /** The budget hears of the call. Once is enough, for a stream that is started again as well. */
