@@ -35,6 +35,7 @@ import { dual } from "effect/Function"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import { type AnyStream, establish } from "./internal/establish.ts"
+import { path } from "./internal/frame.ts"
 import { warningsOf } from "./internal/lint.ts"
 import * as model from "./internal/model.ts"
 import type { Policy, PolicyInfo } from "./internal/model.ts"
@@ -449,7 +450,8 @@ const print = ({ below, line }: Tree): ReadonlyArray<string> => [
 export const warnings = (policy: Any): ReadonlyArray<string> => warningsOf(policy.info)
 
 /**
- * Prints a stack as a tree with its settings, outermost first, and its {@link warnings} beneath.
+ * Prints a stack as a tree with its settings, outermost first, and its {@link warnings} beneath. A stack that limits a call also
+ * says where the call runs: in the fiber of its caller, or in a child fiber, and then why.
  *
  * **Example** (A stack)
  *
@@ -458,7 +460,7 @@ export const warnings = (policy: Any): ReadonlyArray<string> => warningsOf(polic
  *
  * const stack = Policy.compose(Timeout.total("1 minute"), Timeout.attempt("10 seconds"))
  *
- * Policy.explain(stack) // => "timeout total (limit: 1m)\n└─ timeout attempt (limit: 10s)"
+ * Policy.explain(stack) // => "timeout total (limit: 1m)\n└─ timeout attempt (limit: 10s)\npath: the caller's fiber"
  * ```
  *
  * **Example** (An order that is seldom meant)
@@ -476,4 +478,11 @@ export const warnings = (policy: Any): ReadonlyArray<string> => warningsOf(polic
  * @since 0.1.0
  */
 export const explain = (policy: Any): string =>
-  [...treesOf(policy.info).flatMap(print), ...warnings(policy).map((warning) => `warning: ${warning}`)].join("\n")
+  [
+    ...treesOf(policy.info).flatMap(print),
+    ...limits(policy.info) ? [`path: ${path()}`] : [],
+    ...warnings(policy).map((warning) => `warning: ${warning}`)
+  ].join("\n")
+
+const limits = ({ children, kind }: PolicyInfo): boolean =>
+  kind.startsWith("timeout") || kind === "deadline" || children.some(limits)

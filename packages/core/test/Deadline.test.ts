@@ -14,7 +14,7 @@ import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Timeout from "../src/Timeout.ts"
 import { deadlineAt } from "./support/deadline.ts"
-import { after, Boom, during, fork, logged, outcome, recorder, timed } from "./support/harness.ts"
+import { after, Boom, during, explained, fork, logged, outcome, recorder, timed } from "./support/harness.ts"
 
 const left = Effect.map(Deadline.remaining, Option.map(Duration.toMillis))
 
@@ -147,7 +147,7 @@ describe("Deadline.within", () => {
     }))
 
   it("explains itself", () => {
-    assert.strictEqual(Policy.explain(Deadline.within("10 seconds")), "deadline (within: 10s)")
+    assert.strictEqual(explained(Deadline.within("10 seconds")), "deadline (within: 10s)")
   })
 })
 

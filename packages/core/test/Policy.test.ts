@@ -21,7 +21,7 @@ import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Telemetry from "../src/Telemetry.ts"
 import * as Timeout from "../src/Timeout.ts"
-import { Boom, during, fork, logged, outcome, timed } from "./support/harness.ts"
+import { Boom, during, explained, fork, logged, outcome, timed } from "./support/harness.ts"
 
 /** Writes its name around what it wraps. */
 const around = (name: string, log: Array<string>): Policy.Policy =>
@@ -180,7 +180,7 @@ describe("Policy", () => {
     it("explain and warnings show what is there now, also in a stack that was composed before", () => {
       const ref = Ref.makeUnsafe<Policy.Policy<unknown, Timeout.TimeoutExceeded>>(Policy.identity)
       const stack = Policy.compose(Timeout.total("1 second"), Policy.live(ref))
-      assert.strictEqual(Policy.explain(stack), "timeout total (limit: 1s)\n└─ live\n   └─ identity")
+      assert.strictEqual(explained(stack), "timeout total (limit: 1s)\n└─ live\n   └─ identity")
       Effect.runSync(Ref.set(ref, Timeout.attempt("1 minute")))
       assert.deepStrictEqual(Policy.warnings(stack), ["timeout attempt (1m) is longer than timeout total (1s)"])
     })
@@ -216,6 +216,14 @@ describe("Policy", () => {
   })
 
   describe("explain", () => {
+    it("says whether a limit runs in the caller's fiber", () => {
+      const path = process.env["EFFECT_RESILIENCE_FRAMES"] === "off"
+        ? "child fibers (EFFECT_RESILIENCE_FRAMES=off)"
+        : "the caller's fiber"
+      assert.strictEqual(Policy.explain(Timeout.attempt("1 second")), `timeout attempt (limit: 1s)\npath: ${path}`)
+      assert.notInclude(Policy.explain(CircuitBreaker.makeUnsafe()), "path")
+    })
+
     it("prints a stack with its settings, outermost first, however it was nested", () => {
       const breaker = CircuitBreaker.makeUnsafe({
         name: "payments",
@@ -228,7 +236,7 @@ describe("Policy", () => {
         Policy.compose(retry, Policy.compose(breaker, Timeout.attempt("1 minute")))
       )
       assert.strictEqual(
-        Policy.explain(stack),
+        explained(stack),
         [
           "timeout total (limit: 15m)",
           "└─ retry \"r\" (schedule: custom, tags: Boom, Busy, retryAfter: 1m)",
@@ -242,8 +250,8 @@ describe("Policy", () => {
       assert.deepStrictEqual([
         Policy.explain(Policy.identity),
         Policy.explain(Retry.make()),
-        Policy.explain(Timeout.phases({ first: "1 second", idle: "2 seconds" })),
-        Policy.explain(Timeout.attempt(() => 1)),
+        explained(Timeout.phases({ first: "1 second", idle: "2 seconds" })),
+        explained(Timeout.attempt(() => 1)),
         Policy.explain(CircuitBreaker.makeUnsafe()),
         Policy.explain(
           CircuitBreaker.makeUnsafe({
@@ -274,7 +282,7 @@ describe("Policy", () => {
         effect: (self) => self
       })
       assert.strictEqual(
-        Policy.explain(Policy.compose(own, Timeout.attempt("1 minute"))),
+        explained(Policy.compose(own, Timeout.attempt("1 minute"))),
         "own\n├─ timeout total (limit: 1s)\n├─ timeout attempt (limit: 1s)\n└─ timeout attempt (limit: 1m)"
       )
     })
@@ -456,7 +464,7 @@ describe("Policy", () => {
 
     it("are printed beneath the stack", () => {
       assert.strictEqual(
-        Policy.explain(Policy.compose(total, Timeout.attempt("1 minute"))),
+        explained(Policy.compose(total, Timeout.attempt("1 minute"))),
         "timeout total (limit: 30s)\n└─ timeout attempt (limit: 1m)\n" +
           "warning: timeout attempt (1m) is longer than timeout total (30s)"
       )

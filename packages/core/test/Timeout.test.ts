@@ -14,7 +14,7 @@ import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Timeout from "../src/Timeout.ts"
 import { currentDeadline } from "./support/deadline.ts"
-import { after, Boom, during, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
+import { after, Boom, during, explained, fork, logged, now, outcome, recorder, timed } from "./support/harness.ts"
 
 const hang = (cleanup: Effect.Effect<unknown>): Effect.Effect<never> => Effect.onInterrupt(Effect.never, () => cleanup)
 
@@ -689,7 +689,7 @@ describe("Timeout", () => {
 
     it("explains itself", () => {
       assert.strictEqual(
-        Policy.explain(make({ name: "search" })),
+        explained(make({ name: "search" })),
         "timeout adaptive \"search\" (quantile: 0.99, factor: 1.5, minLimit: 10ms, maxLimit: 10s, minCalls: 5, within: 5m)"
       )
     })

@@ -238,12 +238,20 @@ const environment =
   (globalThis as { readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> } })
     .process?.env
 
-type Reason = "off" | "unknown-version" | "probe-failed" | "on"
+type Reason = "on" | "off" | "unknown-version" | "probe-failed"
+
+/** Where a call with a limit runs, and why, for a reader. */
+const paths: Readonly<Record<Reason, string>> = {
+  on: "the caller's fiber",
+  off: "child fibers (EFFECT_RESILIENCE_FRAMES=off)",
+  "unknown-version": `child fibers (Effect ${getCurrentVersion()} is not proven)`,
+  "probe-failed": "child fibers (the probe failed)"
+}
 
 let decided: Reason | undefined
 
 /** Why there are frames, or none. Asked at the first use, never at import. */
-export const reason = (): Reason => decided ??= decide()
+const reason = (): Reason => decided ??= decide()
 
 const decide = (): Reason => {
   const wanted = environment?.["EFFECT_RESILIENCE_FRAMES"]
@@ -260,6 +268,8 @@ const tell = (reason: Reason): Reason => {
   )
   return reason
 }
+
+export const path = (): string => paths[reason()]
 
 export const supported = (): boolean => reason() === "on"
 

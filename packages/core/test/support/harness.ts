@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as Fault from "../../src/Fault.ts"
+import * as Policy from "../../src/Policy.ts"
 import * as Telemetry from "../../src/Telemetry.ts"
 import * as PolicyTest from "../../src/testing/PolicyTest.ts"
 
@@ -96,3 +97,6 @@ export const recorder = () => {
   const events: Array<Telemetry.Event> = []
   return { events, policy: Telemetry.listen((event) => void events.push(event)) }
 }
+
+/** What {@link Policy.explain} prints, without the line about the path, which depends on the environment. */
+export const explained = (policy: Policy.Any): string => Policy.explain(policy).replace(/\npath: .*/, "")
