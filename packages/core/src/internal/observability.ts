@@ -1,17 +1,46 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import { emit } from "./emit.ts"
 import type { AnyStream } from "./establish.ts"
 import * as Telemetry from "./events.ts"
-import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
+import * as frame from "./frame.ts"
+import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import { now } from "./time.ts"
 
-/** Tells how a whole call ended, if somebody listens. */
-export class ObservedCall extends Primitive {
-  private readonly self: AnyEffect
+/** A call that somebody is told of. */
+class Call extends frame.ExitFrame {
+  private readonly listener: Telemetry.Listener
   private readonly name: string
+  private readonly start: number
+
+  constructor(listener: Telemetry.Listener, name: string, start: number) {
+    super()
+    this.listener = listener
+    this.name = name
+    this.start = start
+  }
+
+  protected succeeded(fiber: AnyFiber, value: unknown): void {
+    this.ended(fiber, Exit.succeed(value))
+  }
+
+  protected failed(fiber: AnyFiber, exit: Exit.Exit<never, unknown>): void {
+    this.ended(fiber, exit)
+  }
+
+  ended(fiber: AnyFiber, exit: Exit.Exit<unknown, unknown>): void {
+    const { listener, name, start } = this
+    const duration = Duration.millis(now(fiber) - start)
+    emit(fiber, listener, { _tag: "CallEnded", policy: "call", name, duration, exit })
+  }
+}
+
+/** Tells how a whole call ended, if somebody listens. */
+export class ObservedCall extends frame.Stage {
+  declare private readonly self: AnyEffect
+  declare private readonly name: string
 
   constructor(self: AnyEffect, name: string) {
     super()
@@ -19,12 +48,18 @@ export class ObservedCall extends Primitive {
     this.name = name
   }
 
-  run(fiber: AnyFiber): AnyEffect {
+  enter(fiber: AnyFiber, at: number): AnyEffect {
+    const { name, self } = this
     const listener = fiber.getRef(Telemetry.CurrentListener)
-    if (listener === undefined) return this.self
-    const start = now(fiber)
-    return Effect.onExitPrimitive(this.self, (exit) => {
-      ended(fiber, listener, this.name, start, exit)
+    if (listener === undefined) return frame.proceed(self, fiber, at)
+    const start = at === frame.unread ? now(fiber) : at
+    const call = new Call(listener, name, start)
+    if (frame.supported()) {
+      frame.push(fiber, call)
+      return frame.proceed(self, fiber, start)
+    }
+    return Effect.onExitPrimitive(self, (exit) => {
+      call.ended(fiber, exit)
       return undefined
     })
   }
@@ -35,25 +70,10 @@ export const observedStream = (self: AnyStream, name: string): AnyStream =>
   Stream.unwrap(Effect.withFiber((fiber) => {
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener === undefined) return Effect.succeed(self)
-    const start = now(fiber)
+    const call = new Call(listener, name, now(fiber))
     return Effect.succeed(Stream.onExit(self, (exit) =>
       Effect.withFiber((fiber) => {
-        ended(fiber, listener, name, start, exit)
+        call.ended(fiber, exit)
         return Effect.void
       })))
   }))
-
-const ended = (
-  fiber: AnyFiber,
-  listener: Telemetry.Listener,
-  name: string,
-  start: number,
-  exit: Exit.Exit<unknown, unknown>
-): void =>
-  emit(fiber, listener, {
-    _tag: "CallEnded",
-    policy: "call",
-    name,
-    duration: Duration.millis(now(fiber) - start),
-    exit
-  })
