@@ -59,11 +59,11 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as Scope from "effect/Scope"
-import { execute } from "../internal/http/resilientHttpClient.ts"
+import { execute, policyArgument } from "../internal/http/resilientHttpClient.ts"
 import { isFailed } from "../internal/http/response.ts"
 import { executeStream } from "../internal/http/streamedBody.ts"
-import { callable, integer, invalid, oneOf } from "../internal/options.ts"
-import { attemptHeader, deadlineHeader } from "../kernel/http/headers.ts"
+import { booleanOption, callable, integer, invalid, oneOf } from "../internal/options.ts"
+import { attemptHeader, deadlineHeader, isHeaderName } from "../kernel/http/headers.ts"
 import type * as Policy from "../Policy.ts"
 
 /**
@@ -145,13 +145,10 @@ export interface PolicyFor<in E = never, out EFor = unknown, out RFor = unknown>
 
 const where = "ResilientHttpClient.make"
 
-/** RFC 9110 section 5.1. What is none would fail every request. */
-const fieldName = /^[\w!#$%&'*+.^`|~-]+$/
-
 const headerOf = (option: string, value: boolean | string | undefined, usual: string): string | undefined => {
   if (value === undefined || value === false) return undefined
   if (value === true) return usual
-  if (typeof value === "string" && fieldName.test(value)) return value.toLowerCase()
+  if (isHeaderName(value)) return value.toLowerCase()
   throw invalid(where, option, value, "a boolean or the name of a header")
 }
 
@@ -246,12 +243,12 @@ export const make: {
   const body = oneOf(where, "body", options?.body ?? "buffer", ["buffer", "stream", "headers"])
   const run = (body === "stream" ? executeStream : execute)({
     client,
-    policy,
+    policy: policyArgument(where, policy),
     policyFor: callable(where, "policyFor", options?.policyFor),
     body,
     maxBytes: integer(where, "maxBytes", options?.maxBytes ?? 16 * 1024 * 1024, 0),
     isFailure: callable(where, "isFailure", options?.isFailure) ?? isFailed,
-    failOnStatus: options?.failOnStatus ?? false,
+    failOnStatus: booleanOption(where, "failOnStatus", options?.failOnStatus) ?? false,
     repeat: callable(where, "repeat", options?.repeat) ?? nothing,
     deadlineHeader: headerOf("sendDeadline", options?.sendDeadline, deadlineHeader),
     attemptHeader: headerOf("sendAttempt", options?.sendAttempt, attemptHeader)

@@ -79,9 +79,10 @@ import type { BulkheadRejected } from "../Bulkhead.ts"
 import type { CircuitOpen } from "../CircuitBreaker.ts"
 import * as Deadline from "../Deadline.ts"
 import type * as Fault from "../Fault.ts"
+import { policyArgument } from "../internal/http/resilientHttpClient.ts"
 import * as internal from "../internal/http/serverPolicy.ts"
 import { callable, invalid, millisOf, oneOf, positiveMillis } from "../internal/options.ts"
-import { deadlineHeader } from "../kernel/http/headers.ts"
+import { deadlineHeader, isHeaderName } from "../kernel/http/headers.ts"
 import type * as Policy from "../Policy.ts"
 import type { RateLimiterRejected } from "../RateLimiter.ts"
 import type { TimeoutExceeded } from "../Timeout.ts"
@@ -191,6 +192,11 @@ export interface PolicyFor<out EFor = unknown, out RFor = unknown> {
 
 const where = "ServerPolicy.make"
 
+const headersOf = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (Array.isArray(names) && names.every(isHeaderName)) return names.map((name) => name.toLowerCase())
+  throw invalid(where, "deadlineHeaders", names, "an array of names of headers")
+}
+
 const failed = ({ status }: HttpServerResponse): boolean => status >= 400
 
 /**
@@ -247,11 +253,11 @@ export const make = <EOut, RP, EFor = never, RFor = never>(
   const least = millisOf(minRemaining)
   if (!(least >= 0 && least < Infinity)) throw invalid(where, "minRemaining", minRemaining, "a finite duration >= 0")
   return internal.serve({
-    policy,
+    policy: policyArgument(where, policy),
     policyFor: callable(where, "policyFor", options.policyFor),
     within: (millis) => Deadline.within(Duration.millis(millis)),
     body: oneOf(where, "body", options.body ?? "stream", ["stream", "headers"]),
-    deadlineHeaders: (options.deadlineHeaders ?? [deadlineHeader, "grpc-timeout"]).map((name) => name.toLowerCase()),
+    deadlineHeaders: headersOf(options.deadlineHeaders ?? [deadlineHeader, "grpc-timeout"]),
     maxRemaining: positiveMillis(where, "maxRemaining", options.maxRemaining ?? "1 hour"),
     minRemaining: least,
     lateStatus: oneOf(where, "lateStatus", options.lateStatus ?? 504, [503, 504]),

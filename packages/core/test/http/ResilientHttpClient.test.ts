@@ -579,6 +579,11 @@ describe("ResilientHttpClient", () => {
       assert.throws(make({ sendDeadline: "x deadline" }), "the name of a header, got \"x deadline\"")
       assert.throws(make({ sendDeadline: "" }), "sendDeadline must be a boolean or the name of a header, got \"\"")
       assert.throws(make({ sendDeadline: 1 }), "sendDeadline must be a boolean or the name of a header, got 1")
+      assert.throws(
+        () => ResilientHttpClient.make(client, { schedule: Schedule.forever } as any), // which types forbid
+        "ResilientHttpClient.make: policy must be a policy, got an object"
+      )
+      assert.throws(make({ failOnStatus: "yes" }), "ResilientHttpClient.make: failOnStatus must be true or false")
       assert.throws(make({ sendAttempt: "x attempt" }), "sendAttempt must be a boolean or the name of a header")
       for (const option of ["isFailure", "repeat", "policyFor"]) {
         assert.throws(make({ [option]: 503 }), `ResilientHttpClient.make: ${option} must be a function, got 503`)

@@ -5,6 +5,7 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -157,6 +158,16 @@ describe("ServerPolicy: the deadline of the caller", () => {
     assert.throws(make({ minRemaining: NaN }), "minRemaining must be a finite duration >= 0, got NaN")
     assert.throws(make({ minRemaining: "soon" }), "minRemaining must be a finite duration >= 0, got \"soon\"")
     assert.throws(make({ maxRemaining: 0 }), "ServerPolicy.make: maxRemaining must be a finite duration > 0, got 0")
+    assert.throws(
+      () => ServerPolicy.make(identity as any),
+      /* which types forbid */ "ServerPolicy.make: policy must be a policy, got a function"
+    )
+    for (const deadlineHeaders of ["x-deadline-ms", ["x deadline"], [1]]) {
+      assert.throws(
+        make({ deadlineHeaders }),
+        "ServerPolicy.make: deadlineHeaders must be an array of names of headers"
+      )
+    }
     for (const option of ["isFailure", "policyFor"]) {
       assert.throws(make({ [option]: 1 }), `ServerPolicy.make: ${option} must be a function, got 1`)
     }

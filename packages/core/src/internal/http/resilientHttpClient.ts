@@ -15,6 +15,8 @@ import { attemptValue, deadlineValue } from "../../kernel/http/headers.ts"
 import * as kernel from "../../kernel/http/resilientHttpClient.ts"
 import { remainingTime } from "../deadline.ts"
 import type { AnyStream } from "../establish.ts"
+import { TypeId } from "../model.ts"
+import { invalid } from "../options.ts"
 import type { AnyEffect, AnyFiber } from "../primitive.ts"
 import { MayRepeat } from "../repeat.ts"
 import { now, wallNow } from "../time.ts"
@@ -27,6 +29,12 @@ type Response = HttpClientResponse.HttpClientResponse
 export interface AnyPolicy {
   (self: AnyEffect): AnyEffect
   readonly stream: (self: AnyStream) => AnyStream
+}
+
+/** A function that is no policy would get effects, and streams nobody. */
+export const policyArgument = <P extends AnyPolicy>(where: string, value: P): P => {
+  if (typeof value === "function" && TypeId in value) return value
+  throw invalid(where, "policy", value, "a policy")
 }
 
 export interface Settings {

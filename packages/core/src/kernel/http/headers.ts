@@ -8,6 +8,11 @@ export const deadlineHeader = "x-deadline-ms"
 /** The header that carries the number of the attempt. */
 export const attemptHeader = "x-attempt-count"
 
+/** RFC 9110 section 5.1. What is no name of a header would fail every request. */
+const fieldName = /^[\w!#$%&'*+.^`|~-]+$/
+
+export const isHeaderName = (value: unknown): value is string => typeof value === "string" && fieldName.test(value)
+
 const longestOfGrpc = 99_999_999
 
 /** What the header says when `remaining` milliseconds are left: rounded down, for what is said to be left is left. gRPC wants a unit and at most eight digits. */
