@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import * as Histogram from "../src/Histogram.ts"
+import * as kernel from "../src/kernel/histogram.ts"
 import { lognormal } from "./support/random.ts"
 
 const Value = Schema.Finite.check(Schema.isBetween({ minimum: 0.01, maximum: 1_000_000 }))
@@ -158,6 +159,19 @@ describe("Histogram", () => {
       assert.deepInclude(twenty, { observed: 1, censored: 1 })
       assert.isTrue(ten!.from < 10 && 10 <= ten!.to && twenty!.from < 20 && 20 <= twenty!.to)
     })
+  })
+
+  it("a share of many values lies where it would inside of its bucket, and within what was seen", () => {
+    const histogram = new kernel.Histogram(0.1)
+    for (let value = 1; value <= 2000; value++) histogram.add(value)
+    for (const q of [0.3, 0.5, 0.77, 0.9]) {
+      assert.closeTo(histogram.interpolated(q)!.value, 2000 * q, 2000 * q * 0.01)
+    }
+    assert.deepStrictEqual(histogram.interpolated(1), { _tag: "Known", value: 2000 })
+    assert.isAtLeast(histogram.interpolated(0)!.value, 1)
+    for (let i = 0; i < 18_000; i++) histogram.add(3000, { censored: true })
+    assert.deepStrictEqual(histogram.interpolated(0.95), { _tag: "Above", value: 3000 })
+    assert.isUndefined(new kernel.Histogram().interpolated(0.5))
   })
 
   describe("what is cut off", () => {

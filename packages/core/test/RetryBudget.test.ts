@@ -5,7 +5,9 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Hedge from "../src/Hedge.ts"
+import * as Pipelines from "../src/Pipelines.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
 import * as RetryBudget from "../src/RetryBudget.ts"
@@ -105,6 +107,23 @@ describe("RetryBudget", () => {
         outcomes.push(outcome(yield* Effect.exit(retry(call))))
       }
       assert.deepStrictEqual(outcomes, Array.from({ length: 5 }, () => "ok:undefined"))
+    }))
+
+  it.effect("and through a pipeline whose budget is the default", () =>
+    Effect.gen(function*() {
+      let failing = 1000
+      let calls = 0
+      const call = Effect.suspend(() => {
+        calls++
+        return failing-- > 0 ? Effect.fail(new Boom({})) : Effect.void
+      })
+      const breaker = { trip: CircuitBreaker.consecutive(100_000) }
+      const standard = Pipelines.makeStandardUnsafe({ retry: { schedule: Schedule.recurs(3) }, breaker })
+      yield* Effect.replicateEffect(Effect.exit(standard(call)), 200)
+      assert.isBelow(calls, 250)
+      failing = 1
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(outcome(yield* Effect.exit(standard(call))), "ok:undefined")
     }))
 
   it.effect("only what speaks against the callee takes tokens", () =>

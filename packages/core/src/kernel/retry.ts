@@ -36,10 +36,10 @@ export const wait = (
 
 /** What one of several is chosen by: a tag of the error, and else that of the fault. */
 export const choose = <A>(
-  byTag: ReadonlyMap<string, A>,
+  byTag: ReadonlyMap<unknown, A>,
   error: unknown,
   fault: { readonly _tag: string }
 ): A | undefined => byTag.get(tagOf(error)) ?? byTag.get(fault._tag)
 
-const tagOf = (error: unknown): string =>
-  typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : ""
+const tagOf = (error: unknown): unknown =>
+  typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Failure, type Hints, wait } from "../../src/kernel/retry.ts"
+import { choose, type Failure, type Hints, wait } from "../../src/kernel/retry.ts"
 
 const failure = (overrides: Partial<Failure>): Failure => ({
   scheduled: 1000,
@@ -41,4 +41,28 @@ describe("kernel/retry", () => {
       assert.strictEqual(wait(failure(overrides), hints), expected)
     })
   }
+})
+
+describe("kernel/retry, a choice by tags", () => {
+  const byTag = new Map([["Boom", 1], ["Throttled", 2], ["", 3]])
+  const transient = { _tag: "Transient" }
+  const throttled = { _tag: "Throttled" }
+  const table: ReadonlyArray<readonly [string, unknown, { readonly _tag: string }, number | undefined]> = [
+    ["the error's tag", { _tag: "Boom" }, transient, 1],
+    ["before the fault's", { _tag: "Boom" }, throttled, 1],
+    ["the fault's, where the error has another one", { _tag: "Other" }, throttled, 2],
+    ["or none", {}, throttled, 2],
+    ["or is no object", "Boom", throttled, 2],
+    ["or nothing at all", null, throttled, 2],
+    ["neither", { _tag: "Other" }, transient, undefined]
+  ]
+  for (const [name, error, fault, expected] of table) {
+    it(name, () => {
+      assert.strictEqual(choose(byTag, error, fault), expected)
+    })
+  }
+
+  it("an error without a tag has none, and not an empty one", () => {
+    assert.isUndefined(choose(byTag, {}, transient))
+  })
 })
