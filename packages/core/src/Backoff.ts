@@ -33,7 +33,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import { invalid, positiveMillis, ratio } from "./internal/options.ts"
+import { checkedOptions, finite, invalid, positiveMillis, ratio } from "./internal/options.ts"
 import * as kernel from "./kernel/backoff.ts"
 
 /**
@@ -97,7 +97,9 @@ const jitterOf = (where: string, jitter: Jitter | undefined): kernel.Jitter => {
     case "full":
       return kernel.full
   }
-  if (typeof jitter === "object") return kernel.proportional(ratio(where, "jitter.proportional", jitter.proportional))
+  if (typeof jitter === "object" && "proportional" in jitter) {
+    return kernel.proportional(ratio(where, "jitter.proportional", jitter.proportional))
+  }
   throw invalid(where, "jitter", jitter, "\"none\", \"full\", \"equal\" or { proportional }")
 }
 
@@ -121,10 +123,8 @@ export const exponential = (
   }
 ): Backoff => {
   const where = "Backoff.exponential"
-  const factor = options.factor ?? 2
-  if (!(typeof factor === "number" && factor >= 1 && factor < Infinity)) {
-    throw invalid(where, "factor", factor, "a number >= 1")
-  }
+  const { factor = 2 } = checkedOptions(where, options)
+  finite(where, "factor", factor, 1, { inclusive: true })
   return growing(where, kernel.exponential(positiveMillis(where, "base", options.base), factor), options)
 }
 
@@ -142,6 +142,7 @@ export const linear = (
   }
 ): Backoff => {
   const where = "Backoff.linear"
+  checkedOptions(where, options)
   const base = positiveMillis(where, "base", options.base)
   const increment = options.increment === undefined ? base : positiveMillis(where, "increment", options.increment)
   return growing(where, kernel.linear(base, increment), options)
@@ -156,7 +157,7 @@ export const linear = (
 export const fibonacci = (options: Spread & { readonly base: Duration.Input }): Backoff =>
   growing(
     "Backoff.fibonacci",
-    kernel.fibonacci(positiveMillis("Backoff.fibonacci", "base", options.base)),
+    kernel.fibonacci(positiveMillis("Backoff.fibonacci", "base", checkedOptions("Backoff.fibonacci", options).base)),
     options
   )
 
@@ -172,7 +173,7 @@ export const constant = (options: {
   readonly jitter?: Jitter | undefined
 }): Backoff => {
   const where = "Backoff.constant"
-  return growing(where, kernel.constant(positiveMillis(where, "base", options.base)), {
+  return growing(where, kernel.constant(positiveMillis(where, "base", checkedOptions(where, options).base)), {
     jitter: options.jitter,
     maxDelay: Duration.infinity
   })
@@ -190,7 +191,7 @@ export const decorrelated = (options: {
   readonly maxDelay?: Duration.Input | undefined
 }): Backoff => {
   const where = "Backoff.decorrelated"
-  const base = positiveMillis(where, "base", options.base)
+  const base = positiveMillis(where, "base", checkedOptions(where, options).base)
   const maxDelay = maxDelayOf(where, options.maxDelay)
   return make(() => new kernel.Decorrelated(base, maxDelay))
 }
@@ -207,7 +208,7 @@ export const decorrelatedV2 = (options: {
   readonly maxDelay?: Duration.Input | undefined
 }): Backoff => {
   const where = "Backoff.decorrelatedV2"
-  const base = positiveMillis(where, "base", options.base)
+  const base = positiveMillis(where, "base", checkedOptions(where, options).base)
   const maxDelay = maxDelayOf(where, options.maxDelay)
   return make(() => new kernel.DecorrelatedV2(base, maxDelay))
 }

@@ -54,7 +54,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Compartment } from "./internal/bulkhead.ts"
 import type { BulkheadRejected } from "./internal/errors.ts"
-import { integer, invalid, positiveMillis } from "./internal/options.ts"
+import { checkedOptions, integer, invalid, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { register } from "./internal/registry.ts"
 import type * as kernel from "./kernel/bulkhead.ts"
@@ -212,7 +212,7 @@ const BulkheadProto = Object.create(internal.PolicyProto, {
  */
 export const makeUnsafe = (options: Options): Bulkhead => {
   const where = "Bulkhead.make"
-  const { maxWait, name, order } = options
+  const { maxWait, name, order } = checkedOptions(where, options)
   if (order !== undefined && order !== "fifo" && order !== "lifo") {
     throw invalid(where, "order", order, "\"fifo\" or \"lifo\"")
   }

@@ -72,7 +72,7 @@ import type * as Fault from "./Fault.ts"
 import { Breaker } from "./internal/circuitBreaker.ts"
 import { gauges } from "./internal/circuitBreakerRecorder.ts"
 import { type CircuitOpen } from "./internal/errors.ts"
-import { integer, invalid, positiveMillis, ratio } from "./internal/options.ts"
+import { checkedOptions, integer, invalid, positiveMillis, ratio } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyFiber } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
@@ -138,7 +138,7 @@ export const consecutive = (failures: number): Trip => ({
 })
 
 const shareOf = (where: string, share: Share) => {
-  const { calls, within } = share
+  const { calls, within } = checkedOptions(where, share)
   if ((calls === undefined) === (within === undefined)) {
     throw invalid(where, "the window", calls === undefined ? "none" : "both", "either calls or within")
   }
@@ -195,7 +195,11 @@ export const failureRate = (options: Share): Trip => ({
  */
 export const slowRate = (options: Share & { readonly after: Duration.Input }): Trip => {
   const where = "CircuitBreaker.slowRate"
-  return { kind: "slow-rate", after: positiveMillis(where, "after", options.after), ...shareOf(where, options) }
+  return {
+    kind: "slow-rate",
+    after: positiveMillis(where, "after", checkedOptions(where, options).after),
+    ...shareOf(where, options)
+  }
 }
 
 /**

@@ -50,7 +50,7 @@ import type * as Stream from "effect/Stream"
 import { CoalesceEffect, Coalescer } from "./internal/coalesce.ts"
 import { type AnyStream, fromPull } from "./internal/establish.ts"
 import { ownKey } from "./internal/keyMap.ts"
-import { integer } from "./internal/options.ts"
+import { checkedOptions, integer } from "./internal/options.ts"
 import type { AnyEffect } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
 import type * as Policy from "./Policy.ts"
@@ -109,8 +109,11 @@ const coalesce = <A, E, K>(coalescer: Coalescer): Coalesce<A, E, K> =>
     inFlight: Effect.sync(() => coalescer.inFlight)
   })
 
-const coalescerOf = ({ capacity, name }: Options): Coalescer =>
-  new Coalescer(name, capacity === undefined ? undefined : integer("Coalesce.make", "capacity", capacity, 1))
+const coalescerOf = (options: Options): Coalescer => {
+  const where = "Coalesce.make"
+  const { capacity, name } = checkedOptions(where, options)
+  return new Coalescer(name, capacity === undefined ? undefined : integer(where, "capacity", capacity, 1))
+}
 
 /**
  * As {@link make}, a plain value, for the scope of a module. A bad option throws a `RangeError`.

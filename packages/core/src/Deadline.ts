@@ -45,7 +45,7 @@ import { CurrentDeadline, Inherit, remainingTime } from "./internal/deadline.ts"
 import { emit } from "./internal/emit.ts"
 import { DeadlineExceeded } from "./internal/errors.ts"
 import { type AnyPull, fromPull, open } from "./internal/establish.ts"
-import { invalid, millisOf, positiveMillis } from "./internal/options.ts"
+import { checkedOptions, invalid, millisOf, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyFiber } from "./internal/primitive.ts"
 import { now } from "./internal/time.ts"
@@ -88,7 +88,7 @@ export interface Options {
  * @since 0.1.0
  */
 export const within = (duration: Duration.Input, options: Options = {}): Policy.Policy<unknown, DeadlineExceeded> => {
-  const { name } = options
+  const { name } = checkedOptions("Deadline.within", options)
   const limit = Math.max(0, millisOf(duration))
   if (Number.isNaN(limit)) throw invalid("Deadline.within", "duration", duration, "a duration")
   const settings: Settings = {
@@ -213,12 +213,13 @@ export const toHeader: Effect.Effect<Option.Option<string>> = Effect.map(
  */
 export const fromHeader = (
   header: string | undefined,
-  options?: {
+  options: {
     /** @default "1 hour" */
     readonly maxRemaining?: Duration.Input | undefined
-  }
+  } = {}
 ): Option.Option<Duration.Duration> => {
-  const maxRemaining = positiveMillis("Deadline.fromHeader", "maxRemaining", options?.maxRemaining ?? "1 hour")
+  const where = "Deadline.fromHeader"
+  const maxRemaining = positiveMillis(where, "maxRemaining", checkedOptions(where, options).maxRemaining ?? "1 hour")
   const millis = header === undefined ? undefined : kernel.parse(header, maxRemaining)
   return millis === undefined ? Option.none() : Option.some(Duration.millis(millis))
 }

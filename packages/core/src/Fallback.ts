@@ -44,7 +44,7 @@ import type * as Fault from "./Fault.ts"
 import type { AnyStream } from "./internal/establish.ts"
 import * as internal from "./internal/fallback.ts"
 import { ownKey } from "./internal/keyMap.ts"
-import { callable, integer, positiveMillis } from "./internal/options.ts"
+import { callable, checkedOptions, integer, positiveMillis } from "./internal/options.ts"
 import type { AnyEffect } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
 import { Memory, StaleEffect, staleStream } from "./internal/stale.ts"
@@ -359,6 +359,7 @@ export interface Stale<in out A, out B = A, in K = string> extends StaleOperator
 
 const memoryOf = (options: StaleOptions<any, unknown>): Memory => {
   const where = "Fallback.makeStale"
+  checkedOptions(where, options)
   return new Memory({
     name: options.name,
     timeToLive: positiveMillis(where, "timeToLive", options.timeToLive, { infinite: true }),

@@ -55,7 +55,7 @@ import type * as Stream from "effect/Stream"
 import * as Fault from "./Fault.ts"
 import { type AnyStream, establish, establishOneOf } from "./internal/establish.ts"
 import { HedgeEffect, type Rules } from "./internal/hedge.ts"
-import { callable, duration, integer, invalid, percent, showMillis, stringOption } from "./internal/options.ts"
+import { callable, checkedOptions, duration, integer, invalid, percent, showMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyEffect } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
@@ -170,7 +170,7 @@ export interface Hedge extends Policy.Policy {
 const isLearnt = (after: Options["after"]): after is Learnt => Predicate.hasProperty(after, "quantile")
 
 const learntDelayOf = (where: string, learnt: Learnt): LearntDelay => {
-  const { quantile } = learnt
+  const { quantile } = checkedOptions(where, learnt, "after")
   if (!(typeof quantile === "number" && quantile > 0 && quantile < 1)) {
     throw invalid(where, "after.quantile", quantile, "a number > 0 and < 1")
   }
@@ -201,9 +201,10 @@ class Hedging implements internal.Implementation, Rules {
 
   constructor(options: Options) {
     const where = "Hedge.make"
+    checkedOptions(where, options)
     const budget = options.budget === undefined ? undefined : sharedOf(where, options.budget)
     this.options = options
-    this.name = stringOption(where, "name", options.name)
+    this.name = options.name
     this.max = integer(where, "maxHedges", options.maxHedges ?? 1, 1, 10)
     const classify = callable(where, "classify", options.classify) ?? Fault.of
     this.ofValue = withResult(where, classify, options.result)

@@ -86,7 +86,7 @@ import { both } from "./internal/emit.ts"
 import { SampledGauges } from "./internal/gauges.ts"
 import { Meter, outcomeOf } from "./internal/metrics.ts"
 import { ObservedCall, observedStream } from "./internal/observability.ts"
-import { integer } from "./internal/options.ts"
+import { checkedOptions, integer, stringOption } from "./internal/options.ts"
 import { fork } from "./internal/primitive.ts"
 import { CurrentGauges } from "./internal/registry.ts"
 import { Labels } from "./kernel/labels.ts"
@@ -108,7 +108,7 @@ const layerListener = <R>(make: Effect.Effect<Telemetry.Listener, never, R>): La
  */
 export const call = (name: string): Policy.Policy =>
   Policy.make({
-    info: { kind: "call", name, settings: {}, children: [] },
+    info: { kind: "call", name: stringOption("Observability.call", "name", name), settings: {}, children: [] },
     effect: (self) => new ObservedCall(self, name),
     stream: (self) => observedStream(self, name)
   })
@@ -127,7 +127,8 @@ export const layerMetrics = (options: {
    */
   readonly maxNames?: number | undefined
 } = {}): Layer.Layer<never> => {
-  const most = integer("Observability.layerMetrics", "maxNames", options.maxNames ?? 100, 1)
+  const where = "Observability.layerMetrics"
+  const most = integer(where, "maxNames", checkedOptions(where, options).maxNames ?? 100, 1)
   return Layer.effectContext(Effect.gen(function*() {
     const context = yield* Effect.context()
     const labels = new Labels(most)
@@ -272,7 +273,8 @@ export class Events extends Context.Service<Events, {
 }>()("@effect-resilience/core/Observability/Events") {
   /** Listens to everything inside, and keeps up to `capacity` [1024] events for a reader. */
   static readonly layer = (options: { readonly capacity?: number | undefined } = {}): Layer.Layer<Events> => {
-    const capacity = integer("Observability.Events.layer", "capacity", options.capacity ?? 1024, 1)
+    const where = "Observability.Events.layer"
+    const capacity = integer(where, "capacity", checkedOptions(where, options).capacity ?? 1024, 1)
     const hub = Layer.effect(Hub, PubSub.sliding<Telemetry.Event>(capacity))
     const listener = layerListener(
       Effect.map(Hub, (hub): Telemetry.Listener => (event) => {

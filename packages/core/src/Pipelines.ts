@@ -54,7 +54,7 @@ import type * as Fault from "./Fault.ts"
 import * as Hedge from "./Hedge.ts"
 import { defaultHangsAfter } from "./internal/circuitBreakerRules.ts"
 import { contradictionsOf } from "./internal/lint.ts"
-import { callable, invalid, objectOption } from "./internal/options.ts"
+import { callable, checkedOptions, invalid } from "./internal/options.ts"
 import { readTimes } from "./internal/pipelines.ts"
 import { checked, type Read, read } from "./internal/pipelinesConfig.ts"
 import * as internal from "./internal/policy.ts"
@@ -192,6 +192,9 @@ const isBreaker = (breaker: Options["breaker"]): breaker is CircuitBreaker.Circu
 const isPolicy = (limiter: unknown): limiter is Policy.Policy<unknown, any> =>
   Predicate.hasProperty(limiter, Policy.TypeId)
 
+/** An effect is what a forgotten `yield*` leaves. */
+const isOptions = (part: unknown): boolean => Predicate.isObject(part) && !Effect.isEffect(part)
+
 const bulkheadOf = ({ limiter, name }: Options<unknown>): Bulkhead.Options => ({
   concurrency: 1000,
   ...limiter as Bulkhead.Options | undefined,
@@ -199,14 +202,14 @@ const bulkheadOf = ({ limiter, name }: Options<unknown>): Bulkhead.Options => ({
 })
 
 /** What is given as an instance is one. */
-const check = (where: string, { breaker, budget, limiter, result }: Options<unknown>): void => {
+const check = (where: string, options: Options<unknown>): void => {
+  const { breaker, budget, limiter, result } = checkedOptions(where, options)
   if (budget !== undefined) sharedOf(where, budget)
-  const isOptions = Predicate.isObject(limiter) && !Effect.isEffect(limiter)
-  if (limiter !== undefined && !isOptions && !isPolicy(limiter)) {
+  if (limiter !== undefined && !isOptions(limiter) && !isPolicy(limiter)) {
     throw invalid(where, "limiter", limiter, "a policy or options for a bulkhead")
   }
   callable(where, "result", result)
-  if (breaker !== undefined && !Predicate.isObject(breaker) && !Predicate.hasProperty(breaker, Policy.TypeId)) {
+  if (breaker !== undefined && !isOptions(breaker) && !isPolicy(breaker)) {
     throw invalid(where, "breaker", breaker, "a circuit breaker or options for one")
   }
 }
@@ -219,19 +222,20 @@ const tripOf = (breaker: Options["breaker"]): unknown => {
     : CircuitBreaker.makeUnsafe({ trip: breaker.trip }).info.settings["trip"]
 }
 
-const standardTimes = (where: string, options: Options<unknown>): Times => {
+const standardTimes = (where: string, options: StandardOptions<any, unknown>): Times => {
   check(where, options)
+  if (options.retry !== undefined) checkedOptions(where, options.retry, "retry")
   const { attempt, breaker, total } = options
   return readTimes(where, { attempt, total, trip: tripOf(breaker), waits: undefined, hedge: undefined })
 }
 
-const hedgingTimes = (where: string, { hedge = {}, ...options }: Partial<HedgingOptions<unknown>>): Times => {
+const hedgingTimes = (where: string, options: HedgingOptions<unknown>): Times => {
   check(where, options)
-  const { attempt, breaker, total } = options
+  const { attempt, breaker, hedge = {}, total } = options
   const limiter = options.limiter === undefined || isPolicy(options.limiter)
     ? options.limiter
     : Bulkhead.makeUnsafe(bulkheadOf(options))
-  objectOption(where, "hedge", hedge)
+  checkedOptions(where, hedge, "hedge")
   return readTimes(where, { attempt, total, trip: tripOf(breaker), waits: limiter?.info, hedge })
 }
 

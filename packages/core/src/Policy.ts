@@ -39,6 +39,7 @@ import { path } from "./internal/frame.ts"
 import { warningsOf } from "./internal/lint.ts"
 import * as model from "./internal/model.ts"
 import type { Policy, PolicyInfo } from "./internal/model.ts"
+import { invalid } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyEffect } from "./internal/primitive.ts"
 
@@ -337,6 +338,9 @@ export const compose: {
   <const Ps extends ReadonlyArray<Any>>(...policies: Composable<Ps>): Composed<Ps>
 } = (...parts: ReadonlyArray<Part<any, any, any>>): any => {
   const policies = parts as ReadonlyArray<Policy<any, any, any>> // a part asks more of a call, and is called as a policy is
+  policies.forEach((policy, i) => {
+    if (!internal.isPolicy(policy)) throw invalid("Policy.compose", `policy ${i + 1}`, policy, "a policy")
+  })
   const stack = policies.filter((policy) => policy !== identity)
   return stack.length === 0 ? identity : stack.length === 1 ? stack[0]! : internal.make({
     info: {
@@ -379,6 +383,9 @@ export const mapError: {
     is: (error: unknown) => error is E,
     f: (error: E) => E2
   ): Policy<EIn, Exclude<EOut, E> | E2, R> => {
+    const where = "Policy.mapError"
+    if (typeof is !== "function") throw invalid(where, "is", is, "a function")
+    if (typeof f !== "function") throw invalid(where, "f", f, "a function")
     const replace = (error: unknown): unknown => is(error) ? f(error) : error
     return internal.make({
       info: self.info,

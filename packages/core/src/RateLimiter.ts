@@ -58,7 +58,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { RateLimiterRejected } from "./internal/errors.ts"
-import { duration, integer, invalid, positiveMillis } from "./internal/options.ts"
+import { checkedOptions, duration, integer, invalid, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyEffect, AnyFiber } from "./internal/primitive.ts"
 import { Limiter } from "./internal/rateLimiter.ts"
@@ -98,15 +98,18 @@ export interface Rate {
 const limitOf = (
   kind: Limit["kind"],
   where: string,
-  { limit, within }: Rate,
-  burst = limit,
-  option = "limit"
-): Limit => ({
-  kind,
-  limit: integer(where, "limit", limit, 1),
-  within: Duration.millis(positiveMillis(where, "within", within)),
-  burst: integer(where, option, burst, 1)
-})
+  rate: Rate,
+  option = "limit",
+  burstOf = ({ limit }: Rate): number => limit
+): Limit => {
+  const { limit, within } = checkedOptions(where, rate)
+  return {
+    kind,
+    limit: integer(where, "limit", limit, 1),
+    within: Duration.millis(positiveMillis(where, "within", within)),
+    burst: integer(where, option, burstOf(rate), 1)
+  }
+}
 
 /**
  * A bucket that starts full, from which calls take, and which `limit` refills every `within`, steadily.
@@ -123,7 +126,8 @@ export const tokenBucket = (
      */
     readonly capacity?: number | undefined
   }
-): Limit => limitOf("token-bucket", "RateLimiter.tokenBucket", options, options.capacity, "capacity")
+): Limit =>
+  limitOf("token-bucket", "RateLimiter.tokenBucket", options, "capacity", () => options.capacity ?? options.limit)
 
 /**
  * Spaces calls evenly, one every `within / limit`: the generic cell rate algorithm of ITU-T I.371. It is the token bucket with
@@ -138,7 +142,7 @@ export const gcra = (
     /** @default 1 */
     readonly burst?: number | undefined
   }
-): Limit => limitOf("gcra", "RateLimiter.gcra", options, options.burst ?? 1, "burst")
+): Limit => limitOf("gcra", "RateLimiter.gcra", options, "burst", () => options.burst ?? 1)
 
 /**
  * At most `limit` in any span of `within`. Calls are kept in slices of a hundredth of it, so one may count a hundredth
@@ -343,7 +347,7 @@ export const makeUnsafe: {
   (options: Options & { readonly limit: Limit }): RateLimiter
   <D extends string>(options: Options & { readonly limits: { readonly [K in D]: Limit } }): RateLimiter<D>
 } = (options: Options & { readonly limit?: Limit; readonly limits?: Readonly<Record<string, Limit>> }): any => {
-  const { limit, limits } = options
+  const { limit, limits } = checkedOptions("RateLimiter.make", options)
   const all = limits ?? (limit === undefined ? {} : { calls: limit })
   if ((limit !== undefined && limits !== undefined) || Object.keys(all).length === 0) {
     throw invalid(

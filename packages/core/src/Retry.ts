@@ -53,10 +53,10 @@ import type { AnyStream } from "./internal/establish.ts"
 import {
   booleanOption,
   callable,
+  checkedOptions,
   duration,
   integer,
   invalid,
-  objectOption,
   oneOf,
   positiveMillis,
   stringOption,
@@ -213,9 +213,11 @@ const afterOf = (where: string, { after }: AnyOptions): Settings["after"] => {
 }
 
 const settingsOf = (where: string, given: AnyOptions): Settings => {
-  const options = objectOption(where, "options", given)
+  const options = checkedOptions(where, given)
   const { schedule, times } = options
-  const retryAfter = options.retryAfter && objectOption(where, "retryAfter", options.retryAfter)
+  const retryAfter = options.retryAfter === undefined
+    ? undefined
+    : checkedOptions(where, options.retryAfter, "retryAfter")
   const beyond = oneOf(where, "retryAfter.beyond", retryAfter?.beyond ?? "fail", ["fail", "clip"])
   const predicate = callable(where, "while", options.while)
   const tags = tagsOption(where, "tags", options.tags)

@@ -45,7 +45,7 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import { integer, invalid, positiveMillis, ratio as share } from "./internal/options.ts"
+import { checkedOptions, integer, invalid, positiveMillis, ratio as share } from "./internal/options.ts"
 import { register } from "./internal/registry.ts"
 import * as internal from "./internal/retryBudget.ts"
 import type { RetryBudget } from "./internal/retryBudget.ts"
@@ -109,7 +109,7 @@ export const tokens = (
   } = {}
 ): Funding => {
   const where = "RetryBudget.tokens"
-  const { maxTokens = 100, minPerMinute = 10, ratio = 0.1 } = options
+  const { maxTokens = 100, minPerMinute = 10, ratio = 0.1 } = checkedOptions(where, options)
   if (!(typeof ratio === "number" && ratio >= 0.001 && ratio <= 1)) {
     throw invalid(where, "ratio", ratio, "a number from 0.001 to 1")
   }
@@ -154,7 +154,7 @@ export const traffic = (
   } = {}
 ): Funding => {
   const where = "RetryBudget.traffic"
-  const { minPerSecond = 10, ratio = 0.2, within = "10 seconds" } = options
+  const { minPerSecond = 10, ratio = 0.2, within = "10 seconds" } = checkedOptions(where, options)
   return {
     kind: "traffic",
     ratio: share(where, "ratio", ratio),
@@ -187,7 +187,7 @@ export const inFlight = (
   } = {}
 ): Funding => {
   const where = "RetryBudget.inFlight"
-  const { minAttempts = 3, ratio = 0.2 } = options
+  const { minAttempts = 3, ratio = 0.2 } = checkedOptions(where, options)
   return {
     kind: "in-flight",
     ratio: share(where, "ratio", ratio),
@@ -217,7 +217,8 @@ const fundings: ReadonlyArray<string> = ["tokens", "traffic", "in-flight"] satis
 const isFunding = (funding: unknown): boolean =>
   Predicate.hasProperty(funding, "kind") && fundings.includes(String(funding.kind))
 
-const budgetOf = ({ funding = tokens(), name }: Options): internal.Shared => {
+const budgetOf = (options: Options): internal.Shared => {
+  const { funding = tokens(), name } = checkedOptions("RetryBudget.make", options)
   if (!isFunding(funding)) {
     throw invalid("RetryBudget.make", "funding", funding, "tokens, traffic or inFlight")
   }

@@ -31,6 +31,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { both } from "./internal/emit.ts"
 import { CurrentListener, type Listener } from "./internal/events.ts"
+import { invalid } from "./internal/options.ts"
 import * as Policy from "./Policy.ts"
 
 export * from "./internal/events.ts"
@@ -42,6 +43,7 @@ export * from "./internal/events.ts"
  * @since 0.1.0
  */
 export const listen = (listener: Listener): Policy.Policy => {
+  if (typeof listener !== "function") throw invalid("Telemetry.listen", "listener", listener, "a function")
   const join = (outer: Listener | undefined): Listener => outer === undefined ? listener : both(listener, outer)
   return Policy.make({
     info: { kind: "telemetry", settings: {}, children: [] },

@@ -51,7 +51,16 @@ import { emit } from "./internal/emit.ts"
 import { type Phase, TimeoutExceeded } from "./internal/errors.ts"
 import { establish } from "./internal/establish.ts"
 import { leftBehind } from "./internal/leftBehind.ts"
-import { integer, invalid, positiveMillis, ratio, showMillis } from "./internal/options.ts"
+import {
+  booleanOption,
+  callable,
+  checkedOptions,
+  integer,
+  invalid,
+  positiveMillis,
+  ratio,
+  showMillis
+} from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
@@ -136,6 +145,7 @@ const showLimit = (limit: Limit | undefined): unknown =>
   limit === undefined ? undefined : typeof limit === "function" ? "dynamic" : Duration.fromInputUnsafe(limit)
 
 interface Watch extends Options {
+  readonly where: string
   readonly kind: string
   readonly shown: Readonly<Record<string, unknown>>
   /** what the error calls the first phase */
@@ -148,7 +158,8 @@ interface Watch extends Options {
 }
 
 const make = (watch: Watch): Policy.Policy<unknown, TimeoutExceeded> => {
-  const { detach = false, first = unlimited, firstPhase, fixed, idle = unlimited, name, total = unlimited } = watch
+  const { first = unlimited, firstPhase, fixed, idle = unlimited, name, total = unlimited } = watch
+  const detach = booleanOption(watch.where, "detach", watch.detach) ?? false
   const settings: timeout.Settings = {
     first,
     idle,
@@ -175,7 +186,8 @@ const make = (watch: Watch): Policy.Policy<unknown, TimeoutExceeded> => {
  */
 export const attempt = (limit: Limit, options?: Options): Policy.Policy<unknown, TimeoutExceeded> =>
   make({
-    ...options,
+    ...options === undefined ? undefined : checkedOptions("Timeout.attempt", options),
+    where: "Timeout.attempt",
     kind: "timeout attempt",
     firstPhase: "attempt",
     first: millisOf("Timeout.attempt", "limit", limit),
@@ -191,7 +203,8 @@ export const attempt = (limit: Limit, options?: Options): Policy.Policy<unknown,
  */
 export const total = (limit: Limit, options?: Options): Policy.Policy<unknown, TimeoutExceeded> =>
   make({
-    ...options,
+    ...options === undefined ? undefined : checkedOptions("Timeout.total", options),
+    where: "Timeout.total",
     kind: "timeout total",
     firstPhase: "attempt",
     total: millisOf("Timeout.total", "limit", limit),
@@ -222,11 +235,12 @@ export const phases = (
   }
 ): Policy.Policy<unknown, TimeoutExceeded> => {
   const where = "Timeout.phases"
-  const { detach, first, idle, name, progress, total } = options
+  const { detach, first, idle, name, progress, total } = checkedOptions(where, options)
   if (first === undefined && idle === undefined && total === undefined) {
     throw invalid(where, "options", "none of them", "at least one of first, idle and total")
   }
   return make({
+    where,
     name,
     detach,
     kind: "timeout phases",
@@ -234,7 +248,7 @@ export const phases = (
     first: millisOf(where, "first", first),
     idle: millisOf(where, "idle", idle),
     total: millisOf(where, "total", total),
-    progress,
+    progress: callable(where, "progress", progress),
     shown: { first: showLimit(first), idle: showLimit(idle), total: showLimit(total) },
     fixed: typeof first !== "function" && typeof total !== "function"
   })
@@ -340,7 +354,8 @@ class AdaptiveEffect extends Primitive {
 
 const rulesOf = (options: AdaptiveOptions): Rules => {
   const where = "Timeout.makeAdaptive"
-  const { factor = 1.5 } = options
+  const { detach, factor = 1.5 } = checkedOptions(where, options)
+  booleanOption(where, "detach", detach)
   if (!(typeof factor === "number" && factor > 1 && factor < Infinity)) {
     throw invalid(where, "factor", factor, "a finite number > 1")
   }

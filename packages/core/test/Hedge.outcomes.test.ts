@@ -140,7 +140,7 @@ describe("Hedge of results", () => {
     const bad = (more: object) => () => Hedge.makeUnsafe({ ...options, ...more })
     assert.throws(bad({ result: 1 }), "Hedge.make: result must be a function, got 1")
     assert.throws(bad({ classify: 1 }), "Hedge.make: classify must be a function, got 1")
-    assert.throws(bad({ after: null }), "Hedge.make: after must be a duration >= 0, got null")
+    assert.throws(bad({ after: null }), "Hedge.make: after must be left out or given, got null")
     assert.throws(
       bad({ after: { quantile: "0.5" } }),
       "Hedge.make: after.quantile must be a number > 0 and < 1, got \"0.5\""

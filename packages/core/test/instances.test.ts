@@ -11,7 +11,7 @@ import * as Retry from "../src/Retry.ts"
 import * as RetryBudget from "../src/RetryBudget.ts"
 
 /** What a program without types, or one that forgot a `yield*`, may give in the place of an instance. */
-const wrong: ReadonlyArray<any> = [3, "3", null, Effect.void, RetryBudget.make()]
+const wrong: ReadonlyArray<any> = [3, "3", Effect.void, RetryBudget.make()]
 
 const makeLimiter = () => RateLimiter.makeUnsafe({ limit: RateLimiter.tokenBucket({ limit: 1, within: 1 }) })
 
@@ -26,9 +26,13 @@ const options: ReadonlyArray<readonly [string, string, (value: any) => unknown]>
   ["RateLimiter.settle: actual", "a function", (actual) => makeLimiter().settle(1, actual)],
   ["Fallback.to: f", "a function", (f) => Fallback.to(f)],
   ["Fallback.to: when", "a function", (when) => Fallback.to(() => Effect.void, { when })],
-  ["Fallback.to: tags", "an array of strings", (tags) => Fallback.to(() => Effect.void, { tags })],
+  ["Fallback.to: tags", "an array of at least one string", (tags) => Fallback.to(() => Effect.void, { tags })],
   ["Fallback.toStream: f", "a function", (f) => Fallback.toStream(f)],
-  ["Fallback.toStream: tags", "an array of strings", (tags) => Fallback.toStream(() => Stream.empty, { tags })],
+  [
+    "Fallback.toStream: tags",
+    "an array of at least one string",
+    (tags) => Fallback.toStream(() => Stream.empty, { tags })
+  ],
   ["Fallback.makeStale: as", "a function", (as) => Fallback.makeStaleUnsafe({ timeToLive: 1, as })],
   ["Fallback.makeStale: classify", "a function", (classify) => Fallback.makeStaleUnsafe({ timeToLive: 1, classify })],
   ["Pipelines.makeStandard: limiter", "a policy", (limiter) => Pipelines.makeStandardUnsafe({ limiter })],
@@ -43,7 +47,7 @@ describe("an option that is to be an instance of something", () => {
   }
 
   it("a breaker of a pipeline is one, or options for one", () => {
-    const message = "Pipelines.makeHedging: breaker must be a circuit breaker or options for one, got 3"
-    assert.throws(() => Pipelines.makeHedgingUnsafe({ breaker: 3 as any }), RangeError, message)
+    const message = "Pipelines.makeHedging: breaker must be a circuit breaker or options for one, got"
+    for (const breaker of wrong) assert.throws(() => Pipelines.makeHedgingUnsafe({ breaker }), RangeError, message)
   })
 })

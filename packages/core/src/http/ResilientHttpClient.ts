@@ -62,7 +62,7 @@ import type * as Scope from "effect/Scope"
 import { execute, policyArgument } from "../internal/http/resilientHttpClient.ts"
 import { isFailed } from "../internal/http/response.ts"
 import { executeStream } from "../internal/http/streamedBody.ts"
-import { booleanOption, callable, integer, invalid, oneOf } from "../internal/options.ts"
+import { booleanOption, callable, checkedOptions, integer, invalid, oneOf } from "../internal/options.ts"
 import { attemptHeader, deadlineHeader, isHeaderName } from "../kernel/http/headers.ts"
 import type * as Policy from "../Policy.ts"
 
@@ -240,6 +240,7 @@ export const make: {
   policy: Policy.Policy<any, any, any>,
   options?: Options & PolicyFor<any, any, any>
 ): HttpClient.HttpClient.With<any, any> => {
+  if (options !== undefined) checkedOptions(where, options)
   const body = oneOf(where, "body", options?.body ?? "buffer", ["buffer", "stream", "headers"])
   const run = (body === "stream" ? executeStream : execute)({
     client,

@@ -81,7 +81,7 @@ import * as Deadline from "../Deadline.ts"
 import type * as Fault from "../Fault.ts"
 import { policyArgument } from "../internal/http/resilientHttpClient.ts"
 import * as internal from "../internal/http/serverPolicy.ts"
-import { callable, invalid, millisOf, oneOf, positiveMillis } from "../internal/options.ts"
+import { callable, checkedOptions, invalid, millisOf, oneOf, positiveMillis } from "../internal/options.ts"
 import { deadlineHeader, isHeaderName } from "../kernel/http/headers.ts"
 import type * as Policy from "../Policy.ts"
 import type { RateLimiterRejected } from "../RateLimiter.ts"
@@ -249,7 +249,7 @@ export const make = <EOut, RP, EFor = never, RFor = never>(
   E | Exclude<EOut | EFor, Answered>,
   R | RP | RFor | HttpServerRequest | Scope.Scope
 > => {
-  const { minRemaining = 0 } = options
+  const { minRemaining = 0 } = checkedOptions(where, options)
   const least = millisOf(minRemaining)
   if (!(least >= 0 && least < Infinity)) throw invalid(where, "minRemaining", minRemaining, "a finite duration >= 0")
   return internal.serve({

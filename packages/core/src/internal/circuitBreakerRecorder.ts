@@ -45,8 +45,8 @@ export class Recorder {
 
   constructor(options: Options) {
     this.options = options
-    this.hangsAfter = hangsAfterOf(options)
     this.circuit = new kernel.Circuit(rulesOf(options), options.initial)
+    this.hangsAfter = hangsAfterOf(options)
   }
 
   get name(): string | undefined {

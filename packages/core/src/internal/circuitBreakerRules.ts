@@ -8,7 +8,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Fault from "../Fault.ts"
 import type { Rules, State } from "../kernel/circuitBreaker.ts"
 import { slowAfter, type Trip, tripsOf } from "../kernel/trip.ts"
-import { duration, integer, invalid, percent, positiveMillis, ratio, showMillis } from "./options.ts"
+import { checkedOptions, duration, integer, invalid, percent, positiveMillis, ratio, showMillis } from "./options.ts"
 
 interface HalfOpen {
   readonly probes?: number | undefined
@@ -62,6 +62,7 @@ export const hangsAfterOf = ({ classify, hangsAfter }: Options): number => {
 }
 
 export const rulesOf = (options: Options): Rules => {
+  checkedOptions(where, options)
   const { initial = "Closed" } = options
   if (!states.includes(initial)) throw invalid(where, "initial", initial, `one of ${states.join(", ")}`)
   for (const option of ["classify", "result"] as const) {
@@ -77,6 +78,8 @@ export const rulesOf = (options: Options): Rules => {
     throw invalid(where, "trip", "several", "rules with at most one slowRate among them")
   }
   const { halfOpen = {} } = options
+  checkedOptions(where, halfOpen, "halfOpen")
+  if (options.retryAfter !== undefined) checkedOptions(where, options.retryAfter, "retryAfter")
   const probes = integer(where, "halfOpen.probes", halfOpen.probes ?? 1, 1)
   return {
     trips,

@@ -10,7 +10,7 @@ import { emit } from "./emit.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
 import { CurrentListener } from "./events.ts"
 import type { PolicyInfo } from "./model.ts"
-import { callable, invalid } from "./options.ts"
+import { callable, checkedOptions, invalid, tagsOption } from "./options.ts"
 import type { AnyEffect } from "./primitive.ts"
 import { wallNow } from "./time.ts"
 
@@ -27,13 +27,11 @@ class Rules {
   private readonly tags: ReadonlyArray<string> | undefined
   private readonly when: Predicate.Predicate<never> | undefined
 
-  constructor(where: string, f: unknown, { name, tags, when }: Options = {}) {
+  constructor(where: string, f: unknown, options: Options = {}) {
     if (typeof f !== "function") throw invalid(where, "f", f, "a function")
-    if (tags !== undefined && !(Array.isArray(tags) && tags.every(Predicate.isString))) {
-      throw invalid(where, "tags", tags, "an array of strings")
-    }
+    const { name, tags, when } = checkedOptions(where, options)
     this.name = name
-    this.tags = tags
+    this.tags = tagsOption(where, "tags", tags)
     this.when = callable(where, "when", when)
   }
 

@@ -12,7 +12,7 @@ import { CurrentListener } from "./events.ts"
 import * as frame from "./frame.ts"
 import { KeyMap } from "./keyMap.ts"
 import type * as Policy from "./model.ts"
-import { integer, invalid, positiveMillis } from "./options.ts"
+import { checkedOptions, integer, invalid, positiveMillis } from "./options.ts"
 import * as internal from "./policy.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import { now } from "./time.ts"
@@ -58,7 +58,7 @@ export class Pool<K> {
   private readonly table: kernel.Table<K, AnyPolicy>
 
   constructor(options: Options<K>, context: Context.Context<never>) {
-    const { lookup, name, whenFull = "share" } = options
+    const { lookup, name, whenFull = "share" } = checkedOptions(where, options)
     const idle = positiveMillis(where, "idleTimeToLive", options.idleTimeToLive ?? "5 minutes", { infinite: true })
     const max = integer(where, "maxInstances", options.maxInstances ?? 1000, 1)
     if (typeof lookup !== "function") throw invalid(where, "lookup", lookup, "a function")

@@ -1,4 +1,5 @@
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
 /** A bad option is a bug in the program, found when the policy is made: names the option, the value and what is allowed. */
@@ -12,14 +13,20 @@ const show = (value: unknown): string => {
   return typeof value === "object" && value !== null ? "an object" : String(value)
 }
 
-/** What stands beside an option that means nothing with it. */
-export const pointless = (where: string, option: string, why: string): RangeError =>
-  new RangeError(`${where}: ${option} means nothing ${why}`)
-
-/** The options themselves. */
-export const objectOption = <A extends object>(where: string, option: string, value: A): A => {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value
-  throw invalid(where, option, value, "an object")
+/** Options are an object in which nothing is `null`, for that is taken for a value here and for none there. */
+export const checkedOptions = <A extends object>(where: string, options: A, within = ""): A => {
+  // an effect is what a forgotten `yield*` leaves
+  if (typeof options !== "object" || options === null || Array.isArray(options) || Effect.isEffect(options)) {
+    throw invalid(where, within === "" ? "options" : within, options, "an object")
+  }
+  for (const [option, value] of Object.entries(options)) {
+    const path = within === "" ? option : `${within}.${option}`
+    if (value === null) throw invalid(where, path, value, "left out or given")
+    if (option === "name" && value !== undefined && typeof value !== "string") {
+      throw invalid(where, path, value, "a string")
+    }
+  }
+  return options
 }
 
 export const stringOption = <S extends string | undefined>(where: string, option: string, value: S): S => {

@@ -1,5 +1,6 @@
 import { constVoid, identity } from "effect/Function"
 import { NodeInspectSymbol } from "effect/Inspectable"
+import * as Predicate from "effect/Predicate"
 import { type Knowledge, nothing } from "../kernel/keyed.ts"
 import type { AnyStream } from "./establish.ts"
 import { type Policy, type PolicyInfo, TypeId } from "./model.ts"
@@ -68,6 +69,9 @@ export const make = <P extends Policy<any, any, any>>(impl: Implementation, prot
   made[implementation] = impl // defining it, for it not to be enumerable, would cost more than all the rest
   return made // the members come from the prototype, which a type cannot follow
 }
+
+/** What was made by {@link make}. */
+export const isPolicy = (u: unknown): boolean => Predicate.hasProperty(u, TypeId)
 
 /** What {@link make} was given, for the members that a stateful policy's prototype adds. */
 export const implementationOf = <I extends Implementation>(policy: unknown): I =>

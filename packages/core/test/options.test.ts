@@ -1,0 +1,343 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { HttpClient, HttpClientResponse } from "effect/http"
+import * as Schedule from "effect/Schedule"
+import * as Backoff from "../src/Backoff.ts"
+import * as Bulkhead from "../src/Bulkhead.ts"
+import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Coalesce from "../src/Coalesce.ts"
+import * as Deadline from "../src/Deadline.ts"
+import * as Fallback from "../src/Fallback.ts"
+import * as Hedge from "../src/Hedge.ts"
+import * as ResilientHttpClient from "../src/http/ResilientHttpClient.ts"
+import * as ServerPolicy from "../src/http/ServerPolicy.ts"
+import * as Keyed from "../src/Keyed.ts"
+import * as Observability from "../src/Observability.ts"
+import * as Pipelines from "../src/Pipelines.ts"
+import * as Policy from "../src/Policy.ts"
+import * as RateLimiter from "../src/RateLimiter.ts"
+import * as Retry from "../src/Retry.ts"
+import * as RetryBudget from "../src/RetryBudget.ts"
+import * as Telemetry from "../src/Telemetry.ts"
+import * as Timeout from "../src/Timeout.ts"
+
+/** What a program without types may give. */
+const values = {
+  null: null,
+  NaN: Number.NaN,
+  "\"x\"": "x",
+  "-1": -1,
+  "1": 1,
+  "0.5": 0.5,
+  "Infinity": Infinity,
+  "true": true,
+  "an object": {},
+  "an array": [],
+  "a function": () => 1,
+  "a symbol": Symbol("s")
+} as const
+type Value = keyof typeof values
+
+/** Which of these an option takes. */
+const kinds = {
+  none: [],
+  duration: ["1", "0.5"],
+  "a duration that may be infinite": ["1", "0.5", "Infinity"],
+  "a limit": ["1", "0.5", "a function"],
+  number: ["1", "Infinity", "0.5"],
+  integer: ["1"],
+  share: ["1", "0.5"],
+  quantile: ["0.5"],
+  boolean: ["true"],
+  string: ["\"x\""],
+  function: ["a function"],
+  options: ["an object"],
+  "options after a function": ["an object", "a function"]
+} as const satisfies Readonly<Record<string, ReadonlyArray<Value>>>
+
+type Row = readonly [option: string, kind: keyof typeof kinds, make: (value: any) => unknown]
+
+const call = Effect.void
+const limit = RateLimiter.gcra({ limit: 1, within: 1 })
+const client = HttpClient.make((request) => Effect.succeed(HttpClientResponse.fromWeb(request, new Response())))
+const lookup = () => Policy.identity
+const share = CircuitBreaker.failureRate
+
+const table: ReadonlyArray<Row> = [
+  ["Backoff.exponential: options", "none", (value) => Backoff.exponential(value)],
+  ["Backoff.exponential: base", "duration", (base) => Backoff.exponential({ base })],
+  ["Backoff.exponential: factor", "integer", (factor) => Backoff.exponential({ base: 1, factor })],
+  [
+    "Backoff.exponential: maxDelay",
+    "a duration that may be infinite",
+    (maxDelay) => Backoff.exponential({ base: 1, maxDelay })
+  ],
+  ["Backoff.exponential: jitter", "none", (jitter) => Backoff.exponential({ base: 1, jitter })],
+  [
+    "Backoff.exponential: jitter.proportional",
+    "share",
+    (proportional) => Backoff.exponential({ base: 1, jitter: { proportional } })
+  ],
+  ["Backoff.linear: increment", "duration", (increment) => Backoff.linear({ base: 1, increment })],
+  ["Backoff.fibonacci: base", "duration", (base) => Backoff.fibonacci({ base })],
+  ["Backoff.constant: base", "duration", (base) => Backoff.constant({ base })],
+  ["Backoff.decorrelated: base", "duration", (base) => Backoff.decorrelated({ base })],
+  ["Backoff.decorrelatedV2: base", "duration", (base) => Backoff.decorrelatedV2({ base })],
+
+  ["Bulkhead.make: options", "none", (value) => Bulkhead.makeUnsafe(value)],
+  ["Bulkhead.make: name", "string", (name) => Bulkhead.makeUnsafe({ concurrency: 1, name })],
+  ["Bulkhead.make: concurrency", "integer", (concurrency) => Bulkhead.makeUnsafe({ concurrency })],
+  ["Bulkhead.make: maxQueue", "integer", (maxQueue) => Bulkhead.makeUnsafe({ concurrency: 1, maxQueue })],
+  [
+    "Bulkhead.make: maxWait",
+    "a duration that may be infinite",
+    (maxWait) => Bulkhead.makeUnsafe({ concurrency: 1, maxWait })
+  ],
+  ["Bulkhead.make: order", "none", (order) => Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1, order })],
+
+  ["CircuitBreaker.make: options", "options", (value) => CircuitBreaker.makeUnsafe(value)],
+  ["CircuitBreaker.make: name", "string", (name) => CircuitBreaker.makeUnsafe({ name })],
+  ["CircuitBreaker.make: trip", "none", (trip) => CircuitBreaker.makeUnsafe({ trip })],
+  ["CircuitBreaker.make: open", "duration", (open) => CircuitBreaker.makeUnsafe({ open })],
+  ["CircuitBreaker.make: retryAfter", "options", (retryAfter) => CircuitBreaker.makeUnsafe({ retryAfter })],
+  [
+    "CircuitBreaker.make: retryAfter.maxDelay",
+    "duration",
+    (maxDelay) => CircuitBreaker.makeUnsafe({ retryAfter: { maxDelay } })
+  ],
+  ["CircuitBreaker.make: halfOpen", "options", (halfOpen) => CircuitBreaker.makeUnsafe({ halfOpen })],
+  ["CircuitBreaker.make: halfOpen.probes", "integer", (probes) => CircuitBreaker.makeUnsafe({ halfOpen: { probes } })],
+  ["CircuitBreaker.make: halfOpen.ratio", "share", (ratio) => CircuitBreaker.makeUnsafe({ halfOpen: { ratio } })],
+  [
+    "CircuitBreaker.make: halfOpen.lease",
+    "a duration that may be infinite",
+    (lease) => CircuitBreaker.makeUnsafe({ halfOpen: { lease } })
+  ],
+  ["CircuitBreaker.make: classify", "function", (classify) => CircuitBreaker.makeUnsafe({ classify })],
+  ["CircuitBreaker.make: result", "function", (result) => CircuitBreaker.makeUnsafe({ result })],
+  [
+    "CircuitBreaker.make: hangsAfter",
+    "a duration that may be infinite",
+    (hangsAfter) => CircuitBreaker.makeUnsafe({ hangsAfter })
+  ],
+  ["CircuitBreaker.make: initial", "none", (initial) => CircuitBreaker.makeUnsafe({ initial })],
+  ["CircuitBreaker.consecutive: failures", "integer", (failures) => CircuitBreaker.consecutive(failures)],
+  ["CircuitBreaker.failureRate: options", "none", (value) => share(value)],
+  ["CircuitBreaker.failureRate: ratio", "share", (ratio) => share({ ratio, calls: 20 })],
+  ["CircuitBreaker.failureRate: minCalls", "integer", (minCalls) => share({ minCalls, calls: 20 })],
+  ["CircuitBreaker.failureRate: calls", "integer", (calls) => share({ calls })],
+  ["CircuitBreaker.failureRate: within", "duration", (within) => share({ within })],
+  ["CircuitBreaker.slowRate: after", "duration", (after) => CircuitBreaker.slowRate({ after, calls: 1 })],
+
+  ["Coalesce.make: options", "options", (value) => Coalesce.makeUnsafe(value)],
+  ["Coalesce.make: name", "string", (name) => Coalesce.makeUnsafe({ name })],
+  ["Coalesce.make: capacity", "integer", (capacity) => Coalesce.makeUnsafe({ capacity })],
+
+  ["Deadline.within: options", "options", (value) => Deadline.within("1 second", value)],
+  ["Deadline.within: name", "string", (name) => Deadline.within("1 second", { name })],
+  ["Deadline.fromHeader: options", "options", (value) => Deadline.fromHeader("1", value)],
+  ["Deadline.fromHeader: maxRemaining", "duration", (maxRemaining) => Deadline.fromHeader("1", { maxRemaining })],
+
+  ["Fallback.to: options", "options after a function", (value) => Fallback.to(() => call, value)],
+  ["Fallback.to: name", "string", (name) => Fallback.to(() => call, { name })],
+  ["Fallback.to: tags", "none", (tags) => Fallback.to(() => call, { tags })],
+  ["Fallback.to: when", "function", (when) => Fallback.to(() => call, { when })],
+  ["Fallback.makeStale: options", "none", (value) => Fallback.makeStaleUnsafe(value)],
+  ["Fallback.makeStale: name", "string", (name) => Fallback.makeStaleUnsafe({ timeToLive: 1, name })],
+  [
+    "Fallback.makeStale: timeToLive",
+    "a duration that may be infinite",
+    (timeToLive) => Fallback.makeStaleUnsafe({ timeToLive })
+  ],
+  ["Fallback.makeStale: capacity", "integer", (capacity) => Fallback.makeStaleUnsafe({ timeToLive: 1, capacity })],
+  [
+    "Fallback.makeStale: maxElements",
+    "integer",
+    (maxElements) => Fallback.makeStaleUnsafe({ timeToLive: 1, maxElements })
+  ],
+  ["Fallback.makeStale: as", "function", (as) => Fallback.makeStaleUnsafe({ timeToLive: 1, as })],
+  ["Fallback.makeStale: classify", "function", (classify) => Fallback.makeStaleUnsafe({ timeToLive: 1, classify })],
+
+  ["Hedge.make: options", "none", (value) => Hedge.makeUnsafe(value)],
+  ["Hedge.make: name", "string", (name) => Hedge.makeUnsafe({ after: 1, name })],
+  ["Hedge.make: after", "a duration that may be infinite", (after) => Hedge.makeUnsafe({ after })],
+  ["Hedge.make: after.quantile", "quantile", (quantile) => Hedge.makeUnsafe({ after: { quantile } })],
+  ["Hedge.make: after.minCalls", "integer", (minCalls) => Hedge.makeUnsafe({ after: { quantile: 0.5, minCalls } })],
+  [
+    "Hedge.make: after.minDelay",
+    "duration",
+    (minDelay) => Hedge.makeUnsafe({ after: { quantile: 0.5, minDelay, maxDelay: 1 } })
+  ],
+  [
+    "Hedge.make: after.initialDelay",
+    "a duration that may be infinite",
+    (initialDelay) => Hedge.makeUnsafe({ after: { quantile: 0.5, initialDelay } })
+  ],
+  ["Hedge.make: maxHedges", "integer", (maxHedges) => Hedge.makeUnsafe({ after: 1, maxHedges })],
+  ["Hedge.make: budget", "none", (budget) => Hedge.makeUnsafe({ after: 1, budget })],
+  ["Hedge.make: classify", "function", (classify) => Hedge.makeUnsafe({ after: 1, classify })],
+  ["Hedge.make: result", "function", (result) => Hedge.makeUnsafe({ after: 1, result })],
+  ["Hedge.alternatives: hedge", "none", (hedge) => Hedge.alternatives(hedge, [call])],
+  ["Hedge.alternatives: others", "none", (others) => Hedge.alternatives(Hedge.makeUnsafe({ after: 1 }), others)],
+
+  ["Keyed.make: options", "none", (value) => Keyed.makeUnsafe(value)],
+  ["Keyed.make: name", "string", (name) => Keyed.makeUnsafe({ lookup, name })],
+  ["Keyed.make: lookup", "function", (lookup) => Keyed.makeUnsafe({ lookup })],
+  [
+    "Keyed.make: idleTimeToLive",
+    "a duration that may be infinite",
+    (idleTimeToLive) => Keyed.makeUnsafe({ lookup, idleTimeToLive })
+  ],
+  ["Keyed.make: maxInstances", "integer", (maxInstances) => Keyed.makeUnsafe({ lookup, maxInstances })],
+  ["Keyed.make: whenFull", "none", (whenFull) => Keyed.makeUnsafe({ lookup, whenFull })],
+
+  ["Observability.call: name", "string", (name) => Observability.call(name)],
+  ["Observability.layerMetrics: options", "options", (value) => Observability.layerMetrics(value)],
+  ["Observability.layerMetrics: maxNames", "integer", (maxNames) => Observability.layerMetrics({ maxNames })],
+  ["Observability.Events.layer: options", "options", (value) => Observability.Events.layer(value)],
+  ["Observability.Events.layer: capacity", "integer", (capacity) => Observability.Events.layer({ capacity })],
+  ["Telemetry.listen: listener", "function", (listener) => Telemetry.listen(listener)],
+
+  ["Pipelines.makeStandard: options", "options", (value) => Pipelines.makeStandardUnsafe(value)],
+  ["Pipelines.makeStandard: name", "string", (name) => Pipelines.makeStandardUnsafe({ name })],
+  ["Pipelines.makeStandard: total", "a limit", (total) => Pipelines.makeStandardUnsafe({ total })],
+  ["Pipelines.makeStandard: attempt", "a limit", (attempt) => Pipelines.makeStandardUnsafe({ attempt })],
+  ["Pipelines.makeStandard: retry", "options", (retry) => Pipelines.makeStandardUnsafe({ retry })],
+  ["Pipelines.makeStandard: limiter", "options", (limiter) => Pipelines.makeStandardUnsafe({ limiter })],
+  ["Pipelines.makeStandard: breaker", "options", (breaker) => Pipelines.makeStandardUnsafe({ breaker })],
+  ["Pipelines.makeStandard: budget", "none", (budget) => Pipelines.makeStandardUnsafe({ budget })],
+  ["Pipelines.makeHedging: hedge", "options", (hedge) => Pipelines.makeHedgingUnsafe({ hedge })],
+
+  ["Policy.compose: policy 1", "none", (policy) => Policy.compose(policy, Policy.identity)],
+  ["Policy.compose: policy 2", "none", (policy) => Policy.compose(Retry.make(), policy)],
+  ["Policy.mapError: is", "function", (is) => Policy.mapError(Retry.make(), is, (error) => error)],
+  ["Policy.mapError: f", "function", (f) => Policy.mapError(Retry.make(), CircuitBreaker.isCircuitOpen, f)],
+
+  ["RateLimiter.make: options", "none", (value) => RateLimiter.makeUnsafe(value)],
+  ["RateLimiter.make: name", "string", (name) => RateLimiter.makeUnsafe({ limit, name })],
+  ["RateLimiter.make: limit", "none", (limit) => RateLimiter.makeUnsafe({ limit })],
+  ["RateLimiter.make: limits", "none", (limits) => RateLimiter.makeUnsafe({ limits })],
+  [
+    "RateLimiter.make: maxWait",
+    "a duration that may be infinite",
+    (maxWait) => RateLimiter.makeUnsafe({ limit, maxWait })
+  ],
+  ["RateLimiter.make: maxQueue", "integer", (maxQueue) => RateLimiter.makeUnsafe({ limit, maxWait: 1, maxQueue })],
+  ["RateLimiter.tokenBucket: options", "none", (value) => RateLimiter.tokenBucket(value)],
+  ["RateLimiter.tokenBucket: limit", "integer", (limit) => RateLimiter.tokenBucket({ limit, within: 1 })],
+  ["RateLimiter.tokenBucket: within", "duration", (within) => RateLimiter.tokenBucket({ limit: 1, within })],
+  [
+    "RateLimiter.tokenBucket: capacity",
+    "integer",
+    (capacity) => RateLimiter.tokenBucket({ limit: 1, within: 1, capacity })
+  ],
+  ["RateLimiter.gcra: burst", "integer", (burst) => RateLimiter.gcra({ limit: 1, within: 1, burst })],
+  ["RateLimiter.settle: actual", "function", (actual) => RateLimiter.makeUnsafe({ limit }).settle(1, actual)],
+
+  ["Retry.make: options", "options", (value) => Retry.make(value)],
+  ["Retry.make: name", "string", (name) => Retry.make({ name })],
+  ["Retry.make: schedule", "none", (schedule) => Retry.make({ schedule })],
+  ["Retry.make: schedules", "options", (schedules) => Retry.make({ schedules })],
+  ["Retry.make: times", "integer", (times) => Retry.make({ times })],
+  ["Retry.make: while", "function", (value) => Retry.make({ while: value })],
+  ["Retry.make: tags", "none", (tags) => Retry.make({ tags })],
+  ["Retry.make: classify", "function", (classify) => Retry.make({ classify })],
+  ["Retry.make: result", "function", (result) => Retry.make({ result })],
+  ["Retry.make: rejected", "boolean", (rejected) => Retry.make({ rejected })],
+  ["Retry.make: budget", "none", (budget) => Retry.make({ budget })],
+  ["Retry.make: retryAfter", "options", (retryAfter) => Retry.make({ retryAfter })],
+  [
+    "Retry.make: retryAfter.maxDelay",
+    "a duration that may be infinite",
+    (maxDelay) => Retry.make({ retryAfter: { maxDelay } })
+  ],
+  ["Retry.make: retryAfter.beyond", "none", (beyond) => Retry.make({ retryAfter: { beyond } })],
+  ["Retry.make: commit", "function", (commit) => Retry.make({ commit })],
+  ["Retry.resume: from", "function", (from) => Retry.resume({ schedule: Schedule.recurs(1), from })],
+
+  ["RetryBudget.make: options", "options", (value) => RetryBudget.makeUnsafe(value)],
+  ["RetryBudget.make: name", "string", (name) => RetryBudget.makeUnsafe({ name })],
+  ["RetryBudget.make: funding", "none", (funding) => RetryBudget.makeUnsafe({ funding })],
+  ["RetryBudget.tokens: options", "options", (value) => RetryBudget.tokens(value)],
+  ["RetryBudget.tokens: maxTokens", "none", (maxTokens) => RetryBudget.tokens({ maxTokens })],
+  ["RetryBudget.tokens: ratio", "share", (ratio) => RetryBudget.tokens({ ratio })],
+  ["RetryBudget.traffic: ratio", "share", (ratio) => RetryBudget.traffic({ ratio })],
+  ["RetryBudget.traffic: within", "duration", (within) => RetryBudget.traffic({ within })],
+  ["RetryBudget.traffic: minPerSecond", "share", (minPerSecond) => RetryBudget.traffic({ minPerSecond })],
+  ["RetryBudget.inFlight: minAttempts", "integer", (minAttempts) => RetryBudget.inFlight({ minAttempts })],
+
+  ["Timeout.attempt: limit", "a limit", (limit) => Timeout.attempt(limit)],
+  ["Timeout.attempt: options", "options", (value) => Timeout.attempt(1, value)],
+  ["Timeout.attempt: name", "string", (name) => Timeout.attempt(1, { name })],
+  ["Timeout.attempt: detach", "boolean", (detach) => Timeout.attempt(1, { detach })],
+  ["Timeout.total: limit", "a limit", (limit) => Timeout.total(limit)],
+  ["Timeout.phases: options", "none", (value) => Timeout.phases(value)],
+  ["Timeout.phases: idle", "a limit", (idle) => Timeout.phases({ idle })],
+  ["Timeout.phases: progress", "function", (progress) => Timeout.phases({ idle: 1, progress })],
+  ["Timeout.makeAdaptive: options", "none", (value) => Timeout.makeAdaptiveUnsafe(value)],
+  ["Timeout.makeAdaptive: name", "string", (name) => Timeout.makeAdaptiveUnsafe({ minLimit: 1, maxLimit: 1, name })],
+  ["Timeout.makeAdaptive: minLimit", "duration", (minLimit) => Timeout.makeAdaptiveUnsafe({ minLimit, maxLimit: 1 })],
+  [
+    "Timeout.makeAdaptive: quantile",
+    "share",
+    (quantile) => Timeout.makeAdaptiveUnsafe({ minLimit: 1, maxLimit: 1, quantile })
+  ],
+  [
+    "Timeout.makeAdaptive: factor",
+    "none",
+    (factor) => Timeout.makeAdaptiveUnsafe({ minLimit: 1, maxLimit: 1, factor })
+  ],
+  [
+    "Timeout.makeAdaptive: within",
+    "duration",
+    (within) => Timeout.makeAdaptiveUnsafe({ minLimit: 1, maxLimit: 1, within })
+  ],
+  [
+    "Timeout.makeAdaptive: detach",
+    "boolean",
+    (detach) => Timeout.makeAdaptiveUnsafe({ minLimit: 1, maxLimit: 1, detach })
+  ],
+
+  ["ResilientHttpClient.make: options", "options", (value) => ResilientHttpClient.make(client, Policy.identity, value)],
+  [
+    "ResilientHttpClient.make: maxBytes",
+    "integer",
+    (maxBytes) => ResilientHttpClient.make(client, Policy.identity, { maxBytes })
+  ],
+  [
+    "ResilientHttpClient.make: repeat",
+    "function",
+    (repeat) => ResilientHttpClient.make(client, Policy.identity, { repeat })
+  ],
+  [
+    "ServerPolicy.make: maxRemaining",
+    "duration",
+    (maxRemaining) => ServerPolicy.make(Policy.identity, { maxRemaining })
+  ]
+]
+
+describe("a bad option throws a RangeError when a policy is made, which names it, the value and what is allowed", () => {
+  for (const [option, kind, make] of table) {
+    it(`${option}: ${kind}`, () => {
+      const allowed: ReadonlyArray<string> = kinds[kind]
+      for (const [name, value] of Object.entries(values)) {
+        let thrown: unknown
+        try {
+          make(value)
+        } catch (error) {
+          thrown = error
+        }
+        if (allowed.includes(name)) {
+          assert.isUndefined(thrown, `${name}: ${String(thrown)}`)
+        } else {
+          assert.instanceOf(thrown, RangeError, `${name}: ${String(thrown)}`)
+          assert.match(
+            String(thrown),
+            new RegExp(`^RangeError: ${option.split(":")[0]}: .* must be .*, got `, "s"),
+            name
+          )
+        }
+      }
+    })
+  }
+})
