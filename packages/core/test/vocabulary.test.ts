@@ -1,12 +1,24 @@
-import { assert, it } from "@effect/vitest"
-import * as Fs from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import { globSync, readFileSync } from "node:fs"
+import { basename } from "node:path"
+import { words } from "../typetest/vocabulary.ts"
 
-const read = (path: string) => Fs.readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8")
-const distinct = (words: Iterable<string>) => Array.from(new Set(words)).toSorted()
+const read = (path: string): string => readFileSync(new URL(path, import.meta.url), "utf8")
+const sources = new URL("../src/", import.meta.url).pathname
 
-it("the vocabulary on its page is the one that the type test holds", () => {
-  const rows = read("docs/vocabulary.md").split("\n").filter((line) => line.startsWith("| `"))
-  const page = rows.flatMap((row) => Array.from(row.split("|")[1]!.matchAll(/`(\w+)`/g), ([, word]) => word!))
-  const held = read("packages/core/typetest/vocabulary.tst.ts").matchAll(/^ {2}\| "(\w+)"$/gm)
-  assert.deepStrictEqual(distinct(page), distinct(Array.from(held, ([, word]) => word!)))
+describe("docs/vocabulary.md", () => {
+  it("has every word that an option has for a name, once, and no other", () => {
+    const rows = [...read("../../../docs/vocabulary.md").matchAll(/^\| `(\w+)`/gm)].map(([, word]) => word)
+    assert.deepStrictEqual(new Set(rows), new Set<string | undefined>(words))
+    assert.strictEqual(rows.length, words.length)
+  })
+
+  it("is held to every type of options that is exported", () => {
+    const listed = read("../typetest/vocabulary.tst.ts")
+    for (const file of globSync("{*,http/*,testing/*}.ts", { cwd: sources })) {
+      for (const [, type] of read(`../src/${file}`).matchAll(/^export (?:interface|type) (\w*Options)\b/gm)) {
+        assert.include(listed, `| ${basename(file, ".ts")}.${type}`, file)
+      }
+    }
+  })
 })

@@ -6,9 +6,11 @@ import type {
   Deadline,
   Fallback,
   Hedge,
+  Histogram,
   Keyed,
   Observability,
   Pipelines,
+  Policy,
   RateLimiter,
   Retry,
   RetryBudget,
@@ -16,134 +18,69 @@ import type {
   Timeout
 } from "@effect-resilience/core"
 import type { ResilientHttpClient, ServerPolicy } from "@effect-resilience/core/http"
+import type { Callee } from "@effect-resilience/core/testing"
 import { describe, expect, it } from "tstyche"
+import type { words } from "./vocabulary.ts"
 
-/** The words of docs/vocabulary.md. */
-type Word =
-  // bounds
-  | "maxWait"
-  | "maxQueue"
-  | "maxHedges"
-  | "maxInstances"
-  | "maxElements"
-  | "maxDelay"
-  | "minDelay"
-  | "maxLimit"
-  | "minLimit"
-  | "maxTokens"
-  | "minAttempts"
-  | "minPerSecond"
-  | "minPerMinute"
-  | "minCalls"
-  | "maxRemaining"
-  | "minRemaining"
-  | "maxBytes"
-  | "maxNames"
-  // times
-  | "within"
-  | "after"
-  | "open"
-  | "hangsAfter"
-  | "lease"
-  | "timeToLive"
-  | "idleTimeToLive"
-  | "initialDelay"
-  | "first"
-  | "idle"
-  | "attempt"
-  | "total"
-  | "base"
-  | "increment"
-  // amounts
-  | "concurrency"
-  | "limit"
-  | "burst"
-  | "capacity"
-  | "ratio"
-  | "quantile"
-  | "factor"
-  | "times"
-  | "calls"
-  | "probes"
-  // choices
-  | "name"
-  | "classify"
-  | "result"
-  | "while"
-  | "tags"
-  | "rejected"
-  | "when"
-  | "as"
-  | "schedule"
-  | "schedules"
-  | "jitter"
-  | "retryAfter"
-  | "beyond"
-  | "budget"
-  | "funding"
-  | "commit"
-  | "progress"
-  | "trip"
-  | "halfOpen"
-  | "initial"
-  | "order"
-  | "detach"
-  | "whenFull"
-  | "lookup"
-  | "limits"
-  | "limiter"
-  | "breaker"
-  | "retry"
-  | "hedge"
+/** The names of options, whichever member of a union has them. */
+type Names<O> = O extends unknown ? Extract<keyof O, string> : never
 
-type Keys<T> = T extends unknown ? keyof T : never
-type Inside<T, K extends string> = T extends { readonly [Key in K]?: infer V } ? Keys<Extract<V, object>> : never
-/** The options that functions take as their argument of that number. */
-type Given<Functions extends ReadonlyArray<(...args: ReadonlyArray<never>) => unknown>, N extends number> = {
-  readonly [I in keyof Functions]: Keys<Exclude<Parameters<Functions[I]>[N], undefined>>
-}[number]
+type First<F extends (...all: Array<any>) => unknown> = NonNullable<Parameters<F>[0]>
+type Second<F extends (...all: Array<any>) => unknown> = NonNullable<Parameters<F>[1]>
 
-type OptionsFirst = [
-  typeof Bulkhead.make,
-  typeof RateLimiter.tokenBucket,
-  typeof RateLimiter.gcra,
-  typeof RateLimiter.slidingWindow,
-  typeof RateLimiter.fixedWindow,
-  typeof RateLimiter.make,
-  typeof CircuitBreaker.make,
-  typeof CircuitBreaker.failureRate,
-  typeof CircuitBreaker.slowRate,
-  typeof Hedge.make,
-  typeof RetryBudget.make,
-  typeof RetryBudget.tokens,
-  typeof RetryBudget.traffic,
-  typeof RetryBudget.inFlight,
-  typeof Timeout.phases,
-  typeof Timeout.makeAdaptive,
-  typeof Backoff.exponential,
-  typeof Backoff.linear,
-  typeof Backoff.constant,
-  typeof Backoff.decorrelated,
-  typeof Backoff.decorrelatedV2,
-  typeof Observability.layerMetrics,
-  typeof Observability.Events.layer
-]
-type OptionsSecond = [typeof Timeout.attempt, typeof Timeout.total, typeof Deadline.within, typeof Deadline.fromHeader]
+/** Every type of options that is public, and the options of a constructor whose type has no name. */
+type Options =
+  | First<typeof Backoff.constant>
+  | First<typeof Backoff.decorrelated>
+  | First<typeof Backoff.decorrelatedV2>
+  | First<typeof Backoff.exponential>
+  | First<typeof Backoff.fibonacci>
+  | First<typeof Backoff.linear>
+  | Exclude<Backoff.Jitter, string>
+  | Bulkhead.Limits
+  | Bulkhead.Options
+  | Callee.Options
+  | Second<typeof Callee.emit>
+  | CircuitBreaker.HalfOpen
+  | CircuitBreaker.Options
+  | CircuitBreaker.Share
+  | NonNullable<CircuitBreaker.Options["retryAfter"]>
+  | First<typeof CircuitBreaker.slowRate>
+  | Coalesce.Options
+  | Deadline.Options
+  | Second<typeof Deadline.fromHeader>
+  | Fallback.Options
+  | Fallback.StaleOptions<unknown>
+  | Hedge.Learnt
+  | Hedge.Options
+  | Histogram.Options
+  | Keyed.Options<string, Policy.Any>
+  | First<typeof Observability.layerMetrics>
+  | First<typeof Observability.Events.layer>
+  | Pipelines.HedgingOptions
+  | Pipelines.Options
+  | Pipelines.StandardOptions
+  | First<typeof RateLimiter.gcra>
+  | RateLimiter.Options
+  | RateLimiter.Rate
+  | First<typeof RateLimiter.tokenBucket>
+  | First<typeof RateLimiter.makeUnsafe>
+  | { readonly limit: RateLimiter.Limit }
+  | ResilientHttpClient.Options
+  | ResilientHttpClient.PolicyFor
+  | Retry.Options
+  | NonNullable<Retry.Options["retryAfter"]>
+  | First<typeof Retry.resume>
+  | First<typeof RetryBudget.inFlight>
+  | First<typeof RetryBudget.tokens>
+  | First<typeof RetryBudget.traffic>
+  | RetryBudget.Options
+  | ServerPolicy.Options
+  | Timeout.AdaptiveOptions
+  | Timeout.Options
+  | First<typeof Timeout.phases>
 
-type Policies =
-  | Given<OptionsFirst, 0>
-  | Given<OptionsSecond, 1>
-  | Keys<CircuitBreaker.HalfOpen>
-  | Inside<CircuitBreaker.Options, "retryAfter">
-  | Keys<Hedge.Learnt>
-  | Keys<Keyed.Options<string, Bulkhead.Bulkhead>>
-  | Keys<Fallback.Options>
-  | Keys<Fallback.StaleOptions<unknown>>
-  | Keys<Coalesce.Options>
-  | Keys<Retry.Options>
-  | Inside<Retry.Options, "retryAfter">
-  | Keys<Pipelines.StandardOptions>
-  | Keys<Pipelines.HedgingOptions>
+type Word = (typeof words)[number]
 
 type Errors =
   | Bulkhead.BulkheadRejected
@@ -154,17 +91,12 @@ type Errors =
   | Keyed.KeyedRejected
 
 describe("the vocabulary", () => {
-  it("has the options of all policies, and each of its words is one", () => {
-    expect<Exclude<Policies, Word>>().type.toBe<never>()
-    expect<Exclude<Word, Policies | "maxRemaining" | "minRemaining" | "maxBytes">>().type.toBe<never>()
+  it("has every option", () => {
+    expect<Exclude<Names<Options>, Word>>().type.toBe<never>()
   })
 
-  it("has the bounds of the modules for HTTP", () => {
-    type Bounds = Extract<
-      Keys<ServerPolicy.Options | ResilientHttpClient.Options>,
-      `max${string}` | `min${string}`
-    >
-    expect<Bounds>().type.toBe<"maxRemaining" | "minRemaining" | "maxBytes">()
+  it("has no word that no option has", () => {
+    expect<Exclude<Word, Names<Options>>>().type.toBe<never>()
   })
 
   it("every error says which policy it is from", () => {
