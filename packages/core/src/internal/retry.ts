@@ -89,6 +89,33 @@ class FundedFrame implements frame.Frame {
   }
 }
 
+/** The frame of a first attempt that somebody is told of. */
+class ObservedFrame implements frame.Frame {
+  declare private readonly self: AnyEffect
+  declare private readonly run: Run
+
+  constructor(self: AnyEffect, run: Run) {
+    this.self = self
+    this.run = run
+  }
+
+  [frame.contAll](fiber: frame.Internals): void {
+    frame.shield(fiber)
+  }
+
+  [frame.contA](value: unknown, fiber: frame.Internals): AnyEffect {
+    this.run.ended(fiber, Exit.succeed(value), undefined)
+    return fiber.succeedWith(value)
+  }
+
+  [frame.contE](cause: Cause.Cause<unknown>, fiber: frame.Internals, known: AnyExit | undefined): AnyEffect {
+    const exit = (known ?? Exit.failCause(cause)) as Exit.Exit<never, unknown>
+    this.run.ended(fiber, exit, this.run.faultOf(fiber, exit))
+    // an interruption of the caller ends the call, whatever its cause has beside it
+    return frame.isShielded(fiber) ? exit : goOn(this.run, this.self, cause)
+  }
+}
+
 /** A success costs one frame: the run is made when something has failed, unless somebody listens. */
 export class RetryEffect extends frame.Stage {
   declare private readonly self: AnyEffect
@@ -115,6 +142,12 @@ export class RetryEffect extends frame.Stage {
       return frame.proceed(self, fiber, at)
     }
     const run = new Run(settings, listener)
+    if (budget === undefined && result === undefined && frame.supported()) {
+      const start = at === frame.unread ? now(fiber) : at
+      run.started(fiber, start)
+      frame.push(fiber, new ObservedFrame(self, run))
+      return frame.proceed(run.within(self), fiber, start)
+    }
     return budget === undefined ? attemptAndRetry(run, self, result) : withinBudget(run, self, result)
   }
 }

@@ -127,18 +127,22 @@ export class Run {
     if (listener === undefined) return attempt
     return Effect.withFiber((fiber) => {
       this.started(fiber)
-      const { span } = this
-      const within = span === undefined ? attempt : Effect.provideService(attempt, Tracer.ParentSpan, span)
-      return Effect.onExitPrimitive(within, (exit) => {
+      return Effect.onExitPrimitive(this.within(attempt), (exit) => {
         this.ended(fiber, exit, this.faultOf(fiber, exit))
         return undefined
       })
     })
   }
 
-  started(fiber: AnyFiber): void {
+  /** In the span of the attempt, if it has one. */
+  within(attempt: AnyEffect): AnyEffect {
+    const { span } = this
+    return span === undefined ? attempt : Effect.provideService(attempt, Tracer.ParentSpan, span)
+  }
+
+  started(fiber: AnyFiber, at = now(fiber)): void {
     if (this.listener === undefined) return
-    this.startedAt = now(fiber)
+    this.startedAt = at
     emit(fiber, this.listener, {
       _tag: "AttemptStarted",
       policy: "retry",
