@@ -500,7 +500,7 @@ export const makeHedging = <L = Bulkhead.BulkheadRejected>(
  *   Effect.provideService(make, ConfigProvider.ConfigProvider, environment)
  * )
  *
- * Policy.explain(payments).split("\n").at(-1) // => "         └─ timeout attempt \"payments\" (limit: 2s)"
+ * Policy.explain(payments).split("\n")[4] // => "         └─ timeout attempt \"payments\" (limit: 2s)"
  * ```
  *
  * @category constructors

@@ -1,4 +1,4 @@
-import type { Bulkhead, CircuitBreaker, Deadline, RateLimiter, Timeout } from "@effect-resilience/core"
+import type { Bulkhead, CircuitBreaker, Deadline, Keyed, RateLimiter, Timeout } from "@effect-resilience/core"
 import * as Codecs from "@effect-resilience/core/schema"
 import type * as Effect from "effect/Effect"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
@@ -18,6 +18,7 @@ describe("core/schema", () => {
       | CircuitBreaker.CircuitOpen
       | Bulkhead.BulkheadRejected
       | RateLimiter.RateLimiterRejected
+      | Keyed.KeyedRejected
     >()
   })
 

@@ -5,7 +5,7 @@ import { type CleanupDied, CurrentListener, type Event, type Listener } from "./
 import { type AnyFiber, fork } from "./primitive.ts"
 
 /** Tells a listener. Most callers are inside a timer or between two states of a machine, where a throw would break the call. */
-export const tell = (
+const tell = (
   listener: Listener,
   event: Event,
   context: Context.Context<never>
