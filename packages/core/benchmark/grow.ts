@@ -47,7 +47,7 @@ const inFlight: Chart = {
     "the five of cockatiel in Effect": atOnce(subjects[five].cockatielInEffect!),
     "the five of Effect": atOnce(subjects[five].effect!)
   },
-  upTo: { "the five of Effect": 10_000 }
+  upTo: { "the five of Effect": 10_000, "the five of cockatiel in Effect": 10_000 }
 }
 
 /** As many calls as it takes to use each key, and enough to be measured. */

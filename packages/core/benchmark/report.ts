@@ -149,7 +149,7 @@ const growthTable = (chart: ChartName, { lines, targets }: Judged, other: Judged
   const on = (from: ReadonlyArray<Line> | undefined) => from?.filter((line) => line.chart === chart) ?? []
   const own = on(lines)
   const second = on(other?.lines)
-  const sizes = own[0]!.sizes
+  const { sizes } = own.reduce((longest, line) => line.sizes.length > longest.sizes.length ? line : longest)
   const points = ({ ns }: Line): ReadonlyArray<Cell> => sizes.map((_, i) => cell(ns[i], whole))
   const verdicts = own.map(({ line }) => targetCell(targets, chart, line))
   const withTargets = verdicts.some(({ text }) => text !== "")
