@@ -107,7 +107,13 @@ const rows: ReadonlyArray<Row> = [
     "Retry around a Coalesce",
     () => {
       const flights = Coalesce.makeUnsafe<any, any>()
-      return (name) => Policy.compose(again, flights.for(name) as unknown as Policy.Policy<any, any>) // of one result
+      return (name) => {
+        const one = flights.for(name)
+        return Policy.compose(
+          again,
+          Policy.make<any, any>({ info: one.info, effect: one as any, stream: one.stream as any })
+        ) // of one result
+      }
     },
     3,
     5,
