@@ -66,8 +66,8 @@ const shop = Effect.gen(function*() {
   yield* Console.log("shop: how many are there?")
   yield* Console.log(`shop: ${yield* warehouse.stock("lamp")}`)
   for (const line of yield* health) yield* Console.log(line)
-  yield* Console.log("shop: and now, within a second?")
-  const late = yield* warehouse.stock("lamp").pipe(Deadline.within("1 second"), Effect.flip)
+  yield* Console.log("shop: and now, within three seconds?")
+  const late = yield* warehouse.stock("lamp").pipe(Deadline.within("3 seconds"), Effect.flip)
   yield* Console.log(`shop: ${Deadline.isDeadlineExceeded(late) ? "no answer in time" : String(late)}`)
 })
 

@@ -37,6 +37,7 @@ const expected: Record<string, string> = {
     "   └─ circuit-breaker \"warehouse\" (trip: 5 failures in a row, open: 10s doubling to 5m)",
     "      └─ timeout attempt (limit: 2s)",
     "         └─ audited \"warehouse\"",
+    "path: the caller's fiber",
     "warehouse: Failure",
     "warehouse: Failure",
     "warehouse: Success",
@@ -138,7 +139,7 @@ const expected: Record<string, string> = {
     "bulkhead warehouse: {\"inUse\":0,\"queued\":0,\"concurrency\":1000,\"maxQueue\":0}",
     "circuit-breaker warehouse: {\"_tag\":\"Closed\",\"calls\":2,\"failures\":1,\"consecutiveFailures\":0}",
     "retry-budget warehouse: {\"available\":48,\"calls\":0,\"held\":0}",
-    "shop: and now, within a second?",
+    "shop: and now, within three seconds?",
     "  warehouse: knows how long it has, does not answer",
     "shop: no answer in time"
   )
