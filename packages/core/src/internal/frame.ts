@@ -50,12 +50,16 @@ const interruptibleAgain: object = Object.assign(
   }
 )
 
+/** From now until what comes next has ended, an interruption waits. */
+const protect = (fiber: Internals): void => {
+  if (!fiber.interruptible) return
+  fiber._stack.push(interruptibleAgain)
+  fiber.interruptible = false
+}
+
 /** An interruption skips every frame of an interruptible fiber. The frame that calls this at first is not skipped. */
 export const shield = (fiber: Internals): void => {
-  if (fiber._interruptedCause !== undefined && fiber.interruptible) {
-    fiber._stack.push(interruptibleAgain)
-    fiber.interruptible = false
-  }
+  if (fiber._interruptedCause !== undefined) protect(fiber)
 }
 
 /** Whether a frame that has called {@link shield} would have been skipped. */
@@ -226,9 +230,12 @@ export const endChildren = (fiber: Internals, before: Set<AnyFiber> | undefined)
   return children.size === 0 ? undefined : children
 }
 
-/** What a call has forked ends with it, and is waited for. */
-export const endAll = (children: Set<AnyFiber>): Effect.Effect<void> =>
-  Effect.uninterruptible(Fiber.interruptAll(children))
+/** What a call has forked ends with it, and is waited for, before `next`. */
+export const endAll = (fiber: Internals, children: Set<AnyFiber>, next: AnyEffect): AnyEffect => {
+  // at once, for an interruption of the fiber may arrive before the next effect is evaluated
+  protect(fiber)
+  return Effect.andThen(Fiber.interruptAll(children), next)
+}
 
 // -----------------------------------------------------------------------------
 // whether there are frames

@@ -33,24 +33,40 @@ const onFault = (self: AnyEffect, result: Result | undefined, next: Next): AnyEf
 
 /** The frame that settles with the budget is on the stack before anything is drawn from it. */
 const withinBudget = (run: Run, self: AnyEffect, result: Result | undefined): AnyEffect =>
-  settling(
-    run,
+  Effect.onExitPrimitive(
     Effect.withFiber((fiber) => {
       run.begin(fiber)
       return attemptAndRetry(run, self, result)
-    })
+    }),
+    (exit) => {
+      if (Exit.isSuccess(exit)) run.succeeded()
+      run.finish(Fiber.getCurrent()!)
+      return undefined
+    }
   )
-
-const settling = (run: Run, self: AnyEffect): AnyEffect =>
-  Effect.onExitPrimitive(self, (exit) => {
-    if (Exit.isSuccess(exit)) run.succeeded()
-    run.finish(Fiber.getCurrent()!)
-    return undefined
-  })
 
 /** What follows the first attempt of a call, if that has failed. */
 const goOn = (run: Run, self: AnyEffect, cause: Cause.Cause<unknown>): AnyEffect =>
   run.next(Exit.failCause(cause), undefined, { again: Effect.suspend(() => attemptAndRetry(run, self, undefined)) })
+
+/** Settles with the budget of a call that goes on after its first attempt. */
+class SettlingFrame extends frame.ExitFrame {
+  declare private readonly run: Run
+
+  constructor(run: Run) {
+    super()
+    this.run = run
+  }
+
+  protected succeeded(fiber: AnyFiber): void {
+    this.run.succeeded()
+    this.run.finish(fiber)
+  }
+
+  protected failed(fiber: AnyFiber): void {
+    this.run.finish(fiber)
+  }
+}
 
 /** The frame of a first attempt that a budget hears of. */
 class FundedFrame implements frame.Frame {
@@ -85,7 +101,9 @@ class FundedFrame implements frame.Frame {
       return exit ?? Exit.failCause(cause)
     }
     const run = new Run(this.settings, undefined, true)
-    return settling(run, goOn(run, this.self, cause))
+    // not an effect that would push it: an interruption may arrive before that is evaluated
+    frame.push(fiber, new SettlingFrame(run))
+    return goOn(run, this.self, cause)
   }
 }
 

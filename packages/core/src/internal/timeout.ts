@@ -148,7 +148,7 @@ class TimeoutFrame extends Alarm implements frame.Boundary {
   private end(exit: Exit.Exit<unknown, unknown>): AnyEffect {
     const { children, fiber } = this
     const end = this.expired ? Effect.suspend(() => this.timedOut(exit)) : exit
-    return frame.handOver(fiber, this, children === undefined ? end : Effect.andThen(frame.endAll(children), end))
+    return frame.handOver(fiber, this, children === undefined ? end : frame.endAll(fiber, children, end))
   }
 
   private timedOut(exit: Exit.Exit<unknown, unknown>): AnyEffect {

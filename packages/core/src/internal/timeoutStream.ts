@@ -113,7 +113,7 @@ class StreamTimer extends Timer implements frame.Boundary {
     const next = this.expired === undefined
       ? this.produced(fiber, exit)
       : Effect.suspend(() => this.takenBack(fiber, exit))
-    return frame.handOver(fiber, this, children === undefined ? next : Effect.andThen(frame.endAll(children), next))
+    return frame.handOver(fiber, this, children === undefined ? next : frame.endAll(fiber, children, next))
   }
 
   private takenBack(fiber: frame.Internals, exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): AnyEffect {
