@@ -25,7 +25,7 @@ type AnySchedule = Schedule.Schedule<unknown, unknown, unknown, unknown>
 export type AnyExit = Exit.Exit<unknown, unknown>
 
 /** An attempt after which there may be another one. */
-export interface Failed {
+interface Failed {
   readonly attempt: number
   readonly fault: Fault.Fault
   readonly exit: AnyExit

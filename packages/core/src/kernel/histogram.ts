@@ -8,7 +8,7 @@
  */
 
 /** A bucket: its index, and the weights of what was seen in it, cut off in it, and watched only from it on. */
-export type Bucket = readonly [index: number, observed: number, censored: number, entered: number]
+type Bucket = readonly [index: number, observed: number, censored: number, entered: number]
 
 /** A histogram as plain data. The lowest bucket comes first. `longest` is the largest value seen or cut off; 0 if there is none. */
 export interface Data {
