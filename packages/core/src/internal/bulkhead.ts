@@ -9,7 +9,7 @@ import { type Knowledge, nothing, owed } from "../kernel/keyed.ts"
 import { timeToWait } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import { BulkheadRejected } from "./errors.ts"
-import { type AnyStream, atEnd, fromPull, open } from "./establish.ts"
+import { type AnyStream, closing, fromPull, open } from "./establish.ts"
 import { CurrentListener } from "./events.ts"
 import { waitsOf } from "./fiberWaits.ts"
 import * as frame from "./frame.ts"
@@ -81,13 +81,14 @@ export class Compartment implements Implementation {
   stream(self: AnyStream): AnyStream {
     return fromPull((streamScope) =>
       Effect.suspend(() => {
-        const scope = Scope.forkUnsafe(streamScope)
         const inner = Scope.makeUnsafe()
         // whoever pulls may keep the stream's scope open for longer than the stream lasts
         const closeAtEnd = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined =>
-          Exit.isSuccess(exit) ? undefined : Scope.close(scope, Pull.isDoneCause(exit.cause) ? Exit.void : exit)
+          Exit.isSuccess(exit) ? undefined : close(Pull.isDoneCause(exit.cause) ? Exit.void : exit)
         const opened = Effect.map(open(self, inner), (pull) => Effect.onExitPrimitive(pull, closeAtEnd))
-        return callIn(scope, new Call(opened, this), inner)
+        const call = new Call(opened, this)
+        const close = closing(inner, releasing(call))
+        return Effect.andThen(Scope.addFinalizerExit(streamScope, close), call)
       })
     )
   }
@@ -99,7 +100,7 @@ export class Compartment implements Implementation {
     const call = new Call(Effect.succeed(held), this)
     const entered = Effect.withFiber((fiber) => {
       scope = Scope.forkUnsafe(Context.getUnsafe(fiber.context, Scope.Scope))
-      return callIn(scope, call)
+      return Effect.andThen(Scope.addFinalizer(scope, releasing(call)), call)
     })
     return Effect.onExitPrimitive(entered, (exit) => {
       if (Exit.isSuccess(exit) && scope!.state._tag !== "Closed") return undefined
@@ -133,9 +134,8 @@ export class Compartment implements Implementation {
   }
 }
 
-/** The scope gives the permit back. Its first finalizer is the last to run: what is opened in it is closed by then. */
-const callIn = (scope: Scope.Scope, call: Call, inner?: Scope.Closeable): AnyEffect =>
-  Effect.andThen(atEnd(scope, inner, Effect.sync(() => call.release())), call)
+/** What a scope does at its end, when what is opened in it is closed. */
+const releasing = (call: Call): Effect.Effect<void> => Effect.sync(() => call.release())
 
 /**
  * A call, which is the effect that gets it a permit and then runs it. The frame that releases it is on the stack before it is

@@ -6,7 +6,7 @@ import * as Scope from "effect/Scope"
 import type * as kernel from "../kernel/circuitBreaker.ts"
 import { isRejection, type Recorder } from "./circuitBreakerRecorder.ts"
 import { measured } from "./circuitBreakerWaits.ts"
-import { type AnyPull, type AnyStream, atEnd, fromPull, open } from "./establish.ts"
+import { type AnyPull, type AnyStream, closing, fromPull, open } from "./establish.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { now } from "./time.ts"
 import { owedSince } from "./turn.ts"
@@ -120,6 +120,6 @@ export const breakerStream = (self: AnyStream, breaker: Recorder): AnyStream =>
     Effect.suspend(() => {
       const call = new StreamCall(breaker)
       const inner = Scope.makeUnsafe()
-      return Effect.andThen(atEnd(scope, inner, call.stop), call.open(self, inner))
+      return Effect.andThen(Scope.addFinalizerExit(scope, closing(inner, call.stop)), call.open(self, inner))
     })
   )

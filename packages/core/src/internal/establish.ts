@@ -21,18 +21,14 @@ export const open = (self: AnyStream, scope: Scope.Scope): Effect.Effect<AnyPull
   Channel.toPullScoped(Stream.toChannel(self), scope)
 
 /**
- * Closes `inner` at the end of `scope`, and does one thing more after that. A scope with one finalizer closes at a fraction of the
+ * Closes a scope, and does one thing more after that: the only finalizer of a scope around it, which closes at a fraction of the
  * cost of one with two.
  */
-export const atEnd = (
-  scope: Scope.Scope,
-  inner: Scope.Closeable | undefined,
-  last: Effect.Effect<void>
-): Effect.Effect<void> =>
-  Scope.addFinalizerExit(scope, (exit) => {
-    const closing = inner === undefined ? undefined : Scope.closeUnsafe(inner, exit)
-    return closing === undefined ? last : Effect.ensuring(closing, last)
-  })
+export const closing =
+  (inner: Scope.Closeable, last: Effect.Effect<void>) => (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+    const close = Scope.closeUnsafe(inner, exit)
+    return close === undefined ? last : Effect.ensuring(close, last)
+  }
 
 interface Established {
   readonly scope: Scope.Closeable

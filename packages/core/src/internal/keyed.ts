@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import * as kernel from "../kernel/keyed.ts"
 import { emit } from "./emit.ts"
 import { KeyedRejected } from "./errors.ts"
-import { type AnyStream, atEnd, fromPull, open } from "./establish.ts"
+import { type AnyStream, closing, fromPull, open } from "./establish.ts"
 import { CurrentListener } from "./events.ts"
 import * as frame from "./frame.ts"
 import { KeyMap } from "./keyMap.ts"
@@ -156,7 +156,7 @@ class ForKey<K> implements internal.Implementation {
           entry = pool.acquire(key, now(fiber))
           return entry === undefined ? pool.reject(fiber) : open(entry.value.stream(self), inner)
         })
-        return Effect.andThen(atEnd(scope, inner, release), opened)
+        return Effect.andThen(Scope.addFinalizerExit(scope, closing(inner, release)), opened)
       })
     )
   }
