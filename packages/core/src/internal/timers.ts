@@ -81,6 +81,7 @@ export abstract class Timer extends Alarm {
 const hold = (timer: Timeout): void => {
   if (typeof timer === "object") timer.ref()
 }
+const soon: (f: () => void) => unknown = typeof setImmediate === "function" ? setImmediate : setTimeout
 const release = (timer: Timeout | undefined): void => {
   if (typeof timer === "object") timer.unref()
 }
@@ -97,6 +98,7 @@ export class TimerQueue {
   private until: Alarm | undefined = undefined
   private handle: Timeout | undefined = undefined
   private holdsProcess = false
+  private lettingGo = false
   private served = 0
   readonly delay: number
 
@@ -124,10 +126,24 @@ export class TimerQueue {
   remove(timer: Alarm): void {
     this.unlink(timer)
     if (this.first !== undefined || !this.holdsProcess) return
+    if (this.served > 1) return this.letGo()
     this.holdsProcess = false
-    if (this.served > 1) return release(this.handle)
     clearTimeout(this.handle)
     this.handle = undefined
+  }
+
+  /** Once per turn of the host's loop: calls one after the other would let go and hold again each time. */
+  private letGo(): void {
+    if (this.lettingGo) return
+    this.lettingGo = true
+    soon(this.release)
+  }
+
+  private readonly release = (): void => {
+    this.lettingGo = false
+    if (this.first !== undefined || !this.holdsProcess) return
+    this.holdsProcess = false
+    release(this.handle)
   }
 
   private start(millis: number): void {
