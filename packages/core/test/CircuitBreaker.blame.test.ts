@@ -10,6 +10,7 @@ import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Hedge from "../src/Hedge.ts"
+import * as Pipelines from "../src/Pipelines.ts"
 import * as Policy from "../src/Policy.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
@@ -209,6 +210,63 @@ describe("blame: what a deadline ends speaks against the callee if it owed an an
           yield* Fiber.join(fiber)
         }
         assert.strictEqual((yield* breaker.state)._tag, expected)
+      }))
+  }
+})
+
+describe("a deadline that has ended speaks against nobody", () => {
+  const interrupted = (work: (forever: Effect.Effect<never>) => Effect.Effect<unknown, unknown>, state: string) =>
+    Effect.gen(function*() {
+      const breaker = CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(1), open: "1 hour" })
+      yield* fork(Effect.exit(work(breaker(hung) as Effect.Effect<never>)))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* breaker.state)._tag, state)
+    })
+
+  it.effect("work that outlives a call which was in time, and is stopped later", () =>
+    interrupted((call) =>
+      Effect.gen(function*() {
+        const worker = yield* Effect.forkDetach(call).pipe(Timeout.total("5 seconds"))
+        yield* Effect.sleep("30 seconds")
+        yield* Fiber.interrupt(worker)
+      }), "Closed"))
+
+  it.effect("work that outlives a call which was too late, and is stopped later", () =>
+    interrupted((call) =>
+      Effect.gen(function*() {
+        let worker: Fiber.Fiber<unknown, unknown> | undefined
+        const late = Effect.andThen(Effect.map(Effect.forkDetach(call), (fiber) => void (worker = fiber)), hung)
+        yield* Effect.exit(late.pipe(Timeout.total("5 seconds")))
+        yield* Effect.sleep("30 seconds")
+        yield* Fiber.interrupt(worker!)
+      }), "Closed"))
+
+  it.effect("a fan-out that the deadline cuts does speak", () =>
+    interrupted(
+      (call) =>
+        Effect.forEach([1, 2], () => call, { concurrency: "unbounded" }).pipe(Timeout.total("5 seconds"), Effect.exit),
+      "Open"
+    ))
+})
+
+describe("presets: a callee that hangs opens the circuit, whatever the times", () => {
+  const breaker = options
+  const stacks: ReadonlyArray<readonly [string, () => Pipelines.Pipeline, Duration.Input]> = [
+    ["total 500 millis", () => Pipelines.makeStandardUnsafe({ breaker, total: "500 millis" }), "Infinity"],
+    ["total 30 seconds", () => Pipelines.makeStandardUnsafe({ breaker, total: "30 seconds" }), "Infinity"],
+    ["attempt 1 minute", () => Pipelines.makeStandardUnsafe({ breaker, attempt: "1 minute" }), "Infinity"],
+    ["2 seconds on every request", () => Pipelines.makeStandardUnsafe({ breaker }), "2 seconds"]
+  ]
+  for (const [name, make, limit] of stacks) {
+    it.effect(name, () =>
+      Effect.gen(function*() {
+        const pipeline = make()
+        for (let i = 0; i < 10; i++) {
+          const fiber = yield* fork(Effect.exit(hung.pipe(pipeline, Deadline.within(limit))))
+          yield* TestClock.adjust("5 minutes")
+          yield* Fiber.join(fiber)
+        }
+        assert.strictEqual((yield* pipeline.breaker.state)._tag, "Open")
       }))
   }
 })

@@ -15,10 +15,10 @@ export class Deadline {
   declare readonly at: number
   /** the one around it */
   declare readonly outer: Deadline | undefined
-  /** It has ended what it limits. */
+  /** It has interrupted what it limits. */
   declare fired: boolean
-  /** what it limits has ended */
-  declare private over: boolean
+  /** What it limits has ended. */
+  declare ended: boolean
   /** the fiber that runs the call, and those that policies have forked for the call */
   declare private fiber: AnyFiber | undefined
   declare private others: WeakSet<AnyFiber> | undefined
@@ -28,7 +28,7 @@ export class Deadline {
     this.outer = outer
     this.fiber = fiber
     this.fired = false
-    this.over = false
+    this.ended = false
     this.others = undefined
   }
 
@@ -48,17 +48,16 @@ export class Deadline {
 
   fire(): void {
     this.fired = true
-    this.over = true
   }
 
   end(): void {
-    this.over = true
+    this.ended = true
     this.fiber = this.others = undefined
   }
 
   /** A call that is being interrupted is cleaned up in time of its own. */
   get live(): boolean {
-    return !this.over && (this.fiber === undefined || !isInterrupted(this.fiber))
+    return !this.fired && !this.ended && (this.fiber === undefined || !isInterrupted(this.fiber))
   }
 
   binds(fiber: AnyFiber): boolean {
@@ -110,10 +109,13 @@ export const remainingTime = (fiber: AnyFiber, at: number): number => {
   return end - at
 }
 
-/** Whether a call that is interrupted now is interrupted because a deadline has passed, be it that of a caller far away. */
+/**
+ * Whether a call that is interrupted now is interrupted because a deadline has passed, be it that of a caller far away. A deadline
+ * of which the owner is done interrupts nothing any more.
+ */
 export const deadlinePassed = (fiber: AnyFiber, at: number): boolean => {
   for (let deadline = fiber.getRef(CurrentDeadline); deadline !== undefined; deadline = deadline.outer) {
-    if (deadline.fired || at + timerResolution >= deadline.at) return true
+    if (!deadline.ended && (deadline.fired || at + timerResolution >= deadline.at)) return true
   }
   return false
 }

@@ -126,9 +126,10 @@ class TimeoutFrame extends Alarm implements frame.Boundary {
 
   [frame.contAll](fiber: frame.Internals): void {
     this.disarm()
-    this.deadline?.end()
     if (fiber.context !== this.context) fiber.setContext(this.context)
     this.children = frame.endChildren(fiber, this.children)
+    // what the call has forked is part of it
+    if (this.children === undefined) this.deadline?.end()
     frame.shield(fiber)
   }
 
@@ -146,9 +147,14 @@ class TimeoutFrame extends Alarm implements frame.Boundary {
   }
 
   private end(exit: Exit.Exit<unknown, unknown>): AnyEffect {
-    const { children, fiber } = this
+    const { children, deadline, fiber } = this
     const end = this.expired ? Effect.suspend(() => this.timedOut(exit)) : exit
-    return frame.handOver(fiber, this, children === undefined ? end : frame.endAll(fiber, children, end))
+    if (children === undefined) return frame.handOver(fiber, this, end)
+    const afterChildren = Effect.suspend(() => {
+      deadline?.end()
+      return end
+    })
+    return frame.handOver(fiber, this, frame.endAll(fiber, children, afterChildren))
   }
 
   private timedOut(exit: Exit.Exit<unknown, unknown>): AnyEffect {
