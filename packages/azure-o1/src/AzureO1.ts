@@ -29,14 +29,15 @@ import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { AzureO1Config } from "./AzureO1Config.ts"
-import { clientOf } from "./internal/client.ts"
-import { failover, type Member } from "./internal/failover.ts"
-import { single } from "./internal/single.ts"
+import { clientOf } from "./client/client.ts"
+import { failover, type Member } from "./client/failover.ts"
+import { single } from "./client/single.ts"
 import type * as ModelProfile from "./ModelProfile.ts"
-import type { O1Error, ResumeToken } from "./O1Error.ts"
-import type { O1Completion, O1Event } from "./O1Event.ts"
-import { type CallOptions, type O1Object, O1Policy, type O1PolicySettings, type ObjectOptions } from "./O1Policy.ts"
-import type { O1Request } from "./O1Request.ts"
+import type { CallOptions, O1Client, O1Object, ObjectOptions } from "./O1Client.ts"
+import type { O1Completion } from "./O1Completion.ts"
+import type { O1Error } from "./O1Error.ts"
+import type { O1Event } from "./O1Event.ts"
+import { O1Policy, type O1PolicySettings } from "./O1Policy.ts"
 import { O1Transport } from "./O1Transport.ts"
 import { namesOf } from "./pool/members.ts"
 
@@ -77,7 +78,7 @@ const membersOf = Effect.fnUntraced(function*(members: NonEmptyReadonlyArray<Fai
  * @category models
  * @since 0.1.0
  */
-export interface ClientFor<P extends ModelProfile.ModelProfile> extends Pick<AzureO1["Service"], "resume"> {
+export interface ClientFor<P extends ModelProfile.ModelProfile> extends Pick<O1Client, "resume"> {
   readonly complete: (
     request: ModelProfile.RequestFor<P>,
     options?: CallOptions
@@ -95,39 +96,14 @@ export interface ClientFor<P extends ModelProfile.ModelProfile> extends Pick<Azu
  * @category services
  * @since 0.1.0
  */
-export class AzureO1 extends Context.Service<AzureO1, {
-  /** The whole answer. Interrupting it cancels the request on the wire, and what the service does for it. */
-  readonly complete: (request: O1Request, options?: CallOptions) => Effect.Effect<O1Completion, O1Error>
-  /** The answer as it is made, with the progress meanwhile; it ends with `Finished`. */
-  readonly stream: (request: O1Request, options?: CallOptions) => Stream.Stream<O1Event, O1Error>
-  /**
-   * The text of the answer as it is made, and nothing else. It fails where `stream` would have to say that the answer begins
-   * anew.
-   */
-  readonly tokens: (request: O1Request, options?: CallOptions) => Stream.Stream<string, O1Error>
-  /**
-   * An answer of the form that a schema describes, decoded. One that does not match is an `O1ProtocolError` of kind
-   * `malformed`, with what came as its `partialText`; a refusal is one as well.
-   */
-  readonly object: <A>(
-    schema: Schema.ConstraintCodec<A, unknown>,
-    request: Omit<O1Request, "responseFormat">,
-    options?: ObjectOptions
-  ) => Effect.Effect<O1Object<A>, O1Error>
-  /**
-   * The events of a response that the service keeps, from where the token says. The token is in `Accepted` events and in
-   * errors after which the service may still go on.
-   */
-  readonly resume: (token: ResumeToken) => Stream.Stream<O1Event, O1Error>
-}>()("@effect-resilience/azure-o1/AzureO1") {
+export class AzureO1 extends Context.Service<AzureO1, O1Client>()("@effect-resilience/azure-o1/AzureO1") {
   /**
    * A client as a plain value, so that a program can hold several. It has a policy of its own, and so a circuit breaker of
    * its own.
    */
   static readonly make = (
     config: AzureO1Config
-  ): Effect.Effect<AzureO1["Service"], never, HttpClient.HttpClient> =>
-    AzureO1.pipe(Effect.provide(AzureO1.layer(config)))
+  ): Effect.Effect<O1Client, never, HttpClient.HttpClient> => AzureO1.pipe(Effect.provide(AzureO1.layer(config)))
 
   /**
    * The client, for a model that is known when the program is compiled: a request that the profile forbids does not compile.
@@ -176,7 +152,7 @@ export class AzureO1 extends Context.Service<AzureO1, {
   static readonly failover = <const Members extends NonEmptyReadonlyArray<FailoverMember>>(
     members: Members,
     settings?: O1PolicySettings
-  ): Effect.Effect<AzureO1["Service"], never, Needs<Members>> =>
+  ): Effect.Effect<O1Client, never, Needs<Members>> =>
     AzureO1.pipe(Effect.provide(AzureO1.layerFailover(members, settings)))
 
   /** {@link AzureO1.failover} with whatever policy there is. */

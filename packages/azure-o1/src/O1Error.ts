@@ -31,7 +31,7 @@ import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
-import type { Usage } from "./O1Event.ts"
+import type { ResumeToken, Usage } from "./O1Completion.ts"
 
 /**
  * One attempt of a call that failed. With failover, an attempt is one entry for each deployment that was asked.
@@ -49,20 +49,6 @@ export interface Attempt {
   readonly outcome: string
   /** The wait before the next attempt, if there was one. */
   readonly delay: Duration.Duration | undefined
-}
-
-/**
- * A response that the service makes and keeps, up to which event its stream was read. It is plain data: it can be written
- * down, and used by another process.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ResumeToken {
-  readonly responseId: string
-  readonly deployment: string
-  /** The number of the last event; -1 before the first. */
-  readonly after: number
 }
 
 /**

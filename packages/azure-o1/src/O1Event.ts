@@ -7,60 +7,8 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
-import type { O1Error, ResumeToken } from "./O1Error.ts"
-import type { ToolCall } from "./O1Request.ts"
-
-/**
- * What a call has cost, in tokens.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Usage {
-  /** Of the prompt. */
-  readonly input: number
-  /** Of the prompt, read from the cache at a lower price. */
-  readonly cachedInput: number
-  /** Of the completion, reasoning included. */
-  readonly output: number
-  /** Of the completion, never shown. */
-  readonly reasoning: number
-}
-
-/**
- * Why the model stopped. `length` means that the answer is cut off; the service may name further reasons.
- *
- * @category models
- * @since 0.1.0
- */
-export type FinishReason = "stop" | "length" | "tool_calls" | (string & {})
-
-/**
- * A complete answer: the service has said that it is the end.
- *
- * @category models
- * @since 0.1.0
- */
-export interface O1Completion {
-  readonly id: string
-  /** The model that really answered; a deployment can be upgraded under the same name. */
-  readonly model: string
-  readonly text: string
-  /** The summary of the reasoning, if there is one. */
-  readonly reasoning: string | undefined
-  /** What the model said in the place of an answer, if it refused. */
-  readonly refusal: string | undefined
-  readonly finishReason: FinishReason
-  readonly toolCalls: ReadonlyArray<ToolCall>
-  /** Absent where the service does not tell. */
-  readonly usage: Usage | undefined
-  /** What was not as configured, though there is an answer: another model under the same name, a parameter left out. */
-  readonly warnings: ReadonlyArray<string>
-  /** For Azure's support. */
-  readonly requestId: string | undefined
-  /** The Azure region that answered. */
-  readonly region: string | undefined
-}
+import type { O1Completion, ResumeToken } from "./O1Completion.ts"
+import type { O1Error } from "./O1Error.ts"
 
 /**
  * How an attempt is carried: tokens as they come; made in the background by the service, which is asked from time to time; or

@@ -6,7 +6,8 @@
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
-import type { Transport, Usage } from "./O1Event.ts"
+import type { Usage } from "./O1Completion.ts"
+import type { Transport } from "./O1Event.ts"
 import type { ReasoningEffort } from "./O1Request.ts"
 
 /**

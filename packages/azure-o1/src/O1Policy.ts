@@ -23,78 +23,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { AfterTimeout } from "./internal/call.ts"
 import { limitFrom, type LimitOptions, limitRules } from "./monitor/limit.ts"
 import * as O1Call from "./O1Call.ts"
+import type { CallOptions } from "./O1Client.ts"
 import { O1Error, O1RejectedError, O1RequestError, O1TimeoutError } from "./O1Error.ts"
-import type { O1Completion } from "./O1Event.ts"
 import { O1Monitor } from "./O1Monitor.ts"
 import { type O1Request, ReasoningEffort } from "./O1Request.ts"
-
-/**
- * What one call can have otherwise.
- *
- * @category models
- * @since 0.1.0
- */
-export interface CallOptions {
-  /** The limit of the first attempt; of a stream, to its first content. */
-  readonly timeout?: Duration.Input | undefined
-  /** The limit of the whole call, retries and waits included. At least `timeout`, if only that is given. */
-  readonly total?: Duration.Input | undefined
-  /** How many times a failed attempt is followed by another one. */
-  readonly retries?: number | undefined
-  /** What follows an attempt that timed out: one with twice the limit, one with the same, or none. */
-  readonly onTimeout?: "escalate" | "same" | "never" | undefined
-  /**
-   * What follows a stream that breaks after its first content, where the service has not kept it: nothing but the error
-   * (`continue`: what is kept is continued, the rest is not), or the answer once more from the beginning (`restart`), which a
-   * `Restarted` event announces.
-   *
-   * @default "continue"
-   */
-  readonly resume?: "continue" | "restart" | undefined
-  /**
-   * If reasoning used up all output tokens, so that there is no answer, the call is made once more with this many
-   * (`maxCompletionTokens`).
-   *
-   * @default never
-   */
-  readonly moreTokens?: number | undefined
-  /**
-   * Whether the service is told to stop what it does in the background when the caller leaves. With `keep` it goes on, and
-   * `AzureO1.resume` gives the answer later.
-   *
-   * @default "cancel"
-   */
-  readonly onInterrupt?: "cancel" | "keep" | undefined
-}
-
-/**
- * The answer as a value, and the completion that it came in.
- *
- * @category models
- * @since 0.1.0
- */
-export interface O1Object<A> {
-  readonly value: A
-  readonly completion: O1Completion
-}
-
-/**
- * What a call for an object can have otherwise.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ObjectOptions extends CallOptions {
-  /**
-   * What the service is told the object is called.
-   *
-   * @default "answer"
-   */
-  readonly name?: string | undefined
-}
+import { AfterTimeout } from "./transport/call.ts"
 
 /**
  * The settings of the production policy.

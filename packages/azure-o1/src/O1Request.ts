@@ -21,6 +21,7 @@
  */
 import * as OpenAiStructuredOutput from "effect/ai/OpenAiStructuredOutput"
 import * as Schema from "effect/Schema"
+import { ToolCall } from "./O1Completion.ts"
 
 /**
  * Who speaks. Reasoning models take instructions from `developer`; a `system` message is treated as one, and a conversation
@@ -60,25 +61,6 @@ export const Part = Schema.Union([
  * @since 0.1.0
  */
 export type Part = typeof Part.Type
-
-/**
- * A call of one of the caller's functions that the model asks for.
- *
- * @category models
- * @since 0.1.0
- */
-export const ToolCall = Schema.Struct({
-  id: Schema.String,
-  name: Schema.String,
-  /** JSON, as the model wrote it. */
-  arguments: Schema.String
-})
-
-/**
- * @category models
- * @since 0.1.0
- */
-export type ToolCall = typeof ToolCall.Type
 
 /**
  * One message of the conversation.

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { AzureO1 } from "../src/AzureO1.ts"
+import type { CallOptions } from "../src/O1Client.ts"
 import {
   O1ConnectionError,
   type O1Error,
@@ -17,7 +18,7 @@ import {
   O1ServerError,
   O1TimeoutError
 } from "../src/O1Error.ts"
-import { type CallOptions, O1Policy, type O1PolicySettings } from "../src/O1Policy.ts"
+import { O1Policy, type O1PolicySettings } from "../src/O1Policy.ts"
 import type { O1Request } from "../src/O1Request.ts"
 import { AzureO1Test, type Step } from "../src/testing/index.ts"
 import { during, request, timed, value } from "./support/harness.ts"

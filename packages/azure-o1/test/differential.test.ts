@@ -6,6 +6,7 @@ import * as Random from "effect/Random"
 import { TestClock } from "effect/testing"
 import { readFileSync } from "node:fs"
 import { AzureO1 } from "../src/AzureO1.ts"
+import type { CallOptions } from "../src/O1Client.ts"
 import {
   O1ConnectionError,
   O1ProtocolError,
@@ -14,7 +15,7 @@ import {
   O1ServerError,
   O1TimeoutError
 } from "../src/O1Error.ts"
-import { type CallOptions, O1Policy } from "../src/O1Policy.ts"
+import { O1Policy } from "../src/O1Policy.ts"
 import type { O1Request } from "../src/O1Request.ts"
 import { AzureO1Test, type Step } from "../src/testing/index.ts"
 import { during, request, timed, value } from "./support/harness.ts"

@@ -7,8 +7,8 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { AzureO1 } from "../src/AzureO1.ts"
-import { CurrentCall } from "../src/internal/call.ts"
 import * as ModelProfile from "../src/ModelProfile.ts"
+import type { CallOptions } from "../src/O1Client.ts"
 import {
   O1AuthError,
   O1ConnectionError,
@@ -22,9 +22,10 @@ import {
 } from "../src/O1Error.ts"
 import type { O1Event } from "../src/O1Event.ts"
 import { type O1Observation, O1Observer } from "../src/O1Observation.ts"
-import { type CallOptions, O1Policy, type O1PolicySettings } from "../src/O1Policy.ts"
+import { O1Policy, type O1PolicySettings } from "../src/O1Policy.ts"
 import { developer, type O1Request, user } from "../src/O1Request.ts"
 import { AzureO1Test, type Step, type TestTransport } from "../src/testing/index.ts"
+import { CurrentCall } from "../src/transport/call.ts"
 import { during, request, timed, value } from "./support/harness.ts"
 
 type Wires = readonly [TestTransport, ...Array<TestTransport>]

@@ -19,7 +19,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Usage } from "../O1Event.ts"
+import type { Usage } from "../O1Completion.ts"
 import type { O1Request } from "../O1Request.ts"
 import * as Calibration from "./calibration.ts"
 import { type Count, countRequestWith, type RequestTokens } from "./countRequest.ts"

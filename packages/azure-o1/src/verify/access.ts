@@ -1,7 +1,7 @@
 import type { AzureO1Config } from "../AzureO1Config.ts"
 import type { O1Error } from "../O1Error.ts"
-import type { Finding } from "../Verify.ts"
 import { fail, pass, skipped, warn } from "./finding.ts"
+import type { Finding } from "./model.ts"
 import type { Answered, Probe } from "./probe.ts"
 import { admitted, missing, objected, refused, throttled, told, unknownAuth } from "./refusals.ts"
 

@@ -2,8 +2,8 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import type { AzureO1Config } from "../AzureO1Config.ts"
 import * as ModelProfile from "../ModelProfile.ts"
-import type { Finding, Options } from "../Verify.ts"
 import { fail, pass, skipped, warn } from "./finding.ts"
+import type { Finding, Options } from "./model.ts"
 import type { Answered, Probe } from "./probe.ts"
 
 /** The model that answered, where the service told. */

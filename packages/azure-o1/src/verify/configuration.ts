@@ -3,10 +3,10 @@ import * as Formatter from "effect/Formatter"
 import * as Option from "effect/Option"
 import * as AzureO1Config from "../AzureO1Config.ts"
 import type { Cloud } from "../Credential.ts"
-import { baseOf, deploymentIn } from "../internal/paths.ts"
 import * as ModelProfile from "../ModelProfile.ts"
-import type { Finding, Options } from "../Verify.ts"
+import { baseOf, deploymentIn } from "../transport/paths.ts"
 import { fail, pass, warn } from "./finding.ts"
+import type { Finding, Options } from "./model.ts"
 
 const durationProblem = (value: Duration.Input | undefined): string | undefined => {
   if (value === undefined) return undefined

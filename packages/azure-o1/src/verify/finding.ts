@@ -1,27 +1,4 @@
-import type { Check, Finding, Report, Status } from "../Verify.ts"
-
-/** The order of a report. */
-export const order = [
-  "config",
-  "endpoint",
-  "dns",
-  "tcp",
-  "tls",
-  "auth",
-  "deployment",
-  "model",
-  "retirement",
-  "streaming",
-  "usage",
-  "limits",
-  "clock",
-  "management",
-  "provisioning",
-  "lifecycle",
-  "capabilities",
-  "upgrade",
-  "spillover"
-] as const
+import { type Check, type Finding, order, type Report, type Status } from "./model.ts"
 
 /** What a finding can carry; what is not known is left out. */
 type Details = Readonly<Record<string, string | number | boolean | undefined>>

@@ -1,4 +1,4 @@
-import type { Report, Status } from "../Verify.ts"
+import type { Report, Status } from "./model.ts"
 
 const colours: { readonly [S in Status]: string } = { pass: "32", warn: "33", fail: "31", skipped: "2" }
 const statuses: ReadonlyArray<Status> = ["pass", "warn", "fail", "skipped"]

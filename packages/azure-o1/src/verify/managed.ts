@@ -1,10 +1,10 @@
 import * as Result from "effect/Result"
 import * as AzureO1Config from "../AzureO1Config.ts"
 import * as Credential from "../Credential.ts"
-import type { Finding } from "../Verify.ts"
 import * as json from "../wire/json.ts"
 import type { Limits, Retirement } from "./answers.ts"
 import { fail, pass, skipped, warn } from "./finding.ts"
+import type { Finding } from "./model.ts"
 
 /** What could not be read, and why. */
 export interface Unread {

@@ -1,9 +1,9 @@
 import * as Duration from "effect/Duration"
 import { apiOf, type AzureO1Config } from "../AzureO1Config.ts"
 import type { O1AuthError, O1DeploymentError, O1Error, O1RateLimitError, O1RequestError } from "../O1Error.ts"
-import type { Finding } from "../Verify.ts"
 import { hostKind } from "./configuration.ts"
 import { fail, pass, skipped, warn } from "./finding.ts"
+import type { Finding } from "./model.ts"
 import type { Probe } from "./probe.ts"
 
 /** There is no telling whether the key or token is good. */

@@ -1,6 +1,7 @@
 import type * as Headers from "effect/http/Headers"
+import type { O1Completion } from "../O1Completion.ts"
 import { type Details, O1Error, O1ProtocolError } from "../O1Error.ts"
-import type { AttemptEvent, Finished, O1Completion } from "../O1Event.ts"
+import type { AttemptEvent, Finished } from "../O1Event.ts"
 import * as errors from "./errors.ts"
 import * as json from "./json.ts"
 import { type SseEvent, SseReader } from "./sse.ts"

@@ -1,11 +1,12 @@
-import { Text } from "../internal/text.ts"
+import type { O1Completion, ToolCall, Usage } from "../O1Completion.ts"
 import { type Details, O1ContentFilterError, type O1Error, O1OutputLimitError, O1ProtocolError } from "../O1Error.ts"
-import type { AttemptEvent, O1Completion, Usage } from "../O1Event.ts"
-import type { Message, O1Request, ResponseFormat, ToolCall } from "../O1Request.ts"
+import type { AttemptEvent } from "../O1Event.ts"
+import type { Message, O1Request, ResponseFormat } from "../O1Request.ts"
 import type { Answer, Origin } from "./answer.ts"
 import * as errors from "./errors.ts"
 import * as json from "./json.ts"
 import { type Template, templateOf, textIn } from "./template.ts"
+import { Text } from "./text.ts"
 
 const contentOf = ({ content }: Message): unknown =>
   typeof content === "string" ?

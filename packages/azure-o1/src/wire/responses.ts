@@ -1,5 +1,5 @@
 import { constVoid } from "effect/Function"
-import { Text } from "../internal/text.ts"
+import type { O1Completion, ToolCall, Usage } from "../O1Completion.ts"
 import {
   type Details,
   O1ContentFilterError,
@@ -8,11 +8,12 @@ import {
   O1ProtocolError,
   O1RequestError
 } from "../O1Error.ts"
-import type { AttemptEvent, O1Completion, Usage } from "../O1Event.ts"
-import type { Message, O1Request, ResponseFormat, ToolCall } from "../O1Request.ts"
+import type { AttemptEvent } from "../O1Event.ts"
+import type { Message, O1Request, ResponseFormat } from "../O1Request.ts"
 import type { Answer, Origin } from "./answer.ts"
 import * as errors from "./errors.ts"
 import * as json from "./json.ts"
+import { Text } from "./text.ts"
 
 const contentOf = ({ content }: Message): unknown =>
   typeof content === "string" ? content : content.map((part) =>

@@ -1,8 +1,8 @@
 import * as Headers from "effect/http/Headers"
 import * as Redacted from "effect/Redacted"
 import type { AzureO1Config } from "../../src/AzureO1Config.ts"
+import type { O1Completion } from "../../src/O1Completion.ts"
 import type { O1Error } from "../../src/O1Error.ts"
-import type { O1Completion } from "../../src/O1Event.ts"
 import type { Probe } from "../../src/verify/probe.ts"
 import { fromResponse } from "../../src/wire/errors.ts"
 

@@ -3,8 +3,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { O1Error, type ResumeToken } from "../O1Error.ts"
-import type { Observing } from "./observing.ts"
+import type { ResumeToken } from "../O1Completion.ts"
+import { O1Error } from "../O1Error.ts"
+import type { Transport } from "../O1Event.ts"
+
+/** What observes the wire from outside. */
+interface Watch {
+  readonly sent: (transport: Transport) => void
+  readonly received: (now: bigint) => void
+}
 
 /** A response that the service is making in the background, for the call that is under way. */
 interface OpenResponse {
@@ -22,11 +29,11 @@ const cancelWait = "1 second"
 export class Call {
   open: OpenResponse | undefined = undefined
   /** Present where somebody observes. */
-  readonly observing: Observing | undefined
+  readonly observing: Watch | undefined
   /** What was begun goes on, even if nobody here waits for it. */
   readonly keep: boolean
 
-  constructor(options: { readonly keep?: boolean | undefined; readonly observing?: Observing | undefined } = {}) {
+  constructor(options: { readonly keep?: boolean | undefined; readonly observing?: Watch | undefined } = {}) {
     this.keep = options.keep ?? false
     this.observing = options.observing
   }

@@ -7,18 +7,18 @@ import { identity } from "effect/Function"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { AzureO1 } from "../AzureO1.ts"
 import * as ModelProfile from "../ModelProfile.ts"
-import { O1Error, O1RequestError, type ResumeToken } from "../O1Error.ts"
-import type { AttemptEvent, O1Completion } from "../O1Event.ts"
+import type { CallOptions, O1Client } from "../O1Client.ts"
+import type { O1Completion, ResumeToken } from "../O1Completion.ts"
+import { O1Error, O1RequestError } from "../O1Error.ts"
+import type { AttemptEvent } from "../O1Event.ts"
 import { O1Observer } from "../O1Observation.ts"
-import type { CallOptions } from "../O1Policy.ts"
 import { O1Request } from "../O1Request.ts"
-import { asCall, asStreamedCall, Call } from "./call.ts"
+import { asCall, asStreamedCall, Call } from "../transport/call.ts"
+import { Text } from "../wire/text.ts"
 import { fromFaces, tokensOf } from "./faces.ts"
 import { History } from "./history.ts"
 import { Observing } from "./observing.ts"
-import { Text } from "./text.ts"
 import { Turns } from "./turns.ts"
 import { withProgress } from "./withProgress.ts"
 
@@ -75,6 +75,8 @@ export const forbidden = (
 export class Calling {
   readonly call: Call
   readonly options: CallOptions
+  /** Present where somebody observes. */
+  readonly observing: Observing | undefined
   /** What the next attempt asks for. */
   request: O1Request
   private readonly text = new Text()
@@ -93,6 +95,7 @@ export class Calling {
     this.deployment = deployment
     this.request = request
     this.options = options
+    this.observing = observing
     this.call = new Call({ keep: options.onInterrupt === "keep", observing })
     this.turns = new Turns(deployment, (turn) => {
       this.history.ended(turn)
@@ -102,7 +105,7 @@ export class Calling {
 
   /** Somebody is asked: for this. */
   readonly asked: Effect.Effect<O1Request> = Effect.suspend(() => {
-    const { observing } = this.call
+    const { observing } = this
     return observing === undefined ? Effect.succeed(this.request) : Effect.map(Clock.monotonicTimeNanos, (now) => {
       observing.began(now)
       return this.request
@@ -153,7 +156,7 @@ export class Calling {
 }
 
 /** The client of whatever is asked. */
-export const clientOf = (callee: Callee): AzureO1["Service"] => {
+export const clientOf = (callee: Callee): O1Client => {
   const { deployment, name } = callee
 
   const begin = (
@@ -177,7 +180,7 @@ export const clientOf = (callee: Callee): AzureO1["Service"] => {
   const complete = (request: O1Request, options: CallOptions = {}): Effect.Effect<O1Completion, O1Error> =>
     Effect.flatMap(begin("complete", request, options), (calling) => {
       const attempts = callee.begin(calling)
-      const { observing } = calling.call
+      const { observing } = calling
       const explained = attempts.complete.pipe(around(calling, attempts), Effect.mapError(calling.explain))
       return asCall(explained, calling.call).pipe(
         observing === undefined ?
@@ -189,7 +192,7 @@ export const clientOf = (callee: Callee): AzureO1["Service"] => {
   const content = (request: O1Request, options: CallOptions = {}): Stream.Stream<AttemptEvent, O1Error> =>
     Stream.unwrap(Effect.map(begin("stream", request, options), (calling) => {
       const attempts = callee.begin(calling)
-      const { observing } = calling.call
+      const { observing } = calling
       const explained = attempts.stream.pipe(
         around(calling, attempts).stream,
         Stream.mapArray(calling.seen),

@@ -15,7 +15,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { O1Error } from "../O1Error.ts"
 import type { AttemptEvent, O1Event, ProgressEvent, Waiting } from "../O1Event.ts"
-import { CurrentProgress } from "./progress.ts"
+import { CurrentProgress } from "../transport/progress.ts"
 
 /** How often a caller who sees nothing else is told that the call is still alive. */
 const interval = "5 seconds"

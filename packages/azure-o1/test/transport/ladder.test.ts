@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { without } from "../../src/internal/healing.ts"
-import { lacks, type Rung, rungs } from "../../src/internal/ladder.ts"
 import type { Api } from "../../src/ModelProfile.ts"
 import { O1DeploymentError, type O1Error, O1RequestError, O1ServerError } from "../../src/O1Error.ts"
 import { type O1Request, user } from "../../src/O1Request.ts"
+import { without } from "../../src/transport/healing.ts"
+import { lacks, type Rung, rungs } from "../../src/transport/ladder.ts"
 
 describe("ladder", () => {
   const ways: ReadonlyArray<readonly [Api, boolean, boolean, boolean, ReadonlyArray<Rung>]> = [

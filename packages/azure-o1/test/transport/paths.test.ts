@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { chatUrl, responsesUrl } from "../../src/internal/paths.ts"
+import { chatUrl, responsesUrl } from "../../src/transport/paths.ts"
 
 describe("paths", () => {
   const hosts = [

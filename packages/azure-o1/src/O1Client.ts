@@ -1,0 +1,110 @@
+/**
+ * What a client can be asked, and how one call can differ from the others.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import type { O1Completion, ResumeToken } from "./O1Completion.ts"
+import type { O1Error } from "./O1Error.ts"
+import type { O1Event } from "./O1Event.ts"
+import type { O1Request } from "./O1Request.ts"
+
+/**
+ * What one call can have otherwise.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CallOptions {
+  /** The limit of the first attempt; of a stream, to its first content. */
+  readonly timeout?: Duration.Input | undefined
+  /** The limit of the whole call, retries and waits included. At least `timeout`, if only that is given. */
+  readonly total?: Duration.Input | undefined
+  /** How many times a failed attempt is followed by another one. */
+  readonly retries?: number | undefined
+  /** What follows an attempt that timed out: one with twice the limit, one with the same, or none. */
+  readonly onTimeout?: "escalate" | "same" | "never" | undefined
+  /**
+   * What follows a stream that breaks after its first content, where the service has not kept it: nothing but the error
+   * (`continue`: what is kept is continued, the rest is not), or the answer once more from the beginning (`restart`), which a
+   * `Restarted` event announces.
+   *
+   * @default "continue"
+   */
+  readonly resume?: "continue" | "restart" | undefined
+  /**
+   * If reasoning used up all output tokens, so that there is no answer, the call is made once more with this many
+   * (`maxCompletionTokens`).
+   *
+   * @default never
+   */
+  readonly moreTokens?: number | undefined
+  /**
+   * Whether the service is told to stop what it does in the background when the caller leaves. With `keep` it goes on, and
+   * `AzureO1.resume` gives the answer later.
+   *
+   * @default "cancel"
+   */
+  readonly onInterrupt?: "cancel" | "keep" | undefined
+}
+
+/**
+ * The answer as a value, and the completion that it came in.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface O1Object<A> {
+  readonly value: A
+  readonly completion: O1Completion
+}
+
+/**
+ * What a call for an object can have otherwise.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ObjectOptions extends CallOptions {
+  /**
+   * What the service is told the object is called.
+   *
+   * @default "answer"
+   */
+  readonly name?: string | undefined
+}
+
+/**
+ * The client: what `AzureO1` is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface O1Client {
+  /** The whole answer. Interrupting it cancels the request on the wire, and what the service does for it. */
+  readonly complete: (request: O1Request, options?: CallOptions) => Effect.Effect<O1Completion, O1Error>
+  /** The answer as it is made, with the progress meanwhile; it ends with `Finished`. */
+  readonly stream: (request: O1Request, options?: CallOptions) => Stream.Stream<O1Event, O1Error>
+  /**
+   * The text of the answer as it is made, and nothing else. It fails where `stream` would have to say that the answer begins
+   * anew.
+   */
+  readonly tokens: (request: O1Request, options?: CallOptions) => Stream.Stream<string, O1Error>
+  /**
+   * An answer of the form that a schema describes, decoded. One that does not match is an `O1ProtocolError` of kind
+   * `malformed`, with what came as its `partialText`; a refusal is one as well.
+   */
+  readonly object: <A>(
+    schema: Schema.ConstraintCodec<A, unknown>,
+    request: Omit<O1Request, "responseFormat">,
+    options?: ObjectOptions
+  ) => Effect.Effect<O1Object<A>, O1Error>
+  /**
+   * The events of a response that the service keeps, from where the token says. The token is in `Accepted` events and in
+   * errors after which the service may still go on.
+   */
+  readonly resume: (token: ResumeToken) => Stream.Stream<O1Event, O1Error>
+}
