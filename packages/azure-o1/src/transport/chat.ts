@@ -7,6 +7,7 @@ import type { AttemptEvent } from "../O1Event.ts"
 import type { O1Request } from "../O1Request.ts"
 import { AnswerStream, decode } from "../wire/answer.ts"
 import * as wire from "../wire/chat.ts"
+import { encode } from "../wire/chatRequest.ts"
 import { type Connection, started } from "./connection.ts"
 import { events } from "./events.ts"
 import { chatUrl } from "./paths.ts"
@@ -26,7 +27,7 @@ export const make = (
     const received = yield* connection.send({
       method: "POST",
       url,
-      body: wire.encode(request, { model, stream: false }),
+      body: encode(request, { model, stream: false }),
       accept: "application/json",
       transport: "plain"
     })
@@ -42,7 +43,7 @@ export const make = (
         connection.send({
           method: "POST",
           url,
-          body: wire.encode(request, { model, stream: true }),
+          body: encode(request, { model, stream: true }),
           accept: "text/event-stream",
           transport: "stream"
         })

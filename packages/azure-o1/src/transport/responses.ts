@@ -15,6 +15,7 @@ import { AnswerStream } from "../wire/answer.ts"
 import * as errors from "../wire/errors.ts"
 import * as json from "../wire/json.ts"
 import * as wire from "../wire/responses.ts"
+import { encode } from "../wire/responsesRequest.ts"
 import { type Call, CurrentCall } from "./call.ts"
 import { type Connection, type Received, started } from "./connection.ts"
 import { events, isOnTheWay, type Resume } from "./events.ts"
@@ -68,7 +69,7 @@ export const make = (
       connection.send({
         method: "POST",
         url: urlOf("", ""),
-        body: wire.encode(request, { model: deployment, stream, background, store }),
+        body: encode(request, { model: deployment, stream, background, store }),
         accept: stream ? "text/event-stream" : "application/json",
         transport
       })
