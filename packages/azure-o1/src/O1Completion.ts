@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 
 /**
@@ -50,6 +51,92 @@ export interface Usage {
 export type FinishReason = "stop" | "length" | "tool_calls" | (string & {})
 
 /**
+ * What is left of one limit, `undefined` where the service does not tell.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RateLimit {
+  /** Per minute. */
+  readonly limit: number | undefined
+  readonly remaining: number | undefined
+  /** The time until the limit is whole again. */
+  readonly reset: Duration.Duration | undefined
+}
+
+/**
+ * What the headers of an answer tell.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AnswerHeaders {
+  /** For Azure's support. */
+  readonly requestId: string | undefined
+  /** The id that this client gave the request. */
+  readonly clientRequestId: string | undefined
+  /** The Azure region that answered. */
+  readonly region: string | undefined
+  readonly servedModel: string | undefined
+  readonly rateLimits: { readonly requests: RateLimit; readonly tokens: RateLimit }
+}
+
+/**
+ * What the content filter said of the prompt or of the completion.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FilterResult {
+  readonly source: "prompt" | "completion"
+  /** By category, for example `{ violence: { filtered: false, severity: "low" } }`, as the service sent it. */
+  readonly categories: { readonly [category: string]: unknown }
+}
+
+/**
+ * What an answer tells besides its content.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Metadata {
+  readonly headers: AnswerHeaders
+  /** The service tier that was used. */
+  readonly serviceTier: string | undefined
+  /** The fingerprint of the system that answered (Chat Completions only). */
+  readonly fingerprint: string | undefined
+  readonly filterResults: ReadonlyArray<FilterResult>
+  /** Citations and the like, as the service sent them. */
+  readonly annotations: ReadonlyArray<unknown>
+  /** The items of the output, as the service sent them (Responses API only). */
+  readonly output: ReadonlyArray<unknown>
+}
+
+/**
+ * The metadata of an answer of which nothing is known, for example one that a test makes up.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const noMetadata: Metadata = {
+  headers: {
+    requestId: undefined,
+    clientRequestId: undefined,
+    region: undefined,
+    servedModel: undefined,
+    rateLimits: {
+      requests: { limit: undefined, remaining: undefined, reset: undefined },
+      tokens: { limit: undefined, remaining: undefined, reset: undefined }
+    }
+  },
+  serviceTier: undefined,
+  fingerprint: undefined,
+  filterResults: [],
+  annotations: [],
+  output: []
+}
+
+/**
  * A complete answer: the service has said that it is the end.
  *
  * @category models
@@ -59,10 +146,13 @@ export interface O1Completion {
   readonly id: string
   /** The model that really answered; a deployment can be upgraded under the same name. */
   readonly model: string
+  /** The answer. Where the model tells its final answer from what it said before, this is the final answer only. */
   readonly text: string
+  /** What the model said on its way to the answer, if it tells that apart. */
+  readonly commentary: string | undefined
   /** The summary of the reasoning, if there is one. */
   readonly reasoning: string | undefined
-  /** What the model said in the place of an answer, if it refused. */
+  /** What the model said instead of an answer, if it refused. */
   readonly refusal: string | undefined
   readonly finishReason: FinishReason
   readonly toolCalls: ReadonlyArray<ToolCall>
@@ -74,6 +164,8 @@ export interface O1Completion {
   readonly requestId: string | undefined
   /** The Azure region that answered. */
   readonly region: string | undefined
+  /** What the answer tells besides. */
+  readonly metadata: Metadata
 }
 
 /**

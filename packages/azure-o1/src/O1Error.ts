@@ -31,53 +31,10 @@ import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
-import type { ResumeToken, Usage } from "./O1Completion.ts"
+import type { Attempt, Details } from "./errors/details.ts"
+import { messageOf, toJson } from "./errors/wording.ts"
 
-/**
- * One attempt of a call that failed. With failover, an attempt is one entry for each deployment that was asked.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Attempt {
-  /** From 1. */
-  readonly attempt: number
-  /** What was asked; `undefined` where nobody was, for all of them had asked to be left alone. */
-  readonly deployment: string | undefined
-  readonly duration: Duration.Duration
-  /** How it ended, for example `O1ServerError/unavailable` or `interrupted`. */
-  readonly outcome: string
-  /** The wait before the next attempt, if there was one. */
-  readonly delay: Duration.Duration | undefined
-}
-
-/**
- * What every error can carry.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Details {
-  /** For Azure's support. */
-  readonly requestId?: string | undefined
-  /** The Azure region that answered. */
-  readonly region?: string | undefined
-  readonly deployment?: string | undefined
-  /** The model that answered, where the service tells; a deployment can be upgraded under the same name. */
-  readonly model?: string | undefined
-  /** The HTTP status, where there was one. */
-  readonly status?: number | undefined
-  /** What the service said. */
-  readonly detail?: string | undefined
-  /** `x-should-retry`: the service's own word on whether to try again. */
-  readonly shouldRetry?: boolean | undefined
-  /** The text that had arrived before the failure. */
-  readonly partialText?: string | undefined
-  /** What `AzureO1.resume` continues the answer with, if the service goes on with it. */
-  readonly resume?: ResumeToken | undefined
-  /** The history of the call, this failure included. */
-  readonly attempts?: ReadonlyArray<Attempt> | undefined
-}
+export type { Attempt, Details }
 
 type Complete<Fields> =
   & Readonly<Fields>
@@ -91,6 +48,12 @@ const O1ErrorBase = <Tag extends string>(tag: Tag): new<Fields extends object>(
   class Base extends Data.TaggedError(tag)<Details> {
     constructor(fields: Details) {
       super({ partialText: "", attempts: [], ...fields })
+      // the stack begins with the message, which the fields make
+      Error.captureStackTrace?.(this, new.target)
+    }
+
+    override toJSON(): object {
+      return toJson(this)
     }
   }
   return Base as any // the fields are those of the class that extends it, which TypeScript cannot express here
@@ -107,17 +70,10 @@ const faultOf = (error: Details, fault: Fault.Fault): Fault.Fault => {
   }
 }
 
-/** What happened, what the service said of it, what to do, and how to tell support. */
-const messageOf = (error: Details, happened: string, next: string): string =>
-  [
-    `${happened}.`,
-    ...error.detail === undefined || error.detail === "" ? [] : [`The service said: ${error.detail}`],
-    ...next === "" ? [] : [next],
-    ...error.requestId === undefined ? [] : [`(request ${error.requestId})`]
-  ].join(" ")
-
 const format = (duration: Duration.Duration | undefined): string =>
   duration === undefined ? "the limit" : Duration.format(duration)
+
+const textSoFar = ({ partialText }: Details): string => partialText ? "The text so far is in partialText." : ""
 
 /**
  * This client's own limits: `connect`, `headers` (from the request to the headers of the answer), `first-byte` (from there to
@@ -171,9 +127,9 @@ export class O1TimeoutError extends O1ErrorBase("O1TimeoutError")<{
           "Raise the timeout of the call, or lower the reasoning effort."
         )
       case "byte-idle":
-        return messageOf(this, `The connection was silent for ${limit}`, "The text so far is in partialText.")
+        return messageOf(this, `The connection was silent for ${limit}`, textSoFar(this))
       case "idle":
-        return messageOf(this, `The answer stopped for ${limit}`, "The text so far is in partialText.")
+        return messageOf(this, `The answer stopped for ${limit}`, textSoFar(this))
       case "attempt":
         return messageOf(
           this,
@@ -272,18 +228,21 @@ export class O1ServerError extends O1ErrorBase("O1ServerError")<{
 
 /**
  * The connection failed. `closed` is an end that nobody announced, `client-closed` (499) a gateway that believes that we
- * left.
+ * left, `unusable` an HTTP client of this process that is closed or broken: no request goes out, and none will.
  *
  * @category errors
  * @since 0.1.0
  */
 export class O1ConnectionError extends O1ErrorBase("O1ConnectionError")<{
-  readonly kind: "refused" | "reset" | "dns" | "tls" | "closed" | "client-closed"
+  readonly kind: "refused" | "reset" | "dns" | "tls" | "closed" | "client-closed" | "unusable"
   /** The code of the platform, for example `ECONNRESET`. */
   readonly code?: string | undefined
+  /** The name of the error that broke the client, for example `TypeError`; its words may hold the request, and stay out. */
+  readonly reason?: string | undefined
 }> {
   get [Fault.TypeId](): Fault.Fault {
-    return faultOf(this, this.kind === "tls" || this.kind === "client-closed" ? Fault.permanent : Fault.transient())
+    const stays = this.kind === "tls" || this.kind === "client-closed" || this.kind === "unusable"
+    return faultOf(this, stays ? Fault.permanent : Fault.transient())
   }
 
   override get message(): string {
@@ -295,7 +254,7 @@ export class O1ConnectionError extends O1ErrorBase("O1ConnectionError")<{
           "Check the endpoint and that something listens there."
         )
       case "reset":
-        return messageOf(this, "The connection was reset", this.afterContent)
+        return messageOf(this, "The connection was reset", textSoFar(this))
       case "dns":
         return messageOf(
           this,
@@ -309,14 +268,18 @@ export class O1ConnectionError extends O1ErrorBase("O1ConnectionError")<{
           "Check its certificate, and any proxy in between."
         )
       case "closed":
-        return messageOf(this, "The connection was closed before the answer was complete", this.afterContent)
+        return messageOf(this, "The connection was closed before the answer was complete", textSoFar(this))
       case "client-closed":
         return messageOf(this, "A gateway closed the request (499)", "Check the timeouts of what is in between.")
+      case "unusable": {
+        const because = [this.reason, this.code].filter((word) => word !== undefined).join(", ")
+        return messageOf(
+          this,
+          `The HTTP client of this process cannot send${because === "" ? "" : ` (${because})`}`,
+          "Check that its scope is still open: it has to live as long as the calls."
+        )
+      }
     }
-  }
-
-  private get afterContent(): string {
-    return this.partialText === "" ? "" : "The text so far is in partialText."
   }
 }
 
@@ -379,13 +342,13 @@ export class O1RequestError extends O1ErrorBase("O1RequestError")<{
 }
 
 /**
- * Not let in.
+ * Not let in. `credential` is a failure before the deployment was asked: this process could not get a token.
  *
  * @category errors
  * @since 0.1.0
  */
 export class O1AuthError extends O1ErrorBase("O1AuthError")<{
-  readonly kind: "unauthorized" | "forbidden" | "token-expired"
+  readonly kind: "unauthorized" | "forbidden" | "token-expired" | "credential"
 }> {
   get [Fault.TypeId](): Fault.Fault {
     return faultOf(this, Fault.permanent)
@@ -403,6 +366,8 @@ export class O1AuthError extends O1ErrorBase("O1AuthError")<{
         return messageOf(this, "Access is forbidden", "Check the resource's network rules and whether it allows keys.")
       case "token-expired":
         return messageOf(this, "The token has expired", "")
+      case "credential":
+        return messageOf(this, "The credential gave no token", "Check how this process signs in.")
     }
   }
 }
@@ -459,55 +424,80 @@ export class O1ContentFilterError extends O1ErrorBase("O1ContentFilterError")<{
 }
 
 /**
- * What came was not an answer. `truncated`: it ended without saying that it was the end.
+ * The model refused, where an object was asked for. (A refusal in words is an answer: it is in the completion's `refusal`.)
  *
  * @category errors
  * @since 0.1.0
  */
-export class O1ProtocolError extends O1ErrorBase("O1ProtocolError")<{
-  readonly kind: "truncated" | "malformed" | "unexpected-content-type"
-}> {
-  get [Fault.TypeId](): Fault.Fault {
-    return faultOf(this, this.partialText === "" ? Fault.transient() : Fault.permanent)
-  }
-
-  override get message(): string {
-    switch (this.kind) {
-      case "truncated":
-        return messageOf(
-          this,
-          "The answer ended before it was complete",
-          this.partialText === "" ? "" : "The text so far is in partialText."
-        )
-      case "malformed":
-        return messageOf(this, "The answer was not in the expected form", "Check what is between here and the service.")
-      case "unexpected-content-type":
-        return messageOf(this, "The answer was of another kind", "Check the endpoint: this may be the page of a proxy.")
-    }
-  }
-}
-
-/**
- * Reasoning used up the whole budget of output tokens, so that there is no answer.
- *
- * @category errors
- * @since 0.1.0
- */
-export class O1OutputLimitError extends O1ErrorBase("O1OutputLimitError")<{
-  readonly kind: "reasoning-exhausted"
-  readonly usage?: Usage | undefined
+export class O1RefusalError extends O1ErrorBase("O1RefusalError")<{
+  readonly kind: "refused"
+  /** The model's words. */
+  readonly refusal: string
 }> {
   get [Fault.TypeId](): Fault.Fault {
     return faultOf(this, Fault.permanent)
   }
 
   override get message(): string {
-    const spent = this.usage === undefined ? "" : ` (${this.usage.reasoning} tokens)`
-    return messageOf(
-      this,
-      `Reasoning used up all output tokens${spent}`,
-      "Raise maxCompletionTokens, 25,000 to begin with, or lower the reasoning effort."
-    )
+    return messageOf(this, "The model refused to answer", "Its words are in refusal. Change the prompt.")
+  }
+}
+
+/**
+ * What came was not an answer. `truncated`: it ended without saying that it was the end. `unexpected-content-type`: a page, for
+ * example of a proxy. `schema-mismatch`: an answer that is not of the schema that `object` asked for.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class O1ProtocolError extends O1ErrorBase("O1ProtocolError")<{
+  readonly kind: "truncated" | "malformed" | "unexpected-content-type" | "schema-mismatch"
+}> {
+  get [Fault.TypeId](): Fault.Fault {
+    // what has been shown, what has been paid for, and the page of a proxy are not better the next time
+    const again = this.partialText === "" && (this.kind === "truncated" || this.kind === "malformed")
+    return faultOf(this, again ? Fault.transient() : Fault.permanent)
+  }
+
+  override get message(): string {
+    switch (this.kind) {
+      case "truncated":
+        return messageOf(this, "The answer ended before it was complete", textSoFar(this))
+      case "malformed":
+        return messageOf(this, "The answer was not in the expected form", "Check what is between here and the service.")
+      case "unexpected-content-type":
+        return messageOf(this, "The answer was of another kind", "Check the endpoint: this may be the page of a proxy.")
+      case "schema-mismatch":
+        return messageOf(this, "The answer does not fit the schema", "The answer is in completion.")
+    }
+  }
+}
+
+/**
+ * The budget of output tokens did not suffice. `reasoning-exhausted`: reasoning used up all of it, so that there is no answer.
+ * `cut-off`: the answer ends in the middle, where an object was asked for.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class O1OutputLimitError extends O1ErrorBase("O1OutputLimitError")<{
+  readonly kind: "reasoning-exhausted" | "cut-off"
+}> {
+  get [Fault.TypeId](): Fault.Fault {
+    return faultOf(this, Fault.permanent)
+  }
+
+  override get message(): string {
+    const { kind, usage } = this
+    const advice = "Raise maxCompletionTokens, 25,000 to begin with, or lower the reasoning effort."
+    switch (kind) {
+      case "reasoning-exhausted": {
+        const spent = usage === undefined ? "" : ` (${usage.reasoning} tokens)`
+        return messageOf(this, `Reasoning used up all output tokens${spent}`, advice)
+      }
+      case "cut-off":
+        return messageOf(this, "The answer was cut off at the limit of output tokens", advice)
+    }
   }
 }
 
@@ -557,6 +547,7 @@ export type O1Error =
   | O1AuthError
   | O1DeploymentError
   | O1ContentFilterError
+  | O1RefusalError
   | O1ProtocolError
   | O1OutputLimitError
   | O1RejectedError
@@ -570,6 +561,7 @@ const classes: ReadonlyArray<abstract new(fields: never) => O1Error> = [
   O1AuthError,
   O1DeploymentError,
   O1ContentFilterError,
+  O1RefusalError,
   O1ProtocolError,
   O1OutputLimitError,
   O1RejectedError

@@ -31,6 +31,16 @@ export interface ReasoningDelta {
   readonly text: string
 }
 
+/**
+ * What the model says on its way to the answer, for example before it calls a tool. It is no part of the answer's text.
+ *
+ * @since 0.1.0
+ */
+export interface CommentaryDelta {
+  readonly _tag: "CommentaryDelta"
+  readonly text: string
+}
+
 /** @since 0.1.0 */
 export interface RefusalDelta {
   readonly _tag: "RefusalDelta"
@@ -160,7 +170,7 @@ export interface Healed {
  * @category models
  * @since 0.1.0
  */
-export type ContentEvent = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta
+export type ContentEvent = TextDelta | ReasoningDelta | CommentaryDelta | RefusalDelta | ToolCallDelta
 
 /**
  * Something to show meanwhile.

@@ -43,7 +43,7 @@ import { AzureO1 } from "../AzureO1.ts"
 import { fromFaces, tokensOf } from "../client/faces.ts"
 import * as ModelProfile from "../ModelProfile.ts"
 import type { CallOptions } from "../O1Client.ts"
-import type { O1Completion } from "../O1Completion.ts"
+import { noMetadata, type O1Completion } from "../O1Completion.ts"
 import type { O1Error } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
 import { O1Policy } from "../O1Policy.ts"
@@ -93,6 +93,7 @@ const completionOf = (text: string, overrides: Partial<O1Completion> | undefined
   id: "chatcmpl-test",
   model: "o1-2024-12-17",
   text,
+  commentary: undefined,
   reasoning: undefined,
   refusal: undefined,
   finishReason: "stop",
@@ -101,6 +102,7 @@ const completionOf = (text: string, overrides: Partial<O1Completion> | undefined
   warnings: [],
   requestId: "test",
   region: "test",
+  metadata: noMetadata,
   ...overrides
 })
 

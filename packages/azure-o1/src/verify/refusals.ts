@@ -16,7 +16,7 @@ export const admitted = (config: AzureO1Config): Finding =>
 /** Whatever the answer was, for support. */
 export const told = (error: O1Error) => ({
   status: error.status,
-  said: error.detail,
+  said: error.said,
   requestId: error.requestId,
   region: error.region,
   error: `${error._tag}/${error.kind}`
@@ -34,7 +34,7 @@ const tokenFix =
 /** 401 and 403. */
 export const refused = (config: AzureO1Config, error: O1AuthError): Finding => {
   const details = told(error)
-  const detail = error.detail ?? ""
+  const detail = error.said ?? ""
   if (error.kind !== "forbidden") {
     return config.credential === undefined
       ? fail("auth", "The key is not accepted.", keyFix(config), details)
@@ -133,7 +133,7 @@ export const objected = (config: AzureO1Config, probe: Probe, error: O1RequestEr
   const { deployment } = config
   const api = apiOf(config) === "chat" ? "Chat Completions" : "Responses"
   const details = told(error)
-  const detail = error.detail ?? ""
+  const detail = error.said ?? ""
   const refuse = (message: string, fix: string) => [admitted(config), fail("deployment", message, fix, details)]
   if (error.kind === "operation-not-supported") {
     return refuse(

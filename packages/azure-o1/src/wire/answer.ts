@@ -73,6 +73,7 @@ export const decode = (
 /** What a completion would have looked like as a stream. */
 export const emulate = (completion: O1Completion): ReadonlyArray<AttemptEvent> => [
   ...completion.reasoning === undefined ? [] : [{ _tag: "ReasoningDelta", text: completion.reasoning } as const],
+  ...completion.commentary === undefined ? [] : [{ _tag: "CommentaryDelta", text: completion.commentary } as const],
   ...completion.text === "" ? [] : [{ _tag: "TextDelta", text: completion.text } as const],
   ...completion.refusal === undefined ? [] : [{ _tag: "RefusalDelta", text: completion.refusal } as const],
   ...completion.toolCalls.map((call, index) => ({ _tag: "ToolCallDelta", index, ...call }) as const),

@@ -1,4 +1,4 @@
-import type { O1Completion, ToolCall, Usage } from "../O1Completion.ts"
+import { noMetadata, type O1Completion, type ToolCall, type Usage } from "../O1Completion.ts"
 import { type Details, O1ContentFilterError, type O1Error, O1OutputLimitError, O1ProtocolError } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
 import type { Answer, Origin } from "./answer.ts"
@@ -149,7 +149,9 @@ export class ChatAnswer implements Answer {
       usage,
       warnings: [],
       requestId,
-      region
+      region,
+      commentary: undefined,
+      metadata: noMetadata
     }
   }
 }

@@ -249,7 +249,7 @@ export const fromResponse = (failure: Failure): O1Error => {
     ...origin(failure),
     deployment,
     status: failure.status,
-    detail: html || told.message === "" ? undefined : redact(told.message).slice(0, longestDetail),
+    said: html || told.message === "" ? undefined : redact(told.message).slice(0, longestDetail),
     shouldRetry: shouldRetry(headers)
   }
   const hint = retryAfter(headers, told.message, now)

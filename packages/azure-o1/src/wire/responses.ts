@@ -1,5 +1,5 @@
 import { constVoid } from "effect/Function"
-import type { O1Completion, ToolCall, Usage } from "../O1Completion.ts"
+import { noMetadata, type O1Completion, type ToolCall, type Usage } from "../O1Completion.ts"
 import {
   type Details,
   O1ContentFilterError,
@@ -205,7 +205,9 @@ export class ResponsesAnswer implements Answer {
       usage,
       warnings: [],
       requestId,
-      region
+      region,
+      commentary: undefined,
+      metadata: noMetadata
     }
   }
 

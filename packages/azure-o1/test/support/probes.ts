@@ -1,7 +1,7 @@
 import * as Headers from "effect/http/Headers"
 import * as Redacted from "effect/Redacted"
 import type { AzureO1Config } from "../../src/AzureO1Config.ts"
-import type { O1Completion } from "../../src/O1Completion.ts"
+import { noMetadata, type O1Completion } from "../../src/O1Completion.ts"
 import type { O1Error } from "../../src/O1Error.ts"
 import type { Probe } from "../../src/verify/probe.ts"
 import { fromResponse } from "../../src/wire/errors.ts"
@@ -37,6 +37,7 @@ const completion: O1Completion = {
   id: "1",
   model: "o1-2024-12-17",
   text: "ready",
+  commentary: undefined,
   reasoning: undefined,
   refusal: undefined,
   finishReason: "stop",
@@ -44,7 +45,8 @@ const completion: O1Completion = {
   usage: { input: 9, cachedInput: 0, output: 70, reasoning: 64 },
   warnings: [],
   requestId: undefined,
-  region: undefined
+  region: undefined,
+  metadata: noMetadata
 }
 
 export const completed = (overrides: Partial<O1Completion> = {}, headers: Record<string, string> = {}): Probe => ({

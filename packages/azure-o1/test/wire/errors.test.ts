@@ -279,8 +279,8 @@ describe("wire/errors", () => {
   })
 
   it("keeps the words of the service, cut to a readable length, without the key and without HTML", () => {
-    assert.strictEqual(errorOf(401, told("bad key SECRET")).detail, "bad key <redacted>")
-    assert.strictEqual(errorOf(500, "x".repeat(495) + "SECRET").detail, "x".repeat(495) + "<reda")
+    assert.strictEqual(errorOf(401, told("bad key SECRET")).said, "bad key <redacted>")
+    assert.strictEqual(errorOf(500, "x".repeat(495) + "SECRET").said, "x".repeat(495) + "<reda")
     const param = { error: { code: "unsupported_parameter", param: "SECRET", message: "" } }
     const named = told("Unknown parameter: SECRET")
     const headers = { "x-request-id": "SECRET", "x-ms-region": "SECRET", "x-ms-served-model": "SECRET" }
@@ -288,7 +288,7 @@ describe("wire/errors", () => {
       assert.include(JSON.stringify(error), "<redacted>")
       assert.notInclude(JSON.stringify(error), "SECRET")
     }
-    assert.strictEqual(errorOf(502, "<html>proxy</html>").detail, undefined)
+    assert.strictEqual(errorOf(502, "<html>proxy</html>").said, undefined)
   })
 
   describe("connections", () => {
