@@ -34,7 +34,7 @@ export interface CallOptions {
    *
    * @default "continue"
    */
-  readonly resume?: "continue" | "restart" | undefined
+  readonly onBreak?: "continue" | "restart" | undefined
   /**
    * If reasoning used up all output tokens, so that there is no answer, the call is made once more with this many
    * (`maxCompletionTokens`).
@@ -43,13 +43,21 @@ export interface CallOptions {
    */
   readonly moreTokens?: number | undefined
   /**
-   * Whether the service is told to stop what it does in the background when the caller leaves. With `keep` it goes on, and
-   * `AzureO1.resume` gives the answer later.
+   * What becomes of a response that the service makes in the background when nobody here waits for it any more: the service is
+   * told to stop (`cancel`), or goes on (`keep`), and `AzureO1.resume` gives the answer later.
    *
-   * @default "cancel"
+   * @default `cancel` when the caller is interrupted or stops to read; `keep` when the call fails, for the error has the token
    */
-  readonly onInterrupt?: "cancel" | "keep" | undefined
+  readonly onLeave?: "cancel" | "keep" | undefined
 }
+
+/**
+ * What of that makes sense where a response is only read.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ResumeOptions = Pick<CallOptions, "onLeave" | "retries" | "total">
 
 /**
  * The answer as a value, and the completion that it came in.
@@ -106,5 +114,7 @@ export interface O1Client {
    * The events of a response that the service keeps, from where the token says. The token is in `Accepted` events and in
    * errors after which the service may still go on.
    */
-  readonly resume: (token: ResumeToken) => Stream.Stream<O1Event, O1Error>
+  readonly resume: (token: ResumeToken, options?: ResumeOptions) => Stream.Stream<O1Event, O1Error>
+  /** Tells the service to stop making a response. It succeeds where the response has ended before. */
+  readonly cancel: (token: ResumeToken) => Effect.Effect<void, O1Error>
 }

@@ -145,7 +145,7 @@ export interface Resumed {
 
 /**
  * The answer begins anew: the content so far is void, and other content follows. Only where the call has asked for it with
- * `resume: "restart"`.
+ * `onBreak: "restart"`.
  *
  * @since 0.1.0
  */

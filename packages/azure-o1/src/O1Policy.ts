@@ -192,7 +192,7 @@ const limitsOf = (
     total: tooShort ? timeout.value : total.value,
     retries,
     onTimeout,
-    restart: options.resume === "restart"
+    restart: options.onBreak === "restart"
   }
 }
 

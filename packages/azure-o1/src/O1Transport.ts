@@ -152,7 +152,8 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
             ? Effect.succeed(last.value.completion)
             : Effect.fail(new O1ProtocolError({ kind: "truncated", deployment }))
       ),
-    resume: viaResponses.resume
+    resume: viaResponses.resume,
+    cancel: viaResponses.stop
   })
 })
 
@@ -170,6 +171,8 @@ export class O1Transport extends Context.Service<O1Transport, {
   readonly stream: (request: O1Request) => Stream.Stream<AttemptEvent, O1Error>
   /** The events of a response that the service keeps, from the token on. */
   readonly resume: (token: ResumeToken) => Stream.Stream<AttemptEvent, O1Error>
+  /** Tells the service to stop making a response. */
+  readonly cancel: (token: ResumeToken) => Effect.Effect<void, O1Error>
 }>()("@effect-resilience/azure-o1/O1Transport") {
   /**
    * The transport of one deployment. A bad configuration is a defect that names the field.

@@ -603,7 +603,7 @@ describe("failover", () => {
     it.effect("resume \"restart\" begins anew with the next attempt", () =>
       Effect.gen(function*() {
         const pool = wires([tokens(["1"], { fail: unavailable }), down], [tokens(["2"])])
-        assert.deepStrictEqual(yield* watch(pool, { resume: "restart" }), {
+        assert.deepStrictEqual(yield* watch(pool, { onBreak: "restart" }), {
           seen: [
             "1",
             "retrying after 1 O1ServerError/unavailable",
@@ -698,11 +698,11 @@ describe("failover", () => {
         assert.deepInclude(error, { _tag: "O1ServerError", resume: undefined })
       }))
 
-    it.effect("onInterrupt \"keep\" leaves it", () =>
+    it.effect("onLeave \"keep\" leaves it", () =>
       Effect.gen(function*() {
         const log: Array<string> = []
         const pool = wires([keeping(log, "a", down)], [keeping(log, "b", answer("b"))])
-        assert.strictEqual((yield* call(pool, { onInterrupt: "keep" }))[0], "success")
+        assert.strictEqual((yield* call(pool, { onLeave: "keep" }))[0], "success")
         assert.deepStrictEqual(log, ["a begins", "b begins"])
       }))
 

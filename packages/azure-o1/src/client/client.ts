@@ -8,7 +8,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as ModelProfile from "../ModelProfile.ts"
-import type { CallOptions, O1Client } from "../O1Client.ts"
+import type { CallOptions, O1Client, ResumeOptions } from "../O1Client.ts"
 import type { O1Completion, ResumeToken } from "../O1Completion.ts"
 import { O1Error, O1RequestError } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
@@ -32,7 +32,8 @@ export interface Callee {
   readonly problem: (request: O1Request, options: CallOptions) => O1RequestError | undefined
   readonly begin: (calling: Calling) => Attempts
   /** The events of a response that one of them keeps. */
-  readonly resume: (token: ResumeToken) => Stream.Stream<AttemptEvent, O1Error>
+  readonly resume: (token: ResumeToken, options: ResumeOptions) => Stream.Stream<AttemptEvent, O1Error>
+  readonly cancel: (token: ResumeToken) => Effect.Effect<void, O1Error>
 }
 
 /** One call, in both of its faces, and the policy around it. */
@@ -96,7 +97,7 @@ export class Calling {
     this.request = request
     this.options = options
     this.observing = observing
-    this.call = new Call({ keep: options.onInterrupt === "keep", observing })
+    this.call = new Call({ keep: options.onLeave === "keep", observing })
     this.turns = new Turns(deployment, (turn) => {
       this.history.ended(turn)
       observing?.turnEnded(turn)
@@ -209,10 +210,12 @@ export const clientOf = (callee: Callee): O1Client => {
     stream: (request, options) => withProgress(content(request, options)).pipe(Stream.withSpan("AzureO1.stream", span)),
     // whoever sees only the text cannot be told that it begins anew
     tokens: (request, options) =>
-      tokensOf(content(request, { ...options, resume: "continue" })).pipe(Stream.withSpan("AzureO1.tokens", span)),
-    resume: (token) =>
-      withProgress(asStreamedCall(callee.resume(token), new Call({ keep: true }))).pipe(
-        Stream.withSpan("AzureO1.resume", span)
-      )
+      tokensOf(content(request, { ...options, onBreak: "continue" })).pipe(Stream.withSpan("AzureO1.tokens", span)),
+    resume: (token, options = {}) =>
+      withProgress(asStreamedCall(callee.resume(token, options), new Call({ keep: options.onLeave !== "cancel" })))
+        .pipe(
+          Stream.withSpan("AzureO1.resume", span)
+        ),
+    cancel: (token) => callee.cancel(token).pipe(Effect.withSpan("AzureO1.cancel", span))
   })
 }

@@ -209,6 +209,12 @@ export const failover = (policies: O1Policy["Service"], members: NonEmptyReadonl
   const cooldowns = new Cooldowns<Member, O1Error>()
   const deployments = Arr.map(members, ({ name }) => name)
 
+  /** A token names the deployment, which several members can have. */
+  const keepersOf = (token: ResumeToken): NonEmptyReadonlyArray<Member> => {
+    const keepers = members.filter(({ transport }) => transport.deployment === token.deployment)
+    return Arr.isReadonlyArrayNonEmpty(keepers) ? keepers : members
+  }
+
   const resumeFrom = (token: ResumeToken, [first, ...others]: NonEmptyReadonlyArray<Member>): Events =>
     Stream.catch(
       first.transport.resume(token),
@@ -230,10 +236,7 @@ export const failover = (policies: O1Policy["Service"], members: NonEmptyReadonl
       const { complete, stream } = new Failover(members, cooldowns, parts, calling)
       return { policy: parts.call, complete, stream }
     },
-    // a token names the deployment, which several members can have
-    resume: (token) => {
-      const keepers = members.filter(({ transport }) => transport.deployment === token.deployment)
-      return resumeFrom(token, Arr.isReadonlyArrayNonEmpty(keepers) ? keepers : members)
-    }
+    resume: (token) => resumeFrom(token, keepersOf(token)),
+    cancel: (token) => Effect.firstSuccessOf(Arr.map(keepersOf(token), ({ transport }) => transport.cancel(token)))
   }
 }

@@ -16,6 +16,7 @@ export const single = (policies: O1Policy["Service"], transport: O1Transport["Se
       complete: Effect.mapError(Effect.flatMap(asked, transport.complete), raise),
       stream: Stream.mapError(Stream.unwrap(Effect.map(asked, transport.stream)), raise)
     }),
-    resume: transport.resume
+    resume: transport.resume,
+    cancel: transport.cancel
   }
 }

@@ -217,7 +217,8 @@ export class AzureO1Test extends Context.Service<AzureO1Test, {
           complete: (request, options) => script.complete(request, options),
           stream: (request, options) => script.stream(request, options),
           tokens: (request, options) => tokensOf(script.stream(request, options)),
-          resume: () => script.resume()
+          resume: () => script.resume(),
+          cancel: () => Effect.void
         })
       ).pipe(Context.add(AzureO1Test, { calls: Effect.sync(() => [...script.calls]) }))
     }))
@@ -239,6 +240,7 @@ export class AzureO1Test extends Context.Service<AzureO1Test, {
       complete: (request) => script.complete(request),
       stream: (request) => script.stream(request),
       resume: () => script.resume(),
+      cancel: () => Effect.void,
       calls: Effect.sync(() => [...script.calls])
     }
   }

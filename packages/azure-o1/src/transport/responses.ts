@@ -84,14 +84,17 @@ export const make = (
       transport: "stream"
     })
 
-  const cancel = (id: string): Effect.Effect<void> =>
+  const cancelled = (id: string): Effect.Effect<void, O1Error> =>
     connection.send({
       method: "POST",
       url: urlOf(id, "/cancel"),
       body: "{}",
       accept: "application/json",
       transport: "background"
-    }).pipe(Effect.scoped, Effect.timeoutOption(cancelLimit), Effect.ignore)
+    }).pipe(Effect.scoped, Effect.asVoid)
+
+  const cancel = (id: string): Effect.Effect<void> =>
+    cancelled(id).pipe(Effect.timeoutOption(cancelLimit), Effect.ignore)
 
   /** Takes in an answer in one piece. */
   const takeBody = (
@@ -318,5 +321,8 @@ export const make = (
       return followed(reading, answer, undefined)
     })
 
-  return { plain, background, stream, kept, resume }
+  /** Stops what somebody, here or elsewhere, has begun. */
+  const stop = (token: ResumeToken): Effect.Effect<void, O1Error> => cancelled(token.responseId)
+
+  return { plain, background, stream, kept, resume, stop }
 }

@@ -425,7 +425,7 @@ describe("resume", () => {
       (o1, azure) =>
         Effect.gen(function*() {
           const events = yield* Stream.runCollect(
-            Stream.takeUntil(o1.stream(request, { onInterrupt: "keep" }), ({ _tag }) => _tag === "TextDelta")
+            Stream.takeUntil(o1.stream(request, { onLeave: "keep" }), ({ _tag }) => _tag === "TextDelta")
           )
           const accepted = events.find((event) => event._tag === "Accepted")
           const token = JSON.parse(JSON.stringify(accepted!.resume))
@@ -470,7 +470,7 @@ describe("resume", () => {
     it.live("only who asks for it, and never silently", () =>
       against({ config: chat, script: broken }, (o1) =>
         Effect.gen(function*() {
-          const events = yield* collect(o1, request, { resume: "restart" })
+          const events = yield* collect(o1, request, { onBreak: "restart" })
           assert.deepStrictEqual(
             events.map((event) => event._tag === "TextDelta" ? event.text.trim() : event._tag).filter((tag) =>
               tag !== "Started" && tag !== "Retrying"
@@ -496,7 +496,7 @@ describe("resume", () => {
     it.live("where the consumer could not be told, it fails", () =>
       against({ config: chat, script: broken }, (o1) =>
         Effect.gen(function*() {
-          const error = yield* Effect.flip(Stream.runDrain(o1.tokens(request, { resume: "restart" })))
+          const error = yield* Effect.flip(Stream.runDrain(o1.tokens(request, { onBreak: "restart" })))
           assert.deepInclude(error, { _tag: "O1ConnectionError", partialText: "one two three" })
         })))
   })
