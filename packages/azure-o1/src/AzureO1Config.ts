@@ -55,6 +55,13 @@ export interface AzureO1Config {
    * @default that of the cloud, for the v1 path or the dated versions
    */
   readonly scope?: string | undefined
+  /**
+   * How long the credential may take to give a token; then all calls that wait for it fail with an `O1AuthError` of kind
+   * `credential`.
+   *
+   * @default "30 seconds"
+   */
+  readonly tokenTimeout?: Duration.Input | undefined
   /** @default "public" */
   readonly cloud?: Credential.Cloud | undefined
   /** The name that the deployment was given, which need not be the model's. */
@@ -187,6 +194,7 @@ export const problems = (config: AzureO1Config): ReadonlyArray<Problem> => {
     deployment: deploymentProblem(config.deployment),
     apiVersion: config.apiVersion === undefined ? undefined : apiVersionProblem(config.apiVersion),
     api: apiProblem(config),
+    tokenTimeout: durationProblem(config.tokenTimeout),
     pollInterval: durationProblem(config.pollInterval),
     "clocks.headers": durationProblem(config.clocks?.headers),
     "clocks.firstByte": durationProblem(config.clocks?.firstByte),

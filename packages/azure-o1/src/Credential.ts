@@ -1,32 +1,37 @@
 /**
- * Entra ID in the place of a key: anything of the shape of `@azure/identity`'s `TokenCredential` will do.
+ * Entra ID instead of a key: anything of the shape of `@azure/identity`'s `TokenCredential` will do.
  *
- * A token is asked for when it is needed, kept until it is about to expire, and renewed before that; many calls at once ask
- * once. If a renewal fails while the old token is still good, the old one is used. A token that the service refuses is
- * renewed once.
+ * The client keeps a token until it is about to expire. The first call that finds it due has it renewed in the background, and goes on
+ * with the old token, as all others do. While there is no token, all callers wait for one question to the credential, and share
+ * its answer, a failure too. Everything that goes wrong here is an `O1AuthError` of kind `credential`: it says nothing of the
+ * deployment, and counts neither for its circuit breaker nor for its cooldown. A token that the service refuses is renewed
+ * once.
  *
- * **Example** (A credential)
+ * **Example** (A client that lives with its scope)
  *
  * ```ts
- * import { AzureO1, type Credential } from "@effect-resilience/azure-o1"
+ * import { type Credential, user } from "@effect-resilience/azure-o1"
  * import * as AzureO1Node from "@effect-resilience/azure-o1/node"
  * import { Effect } from "effect"
  *
  * // with @azure/identity: new DefaultAzureCredential()
- * export const make = (credential: Credential.TokenCredential) =>
- *   AzureO1.make({ endpoint: "https://example.openai.azure.com", deployment: "o1", credential }).pipe(
- *     Effect.provide(AzureO1Node.layerHttpClient)
- *   )
+ * export const answer = (credential: Credential.TokenCredential) =>
+ *   Effect.gen(function*() {
+ *     const o1 = yield* AzureO1Node.make({ endpoint: "https://example.openai.azure.com", deployment: "o1", credential })
+ *     return yield* o1.complete({ messages: [user("What is 6 x 7?")] })
+ *   }).pipe(Effect.scoped)
  * ```
  *
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Semaphore from "effect/Semaphore"
-import { O1AuthError, type O1Error } from "./O1Error.ts"
-import * as errors from "./wire/errors.ts"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { failure, read, silent, type Token } from "./credential/token.ts"
+import type { O1AuthError } from "./O1Error.ts"
 
 /**
  * A token, as `@azure/identity` gives it.
@@ -85,21 +90,23 @@ export const scopeOf = (cloud: Cloud, purpose: "v1" | "dated" | "management"): s
   return `https://${purpose === "v1" ? ai : purpose === "dated" ? cognitive : management}/.default`
 }
 
-/** Renewed this long before it expires, unless the token says when. */
-const refreshBefore = 5 * 60_000
+/** After a renewal that failed, or that brought nothing better, the next one is not tried before this. */
+const pause = 30_000
 
-/** After a renewal that failed, the next one is not tried before this. */
-const refreshPause = 30_000
-
-/** No longer trusted this long before it expires: the clocks of two machines differ. */
-const margin = 10_000
-
-const failure = (cause: unknown): O1Error => {
-  const network = errors.fromCause(cause, {})
-  if (network._tag !== "O1ConnectionError" || network.code !== undefined) return network
-  const detail = cause instanceof Error ? `${cause.name}: ${cause.message}`.slice(0, 500) : "it gave no token"
-  return new O1AuthError({ kind: "unauthorized", detail: `The credential failed: ${detail}` })
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface TokensOptions {
+  /**
+   * How long the credential may take to give a token; then all who wait for it get an `O1AuthError` of kind `credential`.
+   *
+   * @default "30 seconds"
+   */
+  readonly timeout?: Duration.Input | undefined
 }
+
+const limitOf = ({ timeout = "30 seconds" }: TokensOptions): Duration.Duration => Duration.fromInputUnsafe(timeout)
 
 /**
  * Tokens of one credential and scope.
@@ -109,59 +116,142 @@ const failure = (cause: unknown): O1Error => {
  */
 export interface Tokens {
   /** A token that is good now. */
-  readonly get: Effect.Effect<string, O1Error>
-  /** Forgets a token that was refused, so that the next `get` asks for another; nothing happens if it is replaced already. */
-  readonly refused: (token: string) => void
+  readonly get: Effect.Effect<string, O1AuthError>
+  /**
+   * After a token that the service refused: another one that is worth a try, or `undefined` where the credential has none, or
+   * has just been asked for one.
+   */
+  readonly another: (refused: string) => Effect.Effect<string | undefined, O1AuthError>
+}
+
+/** One question to the credential, and everybody who waits for the answer. */
+interface Flight {
+  readonly startedAt: number
+  readonly answer: Deferred.Deferred<string, O1AuthError>
+  readonly abort: AbortController
+  waiting: number
 }
 
 /**
- * Keeps the token of a credential, and renews it.
+ * Keeps the token of a credential, and renews it. A question to the credential belongs to nobody: who asked first may leave, and
+ * the others get the answer. Only when nobody waits any more and there is no token to go on with, it is aborted.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const tokens = (credential: TokenCredential, scope: string): Tokens => {
-  const gate = Semaphore.makeUnsafe(1)
-  let current: AccessToken | undefined = undefined
-  let triedAt = -Infinity
+export const tokens = (credential: TokenCredential, scope: string, options: TokensOptions = {}): Tokens => {
+  const limit = limitOf(options)
+  const longest = Duration.toMillis(limit)
+  let current: Token | undefined = undefined
+  let flight: Flight | undefined = undefined
+  let pausedUntil = -Infinity
+  let renewedUntil = -Infinity
 
-  const usable = (now: number): AccessToken | undefined =>
-    current !== undefined && now < current.expiresOnTimestamp - margin ? current : undefined
+  const known = (): ReadonlyArray<string> => current === undefined ? [] : [current.value]
 
-  const due = (token: AccessToken, now: number): boolean =>
-    now >= (token.refreshAfterTimestamp ?? token.expiresOnTimestamp - refreshBefore) && now >= triedAt + refreshPause
+  const settle = (self: Flight, outcome: Token | O1AuthError, fiber: Fiber.Fiber<unknown, unknown>): void => {
+    // one that was given up has no say any more
+    if (flight !== self) return
+    flight = undefined
+    if (!("value" in outcome)) {
+      const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+      pausedUntil = now + pause
+      if (current !== undefined && now < current.endsAt) tell(fiber, outcome)
+      Deferred.doneUnsafe(self.answer, Exit.fail(outcome))
+      return
+    }
+    current = outcome
+    Deferred.doneUnsafe(self.answer, Exit.succeed(outcome.value))
+  }
 
-  const ask = Effect.tryPromise({
-    try: (abortSignal) => credential.getToken(scope, { abortSignal }),
-    catch: failure
-  }).pipe(
-    Effect.flatMap((token) =>
-      token === null ? Effect.fail(failure(undefined)) : Effect.sync(() => {
-        current = token
-        return token.token
-      })
+  const ask = (now: number, fiber: Fiber.Fiber<unknown, unknown>): Flight => {
+    const self: Flight = {
+      startedAt: now,
+      answer: Deferred.makeUnsafe(),
+      abort: new AbortController(),
+      waiting: 0
+    }
+    flight = self
+    const asked = async (): Promise<unknown> => credential.getToken(scope, { abortSignal: self.abort.signal })
+    asked().then(
+      (given) => settle(self, read(given), fiber),
+      (cause: unknown) => settle(self, failure(cause, known()), fiber)
     )
-  )
+    return self
+  }
 
-  // whoever waited for the gate finds the token that the one before got
-  const renew = Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const old = usable(now)
-    if (old === undefined) return ask
-    if (!due(old, now)) return Effect.succeed(old.token)
-    triedAt = now
-    return Effect.orElseSucceed(ask, () => old.token)
-  })
+  const giveUp = (self: Flight, fiber: Fiber.Fiber<unknown, unknown>): void => {
+    settle(self, silent(Duration.format(limit)), fiber)
+    self.abort.abort()
+  }
+
+  /** The question that is under way, or a new one; one that takes too long is given up. */
+  const underWay = (now: number, fiber: Fiber.Fiber<unknown, unknown>): Flight => {
+    if (flight !== undefined && now >= flight.startedAt + longest) giveUp(flight, fiber)
+    return flight ?? ask(now, fiber)
+  }
+
+  const wait = (
+    self: Flight,
+    now: number,
+    fiber: Fiber.Fiber<unknown, unknown>
+  ): Effect.Effect<string, O1AuthError> => {
+    self.waiting++
+    return Deferred.await(self.answer).pipe(
+      Effect.timeoutOrElse({
+        duration: Duration.millis(self.startedAt + longest - now),
+        orElse: () => {
+          giveUp(self, fiber)
+          return Deferred.await(self.answer)
+        }
+      }),
+      Effect.onExit(() =>
+        Effect.sync(() => {
+          if (--self.waiting > 0 || flight !== self) return
+          flight = undefined
+          self.abort.abort()
+        })
+      )
+    )
+  }
 
   return {
-    get: Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const token = usable(now)
-      if (token === undefined) return gate.withPermits(1)(renew)
-      if (!due(token, now)) return Effect.succeed(token.token)
-      // one renews it; the others have no reason to wait
-      return Effect.map(gate.withPermitsIfAvailable(1)(renew), Option.getOrElse(() => token.token))
+    get: Effect.withFiber((fiber) => {
+      const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+      if (current === undefined || now >= current.endsAt) return wait(underWay(now, fiber), now, fiber)
+      if (now >= current.renewAt && now >= pausedUntil) underWay(now, fiber)
+      return Effect.succeed(current.value)
     }),
-    refused: (token) => {
-      if (current?.token === token) current = undefined
-    }
+    another: (refused) =>
+      Effect.withFiber((fiber) => {
+        const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+        if (current !== undefined && current.value !== refused && now < current.endsAt) {
+          return Effect.succeed(current.value)
+        }
+        if (now < renewedUntil) return Effect.undefined
+        return Effect.map(wait(underWay(now, fiber), now, fiber), (token) => {
+          renewedUntil = now + pause
+          return token === refused ? undefined : token
+        })
+      })
   }
+}
+
+/** A renewal in the background has no caller that would hear of its failure. */
+const tell = (fiber: Fiber.Fiber<unknown, unknown>, { detail }: O1AuthError): void => {
+  Effect.runForkWith(fiber.context)(
+    Effect.logWarning(`A token could not be renewed; the old one is used while it is good. ${detail}`)
+  )
+}
+
+const shared = new WeakMap<TokenCredential, Map<string, Tokens>>()
+
+/** The tokens of a credential are the same for all of its deployments, and asked for once. */
+export const sharedTokens = (credential: TokenCredential, scope: string, options: TokensOptions = {}): Tokens => {
+  const ofCredential = shared.get(credential) ?? new Map<string, Tokens>()
+  shared.set(credential, ofCredential)
+  const key = `${Duration.toMillis(limitOf(options))} ${scope}`
+  const found = ofCredential.get(key) ?? tokens(credential, scope, options)
+  ofCredential.set(key, found)
+  return found
 }

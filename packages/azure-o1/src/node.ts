@@ -25,14 +25,17 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { buildConnector } from "@effect/platform-node/Undici"
 import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Formatter from "effect/Formatter"
 import type { HttpClient } from "effect/http"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import { AzureO1 } from "./AzureO1.ts"
 import * as AzureO1Config from "./AzureO1Config.ts"
+import type { O1Client } from "./O1Client.ts"
 import { type O1Observation, O1Observer } from "./O1Observation.ts"
 import type { O1Policy } from "./O1Policy.ts"
 import { Network } from "./verify/network.ts"
@@ -111,6 +114,30 @@ export const layerHttpClient: Layer.Layer<HttpClient.HttpClient> = layerHttpClie
  */
 export const layer = (config: AzureO1Config.AzureO1Config): Layer.Layer<AzureO1 | O1Policy> =>
   Layer.provide(AzureO1.layer(config), layerHttpClient)
+
+/**
+ * The client of one deployment as a plain value. It lives with the scope in which it is made: when that closes, so do its
+ * sockets, and a call fails with an `O1ConnectionError` of kind `unusable`.
+ *
+ * **Example** (A client for as long as the program runs)
+ *
+ * ```ts
+ * import { type AzureO1Config, user } from "@effect-resilience/azure-o1"
+ * import * as AzureO1Node from "@effect-resilience/azure-o1/node"
+ * import { Effect } from "effect"
+ *
+ * export const program = (config: AzureO1Config.AzureO1Config) =>
+ *   Effect.gen(function*() {
+ *     const o1 = yield* AzureO1Node.make(config)
+ *     return yield* o1.complete({ messages: [user("What is 6 x 7?")] })
+ *   }).pipe(Effect.scoped)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (config: AzureO1Config.AzureO1Config): Effect.Effect<O1Client, never, Scope.Scope> =>
+  Effect.map(Layer.build(layer(config)), Context.get(AzureO1))
 
 /**
  * The client of the deployment that the environment names: `AZURE_OPENAI_ENDPOINT`, `AZURE_OPENAI_API_KEY`,

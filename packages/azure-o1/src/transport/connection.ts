@@ -16,7 +16,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { AzureO1Config } from "../AzureO1Config.ts"
 import * as Credential from "../Credential.ts"
-import { type O1Error, O1RequestError, O1TimeoutError } from "../O1Error.ts"
+import { O1Error, O1RequestError, O1TimeoutError } from "../O1Error.ts"
 import type { Transport } from "../O1Event.ts"
 import type { Origin } from "../wire/answer.ts"
 import * as errors from "../wire/errors.ts"
@@ -69,24 +69,26 @@ interface Pass {
 
 const passes = (config: AzureO1Config): {
   readonly get: Effect.Effect<Pass, O1Error>
-  /** Whether another one may do better than the one that was refused. */
-  readonly refused: (pass: Pass) => boolean
+  /** After one that was refused: another that may do better, if there is such. */
+  readonly another: (refused: Pass) => Effect.Effect<Pass | undefined, O1Error>
 } => {
-  const { apiKey, apiVersion, cloud = "public", credential, scope } = config
+  const { apiKey, apiVersion, cloud = "public", credential, scope, tokenTimeout } = config
   if (credential === undefined) {
     const key = Redacted.value(apiKey!)
-    return { get: Effect.succeed({ name: "api-key", value: key, secret: key }), refused: () => false }
+    return { get: Effect.succeed({ name: "api-key", value: key, secret: key }), another: () => Effect.undefined }
   }
-  const tokens = Credential.tokens(
+  const { another, get } = Credential.sharedTokens(
     credential,
-    scope ?? Credential.scopeOf(cloud, apiVersion === undefined ? "v1" : "dated")
+    scope ?? Credential.scopeOf(cloud, apiVersion === undefined ? "v1" : "dated"),
+    { timeout: tokenTimeout }
   )
+  const passOf = (token: string): Pass => ({ name: "authorization", value: `Bearer ${token}`, secret: token })
+  const explained = <A>(self: Effect.Effect<A, O1Error>) =>
+    Effect.mapError(self, (error) => O1Error.with(error, { deployment: config.deployment }))
   return {
-    get: Effect.map(tokens.get, (token) => ({ name: "authorization", value: `Bearer ${token}`, secret: token })),
-    refused: ({ secret }) => {
-      tokens.refused(secret)
-      return true
-    }
+    get: explained(Effect.map(get, passOf)),
+    another: ({ secret }) =>
+      explained(Effect.map(another(secret), (token) => token === undefined ? undefined : passOf(token)))
   }
 }
 
@@ -98,7 +100,7 @@ const isOk = ({ status }: Origin): boolean => status >= 200 && status < 300
 export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): Connection => {
   const { clocks, deployment } = config
   const client = HttpClient.withScope(httpClient)
-  const { get, refused } = passes(config)
+  const { another, get } = passes(config)
   const headersLimit = clocks?.headers === undefined ? undefined : Duration.fromInputUnsafe(clocks.headers)
 
   const fromClient = ({ reason }: HttpClientError.HttpClientError): O1Error =>
@@ -150,11 +152,11 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
 
   const send = (outgoing: Outgoing): Effect.Effect<Received, O1Error, Scope.Scope> =>
     Effect.gen(function*() {
-      let pass = yield* get
+      const pass = yield* get
       let received = yield* exchange(outgoing, pass)
-      if (received.origin.status === 401 && refused(pass)) {
-        pass = yield* get
-        received = yield* exchange(outgoing, pass)
+      if (received.origin.status === 401) {
+        const next = yield* another(pass)
+        if (next !== undefined) received = yield* exchange(outgoing, next)
       }
       if (isOk(received.origin)) return received
       // the status says enough if the body breaks off, or never comes

@@ -31,7 +31,7 @@ const unanswered = (probe: Probe, error: O1Error): ReadonlyArray<Finding> => {
     return [
       fail(
         "auth",
-        `The credential gave no token. ${error.message}`,
+        error.message,
         "Check the credential: that it is signed in, has a network, and gives tokens for the scope.",
         { error: `${error._tag}/${error.kind}` }
       ),
