@@ -1,0 +1,1 @@
+export * as AzureO1LanguageModel from "./AzureO1LanguageModel.ts"

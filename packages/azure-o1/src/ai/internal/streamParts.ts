@@ -1,0 +1,124 @@
+import type * as Response from "effect/ai/Response"
+import type { O1Completion } from "../../O1Completion.ts"
+import type { O1Event, ToolCallDelta } from "../../O1Event.ts"
+import { commentaryMetadata, endOf, plain, type ReadCall } from "./parts.ts"
+
+type Part = Response.StreamPartEncoded
+
+/** What a block of text is. */
+type Kind = "text" | "reasoning" | "commentary" | "refusal"
+
+const metadataOf = {
+  text: {},
+  reasoning: {},
+  commentary: commentaryMetadata,
+  refusal: { azureO1: { refusal: true } }
+} as const
+
+const typeOf = { text: "text", reasoning: "reasoning", commentary: "reasoning", refusal: "text" } as const
+
+const kindOf = {
+  TextDelta: "text",
+  ReasoningDelta: "reasoning",
+  CommentaryDelta: "commentary",
+  RefusalDelta: "refusal"
+} as const
+
+/** The arguments of one tool call as they arrive. */
+interface Params {
+  id: string
+  name: string
+  /** What has been said of them. */
+  text: string
+  /** What came before it was known whose they are. */
+  waiting: string
+  started: boolean
+}
+
+/** Events in, parts out: blocks of text with a beginning and an end, and tool calls when the answer is complete. */
+export class StreamParts {
+  private blocks = 0
+  private open: Kind | undefined = undefined
+  private readonly params = new Map<number, Params>()
+
+  /** What an event adds; `calls` reads the arguments of the calls of an answer that is complete. */
+  take(event: O1Event): ReadonlyArray<Part> {
+    switch (event._tag) {
+      case "TextDelta":
+      case "ReasoningDelta":
+      case "CommentaryDelta":
+      case "RefusalDelta":
+        return this.say(kindOf[event._tag], event.text)
+      case "ToolCallDelta":
+        return this.extend(event)
+      case "Accepted":
+        return [{
+          type: "response-metadata",
+          id: event.resume.responseId,
+          metadata: { azureO1: { resume: plain(event.resume) } }
+        }]
+      default:
+        return []
+    }
+  }
+
+  /** The end of the answer. */
+  finish(completion: O1Completion, calls: ReadonlyArray<ReadCall>): ReadonlyArray<Part> {
+    return [
+      ...this.close(),
+      ...completion.toolCalls.flatMap((call, i) => this.settle(i, { ...call, id: calls[i]!.id })),
+      ...endOf(completion, calls)
+    ]
+  }
+
+  private say(kind: Kind, delta: string): ReadonlyArray<Part> {
+    const before = this.open === kind ? [] : [...this.close(), this.begin(kind)]
+    return [...before, { type: `${typeOf[kind]}-delta`, id: this.block, delta }]
+  }
+
+  private begin(kind: Kind): Part {
+    this.open = kind
+    this.blocks++
+    return { type: `${typeOf[kind]}-start`, id: this.block, metadata: metadataOf[kind] }
+  }
+
+  private close(): ReadonlyArray<Part> {
+    const { open } = this
+    this.open = undefined
+    return open === undefined ? [] : [{ type: `${typeOf[open]}-end`, id: this.block }]
+  }
+
+  private get block(): string {
+    return String(this.blocks)
+  }
+
+  private extend({ arguments: piece, id, index, name }: ToolCallDelta): ReadonlyArray<Part> {
+    const params = this.params.get(index) ?? { id: "", name: "", text: "", waiting: "", started: false }
+    this.params.set(index, params)
+    params.id ||= id ?? ""
+    params.name ||= name ?? ""
+    params.waiting += piece
+    return params.id === "" || params.name === "" ? [] : this.flush(params)
+  }
+
+  private flush(params: Params): ReadonlyArray<Part> {
+    const { id, name, started, waiting } = params
+    params.started = true
+    params.text += waiting
+    params.waiting = ""
+    return [
+      ...started ? [] : [{ type: "tool-params-start", id, name } as const],
+      ...waiting === "" ? [] : [{ type: "tool-params-delta", id, delta: waiting } as const]
+    ]
+  }
+
+  /** A call is complete: what has not been said of its arguments is said now. */
+  private settle(index: number, call: O1Completion["toolCalls"][number]): ReadonlyArray<Part> {
+    const params = this.params.get(index) ?? { id: call.id, name: call.name, text: "", waiting: "", started: false }
+    params.id ||= call.id
+    params.name ||= call.name
+    const said = params.text + params.waiting
+    if (call.arguments.startsWith(said)) params.waiting += call.arguments.slice(said.length)
+    return [...this.flush(params), { type: "tool-params-end", id: params.id }]
+  }
+}

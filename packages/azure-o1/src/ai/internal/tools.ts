@@ -1,0 +1,113 @@
+import * as AiError from "effect/ai/AiError"
+import type { ProviderOptions, ToolChoice } from "effect/ai/LanguageModel"
+import * as OpenAiStructuredOutput from "effect/ai/OpenAiStructuredOutput"
+import * as Tool from "effect/ai/Tool"
+import * as Exit from "effect/Exit"
+import type * as JsonSchema from "effect/JsonSchema"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { O1Request, Tool as RequestTool } from "../../O1Request.ts"
+
+/** A tool as the service is told of it, and how its arguments are read. */
+export interface Function {
+  readonly tool: RequestTool
+  /**
+   * The arguments in the form that the tool's own schema takes. Arguments that do not fit are given out as they came: the
+   * toolkit says what is wrong with them, to the program or to the model.
+   */
+  readonly read: (args: string) => unknown
+}
+
+const noParameters: JsonSchema.JsonSchema = {
+  type: "object",
+  properties: {},
+  required: [],
+  additionalProperties: false
+}
+
+/** What the model wrote, if it is JSON without the keys that poison objects. A call without arguments may say nothing. */
+export const parsed = (args: string): unknown => {
+  if (args.trim() === "") return {}
+  try {
+    return Tool.unsafeSecureJsonParse(args)
+  } catch {
+    return args
+  }
+}
+
+const takesNothing = ({ ast }: Schema.Constraint): boolean =>
+  ast._tag === "Objects" && ast.propertySignatures.length === 0 && ast.indexSignatures.length === 0
+
+const strictly = (
+  schema: Schema.Constraint
+): Result.Result<Omit<Function, "tool"> & { schema: JsonSchema.JsonSchema }, string> => {
+  if (takesNothing(schema)) return Result.succeed({ schema: noParameters, read: parsed })
+  return Result.try({
+    try: () => {
+      // of the encoded side: the toolkit decodes the rest
+      const { codec, jsonSchema } = OpenAiStructuredOutput.toCodecOpenAI(Schema.toEncoded(schema))
+      const decode = Schema.decodeUnknownExit(codec)
+      return {
+        schema: jsonSchema,
+        read: (args: string) => {
+          const value = parsed(args)
+          const decoded = decode(value)
+          return Exit.isSuccess(decoded) ? decoded.value : value
+        }
+      }
+    },
+    catch: (cause) => cause instanceof Error ? cause.message : String(cause)
+  })
+}
+
+const functionOf = (tool: Tool.Any, strictByDefault: boolean): Result.Result<Function, AiError.AiErrorReason> => {
+  if (Tool.isProviderDefined(tool)) {
+    const description = "The service's own tools cannot be used: only tools with a schema can."
+    return Result.fail(new AiError.ToolConfigurationError({ toolName: tool.name, description }))
+  }
+  const { name } = tool
+  const description = Tool.getDescription(tool)
+  // a JSON Schema of one's own need not be one that can be strict
+  const own = Tool.isDynamic(tool) && tool.jsonSchema !== undefined
+  const strict = Tool.getStrictMode(tool) ?? (strictByDefault && !own)
+  if (own || !strict) {
+    return Result.succeed({ tool: { name, description, parameters: Tool.getJsonSchema(tool), strict }, read: parsed })
+  }
+  return Result.mapBoth(strictly(tool.parametersSchema), {
+    onSuccess: ({ read, schema }): Function => ({ tool: { name, description, parameters: schema, strict }, read }),
+    onFailure: (description): AiError.AiErrorReason =>
+      new AiError.UnsupportedSchemaError({ description: `Tool "${name}": ${description}` })
+  })
+}
+
+/** The tools by their names. */
+export const functionsOf = (
+  tools: ReadonlyArray<Tool.Any>,
+  strict: boolean
+): Result.Result<ReadonlyMap<string, Function>, AiError.AiErrorReason> => {
+  const functions = new Map<string, Function>()
+  for (const tool of tools) {
+    const converted = functionOf(tool, strict)
+    if (Result.isFailure(converted)) return Result.fail(converted.failure)
+    functions.set(tool.name, converted.success)
+  }
+  return Result.succeed(functions)
+}
+
+/** The choice, in the words of the client; that only some tools may be called is said by naming only these. */
+export const choiceOf = (choice: ToolChoice<string>): NonNullable<O1Request["toolChoice"]> =>
+  typeof choice === "string" ? choice : "tool" in choice ? { name: choice.tool } : choice.mode ?? "auto"
+
+/** The form of the answer that a request for an object asks for. */
+export const formatOf = (
+  format: Extract<ProviderOptions["responseFormat"], { readonly type: "json" }>
+): Result.Result<NonNullable<O1Request["responseFormat"]>, AiError.AiErrorReason> =>
+  Result.try({
+    try: () => ({
+      // the service takes fewer names than `effect/ai`
+      name: format.objectName.replaceAll(/[^\w-]+/g, "_").slice(0, 64) || "answer",
+      schema: OpenAiStructuredOutput.toCodecOpenAI(format.schema).jsonSchema
+    }),
+    catch: (cause) =>
+      new AiError.UnsupportedSchemaError({ description: cause instanceof Error ? cause.message : String(cause) })
+  })
