@@ -122,7 +122,7 @@ const languageModel = (o1: O1Client, settings: Settings): Effect.Effect<Language
     streamText: (options) =>
       Stream.unwrap(
         Effect.map(turn("streamText", options), (turn) =>
-          o1.stream(turn.request, { ...turn.call, resume: "continue" }).pipe(
+          o1.stream(turn.request, { ...turn.call, onBreak: "continue" }).pipe(
             Stream.mapError(toAiError("streamText")),
             Stream.mapAccumArrayEffect(() =>
               new StreamParts(), (parts, events) =>

@@ -10,7 +10,7 @@ import type { SystemRole } from "./prompt.ts"
  */
 export interface Settings extends Omit<O1Request, "messages" | "tools" | "toolChoice" | "responseFormat"> {
   /** The limits of each call. A stream of parts cannot begin anew, so that nothing here asks for it. */
-  readonly call?: Omit<CallOptions, "resume"> | undefined
+  readonly call?: Omit<CallOptions, "onBreak"> | undefined
   /**
    * Whether the arguments of tools must match their schemas exactly, where a tool does not say.
    *
