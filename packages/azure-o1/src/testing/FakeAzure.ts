@@ -60,9 +60,10 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type { AzureO1Config } from "../AzureO1Config.ts"
 import type { FakeAzureOptions, FakeRequest, FakeResponse } from "./FakeOptions.ts"
-import * as replies from "./FakeReply.ts"
-import type { FakeBreak, FakeToolCall, Reply, ReplyOptions } from "./FakeReply.ts"
-import { FakeServer, listen } from "./internal/fakeServer.ts"
+import { type FakeBreak, type FakeToolCall, plainReply, type Reply, type ReplyOptions } from "./FakeReply.ts"
+import { listen } from "./internal/fakeListen.ts"
+import * as replies from "./internal/fakeReplies.ts"
+import { FakeServer } from "./internal/fakeServer.ts"
 
 const make = Effect.fnUntraced(function*(options: FakeAzureOptions) {
   const server = new FakeServer(options)
@@ -74,7 +75,8 @@ const make = Effect.fnUntraced(function*(options: FakeAzureOptions) {
     responses: Effect.sync(() => Array.from(server.stored.values(), ({ seen }) => seen)),
     connections: Effect.sync(() => sockets.size),
     enqueue: (...replies) => Effect.sync(() => void server.script.push(...replies)),
-    enqueueReads: (...replies) => Effect.sync(() => void server.reads.push(...replies))
+    enqueueReads: (...replies) => Effect.sync(() => void server.reads.push(...replies)),
+    enqueueCancels: (...replies) => Effect.sync(() => void server.cancels.push(...replies))
   })
 })
 
@@ -99,6 +101,11 @@ export class FakeAzure extends Context.Service<FakeAzure, {
    * they tell what is stored.
    */
   readonly enqueueReads: (...replies: ReadonlyArray<Reply>) => Effect.Effect<void>
+  /**
+   * Replies for the next cancels. One that says no has not cancelled anything; one that breaks has, and only its answer is
+   * lost.
+   */
+  readonly enqueueCancels: (...replies: ReadonlyArray<Reply>) => Effect.Effect<void>
 }>()("@effect-resilience/azure-o1/testing/FakeAzure") {
   /** The server, as long as the layer lives. */
   static readonly layer = (options?: FakeAzureOptions): Layer.Layer<FakeAzure> =>
@@ -169,11 +176,20 @@ export class FakeAzure extends Context.Service<FakeAzure, {
   static readonly slow: (duration: Duration.Input, reply?: Reply) => Reply = replies.slow
 
   /**
+   * A background response of which nobody hears for a while, although it is being made: who leaves before has begun what
+   * goes on.
+   */
+  static readonly slowCreate: (duration: Duration.Input, reply?: Reply) => Reply = replies.slowCreate
+
+  /** A stored response that cannot be read for a while after its beginning: 404, as if there were none. */
+  static readonly unreadable: (duration: Duration.Input, reply?: Reply) => Reply = replies.unreadable
+
+  /**
    * A reply that breaks, before the headers (`"nothing"`) or after so many tokens. In background mode it is the connection
    * that breaks: the answer goes on being made.
    */
   static readonly broken: (kind: FakeBreak, after: "nothing" | number, reply?: Reply) => Reply = replies.broken
 
   /** A read of stored events that begins so many before its cursor, and sends again what the reader has seen. */
-  static readonly rewound = (events: number): Reply => ({ ...replies.plainReply, rewind: events })
+  static readonly rewound = (events: number): Reply => ({ ...plainReply, rewind: events })
 }

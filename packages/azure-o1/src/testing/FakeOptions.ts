@@ -46,8 +46,8 @@ export interface FakeResponse {
 }
 
 /**
- * Faults by chance, reproducible by their seed. They hit the requests for an answer, the reads of stored responses and the
- * list of models; what is refused for a reason is refused.
+ * Faults by chance, reproducible by their seed. They hit the requests for an answer, the reads of stored responses, their
+ * cancels and the list of models; what is refused for a reason is refused.
  *
  * @category models
  * @since 0.1.0
@@ -74,7 +74,7 @@ export interface FakeFaults {
    */
   readonly after?: "nothing" | number | undefined
   /**
-   * How long `slow` headers take.
+   * How long `slow` headers and a `slow-create` take, and how long a response is `unreadable`.
    *
    * @default "1 second"
    */
@@ -148,6 +148,13 @@ export interface FakeAzureOptions {
    * @default "Hello, world."
    */
   readonly reply?: ((body: unknown) => Reply) | undefined
+  /**
+   * How long a stored response cannot be read yet, counted from its beginning: 404 until then. Half a minute has been
+   * measured on Azure.
+   *
+   * @default "0 seconds"
+   */
+  readonly readableAfter?: Duration.Input | undefined
   /** Faults by chance. One that hits a request leaves its scripted reply to the next. */
   readonly faults?: FakeFaults | undefined
   readonly limits?: FakeLimits | undefined

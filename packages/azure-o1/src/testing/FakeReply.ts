@@ -6,7 +6,6 @@
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
-import { STATUS_CODES } from "node:http"
 
 /**
  * A call of a function that the answer asks for.
@@ -25,7 +24,7 @@ export interface FakeToolCall {
 /**
  * How a reply that has begun breaks:
  *
- * - `stall`: nothing more is said
+ * - `stall`: nothing more is said, and the connection stays open, as where a router has dropped it without a word
  * - `reset`: the connection is closed with a reset
  * - `truncate`: the reply ends as if it were complete
  * - `malformed`: an event that is not JSON
@@ -51,12 +50,21 @@ export type FakeBreak =
 
 /**
  * What can be wrong with a reply. Besides the breaks: a `status` other than 200, an HTML `page`, an `empty` 200, a 200 with
- * an `error-body`, and one that is `slow` to send its headers.
+ * an `error-body`, one that is `slow` to send its headers, and of background responses a `slow-create`, and one that is
+ * `unreadable` for a while.
  *
  * @category models
  * @since 0.1.0
  */
-export type FakeFaultKind = FakeBreak | "status" | "page" | "empty" | "error-body" | "slow"
+export type FakeFaultKind =
+  | FakeBreak
+  | "status"
+  | "page"
+  | "empty"
+  | "error-body"
+  | "slow"
+  | "slow-create"
+  | "unreadable"
 
 /**
  * How one request is answered.
@@ -77,6 +85,16 @@ export interface Reply {
   /** The tokens of the reasoning summary; sent if the request asks for one, which only the Responses API can. */
   readonly summary: ReadonlyArray<string>
   readonly reasoningTokens: number
+  /**
+   * What the model says besides its answer, on the way to it: a message of the phase `commentary`, before that of the phase
+   * `final_answer`. Only the Responses API tells it.
+   */
+  readonly commentary: ReadonlyArray<string>
+  /**
+   * The Responses API tells text and arguments in its `done` events only, and its last event has an empty output, as some
+   * gateways have it.
+   */
+  readonly doneOnly: boolean
   /** Why the answer ends; `stop` with tool calls is `tool_calls`. */
   readonly finish: "stop" | "length" | "content_filter" | "failed"
   /** The categories that the filter has found, if that is why. */
@@ -91,6 +109,12 @@ export interface Reply {
   readonly think: Duration.Input
   /** The wait before each token. */
   readonly every: Duration.Input
+  /** While a stream waits for what comes next, a comment that often, so that the connection does not look dead. */
+  readonly heartbeat: Duration.Input | undefined
+  /** How long the request that begins a background response waits for its answer; the response is made meanwhile. */
+  readonly creating: Duration.Input
+  /** How long a response that is stored cannot be read yet, from its beginning on: 404. */
+  readonly readableAfter: Duration.Input
   /** The number of bytes in a write; absent: all events that are due. */
   readonly bytes: number | undefined
   readonly fault: {
@@ -114,7 +138,22 @@ export interface Reply {
  * @since 0.1.0
  */
 export type ReplyOptions = Partial<
-  Pick<Reply, "after" | "think" | "every" | "bytes" | "reasoningTokens" | "summary" | "headers" | "usage">
+  Pick<
+    Reply,
+    | "after"
+    | "think"
+    | "every"
+    | "heartbeat"
+    | "creating"
+    | "readableAfter"
+    | "bytes"
+    | "reasoningTokens"
+    | "summary"
+    | "commentary"
+    | "doneOnly"
+    | "headers"
+    | "usage"
+  >
 >
 
 export const plainReply: Reply = {
@@ -126,6 +165,8 @@ export const plainReply: Reply = {
   toolCalls: [],
   summary: ["Greeting", " the", " world", "."],
   reasoningTokens: 64,
+  commentary: [],
+  doneOnly: false,
   finish: "stop",
   categories: [],
   error: undefined,
@@ -133,6 +174,9 @@ export const plainReply: Reply = {
   after: 0,
   think: 0,
   every: 0,
+  heartbeat: undefined,
+  creating: 0,
+  readableAfter: 0,
   bytes: undefined,
   fault: undefined,
   injects: undefined,
@@ -143,125 +187,3 @@ export const millis = (duration: Duration.Input): number => Duration.toMillis(Du
 
 /** What is wrong with a reply, in a word. */
 export const faultOf = (reply: Reply): FakeFaultKind | undefined => reply.fault?.kind ?? reply.injects
-
-/** Text in pieces as a tokenizer makes them, more or less: a word with the space before it. */
-const tokenize = (text: string): ReadonlyArray<string> => text.match(/\s*\S+\s*$|\s*\S+/g) ?? []
-
-const tokensOf = (text: string | ReadonlyArray<string>): ReadonlyArray<string> =>
-  typeof text === "string" ? tokenize(text) : text
-
-export const answer = (text: string | ReadonlyArray<string>, options?: ReplyOptions): Reply => ({
-  ...plainReply,
-  tokens: tokensOf(text),
-  ...options
-})
-
-export const toolCalls = (
-  calls: ReadonlyArray<FakeToolCall>,
-  options?: ReplyOptions & { readonly text?: string }
-): Reply => {
-  const { text, ...rest } = options ?? {}
-  return { ...answer(text ?? "", rest), toolCalls: calls }
-}
-
-export const refusal = (text: string | ReadonlyArray<string>, options?: ReplyOptions): Reply => ({
-  ...answer([], options),
-  refusal: tokensOf(text)
-})
-
-export const cutOff = (text: string | ReadonlyArray<string>, options?: ReplyOptions): Reply => ({
-  ...answer(text, options),
-  finish: "length"
-})
-
-export const filtered = (
-  text: string | ReadonlyArray<string>,
-  options?: ReplyOptions & { readonly categories?: ReadonlyArray<string> }
-): Reply => {
-  const { categories, ...rest } = options ?? {}
-  return { ...answer(text, rest), finish: "content_filter", categories: categories ?? ["violence"] }
-}
-
-export const failed = (
-  error?: { readonly code?: string; readonly message?: string },
-  options?: ReplyOptions
-): Reply => ({
-  ...answer([], options),
-  finish: "failed",
-  error: {
-    code: error?.code ?? "server_error",
-    message: error?.message ?? "The server had an error while processing your request."
-  }
-})
-
-export interface StatusOptions {
-  readonly body?: unknown
-  readonly headers?: Readonly<Record<string, string>>
-  /** As `retry-after-ms`, and in whole seconds as `retry-after`. */
-  readonly retryAfter?: Duration.Input
-  readonly after?: Duration.Input
-}
-
-const retryAfterHeaders = (millis: number): Readonly<Record<string, string>> => ({
-  "retry-after-ms": String(millis),
-  "retry-after": String(Math.ceil(millis / 1000))
-})
-
-export const status = (status: number, options?: StatusOptions): Reply => ({
-  ...plainReply,
-  status,
-  body: options?.body ?? { error: { code: String(status), message: STATUS_CODES[status] ?? "" } },
-  headers: {
-    ...options?.retryAfter === undefined ? {} : retryAfterHeaders(millis(options.retryAfter)),
-    ...options?.headers
-  },
-  after: options?.after ?? 0,
-  injects: status === 200 ? undefined : "status"
-})
-
-export const promptFiltered = (categories: ReadonlyArray<string> = ["violence"]): Reply =>
-  status(400, {
-    body: {
-      error: {
-        code: "content_filter",
-        message: "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. " +
-          "Please modify your prompt and retry. To learn more about our content filtering policies please read our " +
-          "documentation: https://go.microsoft.com/fwlink/?linkid=2198766",
-        param: "prompt",
-        status: 400,
-        type: null,
-        innererror: {
-          code: "ResponsibleAIPolicyViolation",
-          content_filter_result: Object.fromEntries(
-            categories.map((category) => [category, { filtered: true, severity: "medium" }])
-          )
-        }
-      }
-    }
-  })
-
-export const page: Reply = {
-  ...plainReply,
-  body: "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>",
-  headers: { "content-type": "text/html; charset=utf-8" },
-  injects: "page"
-}
-
-export const empty: Reply = { ...plainReply, body: "", injects: "empty" }
-
-export const errorBody: Reply = {
-  ...plainReply,
-  body: { error: { code: "429", message: "Rate limit is exceeded. Try again in 1 milliseconds." } },
-  injects: "error-body"
-}
-
-export const broken = (kind: FakeBreak, after: "nothing" | number, reply: Reply = plainReply): Reply => ({
-  ...reply,
-  fault: { kind, after }
-})
-
-export const slow = (duration: Duration.Input, reply: Reply = plainReply): Reply => ({
-  ...reply,
-  after: duration,
-  injects: "slow"
-})

@@ -1,7 +1,7 @@
 /** Faults by chance. */
 import type { FakeFaults } from "../FakeOptions.ts"
-import * as replies from "../FakeReply.ts"
 import type { FakeFaultKind, Reply } from "../FakeReply.ts"
+import * as replies from "./fakeReplies.ts"
 
 /** Those that another attempt mends. */
 const defaultKinds: ReadonlyArray<FakeFaultKind> = ["status", "reset", "truncate", "error", "empty", "error-body"]
@@ -52,6 +52,10 @@ export const make = (faults: FakeFaults): () => Injection | undefined => {
         return () => replies.errorBody
       case "slow":
         return (reply) => replies.slow(slow, mended(reply))
+      case "slow-create":
+        return (reply) => replies.slowCreate(slow, mended(reply))
+      case "unreadable":
+        return (reply) => replies.unreadable(slow, mended(reply))
       default:
         return (reply) => replies.broken(kind, after, mended(reply))
     }

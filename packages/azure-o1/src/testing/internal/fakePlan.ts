@@ -4,6 +4,7 @@ import type * as http from "node:http"
 import * as json from "../../wire/json.ts"
 import { millis, type Reply } from "../FakeReply.ts"
 import * as chat from "./fakeChat.ts"
+import { finalStatus, response } from "./fakeResponseBody.ts"
 import * as responses from "./fakeResponses.ts"
 import { StoredResponse } from "./fakeStore.ts"
 import type { FakeAnswer } from "./fakeTranscript.ts"
@@ -71,16 +72,18 @@ const ofResponses = (
     const stored = new StoredResponse(answer)
     all.set(answer.id, stored)
     stored.start()
-    return stream
+    const creating = millis(answer.reply.creating)
+    const told = stream
       ? wire.follow(exchange, stored, 0)
-      : sayJson(exchange, 200, responses.response(answer, "queued"))
+      : sayJson(exchange, 200, response(answer, "queued"))
+    return creating > 0 ? Effect.andThen(Effect.sleep(creating), told) : told
   }
   // what is made in the foreground is stored once it is complete
   const keep = (): void => {
     if (json.at(answer.body, "store") !== false) all.set(answer.id, StoredResponse.completed(answer))
   }
   if (stream) return wire.sendStream(exchange, responses.streamed(answer), keep)
-  const body = responses.response(answer, responses.finalStatus(answer))
+  const body = response(answer, finalStatus(answer))
   return Effect.andThen(
     making(answer),
     Effect.suspend(() => {

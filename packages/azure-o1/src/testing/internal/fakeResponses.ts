@@ -1,155 +1,31 @@
-/** The Responses API as Azure writes it. */
+/** The stream of the Responses API as Azure writes it. */
 import * as json from "../../wire/json.ts"
 import type { FakeBreak } from "../FakeReply.ts"
 import {
-  argumentsOf,
-  type FakeAnswer,
-  type FakeEvent,
-  malformed,
-  pieces,
-  type Transcript,
-  usageOf,
-  verdict
-} from "./fakeTranscript.ts"
-
-export type ResponseStatus = "queued" | "in_progress" | "completed" | "incomplete" | "failed" | "cancelled"
-
-const usage = (answer: FakeAnswer): unknown => {
-  const { input, output } = usageOf(answer)
-  return {
-    input_tokens: input,
-    input_tokens_details: { cached_tokens: 0 },
-    output_tokens: output,
-    output_tokens_details: { reasoning_tokens: answer.reply.reasoningTokens },
-    total_tokens: input + output
-  }
-}
-
-const asksFor = (body: unknown, included: string): boolean => json.array(json.at(body, "include")).includes(included)
-
-const summaryOf = ({ body, reply }: FakeAnswer): ReadonlyArray<string> =>
-  typeof json.at(body, "reasoning", "summary") === "string" ? reply.summary : []
-
-const reasoningId = (id: string): string => id.replace("resp_", "rs_")
-const messageId = (id: string): string => id.replace("resp_", "msg_")
-const callItemId = (id: string, index: number): string => `${id.replace("resp_", "fc_")}_${index}`
-
-const reasoningItem = (answer: FakeAnswer, summary: ReadonlyArray<string>): object => ({
-  id: reasoningId(answer.id),
-  type: "reasoning",
-  summary: summary.length === 0 ? [] : [{ type: "summary_text", text: summary.join("") }],
-  ...asksFor(answer.body, "reasoning.encrypted_content") ? { encrypted_content: "ZmFrZQ==" } : {}
-})
-
-const partOf = ({ reply }: FakeAnswer, text: string): object =>
-  reply.refusal === undefined
-    ? { type: "output_text", text, annotations: [], logprobs: [] }
-    : { type: "refusal", refusal: text }
-
-const messageItem = (answer: FakeAnswer, status: string, content: ReadonlyArray<object>): object => ({
-  id: messageId(answer.id),
-  type: "message",
-  status,
-  role: "assistant",
-  content
-})
-
-const callItem = (answer: FakeAnswer, index: number, status: string, text: string): object => {
-  const call = answer.reply.toolCalls[index]!
-  return {
-    id: callItemId(answer.id, index),
-    type: "function_call",
-    status,
-    call_id: call.id ?? `call_${index + 1}`,
-    name: call.name,
-    arguments: text
-  }
-}
-
-/** How the answer ends. */
-export const finalStatus = ({ reply }: FakeAnswer): ResponseStatus => {
-  switch (reply.finish) {
-    case "stop":
-      return "completed"
-    case "length":
-    case "content_filter":
-      return "incomplete"
-    case "failed":
-      return "failed"
-  }
-}
-
-const textOf = ({ reply }: FakeAnswer): string => (reply.refusal ?? reply.tokens).join("")
-
-const itemStatus = (answer: FakeAnswer): string => finalStatus(answer) === "completed" ? "completed" : "incomplete"
-
-const output = (answer: FakeAnswer): ReadonlyArray<object> => {
-  const { reply } = answer
-  const text = textOf(answer)
-  return [
-    ...reply.reasoningTokens > 0 ? [reasoningItem(answer, summaryOf(answer))] : [],
-    ...text === "" ? [] : [messageItem(answer, itemStatus(answer), [partOf(answer, text)])],
-    ...reply.toolCalls.map((call, index) =>
-      callItem(answer, index, itemStatus(answer), argumentsOf(call.arguments).text)
-    )
-  ]
-}
-
-const incompleteReasons: { readonly [finish: string]: string } = {
-  length: "max_output_tokens",
-  content_filter: "content_filter"
-}
-
-const filters = ({ reply }: FakeAnswer): ReadonlyArray<object> => [
-  { blocked: false, source_type: "prompt", content_filter_results: verdict() },
-  {
-    blocked: reply.finish === "content_filter",
-    source_type: "completion",
-    content_filter_results: verdict(reply.categories)
-  }
-]
-
-/** The response as it is when it has this status. */
-export const response = (answer: FakeAnswer, status: ResponseStatus): object => {
-  const { body, reply } = answer
-  const ended = status === finalStatus(answer)
-  const reason = incompleteReasons[reply.finish]
-  const format = json.at(body, "text", "format") ?? { type: "text" }
-  return {
-    id: answer.id,
-    object: "response",
-    created_at: answer.created,
-    status,
-    background: json.at(body, "background") === true,
-    error: status === "failed" ? reply.error ?? null : null,
-    incomplete_details: ended && reason !== undefined ? { reason } : null,
-    instructions: json.at(body, "instructions") ?? null,
-    max_output_tokens: json.at(body, "max_output_tokens") ?? null,
-    model: answer.model,
-    output: ended ? output(answer) : [],
-    parallel_tool_calls: json.at(body, "parallel_tool_calls") ?? true,
-    previous_response_id: json.at(body, "previous_response_id") ?? null,
-    reasoning: {
-      effort: json.at(body, "reasoning", "effort") ?? "medium",
-      summary: json.at(body, "reasoning", "summary") ?? null
-    },
-    store: json.at(body, "store") !== false,
-    temperature: 1,
-    text: { format },
-    tool_choice: json.at(body, "tool_choice") ?? "auto",
-    tools: json.at(body, "tools") ?? [],
-    top_p: 1,
-    truncation: json.at(body, "truncation") ?? "disabled",
-    usage: ended && reply.usage ? usage(answer) : null,
-    user: json.at(body, "user") ?? null,
-    metadata: json.at(body, "metadata") ?? {},
-    content_filters: ended ? filters(answer) : null
-  }
-}
+  callItem,
+  callItemId,
+  finalStatus,
+  itemStatus,
+  messageItem,
+  messageItemId,
+  partOf,
+  reasoningId,
+  reasoningItem,
+  response,
+  type ResponseStatus,
+  summaryOf,
+  textOf
+} from "./fakeResponseBody.ts"
+import { argumentsOf, type FakeAnswer, type FakeEvent, malformed, pieces, type Transcript } from "./fakeTranscript.ts"
 
 /** Numbers the events as they are written. */
 class Writer {
   readonly events: Array<FakeEvent> = []
+  private readonly doneOnly: boolean
+
+  constructor(doneOnly: boolean) {
+    this.doneOnly = doneOnly
+  }
 
   add(type: string, fields: object): void {
     this.events.push({ text: numbered(type, this.events.length, fields), tokens: 0 })
@@ -161,6 +37,7 @@ class Writer {
     fields: object,
     tokens: ReadonlyArray<{ readonly text: string; readonly tokens: number }>
   ): void {
+    if (this.doneOnly) return
     const rest = JSON.stringify(fields).slice(1)
     const head = `event: ${type}\ndata: {"type":"${type}","sequence_number":`
     for (const { text, tokens: count } of tokens) {
@@ -189,11 +66,30 @@ const writeReasoning = (writer: Writer, answer: FakeAnswer): void => {
   writer.add("response.output_item.done", { output_index: 0, item: reasoningItem(answer, summary) })
 }
 
+const writeCommentary = (writer: Writer, answer: FakeAnswer, index: number): void => {
+  const { commentary } = answer.reply
+  const text = commentary.join("")
+  const place = { item_id: messageItemId(answer, "commentary"), output_index: index, content_index: 0 }
+  const item = (status: string, ...parts: ReadonlyArray<object>): object => ({
+    output_index: index,
+    item: messageItem(answer, "commentary", status, parts)
+  })
+  writer.add("response.output_item.added", item("in_progress"))
+  writer.add("response.content_part.added", { ...place, part: partOf(answer, "", "commentary") })
+  writer.deltas("response.output_text.delta", place, commentary.map((text) => ({ text, tokens: 0 })))
+  writer.add("response.output_text.done", { ...place, text })
+  writer.add("response.content_part.done", { ...place, part: partOf(answer, text, "commentary") })
+  writer.add("response.output_item.done", item("completed", partOf(answer, text, "commentary")))
+}
+
 const writeMessage = (writer: Writer, answer: FakeAnswer, index: number, end: () => void): void => {
   const { refusal, tokens } = answer.reply
   const text = textOf(answer)
-  const place = { item_id: messageId(answer.id), output_index: index, content_index: 0 }
-  writer.add("response.output_item.added", { output_index: index, item: messageItem(answer, "in_progress", []) })
+  const place = { item_id: messageItemId(answer, "final_answer"), output_index: index, content_index: 0 }
+  writer.add("response.output_item.added", {
+    output_index: index,
+    item: messageItem(answer, "final_answer", "in_progress", [])
+  })
   writer.add("response.content_part.added", { ...place, part: partOf(answer, "") })
   if (refusal === undefined) {
     writer.deltas("response.output_text.delta", { ...place, logprobs: [] }, pieces(tokens, answer.filterMode))
@@ -207,7 +103,7 @@ const writeMessage = (writer: Writer, answer: FakeAnswer, index: number, end: ()
   writer.add("response.content_part.done", { ...place, part: partOf(answer, text) })
   writer.add("response.output_item.done", {
     output_index: index,
-    item: messageItem(answer, itemStatus(answer), [partOf(answer, text)])
+    item: messageItem(answer, "final_answer", itemStatus(answer), [partOf(answer, text)])
   })
 }
 
@@ -254,7 +150,7 @@ const broken = (answer: FakeAnswer) => (kind: FakeBreak, index: number): string 
 export const streamed = (answer: FakeAnswer): Transcript => {
   const { body, reply } = answer
   const background = json.at(body, "background") === true
-  const writer = new Writer()
+  const writer = new Writer(reply.doneOnly)
   const at = (status: ResponseStatus): object => ({ response: response(answer, status) })
   writer.add("response.created", at(background ? "queued" : "in_progress"))
   if (background) writer.add("response.queued", at("queued"))
@@ -269,10 +165,12 @@ export const streamed = (answer: FakeAnswer): Transcript => {
     writeReasoning(writer, answer)
     index++
   }
+  if (reply.commentary.length > 0) writeCommentary(writer, answer, index++)
   if (textOf(answer) !== "") writeMessage(writer, answer, index++, ends)
   for (const call of reply.toolCalls.keys()) writeCall(writer, answer, call, index++, ends)
   const status = finalStatus(answer)
   const last = writer.events.length
-  writer.add(`response.${status}`, at(status))
+  const whole = response(answer, status)
+  writer.add(`response.${status}`, { response: reply.doneOnly ? { ...whole, output: [] } : whole })
   return { events: writer.events, end: end ?? last, queued, broken: broken(answer) }
 }

@@ -1,10 +1,9 @@
 /** The server: decides how each request is answered, and keeps the record. */
 import * as Effect from "effect/Effect"
-import * as http from "node:http"
-import type * as net from "node:net"
+import type * as http from "node:http"
 import * as json from "../../wire/json.ts"
 import type { FakeAzureOptions, FakeRequest } from "../FakeOptions.ts"
-import { faultOf, plainReply, type Reply } from "../FakeReply.ts"
+import { faultOf, millis, plainReply, type Reply } from "../FakeReply.ts"
 import * as errors from "./fakeErrors.ts"
 import * as faults from "./fakeFaults.ts"
 import { estimate, RateLimiter } from "./fakeLimits.ts"
@@ -36,11 +35,13 @@ export class FakeServer {
   readonly requests: Array<FakeRequest> = []
   readonly script: Array<Reply>
   readonly reads: Array<Reply> = []
+  readonly cancels: Array<Reply> = []
   readonly stored = new Map<string, StoredResponse>()
   private readonly options: FakeAzureOptions
   private readonly model: string
   private readonly limiter: RateLimiter
   private readonly draw: () => faults.Injection | undefined
+  private readonly readableAfter: number
   private readonly start = performance.now()
 
   constructor(options: FakeAzureOptions) {
@@ -49,6 +50,7 @@ export class FakeServer {
     this.apiKey = options.apiKey ?? "fake-key"
     this.model = options.model ?? "o1-2024-12-17"
     this.script = [...options.script ?? []]
+    this.readableAfter = millis(options.readableAfter ?? 0)
     this.limiter = new RateLimiter(options.limits ?? {})
     this.draw = options.faults === undefined ? () => undefined : faults.make(options.faults)
   }
@@ -125,12 +127,19 @@ export class FakeServer {
         this.stored.delete(id)
         return said(200, { id, object: "response", deleted: true })
       case "cancel":
-        if (!stored.background) return refused(errors.notCancellable)
-        stored.cancel()
-        return said(200, stored.body)
+        return stored.background ? this.cancel(stored, injection) : refused(errors.notCancellable)
       case "retrieve":
+        if (!stored.isReadable(this.readableAfter)) return refused(errors.responseNotFound(id))
         return this.read(asked.url, stored, injection)
     }
+  }
+
+  /** A cancel that is refused has not happened; one whose answer gets lost has. */
+  private cancel(stored: StoredResponse, injection: faults.Injection | undefined): Plan {
+    const reply = this.next(this.cancels, injection)
+    if (isSaid(reply)) return { _tag: "Said", reply }
+    stored.cancel()
+    return { _tag: "Said", reply: { ...reply, body: stored.body } }
   }
 
   private read(url: URL, stored: StoredResponse, injection: faults.Injection | undefined): Plan {
@@ -233,29 +242,3 @@ const readBody = (request: http.IncomingMessage): Effect.Effect<unknown> =>
     request.on("data", (chunk: Buffer) => chunks.push(chunk))
     request.on("end", () => resume(Effect.succeed(json.parse(Buffer.concat(chunks).toString()))))
   })
-
-/** Listens on an ephemeral port of the loopback interface for as long as the scope lives. */
-export const listen = Effect.fnUntraced(function*(fake: FakeServer) {
-  const sockets = new Set<net.Socket>()
-  const server = http.createServer((request, response) => {
-    // on the real clock, which is that of an empty context
-    const fiber = Effect.runFork(fake.handle(request, response))
-    response.on("close", () => fiber.interruptUnsafe())
-  })
-  server.on("connection", (socket) => {
-    sockets.add(socket)
-    socket.on("close", () => sockets.delete(socket))
-  })
-  const port = yield* Effect.acquireRelease(
-    Effect.callback<number>((resume) => {
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed((server.address() as net.AddressInfo).port)))
-    }),
-    () =>
-      Effect.callback<void>((resume) => {
-        fake.stop()
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
-  )
-  return { url: `http://127.0.0.1:${port}`, sockets }
-})

@@ -3,7 +3,9 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as json from "../../wire/json.ts"
 import type { FakeResponse } from "../FakeOptions.ts"
-import { finalStatus, response, type ResponseStatus, streamed } from "./fakeResponses.ts"
+import { millis } from "../FakeReply.ts"
+import { finalStatus, response, type ResponseStatus } from "./fakeResponseBody.ts"
+import { streamed } from "./fakeResponses.ts"
 import { type FakeAnswer, schedule, type Transcript } from "./fakeTranscript.ts"
 
 export class StoredResponse {
@@ -14,6 +16,7 @@ export class StoredResponse {
   /** The number of events that are out. */
   emitted = 0
   polls = 0
+  private readonly createdAt = performance.now()
   cursorReads = 0
   private cancelled = false
   private complete = false
@@ -37,6 +40,12 @@ export class StoredResponse {
 
   get transcript(): Transcript {
     return this.written ??= streamed(this.answer)
+  }
+
+  /** Whether it can be read `readableAfter` milliseconds after its beginning, or its reply's own time if that is longer. */
+  isReadable(readableAfter: number): boolean {
+    const wait = Math.max(readableAfter, millis(this.answer.reply.readableAfter))
+    return wait === 0 || performance.now() - this.createdAt >= wait
   }
 
   get done(): boolean {

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as http from "node:http"
 import type * as net from "node:net"
-import type { FakeBreak, Reply } from "../FakeReply.ts"
+import { type FakeBreak, millis, type Reply } from "../FakeReply.ts"
 import type { StoredResponse } from "./fakeStore.ts"
 import { breakAt, schedule, type Transcript } from "./fakeTranscript.ts"
 
@@ -28,6 +28,14 @@ const settled = Effect.callback<void>((resume) => {
   const timer = setTimeout(() => resume(Effect.void), 5)
   return Effect.sync(() => clearTimeout(timer))
 })
+
+/** Waits for what comes next, with the comments of a connection that is to look alive. */
+const waiting = ({ reply, response }: Exchange, next: Effect.Effect<void>): Effect.Effect<void> => {
+  const { heartbeat } = reply
+  if (heartbeat === undefined) return next
+  const beat = Effect.andThen(Effect.sleep(millis(heartbeat)), write(response, ": keep-alive\n\n"))
+  return Effect.raceFirst(next, Effect.forever(beat))
+}
 
 const send = ({ reply, response }: Exchange, text: string): Effect.Effect<void> => {
   const size = reply.bytes
@@ -127,7 +135,7 @@ export const sendStream = (
     let at = 0
     for (const { until, wait } of dues) {
       if (at >= limit) break
-      if (wait > 0) yield* Effect.sleep(wait)
+      if (wait > 0) yield* waiting(exchange, Effect.sleep(wait))
       const next = Math.min(until, limit)
       yield* send(exchange, textOf(transcript, at, next))
       at = next
@@ -145,7 +153,7 @@ export const follow = (exchange: Exchange, stored: StoredResponse, from: number)
     response.flushHeaders()
     let at = from
     while (at < limit) {
-      yield* stored.past(at)
+      yield* waiting(exchange, stored.past(at))
       const next = Math.min(stored.emitted, limit)
       if (next <= at) break
       yield* send(exchange, textOf(transcript, at, next))
