@@ -19,80 +19,36 @@
  *
  * @since 0.1.0
  */
-import * as OpenAiStructuredOutput from "effect/ai/OpenAiStructuredOutput"
 import * as Schema from "effect/Schema"
-import { ToolCall } from "./O1Completion.ts"
+import { Message } from "./request/Message.ts"
+import { JsonSchema, Name, Tool } from "./request/Tool.ts"
 
-/**
- * Who speaks. Reasoning models take instructions from `developer`; a `system` message is treated as one, and a conversation
- * has either the one or the other.
- *
- * @category models
- * @since 0.1.0
- */
-export const Role = Schema.Literals(["developer", "system", "user", "assistant", "tool"])
-
-/**
- * @category models
- * @since 0.1.0
- */
-export type Role = typeof Role.Type
-
-/**
- * A piece of what the user says: text, or an image by its `https:` or `data:` URL.
- *
- * @category models
- * @since 0.1.0
- */
-export const Part = Schema.Union([
-  Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
-  Schema.Struct({
-    type: Schema.Literal("image"),
-    url: Schema.String.check(
-      Schema.makeFilter((url) => /^(https:\/\/|data:image\/)/i.test(url) ? undefined : "must be an https: or data: URL")
-    ),
-    /** How closely the model looks, and so what the image costs. The service's default is `auto`. */
-    detail: Schema.optional(Schema.Literals(["auto", "low", "high"]))
-  })
-])
-
-/**
- * @category models
- * @since 0.1.0
- */
-export type Part = typeof Part.Type
-
-/**
- * One message of the conversation.
- *
- * @category models
- * @since 0.1.0
- */
-export const Message = Schema.Union([
-  Schema.Struct({ role: Schema.Literals(["developer", "system"]), content: Schema.String }),
-  Schema.Struct({
-    role: Schema.Literal("user"),
-    content: Schema.Union([Schema.String, Schema.NonEmptyArray(Part)])
-  }),
-  Schema.Struct({
-    role: Schema.Literal("assistant"),
-    content: Schema.String,
-    /** What the model asked for in this turn. */
-    toolCalls: Schema.optional(Schema.Array(ToolCall))
-  }),
-  Schema.Struct({
-    role: Schema.Literal("tool"),
-    /** The call that this is the result of. */
-    toolCallId: Schema.String,
-    content: Schema.String
-  })
-])
-
-/**
- * @category models
- * @since 0.1.0
- */
-export type Message = typeof Message.Type
+export {
+  assistant,
+  type AssistantMessage,
+  developer,
+  type DeveloperMessage,
+  type FilePart,
+  filePart,
+  type ImagePart,
+  imagePart,
+  Message,
+  messageText,
+  type OutputItem,
+  Part,
+  type Phase,
+  Role,
+  system,
+  type SystemMessage,
+  type TextPart,
+  textPart,
+  type ToolMessage,
+  toolResult,
+  user,
+  type UserContent,
+  type UserMessage
+} from "./request/Message.ts"
+export { type JsonSchema, Tool, tool, type TypedTool } from "./request/Tool.ts"
 
 /**
  * How long the model may think: the price and the time of an answer grow with it. Which values a model knows is in its
@@ -109,33 +65,6 @@ export const ReasoningEffort = Schema.Literals(["none", "minimal", "low", "mediu
  */
 export type ReasoningEffort = typeof ReasoningEffort.Type
 
-const JsonSchema = Schema.Record(Schema.String, Schema.Unknown)
-
-const Name = Schema.String.check(
-  Schema.makeFilter((name) => /^[\w-]{1,64}$/.test(name) ? undefined : "must be 1 to 64 letters, digits, _ or -")
-)
-
-/**
- * A function of the caller's that the model may ask for. `tool` makes one from a schema.
- *
- * @category models
- * @since 0.1.0
- */
-export const Tool = Schema.Struct({
-  name: Name,
-  description: Schema.optional(Schema.String),
-  /** A JSON Schema of the arguments. */
-  parameters: JsonSchema,
-  /** Whether the arguments must match the schema exactly. The default is `true`. */
-  strict: Schema.optional(Schema.Boolean)
-})
-
-/**
- * @category models
- * @since 0.1.0
- */
-export type Tool = typeof Tool.Type
-
 /**
  * The form of the answer: `text`, `json` (some JSON object), or JSON that matches a schema. `AzureO1.object` makes the last
  * one from a schema and decodes the answer.
@@ -143,172 +72,146 @@ export type Tool = typeof Tool.Type
  * @category models
  * @since 0.1.0
  */
-export const ResponseFormat = Schema.Union([
+export type ResponseFormat = "text" | "json" | {
+  readonly name: string
+  readonly description?: string | undefined
+  readonly schema: JsonSchema
+  /**
+   * Whether the answer must match the schema exactly.
+   *
+   * @default true
+   */
+  readonly strict?: boolean | undefined
+}
+
+/**
+ * The schema of {@link ResponseFormat}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const ResponseFormat: Schema.Codec<ResponseFormat> = Schema.Union([
   Schema.Literals(["text", "json"]),
   Schema.Struct({
     name: Name,
     description: Schema.optional(Schema.String),
     schema: JsonSchema,
-    /** Whether the answer must match the schema exactly. The default is `true`. */
     strict: Schema.optional(Schema.Boolean)
   })
 ])
 
 /**
- * @category models
- * @since 0.1.0
- */
-export type ResponseFormat = typeof ResponseFormat.Type
-
-/**
- * A request for one completion.
- *
- * Reasoning models on Azure refuse `temperature`, `top_p`, penalties, `logprobs` and `max_tokens`, so there are none here.
+ * A request for one completion. Which of its fields a model takes is in its `ModelProfile`.
  *
  * @category models
  * @since 0.1.0
  */
-export const O1Request = Schema.Struct({
+export interface O1Request {
   /** The conversation so far, at least one message. */
-  messages: Schema.NonEmptyArray(Message),
-  /** The service's default is `medium`. */
-  reasoningEffort: Schema.optional(ReasoningEffort),
+  readonly messages: ReadonlyArray<Message>
+  /** The service's default is `medium`, from gpt-5.1 on `none` or what the model has. */
+  readonly reasoningEffort?: ReasoningEffort | undefined
   /**
    * The most tokens that reasoning and answer together may take. Reasoning is not shown but counts: with too small a budget
    * there is no answer at all. Azure charges it against the tokens-per-minute limit when the call is admitted.
    */
-  maxCompletionTokens: Schema.optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
-  /** An opaque name of the end user, for abuse monitoring. */
-  user: Schema.optional(Schema.String),
-  tools: Schema.optional(Schema.Array(Tool)),
+  readonly maxCompletionTokens?: number | undefined
+  readonly tools?: ReadonlyArray<Tool> | undefined
   /** Whether tools may, must or must not be used, or the name of the one that must. The service's default is `auto`. */
-  toolChoice: Schema.optional(
-    Schema.Union([Schema.Literals(["auto", "none", "required"]), Schema.Struct({ name: Schema.String })])
-  ),
+  readonly toolChoice?: "auto" | "none" | "required" | { readonly name: string } | undefined
   /** Whether the model may ask for several tools at once. */
-  parallelToolCalls: Schema.optional(Schema.Boolean),
+  readonly parallelToolCalls?: boolean | undefined
   /** The service's default is `text`. */
-  responseFormat: Schema.optional(ResponseFormat),
+  readonly responseFormat?: ResponseFormat | undefined
   /** Asks for a summary of the reasoning, which arrives as `ReasoningDelta`. Never guaranteed. Responses API only. */
-  reasoningSummary: Schema.optional(Schema.Literals(["auto", "concise", "detailed"])),
-  /** Fields of the service that have no name here, put into the body as they are. */
-  extra: Schema.optional(JsonSchema)
-})
+  readonly reasoningSummary?: "auto" | "concise" | "detailed" | undefined
+  /** How much the model says. The service's default is `medium`. */
+  readonly verbosity?: "low" | "medium" | "high" | undefined
+  /**
+   * The stored response that this request continues, so that `messages` are only what is new. It is for the Responses API, which
+   * then carries the call.
+   */
+  readonly previousResponseId?: string | undefined
+  /** What else the answer is to contain, for example `reasoning.encrypted_content`. Responses API only. */
+  readonly include?: ReadonlyArray<string> | undefined
+  /** Requests with the same key share the service's cache of prompts more often. */
+  readonly promptCacheKey?: string | undefined
+  /** An opaque name of the end user, for the service's monitoring of abuse; at most 64 characters of no personal data. */
+  readonly safetyIdentifier?: string | undefined
+  /** The earlier name of `safetyIdentifier`, which all API versions know. */
+  readonly user?: string | undefined
+  /** Up to 16 pairs that are kept with a stored response. */
+  readonly metadata?: { readonly [key: string]: string } | undefined
+  /** Which capacity serves the request, for example `priority`. */
+  readonly serviceTier?: "auto" | "default" | "flex" | "priority" | (string & {}) | undefined
+  /**
+   * From 0 to 2. Reasoning models take it not at all, or with the effort `none`; the same is true of all that follows but
+   * `seed`.
+   */
+  readonly temperature?: number | undefined
+  /** From 0 to 1. */
+  readonly topP?: number | undefined
+  /** How many alternatives each token is told with, from 0 to 20. */
+  readonly topLogprobs?: number | undefined
+  /** From -2 to 2. Chat Completions only. */
+  readonly presencePenalty?: number | undefined
+  /** From -2 to 2. Chat Completions only. */
+  readonly frequencyPenalty?: number | undefined
+  /** By token, from -100 to 100. Chat Completions only. */
+  readonly logitBias?: { readonly [token: string]: number } | undefined
+  /** Up to four texts at which the answer ends. Chat Completions only. */
+  readonly stop?: string | ReadonlyArray<string> | undefined
+  /** Equal requests with equal seeds have alike answers, as far as the service can. The Responses API goes without. */
+  readonly seed?: number | undefined
+  /**
+   * Fields of the service that have no name here. An object is merged with what the client sends under that name, a list is
+   * added to it, and anything else takes its place. What the client itself must decide (`model`, `messages`, `input`, `stream`,
+   * `background`, and `store` where it is a setting) is refused.
+   */
+  readonly extra?: { readonly [field: string]: unknown } | undefined
+}
+
+const between = (minimum: number, maximum: number) =>
+  Schema.optional(Schema.Finite.check(Schema.isBetween({ minimum, maximum })))
 
 /**
+ * The schema of {@link O1Request}.
+ *
  * @category models
  * @since 0.1.0
  */
-export type O1Request = typeof O1Request.Type
-
-/**
- * @category constructors
- * @since 0.1.0
- */
-export const developer = (content: string): { readonly role: "developer"; readonly content: string } => ({
-  role: "developer",
-  content
+export const O1Request: Schema.ConstraintCodec<O1Request> = Schema.Struct({
+  messages: Schema.Array(Message).check(
+    Schema.makeFilter((messages) => messages.length > 0 ? undefined : "must have at least one message")
+  ),
+  reasoningEffort: Schema.optional(ReasoningEffort),
+  maxCompletionTokens: Schema.optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
+  tools: Schema.optional(Schema.Array(Tool)),
+  toolChoice: Schema.optional(
+    Schema.Union([Schema.Literals(["auto", "none", "required"]), Schema.Struct({ name: Schema.String })])
+  ),
+  parallelToolCalls: Schema.optional(Schema.Boolean),
+  responseFormat: Schema.optional(ResponseFormat),
+  reasoningSummary: Schema.optional(Schema.Literals(["auto", "concise", "detailed"])),
+  verbosity: Schema.optional(Schema.Literals(["low", "medium", "high"])),
+  previousResponseId: Schema.optional(Schema.NonEmptyString),
+  include: Schema.optional(Schema.Array(Schema.String)),
+  promptCacheKey: Schema.optional(Schema.String),
+  safetyIdentifier: Schema.optional(Schema.String),
+  user: Schema.optional(Schema.String),
+  metadata: Schema.optional(Schema.Record(Schema.String, Schema.String).check(Schema.isMaxProperties(16))),
+  serviceTier: Schema.optional(Schema.String),
+  temperature: between(0, 2),
+  topP: between(0, 1),
+  topLogprobs: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 }))),
+  presencePenalty: between(-2, 2),
+  frequencyPenalty: between(-2, 2),
+  logitBias: Schema.optional(
+    Schema.Record(Schema.String, Schema.Finite.check(Schema.isBetween({ minimum: -100, maximum: 100 })))
+  ),
+  stop: Schema.optional(
+    Schema.Union([Schema.String, Schema.Array(Schema.String).check(Schema.isBetweenLength(1, 4))])
+  ),
+  seed: Schema.optional(Schema.Int),
+  extra: Schema.optional(JsonSchema)
 })
-
-/**
- * @category constructors
- * @since 0.1.0
- */
-export const system = (content: string): { readonly role: "system"; readonly content: string } => ({
-  role: "system",
-  content
-})
-
-/**
- * What the user says: text, or pieces of text and images.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const user = <C extends Extract<Message, { readonly role: "user" }>["content"]>(
-  content: C
-): { readonly role: "user"; readonly content: C } => ({ role: "user", content })
-
-/**
- * @category constructors
- * @since 0.1.0
- */
-export const assistant = (
-  content: string,
-  toolCalls?: ReadonlyArray<ToolCall>
-): Extract<Message, { readonly role: "assistant" }> => ({ role: "assistant", content, toolCalls })
-
-/**
- * The result of a tool call.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const toolResult = (toolCallId: string, content: string): Extract<Message, { readonly role: "tool" }> => ({
-  role: "tool",
-  toolCallId,
-  content
-})
-
-/**
- * A piece of text within a message.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const textPart = (text: string): Extract<Part, { readonly type: "text" }> => ({ type: "text", text })
-
-/**
- * An image within a message, by its `https:` or `data:` URL.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const imagePart = (
-  url: string,
-  detail?: "auto" | "low" | "high"
-): Extract<Part, { readonly type: "image" }> => ({ type: "image", url, detail })
-
-/**
- * A tool whose arguments a schema describes. Throws if the schema is not that of an object.
- *
- * **Example** (A tool)
- *
- * ```ts import.meta.vitest
- * import { tool } from "@effect-resilience/azure-o1"
- * import { Schema } from "effect"
- *
- * const weather = tool("weather", {
- *   description: "The weather of a city, now.",
- *   parameters: Schema.Struct({ city: Schema.String })
- * })
- *
- * weather.parameters["required"] // => ["city"]
- * ```
- *
- * @category constructors
- * @since 0.1.0
- */
-export const tool = (
-  name: string,
-  options: {
-    readonly description?: string | undefined
-    readonly parameters: Schema.ConstraintCodec<unknown, unknown>
-    /** @default true */
-    readonly strict?: boolean | undefined
-  }
-): Tool => ({
-  name,
-  description: options.description,
-  parameters: OpenAiStructuredOutput.toCodecOpenAI(options.parameters).jsonSchema,
-  strict: options.strict
-})
-
-/**
- * The text of a message, images left out.
- *
- * @category getters
- * @since 0.1.0
- */
-export const messageText = ({ content }: Message): string =>
-  typeof content === "string" ? content : content.map((part) => part.type === "text" ? part.text : "").join("")

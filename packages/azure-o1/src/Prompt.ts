@@ -17,7 +17,7 @@
  *
  * const findings = await Effect.runPromise(Prompt.lint(request))
  * findings.map(({ rule }) => rule) // => ["chain-of-thought"]
- * messageText(Prompt.applyFixes(request, findings).messages[0]) // => "You plan trips."
+ * messageText(Prompt.applyFixes(request, findings).messages[0]!) // => "You plan trips."
  * ```
  *
  * **Example** (A conversation that has become too long)

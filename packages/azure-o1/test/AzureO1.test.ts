@@ -294,7 +294,7 @@ describe("AzureO1Test", () => {
       assert.deepStrictEqual([yield* ask("ping"), yield* ask("else"), yield* ask("ping")], ["pong", "next", "pong"])
     }).pipe(Effect.provide(AzureO1Test.layer([
       AzureO1Test.answer("next"),
-      AzureO1Test.when(({ messages }) => messages[0].content === "ping", AzureO1Test.answer("pong"))
+      AzureO1Test.when(({ messages }) => messages[0]!.content === "ping", AzureO1Test.answer("pong"))
     ].toReversed()))))
 
   it.effect("a call for which there is no step dies, and says so", () =>

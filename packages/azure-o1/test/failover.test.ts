@@ -304,7 +304,7 @@ describe("failover", () => {
 
     it.effect("an answer to what was asked later ends the cooldown, one to what was asked before does not", () =>
       Effect.gen(function*() {
-        const text = ({ messages }: O1Request) => messages[0].content
+        const text = ({ messages }: O1Request) => messages[0]!.content
         const pool = wires(
           [
             AzureO1Test.when((request) => text(request) === "early", answer("a", { after: "4500 millis" })),
@@ -415,7 +415,7 @@ describe("failover", () => {
 
     it.effect("one that finds all of them cooling has asked nobody", () =>
       Effect.gen(function*() {
-        const first = ({ messages }: O1Request) => messages[0].content === "first"
+        const first = ({ messages }: O1Request) => messages[0]!.content === "first"
         const pool = wires([
           AzureO1Test.when(first, limited("30 seconds", { after: "15 seconds" })),
           limited("20 seconds"),

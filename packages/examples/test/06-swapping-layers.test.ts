@@ -11,7 +11,7 @@ describe("summarize, with the client mocked", () => {
     Effect.gen(function*() {
       assert.strictEqual(yield* summarize("long text"), "short text")
       const [call] = yield* (yield* AzureO1Test).calls
-      assert.include(call!.request.messages[0].content, "long text")
+      assert.include(call!.request.messages[0]!.content, "long text")
     }).pipe(Effect.provide(AzureO1Test.layer([AzureO1Test.answer("short text")]))))
 
   it.effect("marks a summary that is cut off", () =>

@@ -4,8 +4,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as ModelProfile from "../ModelProfile.ts"
 import type { CallOptions, O1Client, ResumeOptions } from "../O1Client.ts"
@@ -13,7 +11,8 @@ import type { O1Completion, ResumeToken } from "../O1Completion.ts"
 import { O1Error, O1RequestError } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
 import { O1Observer } from "../O1Observation.ts"
-import { O1Request } from "../O1Request.ts"
+import type { O1Request } from "../O1Request.ts"
+import { problemOf } from "../request/problem.ts"
 import { asCall, asStreamedCall, Call } from "../transport/call.ts"
 import { Text } from "../wire/text.ts"
 import { fromFaces, tokensOf } from "./faces.ts"
@@ -41,16 +40,6 @@ interface Attempts {
   readonly policy: Policy.Policy<O1Error, O1Error>
   readonly complete: Effect.Effect<O1Completion, O1Error>
   readonly stream: Stream.Stream<AttemptEvent, O1Error>
-}
-
-const decodeRequest = Schema.decodeUnknownResult(O1Request)
-
-/** What is no request at all. */
-const malformed = (request: O1Request): O1RequestError | undefined => {
-  const decoded = decodeRequest(request)
-  return Result.isFailure(decoded)
-    ? new O1RequestError({ kind: "invalid", detail: decoded.failure.message })
-    : undefined
 }
 
 /** What of a call a profile forbids. */
@@ -166,7 +155,7 @@ export const clientOf = (callee: Callee): O1Client => {
     options: CallOptions
   ): Effect.Effect<Calling, O1Error> =>
     Effect.withFiber((fiber) => {
-      const problem = malformed(request) ?? callee.problem(request, options)
+      const problem = problemOf(request) ?? callee.problem(request, options)
       if (problem !== undefined) return Effect.fail(problem)
       const observer = fiber.getRef(O1Observer)
       const calling = (observing?: Observing) => new Calling(request, options, deployment, observing)

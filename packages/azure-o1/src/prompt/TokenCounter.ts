@@ -46,8 +46,8 @@ const reference = Context.Reference<TokenCounter>("@effect-resilience/azure-o1/T
   defaultValue: () => make("estimate", estimate)
 })
 
-const hasImages = ({ messages }: O1Request): boolean =>
-  messages.some(({ content }) => typeof content !== "string" && content.some(({ type }) => type === "image"))
+const hasPictures = ({ messages }: O1Request): boolean =>
+  messages.some(({ content }) => typeof content !== "string" && content.some(({ type }) => type !== "text"))
 
 const calibrated = (
   options?: Calibration.CalibrationOptions & { readonly base?: TokenCounter | undefined }
@@ -61,7 +61,7 @@ const calibrated = (
     observe: (request, { input }) =>
       Effect.sync(() => {
         // nobody knows which part of the charge was the pictures'
-        if (hasImages(request)) return
+        if (hasPictures(request)) return
         const fixed = countRequestWith(request, () => 0).total
         const estimated = countRequestWith(request, base.count).total
         state = Calibration.observe(state, { estimated: estimated - fixed, actual: input - fixed }, settings)

@@ -27,10 +27,7 @@ const edited = (text: string, edits: ReadonlyArray<Replace>, offset: number): st
 }
 
 /** A range is never of two parts, for every rule looks at one part at a time. */
-const editedParts = (
-  parts: readonly [Part, ...Array<Part>],
-  edits: ReadonlyArray<Replace>
-): readonly [Part, ...Array<Part>] => {
+const editedParts = (parts: ReadonlyArray<Part>, edits: ReadonlyArray<Replace>): ReadonlyArray<Part> => {
   let offset = 0
   return parts.map((part) => {
     if (part.type !== "text") return part
@@ -41,7 +38,7 @@ const editedParts = (
     )
     offset += part.text.length
     return { ...part, text }
-  }) as unknown as readonly [Part, ...Array<Part>]
+  })
 }
 
 const editedMessage = (message: Message, edits: ReadonlyArray<Edit>): Message => {
@@ -82,5 +79,6 @@ export const applyFixes = (request: O1Request, findings: ReadonlyArray<Finding>)
       fixed["extra"] = Object.fromEntries(extra.filter(([name]) => name !== edit.field))
     }
   }
-  return fixed as O1Request
+  // rules set only fields that a request has
+  return fixed as unknown as O1Request
 }

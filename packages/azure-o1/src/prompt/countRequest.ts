@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Message, O1Request } from "../O1Request.ts"
+import type { Message, O1Request, OutputItem, Part } from "../O1Request.ts"
 
 /**
  * What tells the number of tokens of a text.
@@ -55,6 +55,39 @@ export const tokensPerRequest = 3
 export const tokensPerImage = { low: 85, high: 1445 } as const
 
 /**
+ * A file, which the service reads as text and as a picture of every page: as many tokens as its bytes divided by this, and where
+ * it is not at hand as many as a short document has.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const tokensPerFile = { bytesPerToken: 8, atLeast: 3000 } as const
+
+const countPart = (part: Part, count: Count): number => {
+  switch (part.type) {
+    case "text":
+      return count(part.text)
+    case "image":
+      return tokensPerImage[part.detail === "low" ? "low" : "high"]
+    case "file": {
+      const bytes = /^data:/i.test(part.url ?? "") ? (part.url ?? "").length * 0.75 : 0
+      return Math.max(tokensPerFile.atLeast, Math.ceil(bytes / tokensPerFile.bytesPerToken))
+    }
+  }
+}
+
+/** What the service is reminded of beside text and calls: as JSON, since nobody else knows what it is made of. */
+const countItem = (item: OutputItem, count: Count): number => {
+  const { content, encrypted_content: encrypted, phase, summary, type } = item
+  if (type === "function_call" || (type === "message" && phase !== "commentary")) return 0
+  if (type === "message") return tokensPerMessage + count(JSON.stringify(content ?? ""))
+  if (type !== "reasoning") return count(JSON.stringify(item))
+  // encrypted it is base64, about four bytes of text to the token
+  const hidden = typeof encrypted === "string" ? Math.ceil(encrypted.length * 0.75 / 4) : 0
+  return Math.max(hidden, count(JSON.stringify([summary ?? [], content ?? []])))
+}
+
+/**
  * The tokens of a message, with what surrounds it.
  *
  * @category getters
@@ -65,11 +98,10 @@ export const countMessageWith = (message: Message, count: Count): number => {
   let total = tokensPerMessage
   if (typeof content === "string") total += count(content)
   else {
-    for (const part of content) {
-      total += part.type === "text" ? count(part.text) : tokensPerImage[part.detail === "low" ? "low" : "high"]
-    }
+    for (const part of content) total += countPart(part, count)
   }
   if (message.role === "assistant") {
+    for (const item of message.items ?? []) total += countItem(item, count)
     for (const call of message.toolCalls ?? []) total += tokensPerMessage + count(call.name) + count(call.arguments)
   }
   return total

@@ -83,8 +83,7 @@ const end = (working: Working, before: number, budget: number, count: Count): Re
   if (tokens <= budget) {
     const left = Array.from(messages.values(), ({ message }) => message)
     return Result.succeed({
-      // something is always left
-      request: givenUp.length === 0 ? request : { ...request, messages: left as unknown as O1Request["messages"] },
+      request: givenUp.length === 0 ? request : { ...request, messages: left },
       tokensBefore: before,
       tokensAfter: tokens,
       givenUp: givenUp.toSorted((a, b) => a.index - b.index)

@@ -28,7 +28,7 @@ const asked = (text: string): O1Request => ({ messages: [user(text)] })
 /** The first message after the fixes of one rule. */
 const fixed = (rule: Prompt.RuleId, text: string, options?: Prompt.LintOptions): string => {
   const request = asked(text)
-  return messageText(Prompt.applyFixes(request, only(rule, request, options)).messages[0])
+  return messageText(Prompt.applyFixes(request, only(rule, request, options)).messages[0]!)
 }
 
 const paragraph =
@@ -374,7 +374,7 @@ describe("excess-whitespace", () => {
     const text = "First. \t \t \t\r\nSecond. \t \t \t\r\n\r\n\r\n \t\r\n\r\nThird. \t\t \t\r\nFourth."
     const findings = Prompt.lintWith(asked(text), (text) => text.length)
     assert.strictEqual(
-      messageText(Prompt.applyFixes(asked(text), findings).messages[0]),
+      messageText(Prompt.applyFixes(asked(text), findings).messages[0]!),
       "First.\r\nSecond.\r\n\r\nThird.\r\nFourth."
     )
   })

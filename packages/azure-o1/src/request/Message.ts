@@ -1,0 +1,352 @@
+/**
+ * What a conversation is made of.
+ *
+ * @since 0.1.0
+ */
+import * as Base64 from "effect/encoding/Base64"
+import * as Schema from "effect/Schema"
+import { type O1Completion, ToolCall } from "../O1Completion.ts"
+
+/**
+ * Who speaks. Reasoning models take instructions from `developer`; a `system` message is treated as one, and a conversation
+ * has either the one or the other.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Role = Schema.Literals(["developer", "system", "user", "assistant", "tool"])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Role = typeof Role.Type
+
+/**
+ * A piece of text within a message.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TextPart {
+  readonly type: "text"
+  readonly text: string
+}
+
+/**
+ * An image within a message.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ImagePart {
+  readonly type: "image"
+  /** An `https:` or `data:` URL. */
+  readonly url: string
+  /** How closely the model looks, and so what the image costs. The service's default is `auto`. */
+  readonly detail?: "auto" | "low" | "high" | undefined
+}
+
+/**
+ * A file within a message, for example a PDF, by its URL or by the id of an upload.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FilePart {
+  readonly type: "file"
+  /** A `data:` URL, or an `https:` URL, which only the Responses API takes. Either this or `id`. */
+  readonly url?: string | undefined
+  /** What the service called the file when it was uploaded. */
+  readonly id?: string | undefined
+  /** What the model is told that the file is called. */
+  readonly filename?: string | undefined
+}
+
+/**
+ * A piece of what the user says.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Part = TextPart | ImagePart | FilePart
+
+const urlOf = (pattern: RegExp, allowed: string) =>
+  Schema.String.check(Schema.makeFilter((url) => pattern.test(url) ? undefined : `must be ${allowed}`))
+
+const FileFields = Schema.Struct({
+  type: Schema.Literal("file"),
+  url: Schema.optional(urlOf(/^(https:\/\/|data:)/i, "an https: or data: URL")),
+  id: Schema.optional(Schema.NonEmptyString),
+  filename: Schema.optional(Schema.String)
+})
+
+/**
+ * The schema of {@link Part}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Part: Schema.Codec<Part> = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
+  Schema.Struct({
+    type: Schema.Literal("image"),
+    url: urlOf(/^(https:\/\/|data:image\/)/i, "an https: or data: URL"),
+    detail: Schema.optional(Schema.Literals(["auto", "low", "high"]))
+  }),
+  FileFields.check(
+    Schema.makeFilter(({ id, url }) => (id === undefined) !== (url === undefined) ? undefined : "must have url or id")
+  )
+])
+
+/**
+ * Instructions to a reasoning model.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DeveloperMessage {
+  readonly role: "developer"
+  readonly content: string
+}
+
+/**
+ * Instructions, in the words of earlier models.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SystemMessage {
+  readonly role: "system"
+  readonly content: string
+}
+
+/**
+ * Text, or pieces of text, images and files.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type UserContent = string | ReadonlyArray<Part>
+
+/**
+ * What the user says.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UserMessage<out Content extends UserContent = UserContent> {
+  readonly role: "user"
+  readonly content: Content
+}
+
+/**
+ * What an answer says a message is for: `commentary` on the way, or the `final_answer`; the service may name further ones.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Phase = "commentary" | "final_answer" | (string & {})
+
+/**
+ * A piece of an answer as the Responses API gave it, for example reasoning. Plain data that only the service has to understand.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OutputItem {
+  readonly [field: string]: unknown
+}
+
+/**
+ * What the model has answered. `Message.fromCompletion` makes one with all that the service asks to have back.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AssistantMessage {
+  readonly role: "assistant"
+  readonly content: string
+  /** What the model asked for in this turn. */
+  readonly toolCalls?: ReadonlyArray<ToolCall> | undefined
+  /** What the model said if it refused to answer. */
+  readonly refusal?: string | undefined
+  /** What `content` is in the turn. */
+  readonly phase?: Phase | undefined
+  /**
+   * The answer as the Responses API gave it: reasoning, commentary, messages and calls in their order. It says in which order,
+   * and with which reasoning, `content` and `toolCalls` are sent back; what it does not mention comes after it. Chat
+   * Completions has no place for it.
+   */
+  readonly items?: ReadonlyArray<OutputItem> | undefined
+}
+
+/**
+ * The result of a tool call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ToolMessage {
+  readonly role: "tool"
+  /** The call that this is the result of. */
+  readonly toolCallId: string
+  readonly content: string
+}
+
+/**
+ * One message of the conversation.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Message = DeveloperMessage | SystemMessage | UserMessage | AssistantMessage | ToolMessage
+
+/** What of an answer is said back. */
+interface Answered extends Pick<O1Completion, "text" | "toolCalls" | "refusal"> {
+  readonly metadata?: { readonly output?: ReadonlyArray<unknown> | undefined } | undefined
+}
+
+const isItem = (item: unknown): item is OutputItem => typeof item === "object" && item !== null && !Array.isArray(item)
+
+const fromCompletion = ({ metadata, refusal, text, toolCalls }: Answered): AssistantMessage => {
+  const items = (metadata?.output ?? []).filter(isItem)
+  const phase = items.findLast(({ phase, type }) => type === "message" && phase !== "commentary")?.["phase"]
+  return {
+    role: "assistant",
+    content: text,
+    ...toolCalls.length === 0 ? {} : { toolCalls },
+    ...refusal === undefined ? {} : { refusal },
+    ...typeof phase === "string" ? { phase } : {},
+    ...items.length === 0 ? {} : { items }
+  }
+}
+
+const MessageSchema: Schema.Codec<Message> = Schema.Union([
+  Schema.Struct({ role: Schema.Literal("developer"), content: Schema.String }),
+  Schema.Struct({ role: Schema.Literal("system"), content: Schema.String }),
+  Schema.Struct({
+    role: Schema.Literal("user"),
+    content: Schema.Union([Schema.String, Schema.Array(Part).check(Schema.isMinLength(1))])
+  }),
+  Schema.Struct({
+    role: Schema.Literal("assistant"),
+    content: Schema.String,
+    toolCalls: Schema.optional(Schema.Array(ToolCall)),
+    refusal: Schema.optional(Schema.String),
+    phase: Schema.optional(Schema.String),
+    items: Schema.optional(Schema.Array(Schema.Record(Schema.String, Schema.Unknown)))
+  }),
+  Schema.Struct({ role: Schema.Literal("tool"), toolCallId: Schema.String, content: Schema.String })
+])
+
+/**
+ * The schema of a message, and what makes the next turn's message of an answer.
+ *
+ * **Example** (The next turn of a conversation)
+ *
+ * ```ts import.meta.vitest
+ * import { AzureO1, Message, user } from "@effect-resilience/azure-o1"
+ * import { AzureO1Test } from "@effect-resilience/azure-o1/testing"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const o1 = yield* AzureO1
+ *   const history: Array<Message> = [user("My name is Ada.")]
+ *   const first = yield* o1.complete({ messages: history })
+ *   history.push(Message.fromCompletion(first), user("What is my name?"))
+ *   const second = yield* o1.complete({ messages: history })
+ *   return second.text
+ * })
+ *
+ * const test = AzureO1Test.layer([AzureO1Test.answer("Hello Ada."), AzureO1Test.answer("Ada.")])
+ * await Effect.runPromise(Effect.provide(program, test)) // => "Ada."
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Message: Schema.Codec<Message> & {
+  /**
+   * An answer as a message of the conversation, with what the API asks to have back: tool calls, refusal, and from the Responses
+   * API reasoning (encrypted where nothing is stored), commentary and phases. Both APIs take it.
+   */
+  readonly fromCompletion: (completion: Answered) => AssistantMessage
+} = Object.assign(MessageSchema, { fromCompletion })
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const developer = (content: string): DeveloperMessage => ({ role: "developer", content })
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const system = (content: string): SystemMessage => ({ role: "system", content })
+
+/**
+ * What the user says: text, or pieces of text, images and files.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const user = <C extends UserContent>(content: C): UserMessage<C> => ({ role: "user", content })
+
+/**
+ * What the model has answered, in words of the caller's. `Message.fromCompletion` makes one of a completion.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const assistant = (content: string, toolCalls?: ReadonlyArray<ToolCall>): AssistantMessage => ({
+  role: "assistant",
+  content,
+  toolCalls
+})
+
+/**
+ * The result of a tool call.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const toolResult = (toolCallId: string, content: string): ToolMessage => ({ role: "tool", toolCallId, content })
+
+/**
+ * A piece of text within a message.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const textPart = (text: string): TextPart => ({ type: "text", text })
+
+/**
+ * An image within a message, by its `https:` or `data:` URL.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const imagePart = (url: string, detail?: "auto" | "low" | "high"): ImagePart => ({ type: "image", url, detail })
+
+/**
+ * A PDF within a message: its bytes, or its `https:` or `data:` URL. Only the Responses API fetches from an `https:` URL.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const filePart = (content: string | Uint8Array, filename?: string): FilePart => ({
+  type: "file",
+  url: typeof content === "string" ? content : `data:application/pdf;base64,${Base64.encode(content)}`,
+  filename
+})
+
+/**
+ * The text of a message, images and files left out.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const messageText = ({ content }: Message): string =>
+  typeof content === "string" ? content : content.map((part) => part.type === "text" ? part.text : "").join("")
