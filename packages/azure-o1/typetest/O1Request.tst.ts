@@ -42,7 +42,7 @@ describe("messages", () => {
   })
 
   it("are read from a database with the schema", () => {
-    expect(Schema.decodeUnknownSync(Schema.Array(Message))([])).type.toBe<ReadonlyArray<Message>>()
+    expect(Schema.decodeSync(Schema.Array(Message))([])).type.toBe<ReadonlyArray<Message>>()
     expect(stored).type.toBeAssignableTo<O1Request["messages"]>()
   })
 })

@@ -42,7 +42,7 @@ export const turnOf = (
     return Effect.succeed({
       request: {
         ...fields,
-        messages: messages.success as O1Request["messages"], // the client checks that there are some
+        messages: messages.success,
         ...declared.length === 0 ? {} : { tools: declared, toolChoice: choiceOf(toolChoice) },
         ...format.success === undefined ? {} : { responseFormat: format.success }
       },
