@@ -38,6 +38,7 @@ import * as AzureO1Config from "./AzureO1Config.ts"
 import type { O1Client } from "./O1Client.ts"
 import { type O1Observation, O1Observer } from "./O1Observation.ts"
 import type { O1Policy } from "./O1Policy.ts"
+import type { O1Promise } from "./O1Promise.ts"
 import { Network } from "./verify/network.ts"
 import { network } from "./verify/node.ts"
 
@@ -138,6 +139,15 @@ export const layer = (config: AzureO1Config.AzureO1Config): Layer.Layer<AzureO1 
  */
 export const make = (config: AzureO1Config.AzureO1Config): Effect.Effect<O1Client, never, Scope.Scope> =>
   Effect.map(Layer.build(layer(config)), Context.get(AzureO1))
+
+/**
+ * The client for programs without Effect: {@link AzureO1.promise} on this module's HTTP client.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const promise = (config: AzureO1Config.AzureO1Config): O1Promise =>
+  AzureO1.promise(layer(AzureO1Config.validate(config)))
 
 /**
  * The client of the deployment that the environment names: `AZURE_OPENAI_ENDPOINT`, `AZURE_OPENAI_API_KEY`,
