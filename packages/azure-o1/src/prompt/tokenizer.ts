@@ -24,7 +24,9 @@ export interface Tokenizer {
   readonly countTokens: (text: string, options: { readonly disallowedSpecial: Set<string> }) => number
 }
 
-const load = (): Promise<Tokenizer> => import("gpt-tokenizer/encoding/o200k_base")
+const load = (): Promise<Tokenizer> =>
+  // bundlers take a caught import of a missing package as optional, and fail on any other
+  import("gpt-tokenizer/encoding/o200k_base").catch((cause: unknown) => Promise.reject(cause))
 
 // a tokenizer's time grows with the square of a piece's length, and a piece is a run of letters, of marks or of blanks
 const longest = 512
