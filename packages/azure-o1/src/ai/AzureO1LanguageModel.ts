@@ -2,6 +2,11 @@
  * The client as a language model of `effect/ai`: `generateText`, `streamText`, `generateObject`, `Toolkit` and `Chat` run on it,
  * and every turn of a conversation is a call of `AzureO1`, under its policy.
  *
+ * **Details**
+ *
+ * The option `{ azureO1: { imageDetail: "low" } }` of an image tells how closely the model looks at it, and so what it costs:
+ * `"auto"`, `"low"` or `"high"`.
+ *
  * **Example** (A conversation with a tool)
  *
  * ```ts import.meta.vitest
@@ -54,16 +59,6 @@ import { StreamParts } from "./internal/streamParts.ts"
 import { readingOf, type Turn, turnOf } from "./internal/turn.ts"
 
 export type { Settings }
-
-declare module "effect/ai/Prompt" {
-  /** @since 0.1.0 */
-  export interface FilePartOptions {
-    readonly azureO1?: {
-      /** How closely the model looks at an image, and so what it costs. */
-      readonly imageDetail?: "auto" | "low" | "high"
-    }
-  }
-}
 
 /**
  * Settings for a part of a program, over those that the model was made with: {@link withSettings}.

@@ -1,6 +1,7 @@
 import type * as Prompt from "effect/ai/Prompt"
 import { toolModelOutputToText } from "effect/ai/Prompt"
 import * as Base64 from "effect/encoding/Base64"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { assistant, imagePart, type Message, type Part, textPart, toolResult, user } from "../../O1Request.ts"
 
@@ -19,9 +20,15 @@ const urlOf = ({ data, mediaType }: Prompt.FilePart): string => {
   return /^(https?:|data:)/i.test(data) ? data : dataUrl(mediaType, data)
 }
 
+const details = ["auto", "low", "high"] as const
+
+// untyped, as a declaration of the option would compile only for programs with exactOptionalPropertyTypes
+const detailOf = ({ options: { azureO1 } }: Prompt.FilePart): typeof details[number] | undefined =>
+  details.find((detail) => Predicate.hasProperty(azureO1, "imageDetail") && azureO1.imageDetail === detail)
+
 const fileOf = (part: Prompt.FilePart): Converted<Part> =>
   part.mediaType.startsWith("image/")
-    ? Result.succeed(imagePart(urlOf(part), part.options.azureO1?.imageDetail))
+    ? Result.succeed(imagePart(urlOf(part), detailOf(part)))
     : Result.fail(`A file of type ${JSON.stringify(part.mediaType)} cannot be sent: only images and PDF can.`)
 
 const userOf = ({ content }: Prompt.UserMessage): Converted<Message> => {
