@@ -23,25 +23,34 @@ import {
 } from "../support/raw-actions.ts"
 import { type Exchange, type RawServer, rawServer } from "../support/raw-server.ts"
 
-/** Sends text over a connection of its own, and gives what came until it ended, or until `millis` have passed. */
+/**
+ * Sends text over a connection of its own, and gives what came: until the connection ended, or a moment after it was what is
+ * waited for.
+ */
 const exchange = (
   { url }: RawServer,
   text: string,
-  millis = 300
+  awaited: RegExp = /^HTTP\/1\.1 [^1]/
 ): Effect.Effect<{ readonly came: Buffer; readonly ended: "fin" | "rst" | "open" }> =>
   Effect.callback((resume) => {
-    const pieces: Array<Buffer> = []
+    let came = Buffer.alloc(0)
+    let timer: NodeJS.Timeout | undefined = undefined
     const socket = net.connect(Number(new URL(url).port), "127.0.0.1")
     const done = (ended: "fin" | "rst" | "open") => () => {
       clearTimeout(timer)
       socket.destroy()
-      resume(Effect.succeed({ came: Buffer.concat(pieces), ended }))
+      resume(Effect.succeed({ came, ended }))
     }
-    const timer = setTimeout(done("open"), millis)
-    socket.on("data", (data: Buffer) => pieces.push(data))
+    const look = (): void => {
+      if (awaited.test(came.toString())) timer ??= setTimeout(done("open"), 40)
+    }
+    socket.on("data", (data: Buffer) => {
+      came = Buffer.concat([came, data])
+      look()
+    })
     socket.once("end", done("fin"))
     socket.once("error", done("rst"))
-    socket.write(text)
+    socket.write(text, look)
   })
 
 const post = (path: string, body: object, method = "POST"): string => {
@@ -75,7 +84,7 @@ describe("the raw server", () => {
     it.live(name, () =>
       Effect.scoped(Effect.gen(function*() {
         const server = yield* rawServer({ on: "POST", does })
-        const got = yield* exchange(server, post("/x", {}), ended === "open" ? 150 : 5000)
+        const got = yield* exchange(server, post("/x", {}), ended === "open" ? came : /never/)
         assert.match(got.came.toString(), came)
         assert.strictEqual(got.ended, ended)
       })))
@@ -84,7 +93,7 @@ describe("the raw server", () => {
   it.live("compresses", () =>
     Effect.scoped(Effect.gen(function*() {
       const server = yield* rawServer({ on: "GET", does: [gzipped(200, "small")] })
-      const { came } = yield* exchange(server, "GET / HTTP/1.1\r\n\r\n", 100)
+      const { came } = yield* exchange(server, "GET / HTTP/1.1\r\n\r\n")
       assert.strictEqual(gunzipSync(came.subarray(came.indexOf("\r\n\r\n") + 4)).toString(), "small")
     })))
 
@@ -99,7 +108,7 @@ describe("the raw server", () => {
       )
       const ask = (text: string): Effect.Effect<string> =>
         Effect.map(
-          exchange(server, text, 60),
+          exchange(server, text),
           ({ came }) => /^HTTP\/1\.1 (\d+)/.exec(came.toString())![1]! + came.toString().slice(-5)
         )
       assert.deepStrictEqual(
@@ -126,17 +135,17 @@ describe("the raw server", () => {
   it.live("takes a cancel that nobody has scripted, and shows other mistakes", () =>
     Effect.scoped(Effect.gen(function*() {
       const server = yield* rawServer()
-      assert.match((yield* exchange(server, post("/a/cancel", {}), 60)).came.toString(), /^HTTP\/1\.1 200/)
-      assert.match((yield* exchange(server, post("/a", {}), 60)).came.toString(), /no exchange for POST \/a/)
+      assert.match((yield* exchange(server, post("/a/cancel", {}))).came.toString(), /^HTTP\/1\.1 200/)
+      assert.match((yield* exchange(server, post("/a", {}))).came.toString(), /no exchange for POST \/a/)
       server.add({ on: "POST", does: [answer(200, "now")] })
-      assert.match((yield* exchange(server, post("/a", {}), 60)).came.toString(), /now$/)
+      assert.match((yield* exchange(server, post("/a", {}))).came.toString(), /now$/)
     })))
 
   it.live("reads requests in pieces, several on one connection, and knows who has left", () =>
     Effect.scoped(Effect.gen(function*() {
       const server = yield* rawServer({ on: "POST", does: [answer(200, "a")] }, { on: "POST", does: [silence] })
       const chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{\"\r\n5\r\na\":1}\r\n0\r\n\r\n"
-      yield* exchange(server, chunked + post("/", { b: 2 }), 100)
+      yield* exchange(server, chunked + post("/", { b: 2 }), /a$/)
       assert.deepStrictEqual(server.requests.map(({ connection, json }) => [connection, json]), [[0, { a: 1 }], [0, {
         b: 2
       }]])
