@@ -1,35 +1,35 @@
+import * as Redacted from "effect/Redacted"
 import type { AzureO1Config } from "../AzureO1Config.ts"
+import { baseOf, pathsOf } from "../config/paths.ts"
 
-/** Where the paths of the APIs begin, whichever of them the endpoint was copied with. */
-export const baseOf = (endpoint: string): string =>
-  endpoint.replace(/\/+$/, "").replace(
-    /\/openai(\/v1|\/deployments\/[^/]+)?(\/chat\/completions|\/responses)?$/i,
-    ""
-  )
+type Place = Pick<AzureO1Config, "apiVersion" | "deployment" | "endpoint" | "paths" | "query">
 
-/** The deployment that an endpoint was copied with, if any. */
-export const deploymentIn = (endpoint: string): string | undefined =>
-  /\/openai\/deployments\/([^/]+)/i.exec(endpoint)?.[1]
+const queryOf = ({ apiVersion, query = {} }: Place, own: Readonly<Record<string, string>>): string => {
+  const all = new URLSearchParams(own)
+  for (const [name, value] of Object.entries(query)) {
+    all.set(name, Redacted.isRedacted(value) ? Redacted.value(value) : value)
+  }
+  if (apiVersion !== undefined) all.set("api-version", apiVersion)
+  return all.size === 0 ? "" : `?${all}`
+}
 
-type Place = Pick<AzureO1Config, "apiVersion" | "deployment" | "endpoint">
+const rootOf = (place: Place): string => {
+  const base = baseOf(place)
+  if (pathsOf(place) === "openai") return base
+  return place.apiVersion === undefined ? `${base}/openai/v1` : `${base}/openai`
+}
 
 /** Chat Completions of a deployment. */
-export const chatUrl = ({ apiVersion, deployment, endpoint }: Place): string =>
-  apiVersion === undefined
-    ? `${baseOf(endpoint)}/openai/v1/chat/completions`
-    : `${baseOf(endpoint)}/openai/deployments/${
-      encodeURIComponent(deployment)
-    }/chat/completions?api-version=${apiVersion}`
+export const chatUrl = (place: Place): string => {
+  const path = place.apiVersion === undefined ? "" : `/deployments/${encodeURIComponent(place.deployment)}`
+  return `${rootOf(place)}${path}/chat/completions${queryOf(place, {})}`
+}
 
-/** The Responses API, or what is at a path in it. */
-export const responsesUrl = (
-  { apiVersion, endpoint }: Place,
-  path: string,
-  query: Readonly<Record<string, string>> = {}
-): string => {
-  const root = apiVersion === undefined
-    ? `${baseOf(endpoint)}/openai/v1/responses`
-    : `${baseOf(endpoint)}/openai/responses`
-  const search = new URLSearchParams(apiVersion === undefined ? query : { ...query, "api-version": apiVersion })
-  return search.size === 0 ? root + path : `${root}${path}?${search}`
+/** The Responses API, and what is at a path in it. */
+export const responsesUrls = (
+  place: Place
+): (path: string, query?: Readonly<Record<string, string>>) => string => {
+  const root = `${rootOf(place)}/responses`
+  const plain = queryOf(place, {})
+  return (path, query) => root + path + (query === undefined ? plain : queryOf(place, query))
 }

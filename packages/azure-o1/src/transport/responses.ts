@@ -19,7 +19,7 @@ import { encode } from "../wire/responsesRequest.ts"
 import { type Call, CurrentCall } from "./call.ts"
 import { type Connection, type Received, started } from "./connection.ts"
 import { events, isOnTheWay, type Resume } from "./events.ts"
-import { responsesUrl } from "./paths.ts"
+import { responsesUrls } from "./paths.ts"
 import { CurrentProgress } from "./progress.ts"
 
 /** How often in a row a response that goes on without us is asked for in vain before we give up, or ask in another way. */
@@ -56,8 +56,10 @@ export const make = (
   const { clocks = {}, deployment, pollInterval = "2 seconds", store = true } = config
   const interval = Duration.fromInputUnsafe(pollInterval)
 
-  const urlOf = (id: string, action: string, query: Record<string, string> = {}): string =>
-    responsesUrl(config, id === "" ? "" : `/${encodeURIComponent(id)}${action}`, query)
+  const url = responsesUrls(config)
+
+  const urlOf = (id: string, action: string, query?: Readonly<Record<string, string>>): string =>
+    url(id === "" ? "" : `/${encodeURIComponent(id)}${action}`, query)
 
   const create = (
     request: O1Request,

@@ -1,20 +1,10 @@
-import * as Duration from "effect/Duration"
-import * as Formatter from "effect/Formatter"
-import * as Option from "effect/Option"
 import * as AzureO1Config from "../AzureO1Config.ts"
+import { baseOf, deploymentIn, pathsOf } from "../config/paths.ts"
+import { durationProblem, isLoopback } from "../config/problems.ts"
 import type { Cloud } from "../Credential.ts"
 import * as ModelProfile from "../ModelProfile.ts"
-import { baseOf, deploymentIn } from "../transport/paths.ts"
 import { fail, pass, warn } from "./finding.ts"
 import type { Finding, Options } from "./model.ts"
-
-const durationProblem = (value: Duration.Input | undefined): string | undefined => {
-  if (value === undefined) return undefined
-  const duration = Option.getOrUndefined(Duration.fromInput(value))
-  return duration !== undefined && Duration.isPositive(duration) && Duration.isFinite(duration)
-    ? undefined
-    : `must be a finite duration > 0, got ${Formatter.format(value)}`
-}
 
 const tokensProblem = (value: number | undefined): string | undefined =>
   value === undefined || (Number.isSafeInteger(value) && value >= 0)
@@ -78,10 +68,9 @@ export type HostKind = "resource" | "regional" | "gateway" | "loopback" | "porta
 const resources = /\.(openai|services\.ai|cognitiveservices)\.azure\.(com|us|cn)$/
 const portals = /(^|\.)portal\.azure\.(com|us|cn)$|^(ai|oai)\.azure\.(com|us|cn)$/
 const regional = /\.api\.cognitive\.(microsoft\.com|microsoft\.us|azure\.cn)$/
-const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
 export const hostKind = (host: string): HostKind => {
-  if (loopback.test(host)) return "loopback"
+  if (isLoopback(host)) return "loopback"
   if (resources.test(host)) return "resource"
   if (portals.test(host)) return "portal"
   if (regional.test(host)) return "regional"
@@ -131,7 +120,7 @@ const gateway = ({ host, hostname }: URL): string =>
 
 /** What the endpoint looks like. Only for a configuration without problems. */
 export const endpoint = (config: AzureO1Config.AzureO1Config): Finding => {
-  const url = new URL(baseOf(config.endpoint))
+  const url = new URL(baseOf(config))
   const kind = hostKind(url.hostname)
   const details = { host: url.host, kind }
   const named = deploymentIn(config.endpoint)
@@ -165,11 +154,13 @@ export const endpoint = (config: AzureO1Config.AzureO1Config): Finding => {
         details
       )
     case "openai":
-      return warn(
-        "endpoint",
-        "api.openai.com is OpenAI itself: it has other keys and other paths than Azure.",
-        "Set the endpoint of the Azure resource, such as https://NAME.openai.azure.com.",
-        details
-      )
+      return pathsOf(config) === "openai"
+        ? pass("endpoint", "api.openai.com is OpenAI itself.", details)
+        : warn(
+          "endpoint",
+          "api.openai.com is OpenAI itself, without the paths of Azure.",
+          "Set the endpoint of the Azure resource, such as https://NAME.openai.azure.com, or https://api.openai.com/v1.",
+          details
+        )
   }
 }

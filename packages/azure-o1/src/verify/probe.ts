@@ -11,7 +11,7 @@ import { type O1Error, O1TimeoutError } from "../O1Error.ts"
 import { type O1Request, user } from "../O1Request.ts"
 import { O1Transport } from "../O1Transport.ts"
 import * as connections from "../transport/connection.ts"
-import { chatUrl, responsesUrl } from "../transport/paths.ts"
+import { chatUrl, responsesUrls } from "../transport/paths.ts"
 import * as errors from "../wire/errors.ts"
 import * as json from "../wire/json.ts"
 import { describe } from "./finding.ts"
@@ -77,7 +77,7 @@ export const remembering = (
 const invalid = (config: AzureO1Config.AzureO1Config): { readonly url: string; readonly body: unknown } => {
   const { apiVersion, deployment: model } = config
   return AzureO1Config.apiOf(config) === "responses"
-    ? { url: responsesUrl(config, ""), body: { model, input: [], max_output_tokens: 1, store: false } }
+    ? { url: responsesUrls(config)(""), body: { model, input: [], max_output_tokens: 1, store: false } }
     : { url: chatUrl(config), body: { ...apiVersion === undefined ? { model } : {}, messages: [] } }
 }
 

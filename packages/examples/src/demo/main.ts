@@ -2,7 +2,7 @@
  * The demo that `npm start` runs. Without environment it talks to a server on loopback that has a bad day; with
  * `AZURE_OPENAI_*` set, to that deployment. An argument is the prompt.
  */
-import { AzureO1Config, O1Error } from "@effect-resilience/azure-o1"
+import { AzureO1Config, type O1Error } from "@effect-resilience/azure-o1"
 import * as AzureO1Node from "@effect-resilience/azure-o1/node"
 import { FakeAzure } from "@effect-resilience/azure-o1/testing"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -45,14 +45,7 @@ const onAzure = Effect.gen(function*() {
 const configured = Object.keys(process.env).some((name) => name.startsWith("AZURE_OPENAI_"))
 
 /** What a person needs to know, and no stack. */
-const explain = (error: O1Error | Config.ConfigError): string => {
-  if (O1Error.is(error)) return error.message
-  const variable = /AZURE_OPENAI_\w+/.exec(error.message)?.[0] ?? "The environment"
-  const problem = /^SchemaError\((.*)$/m.exec(error.message)?.[1] ?? "is not as it should be"
-  return process.env[variable] === undefined
-    ? `${variable} is not set. Set all of AZURE_OPENAI_ENDPOINT, _API_KEY and _DEPLOYMENT, or none of them.`
-    : `${variable} ${problem}.`
-}
+const explain = (error: O1Error | Config.ConfigError): string => error.message
 
 const main = (configured ? onAzure : onFake).pipe(
   Effect.catch((error) =>

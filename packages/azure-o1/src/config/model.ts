@@ -1,0 +1,137 @@
+import type * as Duration from "effect/Duration"
+import type * as Redacted from "effect/Redacted"
+import type * as Credential from "../Credential.ts"
+import type * as ModelProfile from "../ModelProfile.ts"
+
+/**
+ * The limits of the phases of one attempt, each with an error kind of its own. Only answers that stream have phases: a plain
+ * one shows nothing before it is complete. None is set by default, for the policy limits the attempt as a whole and the
+ * silence between pieces of content. How long a connection may take to be made is an option of the HTTP client.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Clocks {
+  /** From the request to the headers of the answer: `O1TimeoutError` of kind `headers`. */
+  readonly headers?: Duration.Input | undefined
+  /** From the headers to the first byte: `first-byte`. */
+  readonly firstByte?: Duration.Input | undefined
+  /** From the request to the first content: `first`. Reasoning can take minutes. */
+  readonly first?: Duration.Input | undefined
+  /**
+   * The longest silence on the connection, comments and keep-alives counting as sound: `byte-idle`. A model that reasons may
+   * be silent for minutes.
+   */
+  readonly byteIdle?: Duration.Input | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface AzureO1Config {
+  /**
+   * The resource, for example `https://NAME.openai.azure.com` or `https://NAME.services.ai.azure.com`, a project of the
+   * latter, a gateway in front of it, path included, or any API that is compatible with OpenAI's, for example
+   * `https://gateway.example/v1`. `http://` is accepted for a loopback address only, for the key would be readable on the way.
+   */
+  readonly endpoint: string
+  /**
+   * Where the APIs are below the endpoint: `azure` (`/openai/v1/responses` and the dated paths), or `openai` (`/responses`).
+   *
+   * @default "openai" for an endpoint that ends with a version other than Azure's `/openai/v1`, such as `/v1`; else "azure"
+   */
+  readonly paths?: "azure" | "openai" | undefined
+  /** Either a key or a `credential`. */
+  readonly apiKey?: Redacted.Redacted | undefined
+  /**
+   * The header that carries the key. In `authorization` it follows the word `Bearer`.
+   *
+   * @default "api-key", or "authorization" with `paths: "openai"`
+   */
+  readonly apiKeyHeader?: string | undefined
+  /** Entra ID: what gives tokens, for example the `DefaultAzureCredential` of `@azure/identity`. */
+  readonly credential?: Credential.TokenCredential | undefined
+  /**
+   * The scope of the tokens.
+   *
+   * @default that of the cloud, for the v1 path or the dated versions
+   */
+  readonly scope?: string | undefined
+  /**
+   * How long the credential may take to give a token; then all calls that wait for it fail with an `O1AuthError` of kind
+   * `credential`.
+   *
+   * @default "30 seconds"
+   */
+  readonly tokenTimeout?: Duration.Input | undefined
+  /** @default "public" */
+  readonly cloud?: Credential.Cloud | undefined
+  /** The name that the deployment was given, which need not be the model's. */
+  readonly deployment: string
+  /**
+   * For example `2024-12-01-preview`, which o1 needs at least. Absent: the v1 path, which has no dated versions.
+   */
+  readonly apiVersion?: string | undefined
+  /**
+   * What the deployment's model can be asked.
+   *
+   * @default ModelProfile.o1
+   */
+  readonly profile?: ModelProfile.ModelProfile | undefined
+  /**
+   * Which API carries the calls.
+   *
+   * @default the first of the profile
+   */
+  readonly api?: ModelProfile.Api | undefined
+  /**
+   * Whether the service may keep responses, prompts included, as it does for 30 days by default. With `false` it keeps nothing:
+   * nothing is made in the background, and no answer can be resumed.
+   *
+   * @default true
+   */
+  readonly store?: boolean | undefined
+  /**
+   * How often a response that is made in the background is asked for, once it has been for a while; at first sooner.
+   *
+   * @default "2 seconds"
+   */
+  readonly pollInterval?: Duration.Input | undefined
+  /**
+   * Whether the client may adapt when the deployment is not as configured: leave out a parameter that it refuses, and follow
+   * the model that really answers. Every such step is a warning and a `Healed` event.
+   *
+   * @default false
+   */
+  readonly heal?: boolean | undefined
+  readonly clocks?: Clocks | undefined
+  /**
+   * Headers of every request, for example the keys of a gateway. A value that is `Redacted`, or whose name speaks of a key, a
+   * token or a secret, is kept out of errors, logs and spans. Those that the client sends itself cannot be replaced; a
+   * `user-agent` is put before the client's own.
+   */
+  readonly headers?: { readonly [name: string]: string | Redacted.Redacted } | undefined
+  /** Parameters in the query of every request. */
+  readonly query?: { readonly [name: string]: string | Redacted.Redacted } | undefined
+  /**
+   * How many bytes of an answer in one piece, or of the page of an error, are read, decompressed. A longer answer is an
+   * `O1ProtocolError` of kind `malformed`. Streams have no such limit, for they are not held in memory.
+   *
+   * @default 16777216 (16 MiB)
+   */
+  readonly maxBodyBytes?: number | undefined
+}
+
+/**
+ * Something that is wrong with a configuration.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Problem {
+  /** The name of the field, `clocks.first` for one that is nested. */
+  readonly field: string
+  /** What it must be, never the key. */
+  readonly problem: string
+}

@@ -1,0 +1,147 @@
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Channel from "effect/Channel"
+import * as Effect from "effect/Effect"
+import type { HttpClientResponse } from "effect/http"
+import type * as Pull from "effect/Pull"
+import * as Stream from "effect/Stream"
+import { O1Error, O1ProtocolError } from "../O1Error.ts"
+
+type Bytes = Stream.Stream<Uint8Array, O1Error>
+
+type Pulled = Pull.Pull<NonEmptyReadonlyArray<Uint8Array>, O1Error>
+
+/** The beginning of an answer, and how a failure of the HTTP client is told. */
+export interface Beginning {
+  readonly response: HttpClientResponse.HttpClientResponse
+  readonly headers: HttpClientResponse.HttpClientResponse["headers"]
+  readonly deployment: string
+  readonly failed: (cause: unknown) => O1Error
+}
+
+const isGzip = ({ headers }: Beginning): boolean => {
+  const encoding = headers["content-encoding"]
+  return encoding !== undefined && /^\s*(x-)?gzip\s*$/i.test(encoding)
+}
+
+/** What runtimes call compressed data that ends before its end. */
+const isCut = (cause: unknown): boolean =>
+  cause instanceof Error &&
+  (/end of (file|stream|input)|truncat|incomplete/i.test(cause.message) || isCut(cause.cause))
+
+const decompressed = (bytes: Bytes, deployment: string): Bytes =>
+  Stream.fromReadableStream({
+    // it takes bytes of any kind, which its own type does not tell
+    evaluate: () =>
+      Stream.toReadableStream(bytes).pipeThrough(
+        new DecompressionStream("gzip") as TransformStream<Uint8Array, Uint8Array>
+      ),
+    onError: (cause) => {
+      if (O1Error.is(cause)) return cause
+      return isCut(cause)
+        ? new O1ProtocolError({ kind: "truncated", deployment })
+        : new O1ProtocolError({ kind: "malformed", deployment, detail: "it is not the gzip that its header says it is" })
+    }
+  })
+
+/** The first byte of gzip, with which neither JSON nor a stream of events begins. */
+const magic = 0x1f
+
+/** A client on top of `fetch` has decompressed it already, and leaves the header as it was: the first byte tells. */
+const unzipped = (bytes: Bytes, deployment: string): Bytes =>
+  Stream.transformPull(bytes, (pull, scope) =>
+    Effect.sync(() => {
+      let rest: Pulled | undefined
+      const first: Pulled = Effect.flatMap(pull, (chunks): Pulled => {
+        const begin = chunks.find(({ length }) => length > 0)
+        if (begin === undefined) return first
+        let given = false
+        const all: Pulled = Effect.suspend((): Pulled => {
+          if (given) return pull
+          given = true
+          return Effect.succeed(chunks)
+        })
+        const next = begin[0] === magic ? decompressed(Stream.fromPull(Effect.succeed(all)), deployment) : undefined
+        return next === undefined
+          ? Effect.suspend(() => rest = all)
+          : Effect.flatMap(Channel.toPullScoped(Stream.toChannel(next), scope), (pull) => rest = pull)
+      })
+      return Effect.suspend(() => rest ?? first)
+    }))
+
+/** The bytes of an answer, decompressed. */
+export const bytesOf = (beginning: Beginning): Bytes => {
+  const bytes = Stream.mapError(beginning.response.stream, ({ reason }) => beginning.failed(reason.cause))
+  return isGzip(beginning) ? unzipped(bytes, beginning.deployment) : bytes
+}
+
+/** A body in one piece, as far as it has come. */
+class Collected {
+  private readonly chunks: Array<Uint8Array> = []
+  private length = 0
+  private readonly limit: number
+
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  /** Whether there is room for it. */
+  add(chunks: ReadonlyArray<Uint8Array>): boolean {
+    for (const chunk of chunks) {
+      this.length += chunk.length
+      if (this.length > this.limit) return false
+      this.chunks.push(chunk)
+    }
+    return true
+  }
+
+  toString(): string {
+    const bytes = new Uint8Array(Math.min(this.length, this.limit))
+    let at = 0
+    for (const chunk of this.chunks) {
+      bytes.set(chunk, at)
+      at += chunk.length
+    }
+    return new TextDecoder().decode(bytes.subarray(0, at))
+  }
+}
+
+const collect = (beginning: Beginning, collected: Collected, limit: number): Effect.Effect<void, O1Error> =>
+  Stream.runForEachArray(bytesOf(beginning), (chunks) =>
+    collected.add(chunks) ? Effect.void : Effect.fail(
+      new O1ProtocolError({
+        kind: "malformed",
+        deployment: beginning.deployment,
+        detail: `its body is longer than ${limit} bytes (maxBodyBytes)`,
+        // it would be as long again
+        shouldRetry: false
+      })
+    ))
+
+/** The whole body as text, up to `limit` bytes of it. */
+export const textOf = (beginning: Beginning, limit: number): Effect.Effect<string, O1Error> => {
+  const length = beginning.headers["content-length"]
+  // an HTTP client reads no more than was announced
+  if (length !== undefined && Number(length) <= limit && beginning.headers["content-encoding"] === undefined) {
+    return Effect.mapError(beginning.response.text, ({ reason }) => beginning.failed(reason.cause))
+  }
+  return Effect.suspend(() => {
+    const collected = new Collected(limit)
+    return Effect.map(collect(beginning, collected, limit), () => collected.toString())
+  })
+}
+
+/** How long the words of an error are awaited, and how many of them are looked at. */
+const patience = "5 seconds"
+const longestWords = 1024 * 1024
+
+/** The words of an error, as far as they come: the status says enough if they break off, never come or never end. */
+export const wordsOf = (beginning: Beginning, limit: number): Effect.Effect<string> =>
+  Effect.suspend(() => {
+    const most = Math.min(limit, longestWords)
+    const collected = new Collected(most)
+    return collect(beginning, collected, most).pipe(
+      Effect.timeoutOption(patience),
+      Effect.ignore,
+      Effect.map(() => collected.toString())
+    )
+  })
