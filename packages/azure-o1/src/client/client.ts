@@ -126,6 +126,7 @@ export class Calling {
   readonly explain = (error: O1Error): O1Error =>
     O1Error.with(error, {
       deployment: error.deployment ?? this.deployment,
+      clientRequestId: error.clientRequestId ?? this.call.clientRequestId,
       partialText: error.partialText === "" ? this.text.toString() : error.partialText,
       attempts: this.history.failed(error)
     })

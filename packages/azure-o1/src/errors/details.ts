@@ -28,6 +28,8 @@ export interface Attempt {
 export interface Details {
   /** For Azure's support. */
   readonly requestId?: string | undefined
+  /** The id that this client gave the request, which is there even if no answer came. */
+  readonly clientRequestId?: string | undefined
   /** The Azure region that answered. */
   readonly region?: string | undefined
   readonly deployment?: string | undefined

@@ -27,7 +27,7 @@ const history = (error: Details): string => {
 
 /** What happened, what the service said of it, what to do, and how to tell support. */
 export const messageOf = (error: Details, happened: string, next: string): string => {
-  const { detail, requestId, resume, said } = error
+  const { clientRequestId, detail, requestId = clientRequestId, resume, said } = error
   return [
     sentence(`${happened}${history(error)}${detail ? `: ${detail}` : ""}`),
     ...said ? [sentence(`The service said: ${said}`)] : [],

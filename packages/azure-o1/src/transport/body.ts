@@ -39,7 +39,11 @@ const decompressed = (bytes: Bytes, deployment: string): Bytes =>
       if (O1Error.is(cause)) return cause
       return isCut(cause)
         ? new O1ProtocolError({ kind: "truncated", deployment })
-        : new O1ProtocolError({ kind: "malformed", deployment, detail: "it is not the gzip that its header says it is" })
+        : new O1ProtocolError({
+          kind: "malformed",
+          deployment,
+          detail: "it is not the gzip that its header says it is"
+        })
     }
   })
 

@@ -28,6 +28,8 @@ const cancelWait = "1 second"
 /** What the attempts of one call share: an attempt goes on with the response that one before it has begun. */
 export class Call {
   open: OpenResponse | undefined = undefined
+  /** The id of the last request that went out. */
+  clientRequestId: string | undefined = undefined
   /** Present where somebody observes. */
   readonly observing: Watch | undefined
   /** What was begun goes on, even if nobody here waits for it. */

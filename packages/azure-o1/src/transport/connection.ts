@@ -10,18 +10,21 @@ import {
   HttpClient,
   type HttpClientError,
   HttpClientRequest,
-  type HttpClientResponse
+  type HttpClientResponse,
+  UrlParams
 } from "effect/http"
-import * as Redacted from "effect/Redacted"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import type { AzureO1Config } from "../AzureO1Config.ts"
-import * as Credential from "../Credential.ts"
-import { O1Error, O1RequestError, O1TimeoutError } from "../O1Error.ts"
+import { type O1Error, O1RequestError, O1TimeoutError } from "../O1Error.ts"
 import type { Transport } from "../O1Event.ts"
 import type { Origin } from "../wire/answer.ts"
 import * as errors from "../wire/errors.ts"
+import { type Beginning, bytesOf, textOf, wordsOf } from "./body.ts"
 import { CurrentCall } from "./call.ts"
 import { CurrentProgress } from "./progress.ts"
+import * as sendings from "./sending.ts"
 
 /** The beginning of an answer that is no error. */
 export interface Received {
@@ -43,96 +46,78 @@ export interface Connection {
   readonly send: (outgoing: Outgoing) => Effect.Effect<Received, O1Error, Scope.Scope>
   /** The body of an answer in one piece. */
   readonly text: (received: Received) => Effect.Effect<string, O1Error>
-  readonly fromClient: (error: HttpClientError.HttpClientError) => O1Error
+  /** The body of an answer as it comes. */
+  readonly bytes: (received: Received) => Stream.Stream<Uint8Array, O1Error>
 }
 
 /**
  * The key stays out of what is printed, out of spans (that of the HTTP client would hold the request) and out of redirects,
  * which `fetch` follows on its own.
  */
-const guarded = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) => {
-    const init = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
-    return self.pipe(
-      Effect.provideService(FetchHttpClient.RequestInit, { ...init, redirect: "manual" }),
-      Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
-      Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, "api-key", "authorization"])
-    )
-  })
+const guarded =
+  (secretNames: ReadonlyArray<string>) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.withFiber((fiber) => {
+      const init = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
+      return self.pipe(
+        Effect.provideService(FetchHttpClient.RequestInit, { ...init, redirect: "manual" }),
+        Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
+        Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, ...secretNames])
+      )
+    })
 
-/** What lets a request in: the header, and what has to be kept out of everything that is printed. */
-interface Pass {
-  readonly name: "api-key" | "authorization"
-  readonly value: string
-  readonly secret: string
-}
-
-const passes = (config: AzureO1Config): {
-  readonly get: Effect.Effect<Pass, O1Error>
-  /** After one that was refused: another that may do better, if there is such. */
-  readonly another: (refused: Pass) => Effect.Effect<Pass | undefined, O1Error>
-} => {
-  const { apiKey, apiVersion, cloud = "public", credential, scope, tokenTimeout } = config
-  if (credential === undefined) {
-    const key = Redacted.value(apiKey!)
-    return { get: Effect.succeed({ name: "api-key", value: key, secret: key }), another: () => Effect.undefined }
-  }
-  const { another, get } = Credential.sharedTokens(
-    credential,
-    scope ?? Credential.scopeOf(cloud, apiVersion === undefined ? "v1" : "dated"),
-    { timeout: tokenTimeout }
-  )
-  const passOf = (token: string): Pass => ({ name: "authorization", value: `Bearer ${token}`, secret: token })
-  const explained = <A>(self: Effect.Effect<A, O1Error>) =>
-    Effect.mapError(self, (error) => O1Error.with(error, { deployment: config.deployment }))
-  return {
-    get: explained(Effect.map(get, passOf)),
-    another: ({ secret }) =>
-      explained(Effect.map(another(secret), (token) => token === undefined ? undefined : passOf(token)))
-  }
-}
-
-/** How long the words of an error are awaited. */
-const errorBodyLimit = "5 seconds"
+/** How much of a body in one piece is held. */
+const defaultMaxBodyBytes = 16 * 1024 * 1024
 
 const isOk = ({ status }: Origin): boolean => status >= 200 && status < 300
 
 export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): Connection => {
-  const { clocks, deployment } = config
+  const { clocks, deployment, maxBodyBytes = defaultMaxBodyBytes } = config
   const client = HttpClient.withScope(httpClient)
-  const { another, get } = passes(config)
+  const sending = sendings.make(config)
+  const guard = guarded(sending.secretNames)
   const headersLimit = clocks?.headers === undefined ? undefined : Duration.fromInputUnsafe(clocks.headers)
 
-  const fromClient = ({ reason }: HttpClientError.HttpClientError): O1Error =>
+  const fromClient = ({ reason }: HttpClientError.HttpClientError, clientRequestId: string): O1Error =>
     reason._tag === "InvalidUrlError" || reason._tag === "EncodeError"
       ? new O1RequestError({ kind: "invalid", deployment, detail: reason.description })
-      : errors.fromCause(reason.cause, { deployment })
+      : errors.fromCause(reason.cause, { deployment, clientRequestId })
 
-  const originOf = (response: HttpClientResponse.HttpClientResponse, { secret }: Pass): Effect.Effect<Origin> =>
-    Effect.map(Clock.currentTimeMillis, (now) => ({
-      headers: response.headers,
-      // what a browser shows of a redirect that it did not follow
-      status: response.status === 0 ? 302 : response.status,
-      deployment,
-      now,
-      redact: (text) => text.replaceAll(secret, "<redacted>")
-    }))
+  const execute = (
+    request: HttpClientRequest.HttpClientRequest,
+    id: string
+  ): Effect.Effect<HttpClientResponse.HttpClientResponse, O1Error, Scope.Scope> =>
+    client.execute(request).pipe(
+      guard,
+      Effect.catch((error) =>
+        // a client that was told to take every other status for a failure
+        error.reason._tag === "StatusCodeError"
+          ? Effect.succeed(error.reason.response)
+          : Effect.fail(fromClient(error, id))
+      ),
+      // a bug in a client that somebody else has made
+      Effect.catchDefect((defect) => Effect.fail(errors.fromBug(defect, { deployment, clientRequestId: id })))
+    )
 
   /** The answer to one request, whatever its status. */
   const exchange = (
     { accept, body, method, transport, url }: Outgoing,
-    pass: Pass
+    pass: sendings.Pass
   ): Effect.Effect<Received, O1Error, Scope.Scope> =>
     Effect.gen(function*() {
-      const request = HttpClientRequest.make(method)(url, {
-        headers: { [pass.name]: pass.value, accept },
-        ...body === undefined ? {} : { body: HttpBody.text(body, "application/json") }
-      })
+      const clientRequestId = crypto.randomUUID()
+      const call = yield* CurrentCall
+      if (call !== undefined) call.clientRequestId = clientRequestId
+      const request = HttpClientRequest.makeWith(
+        method,
+        url,
+        UrlParams.empty,
+        Option.none(),
+        sending.headers(pass, accept, clientRequestId, body !== undefined),
+        body === undefined ? HttpBody.empty : HttpBody.text(body, "application/json")
+      )
       // a span keeps what it surrounds, and a response holds the request with the key
       let response: HttpClientResponse.HttpClientResponse | undefined
-      yield* client.execute(request).pipe(
-        guarded,
-        Effect.mapError(fromClient),
+      yield* execute(request, clientRequestId).pipe(
         transport === "stream" && headersLimit !== undefined
           ? Effect.timeoutOrElse({
             duration: headersLimit,
@@ -145,26 +130,46 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
         }),
         Effect.withSpan("AzureO1.attempt", { kind: "client", attributes: { deployment, transport } })
       )
-      return { response: response!, origin: yield* originOf(response!, pass) }
+      const { headers, status } = response!
+      return {
+        response: response!,
+        origin: {
+          headers,
+          // what a browser shows of a redirect that it did not follow
+          status: status === 0 ? 302 : status,
+          deployment,
+          clientRequestId,
+          now: yield* Clock.currentTimeMillis,
+          redact: sending.redact(pass)
+        }
+      }
     })
 
-  const text = ({ response }: Received): Effect.Effect<string, O1Error> => Effect.mapError(response.text, fromClient)
+  const beginning = ({ origin, response }: Received): Beginning => ({
+    response,
+    headers: origin.headers,
+    deployment,
+    failed: (cause) => errors.fromCause(cause, { deployment, clientRequestId: origin.clientRequestId })
+  })
 
   const send = (outgoing: Outgoing): Effect.Effect<Received, O1Error, Scope.Scope> =>
     Effect.gen(function*() {
-      const pass = yield* get
+      const pass = yield* sending.pass
       let received = yield* exchange(outgoing, pass)
       if (received.origin.status === 401) {
-        const next = yield* another(pass)
+        const next = yield* sending.another(pass)
         if (next !== undefined) received = yield* exchange(outgoing, next)
       }
       if (isOk(received.origin)) return received
-      // the status says enough if the body breaks off, or never comes
-      const body = yield* text(received).pipe(Effect.timeout(errorBodyLimit), Effect.orElseSucceed(() => ""))
+      const body = yield* wordsOf(beginning(received), maxBodyBytes)
       return yield* errors.fromResponse({ ...received.origin, body })
     })
 
-  return { send, text, fromClient }
+  return {
+    send,
+    text: (received) => textOf(beginning(received), maxBodyBytes),
+    bytes: (received) => bytesOf(beginning(received))
+  }
 }
 
 /** Tells whoever watches that something goes out. */

@@ -27,17 +27,21 @@ type Events = Pull.Pull<NonEmptyReadonlyArray<AttemptEvent>, O1Error>
 
 /** The bytes of an answer, with the limits of its phases. */
 const bytesOf = (
-  { origin, response }: Received,
+  received: Received,
   { byteIdle, firstByte }: Clocks,
-  { fromClient }: Connection
+  connection: Connection
 ): Stream.Stream<Uint8Array, O1Error> => {
-  const bytes = Stream.mapError(response.stream, fromClient)
+  const bytes = connection.bytes(received)
   if (byteIdle === undefined && firstByte === undefined) return bytes
   return Policy.mapError(
     Timeout.phases({ first: firstByte, idle: byteIdle }),
     Timeout.isTimeoutExceeded,
     ({ limit, phase }) =>
-      new O1TimeoutError({ kind: phase === "first" ? "first-byte" : "byte-idle", limit, deployment: origin.deployment })
+      new O1TimeoutError({
+        kind: phase === "first" ? "first-byte" : "byte-idle",
+        limit,
+        deployment: received.origin.deployment
+      })
   ).stream(bytes)
 }
 

@@ -25,6 +25,8 @@ export interface Failure {
   /** milliseconds since the epoch, for a pause given as a date */
   readonly now: number
   readonly deployment: string
+  /** the id that this client gave the request */
+  readonly clientRequestId?: string | undefined
   /** takes out what the service must not get us to repeat */
   readonly redact: (text: string) => string
 }
@@ -211,9 +213,10 @@ const requestIdHeaders = ["apim-request-id", "x-request-id", "x-ms-request-id", 
 
 /** What every answer tells about where it came from. */
 export const origin = (
-  { headers, redact }: Pick<Failure, "headers" | "redact">
+  { clientRequestId, headers, redact }: Pick<Failure, "clientRequestId" | "headers" | "redact">
 ): {
   readonly requestId: string | undefined
+  readonly clientRequestId: string | undefined
   readonly region: string | undefined
   readonly model: string | undefined
 } => {
@@ -223,6 +226,7 @@ export const origin = (
   }
   return {
     requestId: requestIdHeaders.map(shown).find((id) => id !== undefined && id !== ""),
+    clientRequestId,
     region: shown("x-ms-region"),
     model: shown("x-ms-served-model")
   }
@@ -319,11 +323,38 @@ const codeOf = (cause: unknown, depth = 0): string | undefined => {
     codeOf(json.at(cause, "reason"), depth + 1) ?? code
 }
 
-/** The error that a failure of the connection stands for. Of the cause only the code is kept: it holds the request, and with it the key. */
+/** What a client says that is closed, or that was asked for what it cannot do. */
+const unusableCodes =
+  /^(UND_ERR_(DESTROYED|CLOSED|INVALID_ARG|NOT_SUPPORTED)|ERR_INVALID_.*|ERR_HTTP_INVALID_.*|PROXY_.*)$/
+
+/** What runtimes say of a network that fails, with an error of the kind that bugs have. */
+const networkWords = /fetch|network|load failed|terminated|connection|sending request/i
+
+/** An error that speaks of the program, and not of the network. */
+const isBug = (cause: unknown): cause is Error =>
+  (cause instanceof TypeError || cause instanceof ReferenceError || cause instanceof RangeError ||
+    cause instanceof SyntaxError) && cause.cause === undefined && !networkWords.test(cause.message)
+
+/** The error that a bug in the HTTP client stands for. */
+export const fromBug = (cause: unknown, details: Details): O1Error =>
+  new O1ConnectionError({
+    kind: "unusable",
+    code: codeOf(cause),
+    reason: json.string(json.at(cause, "name")),
+    ...details
+  })
+
+/**
+ * The error that a failure of the connection stands for. Of the cause only the code, and the name of a bug, are kept: it holds the
+ * request, and with it the key.
+ */
 export const fromCause = (cause: unknown, details: Details): O1Error => {
   const code = codeOf(cause)
   const timeout = code === undefined ? undefined : timeoutKinds[code]
   if (timeout !== undefined) return new O1TimeoutError({ kind: timeout, ...details })
+  if (code === undefined ? isBug(cause) : unusableCodes.test(code)) {
+    return fromBug(cause, details)
+  }
   const kind = connectionKinds.find(([pattern]) => code !== undefined && pattern.test(code))?.[1] ?? "closed"
   return new O1ConnectionError({ kind, code, ...details })
 }

@@ -33,7 +33,7 @@ const tags = (pieces: Stream.Stream<string>, headers: Readonly<Record<string, st
   const connection: Connection = {
     send: () => Effect.die("nothing is sent"),
     text: ({ response }) => Effect.mapError(response.text, fromClient),
-    fromClient
+    bytes: ({ response }) => Stream.mapError(response.stream, fromClient)
   }
   return events({
     open: Effect.succeed({ response, origin }),

@@ -51,7 +51,8 @@ describe("configuration", () => {
     ["https://oai.azure.com", "warn", "portal"],
     ["https://portal.azure.com", "warn", "portal"],
     ["https://eastus.api.cognitive.microsoft.com", "warn", "regional"],
-    ["https://api.openai.com", "warn", "openai"], ["https://api.openai.com/v1", "pass", "openai"]
+    ["https://api.openai.com", "warn", "openai"],
+    ["https://api.openai.com/v1", "pass", "openai"]
   ]
   it("the endpoint is of a kind that is known", () => {
     for (const [endpoint, expected, kind, rest] of endpoints) {

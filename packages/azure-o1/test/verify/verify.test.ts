@@ -277,7 +277,7 @@ describe("verifyDeployment", () => {
     Effect.gen(function*() {
       const broken = HttpClient.make(() => Effect.die(new Error(`a bug at ${key}`)))
       const report = yield* Effect.provideService(verify(at("http://127.0.0.1")), HttpClient.HttpClient, broken)
-      assert.strictEqual(find(report, "deployment").message, "The probe broke: Error: a bug at <redacted>.")
+      assert.include(find(report, "deployment").message, "The HTTP client of this process cannot send (Error).")
       const none = yield* Effect.provideService(
         verify(undefined as unknown as AzureO1Config),
         HttpClient.HttpClient,

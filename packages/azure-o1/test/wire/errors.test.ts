@@ -312,6 +312,18 @@ describe("wire/errors", () => {
       ],
       ["no connection in time", { code: "UND_ERR_CONNECT_TIMEOUT" }, "O1TimeoutError/connect"],
       ["no headers in time", { code: "UND_ERR_HEADERS_TIMEOUT" }, "O1TimeoutError/headers"],
+      ["a client that is closed", { code: "UND_ERR_CLOSED" }, "O1ConnectionError/unusable"],
+      ["a client that is destroyed", { name: "x", code: "UND_ERR_DESTROYED" }, "O1ConnectionError/unusable"],
+      ["a client that cannot send this", { code: "UND_ERR_INVALID_ARG" }, "O1ConnectionError/unusable"],
+      ["a header that Node refuses", { code: "ERR_INVALID_CHAR" }, "O1ConnectionError/unusable"],
+      ["a bug", new TypeError("x is not a function"), "O1ConnectionError/unusable"],
+      ["another bug", new ReferenceError("x is not defined"), "O1ConnectionError/unusable"],
+      ["fetch of Node", new TypeError("fetch failed", { cause: { code: "ECONNRESET" } }), "O1ConnectionError/reset"],
+      ["fetch of Chrome", new TypeError("Failed to fetch"), "O1ConnectionError/closed"],
+      ["fetch of Safari", new TypeError("Load failed"), "O1ConnectionError/closed"],
+      ["fetch of Firefox", new TypeError("NetworkError when attempting to fetch"), "O1ConnectionError/closed"],
+      ["fetch of Deno", new TypeError("error sending request for url"), "O1ConnectionError/closed"],
+      ["a body that ended", new TypeError("terminated"), "O1ConnectionError/closed"],
       ["anything else", new Error("?"), "O1ConnectionError/closed"],
       ["nothing at all", undefined, "O1ConnectionError/closed"]
     ]

@@ -1,0 +1,91 @@
+import * as Effect from "effect/Effect"
+import * as Headers from "effect/http/Headers"
+import * as Redacted from "effect/Redacted"
+import type { AzureO1Config } from "../AzureO1Config.ts"
+import { isSecretName } from "../config/headers.ts"
+import { pathsOf } from "../config/paths.ts"
+import * as Credential from "../Credential.ts"
+import { O1Error } from "../O1Error.ts"
+
+/** What lets a request in: the value of its header, and what has to be kept out of everything that is printed. */
+export interface Pass {
+  readonly value: string
+  readonly secret: string
+}
+
+/** How requests to one deployment are made: who is let in, what they carry, and what of it nobody may see. */
+export interface Sending {
+  readonly pass: Effect.Effect<Pass, O1Error>
+  /** After one that was refused: another that may do better, if there is such. */
+  readonly another: (refused: Pass) => Effect.Effect<Pass | undefined, O1Error>
+  readonly headers: (pass: Pass, accept: string, id: string, hasBody: boolean) => Headers.Headers
+  /** The names of headers whose values are secret. */
+  readonly secretNames: ReadonlyArray<string>
+  /** Takes all secrets out of a text. */
+  readonly redact: (pass: Pass) => (text: string) => string
+}
+
+/** Azure's firewalls know clients without a name for robots. */
+const userAgent = "effect-resilience-azure-o1"
+
+const textOf = (value: string | Redacted.Redacted): string => Redacted.isRedacted(value) ? Redacted.value(value) : value
+
+/** What is shorter is found in texts that tell no secret. */
+const shortestGuess = 8
+
+/** The values that are secret, by their type or by their name. */
+const secretsIn = (values: AzureO1Config["headers"] = {}): ReadonlyArray<readonly [name: string, value: string]> =>
+  Object.entries(values).flatMap(([name, value]) => {
+    const text = textOf(value)
+    const secret = Redacted.isRedacted(value) ? text !== "" : isSecretName(name) && text.length >= shortestGuess
+    return secret ? [[name.toLowerCase(), text]] : []
+  })
+
+const passes = (config: AzureO1Config, bearer: boolean): Pick<Sending, "another" | "pass"> => {
+  const { apiKey, apiVersion, cloud = "public", credential, scope, tokenTimeout } = config
+  const passOf = (secret: string): Pass => ({ value: bearer ? `Bearer ${secret}` : secret, secret })
+  if (credential === undefined) {
+    return { pass: Effect.succeed(passOf(Redacted.value(apiKey!))), another: () => Effect.undefined }
+  }
+  const { another, get } = Credential.sharedTokens(
+    credential,
+    scope ?? Credential.scopeOf(cloud, apiVersion === undefined ? "v1" : "dated"),
+    { timeout: tokenTimeout }
+  )
+  const explained = <A>(self: Effect.Effect<A, O1Error>) =>
+    Effect.mapError(self, (error) => O1Error.with(error, { deployment: config.deployment }))
+  return {
+    pass: explained(Effect.map(get, passOf)),
+    another: ({ secret }) =>
+      explained(Effect.map(another(secret), (token) => token === undefined ? undefined : passOf(token)))
+  }
+}
+
+export const make = (config: AzureO1Config): Sending => {
+  const { apiKeyHeader = pathsOf(config) === "openai" ? "authorization" : "api-key", credential } = config
+  const passHeader = credential === undefined ? apiKeyHeader.toLowerCase() : "authorization"
+  const given = Object.fromEntries(
+    Object.entries(config.headers ?? {}).map(([name, value]) => [name.toLowerCase(), textOf(value)])
+  )
+  const always = {
+    ...given,
+    "accept-encoding": "gzip",
+    "user-agent": given["user-agent"] === undefined ? userAgent : `${given["user-agent"]} ${userAgent}`
+  }
+  const secretHeaders = secretsIn(config.headers)
+  const secrets = [...secretHeaders, ...secretsIn(config.query)].map(([, value]) => value)
+  return {
+    ...passes(config, passHeader === "authorization"),
+    headers: ({ value }, accept, id, hasBody) =>
+      Headers.fromRecordUnsafe({
+        ...always,
+        ...hasBody ? { "content-type": "application/json" } : {},
+        accept,
+        "x-ms-client-request-id": id,
+        [passHeader]: value
+      }),
+    secretNames: ["api-key", "authorization", passHeader, ...secretHeaders.map(([name]) => name)],
+    redact: ({ secret }) => (text) =>
+      secrets.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), text.replaceAll(secret, "<redacted>"))
+  }
+}
