@@ -5,7 +5,10 @@
  * **Details**
  *
  * The option `{ azureO1: { imageDetail: "low" } }` of an image tells how closely the model looks at it, and so what it costs:
- * `"auto"`, `"low"` or `"high"`.
+ * `"auto"`, `"low"` or `"high"`. In what comes back, `{ azureO1: { refusal: true } }` marks the text of a refusal,
+ * `{ azureO1: { phase: "commentary" } }` what the model says on its way to the answer, which is a part of type `reasoning` so that
+ * nobody takes it for the answer, and `{ azureO1: { items } }` holds what the service asks to have back in the next turn: keep the
+ * options of the parts where you keep a conversation, as `Chat` does.
  *
  * **Example** (A conversation with a tool)
  *

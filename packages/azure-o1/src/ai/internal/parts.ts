@@ -8,22 +8,26 @@ export interface ReadCall extends Omit<ToolCall, "arguments"> {
   readonly params: unknown
 }
 
-const reasons: { readonly [reason: string]: Response.FinishReason } = {
-  stop: "stop",
-  length: "length",
-  tool_calls: "tool-calls",
-  content_filter: "content-filter",
-  unknown: "unknown"
-}
+const reasons: ReadonlyMap<string, Response.FinishReason> = new Map([
+  ["stop", "stop"],
+  ["length", "length"],
+  ["tool_calls", "tool-calls"],
+  ["content_filter", "content-filter"],
+  ["unknown", "unknown"]
+])
 
 /** A refusal is no answer, and no tool is to be called for it. */
 const reasonOf = ({ finishReason, refusal, text }: O1Completion): Response.FinishReason =>
-  refusal !== undefined && text === "" ? "content-filter" : reasons[finishReason] ?? "other"
+  refusal !== undefined && text === "" ? "content-filter" : reasons.get(finishReason) ?? "other"
 
 const usageOf = (usage: Usage | undefined): typeof Response.Usage.Encoded =>
   usage === undefined ? { inputTokens: {}, outputTokens: {} } : {
-    inputTokens: { total: usage.input, cacheRead: usage.cachedInput, uncached: usage.input - usage.cachedInput },
-    outputTokens: { total: usage.output, reasoning: usage.reasoning, text: usage.output - usage.reasoning }
+    inputTokens: {
+      total: usage.input,
+      cacheRead: usage.cachedInput,
+      uncached: Math.max(0, usage.input - usage.cachedInput)
+    },
+    outputTokens: { total: usage.output, reasoning: usage.reasoning, text: Math.max(0, usage.output - usage.reasoning) }
   }
 
 /** Plain data, without what has no value. */
@@ -69,11 +73,25 @@ export const endOf = (
   ]
 }
 
+/**
+ * What the service asks to have back in the next turn: reasoning and commentary, with the order of all that was said. It stands
+ * in the metadata of a part of reasoning, which `Chat` keeps.
+ */
+export const returnedOf = ({ metadata }: O1Completion): Response.ReasoningEndPartMetadata | undefined =>
+  metadata.output.some((item) => json.at(item, "type") === "reasoning" || typeof json.at(item, "phase") === "string")
+    ? { azureO1: { items: plain(metadata.output as ReadonlyArray<Schema.JsonObject>) } }
+    : undefined
+
 /** The parts of an answer in one piece. */
 export const partsOf = (completion: O1Completion, calls: ReadonlyArray<ReadCall>): Array<Response.PartEncoded> => {
   const { commentary, reasoning, refusal, text } = completion
+  const returned = returnedOf(completion)
   return [
-    ...reasoning === undefined ? [] : [{ type: "reasoning", text: reasoning } as const],
+    ...reasoning === undefined && returned === undefined
+      ? []
+      : [
+        { type: "reasoning", text: reasoning ?? "", ...returned === undefined ? {} : { metadata: returned } } as const
+      ],
     ...commentary === undefined ? [] : [{ type: "reasoning", text: commentary, metadata: commentaryMetadata } as const],
     ...text === "" ? [] : [{ type: "text", text } as const],
     ...refusal === undefined

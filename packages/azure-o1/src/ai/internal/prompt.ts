@@ -1,9 +1,19 @@
 import type * as Prompt from "effect/ai/Prompt"
 import { toolModelOutputToText } from "effect/ai/Prompt"
 import * as Base64 from "effect/encoding/Base64"
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import { assistant, imagePart, type Message, type Part, textPart, toolResult, user } from "../../O1Request.ts"
+import {
+  type AssistantMessage,
+  filePart,
+  imagePart,
+  type Message,
+  type OutputItem,
+  type Part,
+  textPart,
+  toolResult,
+  user
+} from "../../O1Request.ts"
+import * as json from "../../wire/json.ts"
 
 type Converted<A> = Result.Result<A, string>
 
@@ -20,38 +30,64 @@ const urlOf = ({ data, mediaType }: Prompt.FilePart): string => {
   return /^(https?:|data:)/i.test(data) ? data : dataUrl(mediaType, data)
 }
 
+// untyped, as declarations of the options would compile only for programs with exactOptionalPropertyTypes
+const optionOf = ({ options }: Prompt.Part, name: string): unknown => json.at(options, "azureO1", name)
+
 const details = ["auto", "low", "high"] as const
 
-// untyped, as a declaration of the option would compile only for programs with exactOptionalPropertyTypes
-const detailOf = ({ options: { azureO1 } }: Prompt.FilePart): typeof details[number] | undefined =>
-  details.find((detail) => Predicate.hasProperty(azureO1, "imageDetail") && azureO1.imageDetail === detail)
+/** What the service called a file when it was uploaded; base64 has no such beginning. */
+const isUpload = (data: Prompt.FilePart["data"]): data is string =>
+  typeof data === "string" && /^(file|assistant)-/.test(data)
 
-const fileOf = (part: Prompt.FilePart): Converted<Part> =>
-  part.mediaType.startsWith("image/")
-    ? Result.succeed(imagePart(urlOf(part), detailOf(part)))
-    : Result.fail(`A file of type ${JSON.stringify(part.mediaType)} cannot be sent: only images and PDF can.`)
+const fileOf = (part: Prompt.FilePart): Converted<Part> => {
+  const { data, fileName, mediaType } = part
+  if (mediaType.startsWith("image/") && !isUpload(data)) {
+    return Result.succeed(imagePart(urlOf(part), details.find((detail) => detail === optionOf(part, "imageDetail"))))
+  }
+  if (isUpload(data)) return Result.succeed({ type: "file", id: data, filename: fileName })
+  return mediaType === "application/pdf"
+    ? Result.succeed(filePart(urlOf(part), fileName))
+    : Result.fail(`A file of type ${JSON.stringify(mediaType)} cannot be sent: images and PDF can.`)
+}
 
 const userOf = ({ content }: Prompt.UserMessage): Converted<Message> => {
-  if (content.every((part) => part.type === "text")) {
-    return Result.succeed(user(content.map(({ text }) => text).join("\n")))
-  }
+  const [first] = content
+  if (content.length < 2 && first?.type !== "file") return Result.succeed(user(first?.text ?? ""))
   const parts: Array<Part> = []
   for (const part of content) {
     const converted = part.type === "text" ? Result.succeed(textPart(part.text)) : fileOf(part)
     if (Result.isFailure(converted)) return Result.fail(converted.failure)
     parts.push(converted.success)
   }
-  return Result.succeed(user(parts as [Part, ...Array<Part>])) // one of them is a file
+  return Result.succeed(user(parts))
 }
 
+const isRefusal = (part: Prompt.TextPart): boolean => optionOf(part, "refusal") === true
+
+const isItem = (item: unknown): item is OutputItem => typeof item === "object" && item !== null && !Array.isArray(item)
+
+const textOf = (parts: ReadonlyArray<Prompt.TextPart>): string => parts.map(({ text }) => text).join("")
+
 const assistantOf = ({ content }: Prompt.AssistantMessage): ReadonlyArray<Message> => {
-  const text = content.flatMap((part) => part.type === "text" ? [part.text] : []).join("")
+  const texts = content.filter((part) => part.type === "text")
+  const refusal = textOf(texts.filter(isRefusal))
   const toolCalls = content.flatMap((part) =>
-    part.type === "tool-call" ? [{ id: part.id, name: part.name, arguments: JSON.stringify(part.params) }] : []
+    part.type === "tool-call" && !part.providerExecuted
+      ? [{ id: part.id, name: part.name, arguments: JSON.stringify(part.params) ?? "{}" }]
+      : []
   )
-  // a turn of approvals only, or of reasoning that the service does not ask for again
-  if (text === "" && toolCalls.length === 0) return []
-  return [assistant(text, toolCalls.length === 0 ? undefined : toolCalls)]
+  const items = content.flatMap((part) =>
+    part.type === "reasoning" ? json.array(optionOf(part, "items")).filter(isItem) : []
+  )
+  const message: AssistantMessage = {
+    role: "assistant",
+    content: textOf(texts.filter((part) => !isRefusal(part))),
+    ...toolCalls.length === 0 ? {} : { toolCalls },
+    ...refusal === "" ? {} : { refusal },
+    ...items.length === 0 ? {} : { items }
+  }
+  // a turn of nothing but approvals, or of a summary of reasoning, has nothing that the service asks for again
+  return message.content === "" && Object.keys(message).length === 2 ? [] : [message]
 }
 
 const outputOf = ({ modelOutput, result }: Prompt.ToolResultPart): string => {

@@ -1,18 +1,18 @@
 import type * as Response from "effect/ai/Response"
 import type { O1Completion } from "../../O1Completion.ts"
 import type { O1Event, ToolCallDelta } from "../../O1Event.ts"
-import { commentaryMetadata, endOf, plain, type ReadCall } from "./parts.ts"
+import { commentaryMetadata, endOf, plain, type ReadCall, returnedOf } from "./parts.ts"
 
 type Part = Response.StreamPartEncoded
 
 /** What a block of text is. */
 type Kind = "text" | "reasoning" | "commentary" | "refusal"
 
-const metadataOf = {
-  text: {},
-  reasoning: {},
-  commentary: commentaryMetadata,
-  refusal: { azureO1: { refusal: true } }
+const startOf = {
+  text: { type: "text-start" },
+  reasoning: { type: "reasoning-start" },
+  commentary: { type: "reasoning-start", metadata: commentaryMetadata },
+  refusal: { type: "text-start", metadata: { azureO1: { refusal: true } } }
 } as const
 
 const typeOf = { text: "text", reasoning: "reasoning", commentary: "reasoning", refusal: "text" } as const
@@ -41,7 +41,7 @@ export class StreamParts {
   private open: Kind | undefined = undefined
   private readonly params = new Map<number, Params>()
 
-  /** What an event adds; `calls` reads the arguments of the calls of an answer that is complete. */
+  /** What an event adds. */
   take(event: O1Event): ReadonlyArray<Part> {
     switch (event._tag) {
       case "TextDelta":
@@ -65,10 +65,18 @@ export class StreamParts {
   /** The end of the answer. */
   finish(completion: O1Completion, calls: ReadonlyArray<ReadCall>): ReadonlyArray<Part> {
     return [
-      ...this.close(),
+      ...this.endWith(returnedOf(completion)),
       ...completion.toolCalls.flatMap((call, i) => this.settle(i, { ...call, id: calls[i]!.id })),
       ...endOf(completion, calls)
     ]
+  }
+
+  /** Closes what is open; what is to come back stands at a block of reasoning, if need be at an empty one. */
+  private endWith(metadata: Response.ReasoningEndPartMetadata | undefined): ReadonlyArray<Part> {
+    if (metadata === undefined) return this.close()
+    const before = this.open === "reasoning" ? [] : [...this.close(), this.begin("reasoning")]
+    this.open = undefined
+    return [...before, { type: "reasoning-end", id: this.block, metadata }]
   }
 
   private say(kind: Kind, delta: string): ReadonlyArray<Part> {
@@ -79,7 +87,7 @@ export class StreamParts {
   private begin(kind: Kind): Part {
     this.open = kind
     this.blocks++
-    return { type: `${typeOf[kind]}-start`, id: this.block, metadata: metadataOf[kind] }
+    return { ...startOf[kind], id: this.block }
   }
 
   private close(): ReadonlyArray<Part> {

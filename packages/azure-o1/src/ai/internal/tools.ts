@@ -1,12 +1,11 @@
 import * as AiError from "effect/ai/AiError"
 import type { ProviderOptions, ToolChoice } from "effect/ai/LanguageModel"
-import * as OpenAiStructuredOutput from "effect/ai/OpenAiStructuredOutput"
+import { toCodecOpenAI } from "effect/ai/OpenAiStructuredOutput"
 import * as Tool from "effect/ai/Tool"
-import * as Exit from "effect/Exit"
-import type * as JsonSchema from "effect/JsonSchema"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { O1Request, Tool as RequestTool } from "../../O1Request.ts"
+import type { JsonSchema, O1Request, Tool as RequestTool } from "../../O1Request.ts"
+import { structured } from "../../request/structured.ts"
 
 /** A tool as the service is told of it, and how its arguments are read. */
 export interface Function {
@@ -16,13 +15,6 @@ export interface Function {
    * toolkit says what is wrong with them, to the program or to the model.
    */
   readonly read: (args: string) => unknown
-}
-
-const noParameters: JsonSchema.JsonSchema = {
-  type: "object",
-  properties: {},
-  required: [],
-  additionalProperties: false
 }
 
 /** What the model wrote, if it is JSON without the keys that poison objects. A call without arguments may say nothing. */
@@ -35,30 +27,22 @@ export const parsed = (args: string): unknown => {
   }
 }
 
-const takesNothing = ({ ast }: Schema.Constraint): boolean =>
-  ast._tag === "Objects" && ast.propertySignatures.length === 0 && ast.indexSignatures.length === 0
-
 const strictly = (
   schema: Schema.Constraint
-): Result.Result<Omit<Function, "tool"> & { schema: JsonSchema.JsonSchema }, string> => {
-  if (takesNothing(schema)) return Result.succeed({ schema: noParameters, read: parsed })
-  return Result.try({
+): Result.Result<{ readonly schema: JsonSchema; readonly read: Function["read"] }, string> =>
+  Result.try({
     try: () => {
-      // of the encoded side: the toolkit decodes the rest
-      const { codec, jsonSchema } = OpenAiStructuredOutput.toCodecOpenAI(Schema.toEncoded(schema))
-      const decode = Schema.decodeUnknownExit(codec)
+      // of the encoded side, for the toolkit decodes the rest; that side needs no services
+      const { decode, jsonSchema } = structured(Schema.toEncoded(schema) as Schema.ConstraintCodec<unknown, unknown>)
       return {
         schema: jsonSchema,
-        read: (args: string) => {
-          const value = parsed(args)
-          const decoded = decode(value)
-          return Exit.isSuccess(decoded) ? decoded.value : value
-        }
+        read: (args: string) => Result.getOrElse(decode(args), () => parsed(args))
       }
     },
-    catch: (cause) => cause instanceof Error ? cause.message : String(cause)
+    catch: messageOf
   })
-}
+
+const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 const functionOf = (tool: Tool.Any, strictByDefault: boolean): Result.Result<Function, AiError.AiErrorReason> => {
   if (Tool.isProviderDefined(tool)) {
@@ -106,8 +90,7 @@ export const formatOf = (
     try: () => ({
       // the service takes fewer names than `effect/ai`
       name: format.objectName.replaceAll(/[^\w-]+/g, "_").slice(0, 64) || "answer",
-      schema: OpenAiStructuredOutput.toCodecOpenAI(format.schema).jsonSchema
+      schema: toCodecOpenAI(format.schema).jsonSchema
     }),
-    catch: (cause) =>
-      new AiError.UnsupportedSchemaError({ description: cause instanceof Error ? cause.message : String(cause) })
+    catch: (cause) => new AiError.UnsupportedSchemaError({ description: messageOf(cause) })
   })

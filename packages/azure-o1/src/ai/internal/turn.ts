@@ -23,14 +23,27 @@ export interface Turn {
   readonly object: boolean
 }
 
+/**
+ * With a `ResponseIdTracker` only what is new is sent, after a response that the service knows. Answers of Chat Completions have
+ * ids too, but none that can be continued.
+ */
+const continuing = (
+  { incrementalPrompt, previousResponseId, prompt }: ProviderOptions
+): Pick<ProviderOptions, "previousResponseId" | "prompt"> =>
+  incrementalPrompt !== undefined && previousResponseId?.startsWith("resp") === true
+    ? { previousResponseId, prompt: incrementalPrompt }
+    : { previousResponseId: undefined, prompt }
+
 /** What a turn asks, or why it cannot be asked. */
 export const turnOf = (
   method: Method,
   settings: Settings,
-  { prompt, responseFormat, toolCallValidation, toolChoice, tools }: ProviderOptions
+  options: ProviderOptions
 ): Effect.Effect<Turn, AiError.AiError> =>
   Effect.suspend(() => {
+    const { responseFormat, toolCallValidation, toolChoice, tools } = options
     const { call = {}, strictTools = true, systemRole = "developer", ...fields } = settings
+    const { previousResponseId, prompt } = continuing(options)
     const failed = (reason: AiError.AiErrorReason) => Effect.fail(reasonError(method, reason))
     const messages = messagesOf(prompt, { systemRole })
     if (Result.isFailure(messages)) return Effect.fail(badInput(method, messages.failure))
@@ -42,6 +55,7 @@ export const turnOf = (
     return Effect.succeed({
       request: {
         ...fields,
+        ...previousResponseId === undefined ? {} : { previousResponseId },
         messages: messages.success,
         ...declared.length === 0 ? {} : { tools: declared, toolChoice: choiceOf(toolChoice) },
         ...format.success === undefined ? {} : { responseFormat: format.success }
