@@ -1,23 +1,14 @@
+import { identity } from "effect/Function"
 import type * as Headers from "effect/http/Headers"
 import type { O1Completion } from "../O1Completion.ts"
 import { type Details, O1Error, O1ProtocolError } from "../O1Error.ts"
 import type { AttemptEvent, Finished } from "../O1Event.ts"
 import * as errors from "./errors.ts"
 import * as json from "./json.ts"
-import { type SseEvent, SseReader } from "./sse.ts"
+import type { Origin } from "./origin.ts"
+import { isEvents, type SseEvent, SseReader } from "./sse.ts"
 
-/** Where an answer came from, for its completion and its errors. */
-export interface Origin {
-  readonly headers: Headers.Headers
-  readonly status: number
-  readonly deployment: string
-  /** the id that this client gave the request */
-  readonly clientRequestId?: string | undefined
-  /** milliseconds since the epoch */
-  readonly now: number
-  /** takes out what the service must not get us to repeat */
-  readonly redact: (text: string) => string
-}
+export type { Origin }
 
 /**
  * What has come of an answer so far, and what it amounts to at the end. Each API has one, for both of its forms: an answer in
@@ -34,10 +25,15 @@ export interface Answer {
   takeAlike(data: string, events: Array<AttemptEvent>): boolean
   /** Takes in one chunk of a stream, and pushes what it adds. What is not known is let by. `data` is what it was parsed from. */
   take(chunk: unknown, events: Array<AttemptEvent>, data: string): void
+  /** Whether an answer in one piece is one. */
+  isAnswer(body: unknown): boolean
   /** Takes in an answer in one piece. */
   takeWhole(body: unknown, events: Array<AttemptEvent>): void
-  /** What it amounts to when nothing more comes. Only an answer that the service has ended is a completion. */
-  end(): O1Completion | O1Error
+  /**
+   * What it amounts to when nothing more comes. Only an answer that the service has ended is a completion; `announced` means that
+   * it said `[DONE]`.
+   */
+  end(announced?: boolean): O1Completion | O1Error
 }
 
 const isObject = (u: unknown): u is object => typeof u === "object" && u !== null
@@ -51,16 +47,37 @@ const isHtml = (headers: Headers.Headers, body: string): boolean =>
 /** Nothing, or no more than the comments that keep a stream alive. */
 const isSilence = (body: string): boolean => body.split("\n").every((line) => /^\s*(:|$)/.test(line))
 
-/** The answer in one piece that a 200 brought, or what it is instead. */
-export const decode = (
+/** A stream of events that was not asked for, or that has another name, is one still. */
+const takeEvents = (
   answer: Answer,
   body: string,
   origin: Origin,
-  events: Array<AttemptEvent> = []
+  events: Array<AttemptEvent>
 ): O1Completion | O1Error => {
+  const stream = new AnswerStream(answer, origin, identity)
+  stream.whole(body)
+  events.push(...stream.taken().filter(({ _tag }) => _tag !== "Finished"))
+  const outcome = stream.outcome!
+  return O1Error.is(outcome) ? outcome : outcome.completion
+}
+
+/** Takes in the body that a 200 brought, and gives what it is if it is no answer. */
+export const takeBody = (
+  answer: Answer,
+  body: string,
+  origin: Origin,
+  events: Array<AttemptEvent>
+): O1Error | undefined => {
+  if (isEvents(body)) {
+    const outcome = takeEvents(answer, body, origin, events)
+    return O1Error.is(outcome) ? outcome : undefined
+  }
   const parsed = json.parse(body)
-  if (errors.isErrorBody(parsed)) return errors.fromResponse({ ...origin, body })
-  if (!isObject(parsed)) {
+  // a response that failed has an error, and tells more
+  if (errors.isErrorBody(parsed) && json.at(parsed, "object") !== "response") {
+    return errors.fromResponse({ ...origin, body })
+  }
+  if (!isObject(parsed) || !answer.isAnswer(parsed)) {
     const kind = isSilence(body)
       ? "truncated"
       : isHtml(origin.headers, body)
@@ -69,8 +86,17 @@ export const decode = (
     return new O1ProtocolError({ kind, ...answer.details })
   }
   answer.takeWhole(parsed, events)
-  return answer.end()
+  return undefined
 }
+
+/** The answer in one piece that a 200 brought, or what it is instead. */
+export const decode = (
+  answer: Answer,
+  body: string,
+  origin: Origin,
+  events: Array<AttemptEvent> = []
+): O1Completion | O1Error =>
+  isEvents(body) ? takeEvents(answer, body, origin, events) : takeBody(answer, body, origin, events) ?? answer.end()
 
 /** What a completion would have looked like as a stream. */
 export const emulate = (completion: O1Completion): ReadonlyArray<AttemptEvent> => [
@@ -106,23 +132,31 @@ export class AnswerStream {
   }
 
   feed(bytes: Uint8Array): void {
-    const fed = this.reader.feed(bytes)
+    this.take(this.reader.feed(bytes))
+  }
+
+  private take(fed: ReturnType<SseReader["feed"]>): void {
     if ("_tag" in fed) {
       this.outcome = new O1ProtocolError({ kind: "malformed", ...this.answer.details, detail: fed.message })
-    } else for (const event of fed) this.take(event)
+    } else for (const event of fed) this.takeEvent(event)
   }
 
   /** The connection has ended: what was left of its last event counts if it is whole. */
   end(): void {
-    for (const event of this.reader.end()) this.take(event)
+    this.take(this.reader.end())
     if (this.outcome !== undefined) return
     // no event at all: what came may be an error, or a plain answer, sent as if it were a stream
-    if (this.reader.unread !== undefined) this.whole(this.reader.unread)
+    const { unread } = this.reader
+    if (unread !== undefined && !isEvents(unread)) this.whole(unread)
     else this.settle(this.answer.end())
   }
 
   /** The answer came in one piece. */
   whole(body: string): void {
+    if (isEvents(body)) {
+      this.take(this.reader.feedText(body))
+      return this.end()
+    }
     const events: Array<AttemptEvent> = []
     const decoded = decode(this.answer, body, this.origin, events)
     // of a failure nothing is shown, but of an answer that may go on
@@ -150,17 +184,17 @@ export class AnswerStream {
     return ready
   }
 
-  private take({ data, event }: SseEvent): void {
-    if (this.outcome !== undefined || (event === "message" && this.answer.takeAlike(data, this.ready))) return
-    if (data.trim() === "[DONE]") return this.settle(this.answer.end())
+  private takeEvent({ data, event }: SseEvent): void {
+    if (this.outcome !== undefined || (isOfAnswer(event) && this.answer.takeAlike(data, this.ready))) return
+    if (data.trim() === "[DONE]") return this.settle(this.answer.end(true))
     const chunk = json.parse(data)
     if (event === "error" || json.at(chunk, "type") === "error" || errors.isErrorBody(chunk)) {
-      const { partialText } = this.answer.details
-      this.outcome = O1Error.with(errors.fromResponse({ ...this.origin, body: data }), { partialText })
+      const { partialText, usage } = this.answer.details
+      this.outcome = O1Error.with(errors.fromResponse({ ...this.origin, body: data }), { partialText, usage })
     } else if (isObject(chunk)) {
       this.answer.take(chunk, this.ready, data)
       if (this.answer.ended) this.settle(this.answer.end())
-    } else if (data.trim() !== "" && isOfAnswer(event)) {
+    } else if (chunk === undefined && data.trim() !== "" && isOfAnswer(event)) {
       this.outcome = new O1ProtocolError({ kind: "malformed", ...this.answer.details })
     }
   }

@@ -1,11 +1,14 @@
-import { noMetadata, type O1Completion, type ToolCall, type Usage } from "../O1Completion.ts"
+import type { O1Completion, Usage } from "../O1Completion.ts"
 import { type Details, O1ContentFilterError, type O1Error, O1OutputLimitError, O1ProtocolError } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
 import type { Answer, Origin } from "./answer.ts"
+import { Calls } from "./calls.ts"
 import * as errors from "./errors.ts"
 import * as json from "./json.ts"
-import { type Template, templateOf, textIn } from "./template.ts"
-import { Text } from "./text.ts"
+import { Gathered } from "./metadata.ts"
+import { shown } from "./origin.ts"
+import { Part } from "./part.ts"
+import { type Template, templateOf } from "./template.ts"
 
 const usageOf = (usage: unknown): Usage | undefined => {
   const input = json.number(json.at(usage, "prompt_tokens"))
@@ -19,22 +22,30 @@ const usageOf = (usage: unknown): Usage | undefined => {
   }
 }
 
-/** An answer of Chat Completions. In one piece, its message stands for the delta. */
+/** Content is a text; some gateways send its parts. */
+const textIn = (content: unknown): string =>
+  json.string(content) ?? json.array(content).map((part) => json.string(json.at(part, "text")) ?? "").join("")
+
+type Channel = "text" | "reasoning" | "refusal"
+
+const deltaTags = { text: "TextDelta", reasoning: "ReasoningDelta", refusal: "RefusalDelta" } as const
+
+/** An answer of Chat Completions. */
 export class ChatAnswer implements Answer {
   /** Only `[DONE]` and the end of the connection tell. */
   readonly ended = false
   private readonly origin: Origin
   private id = ""
   private model = ""
-  private readonly text = new Text()
-  private readonly reasoning = new Text()
-  private refusal = ""
+  private readonly parts = { text: new Part(), reasoning: new Part(), refusal: new Part() }
+  private readonly calls = new Calls()
   private finishReason: string | undefined = undefined
   private usage: Usage | undefined = undefined
   /** Of the last chunk, if all it said was a piece of text. */
   private template: Template | undefined = undefined
-  private readonly toolCalls = new Map<number, ToolCall>()
   private readonly filtered = new Set<string>()
+  private readonly gathered = new Gathered()
+  private readonly annotations: Array<unknown> = []
 
   constructor(origin: Origin) {
     this.origin = origin
@@ -51,8 +62,13 @@ export class ChatAnswer implements Answer {
       model: this.model === "" ? origin.model : this.model,
       deployment: this.origin.deployment,
       status: this.origin.status,
-      partialText: this.text.toString()
+      partialText: this.parts.text.text,
+      usage: this.usage
     }
+  }
+
+  isAnswer(): boolean {
+    return true
   }
 
   takeWhole(body: unknown, events: Array<AttemptEvent>): void {
@@ -60,98 +76,101 @@ export class ChatAnswer implements Answer {
   }
 
   takeAlike(data: string, events: Array<AttemptEvent>): boolean {
-    const text = this.template === undefined ? undefined : textIn(this.template, data)
-    if (!text) return false
-    this.text.add(text)
-    events.push({ _tag: "TextDelta", text })
+    const { template } = this
+    if (template === undefined || !template.matches(data) || template.text === "") return false
+    this.parts.text.add(template.text)
+    events.push({ _tag: "TextDelta", text: template.text })
     return true
   }
 
   take(chunk: unknown, events: Array<AttemptEvent>, data: string): void {
     const { finishReason, usage } = this
     const said = events.length
-    const filtered = this.filtered.size
+    const told = this.filtered.size + this.annotations.length
     this.takeChunk(chunk, events)
     const only = events.length === said + 1 ? events[said] : undefined
-    const nothingElse = this.finishReason === finishReason && this.usage === usage && this.filtered.size === filtered
-    this.template = only?._tag === "TextDelta" && nothingElse ? templateOf(data, only.text) : undefined
+    const nothingElse = this.finishReason === finishReason && this.usage === usage &&
+      this.filtered.size + this.annotations.length === told
+    this.template = only?._tag === "TextDelta" && nothingElse ? templateOf(data, "content", only.text) : undefined
   }
 
   private takeChunk(chunk: unknown, events: Array<AttemptEvent>): void {
-    this.id ||= json.string(json.at(chunk, "id")) ?? ""
-    this.model ||= json.string(json.at(chunk, "model")) ?? ""
+    this.id ||= shown(this.origin, json.string(json.at(chunk, "id")) ?? "")
+    this.model ||= shown(this.origin, json.string(json.at(chunk, "model")) ?? "")
     this.usage = usageOf(json.at(chunk, "usage")) ?? this.usage
+    this.gathered.takeTop(chunk)
+    for (const prompt of json.array(json.at(chunk, "prompt_filter_results"))) {
+      this.gathered.takeFilter("prompt", json.at(prompt, "content_filter_results"))
+    }
     for (const choice of json.array(json.at(chunk, "choices"))) {
       // others are other answers
       if ((json.number(json.at(choice, "index")) ?? 0) > 0) continue
       // a filter's chunk has no delta
-      this.takeDelta(json.at(choice, "delta") ?? json.at(choice, "message"), events)
-      for (const category of errors.filteredCategories(json.at(choice, "content_filter_results"))) {
-        this.filtered.add(category)
-      }
+      this.takeDelta(json.at(choice, "delta"), events)
+      this.takeMessage(json.at(choice, "message"), events)
+      const results = json.at(choice, "content_filter_results")
+      this.gathered.takeFilter("completion", results)
+      for (const category of errors.filteredCategories(results)) this.filtered.add(category)
       const reason = json.string(json.at(choice, "finish_reason"))
       // some gateways have an empty one in every chunk; a block that comes late overrules the reason that was given first
-      if (reason && this.finishReason !== "content_filter") this.finishReason = reason
+      if (reason && this.finishReason !== "content_filter") this.finishReason = shown(this.origin, reason)
     }
   }
 
   private takeDelta(delta: unknown, events: Array<AttemptEvent>): void {
-    const reasoning = json.string(json.at(delta, "reasoning_content"))
-    if (reasoning) {
-      this.reasoning.add(reasoning)
-      events.push({ _tag: "ReasoningDelta", text: reasoning })
-    }
-    const text = json.string(json.at(delta, "content"))
-    if (text) {
-      this.text.add(text)
-      events.push({ _tag: "TextDelta", text })
-    }
-    const refusal = json.string(json.at(delta, "refusal"))
-    if (refusal) {
-      this.refusal += refusal
-      events.push({ _tag: "RefusalDelta", text: refusal })
-    }
-    json.array(json.at(delta, "tool_calls")).forEach((call, position) => {
-      const index = json.number(json.at(call, "index")) ?? position
-      const id = json.string(json.at(call, "id"))
-      const name = json.string(json.at(call, "function", "name"))
-      const piece = json.string(json.at(call, "function", "arguments")) ?? ""
-      const before = this.toolCalls.get(index)
-      this.toolCalls.set(index, {
-        id: before?.id || (id ?? ""),
-        name: before?.name || (name ?? ""),
-        arguments: (before?.arguments ?? "") + piece
-      })
-      events.push({ _tag: "ToolCallDelta", index, id, name, arguments: piece })
-    })
+    if (typeof delta !== "object" || delta === null) return
+    this.say("reasoning", reasoningIn(delta), events)
+    this.say("text", textIn(json.at(delta, "content")), events)
+    this.say("refusal", json.string(json.at(delta, "refusal")) ?? "", events)
+    this.calls.takePieces(json.array(json.at(delta, "tool_calls")), events)
+    this.annotations.push(...json.array(json.at(delta, "annotations")))
   }
 
-  end(): O1Completion | O1Error {
-    const { details, finishReason, origin, refusal, usage } = this
-    const text = this.text.toString()
+  /** The whole message: all of the answer, or what of a stream has not been said yet. */
+  private takeMessage(message: unknown, events: Array<AttemptEvent>): void {
+    if (typeof message !== "object" || message === null) return
+    this.say("reasoning", this.parts.reasoning.complete(reasoningIn(message)), events)
+    this.say("text", this.parts.text.complete(textIn(json.at(message, "content"))), events)
+    this.say("refusal", this.parts.refusal.complete(json.string(json.at(message, "refusal")) ?? ""), events)
+    this.calls.takeWhole(json.array(json.at(message, "tool_calls")), events)
+    this.annotations.push(...json.array(json.at(message, "annotations")))
+  }
+
+  private say(channel: Channel, text: string, events: Array<AttemptEvent>): void {
+    if (text === "") return
+    this.parts[channel].add(text)
+    events.push({ _tag: deltaTags[channel], text })
+  }
+
+  end(announced = false): O1Completion | O1Error {
+    const { calls, details, id, model, origin, usage } = this
+    const { reasoning, refusal, text } = this.parts
+    const nothing = text.text === "" && refusal.text === "" && calls.isEmpty
+    // [DONE] is an end as well, but of nothing
+    const finishReason = this.finishReason ?? (announced && !nothing ? "unknown" : undefined)
     if (finishReason === undefined) return new O1ProtocolError({ kind: "truncated", ...details })
     if (finishReason === "content_filter") {
       return new O1ContentFilterError({ kind: "completion", categories: Array.from(this.filtered), ...details })
     }
-    const toolCalls = Array.from(this.toolCalls.values())
-    if (finishReason === "length" && text === "" && refusal === "" && toolCalls.length === 0) {
-      return new O1OutputLimitError({ kind: "reasoning-exhausted", usage, ...details })
-    }
+    if (finishReason === "length" && nothing) return new O1OutputLimitError({ kind: "reasoning-exhausted", ...details })
     const { region, requestId } = errors.origin(origin)
     return {
-      id: this.id,
-      model: this.model,
-      text,
-      reasoning: this.reasoning.isEmpty ? undefined : this.reasoning.toString(),
-      refusal: refusal === "" ? undefined : refusal,
+      id,
+      model,
+      text: text.text,
+      commentary: undefined,
+      reasoning: reasoning.text === "" ? undefined : reasoning.text,
+      refusal: refusal.text === "" ? undefined : refusal.text,
       finishReason,
-      toolCalls,
+      toolCalls: calls.list,
       usage,
       warnings: [],
       requestId,
       region,
-      commentary: undefined,
-      metadata: noMetadata
+      metadata: this.gathered.metadata(origin, this.annotations, [])
     }
   }
 }
+
+const reasoningIn = (delta: unknown): string =>
+  json.string(json.at(delta, "reasoning_content")) ?? json.string(json.at(delta, "reasoning")) ?? ""

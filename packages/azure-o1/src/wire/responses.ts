@@ -1,5 +1,5 @@
 import { constVoid } from "effect/Function"
-import { noMetadata, type O1Completion, type ToolCall, type Usage } from "../O1Completion.ts"
+import type { O1Completion, Usage } from "../O1Completion.ts"
 import {
   type Details,
   O1ContentFilterError,
@@ -10,9 +10,14 @@ import {
 } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
 import type { Answer, Origin } from "./answer.ts"
+import { argumentsIn } from "./calls.ts"
 import * as errors from "./errors.ts"
+import { type Address, type Channel, type Item, Items, textChannel } from "./items.ts"
 import * as json from "./json.ts"
-import { Text } from "./text.ts"
+import { Gathered } from "./metadata.ts"
+import { shown } from "./origin.ts"
+import type { Part } from "./part.ts"
+import { type Template, templateOf } from "./template.ts"
 
 const usageOf = (usage: unknown): Usage | undefined => {
   const input = json.number(json.at(usage, "input_tokens"))
@@ -26,19 +31,24 @@ const usageOf = (usage: unknown): Usage | undefined => {
   }
 }
 
-/** The kinds of text that an answer is made of. */
-type Channel = "text" | "reasoning" | "refusal"
-
-const deltaTags = { text: "TextDelta", reasoning: "ReasoningDelta", refusal: "RefusalDelta" } as const
-
-const joined = (items: ReadonlyArray<unknown>, list: string, type: string, field: string, separator: string): string =>
-  items.flatMap((item) => json.array(json.at(item, list)))
-    .filter((part) => json.at(part, "type") === type)
-    .map((part) => json.string(json.at(part, field)) ?? "")
-    .join(separator)
-
 /** The statuses after which a response does not change. */
 const terminal = new Set(["completed", "failed", "incomplete", "cancelled"])
+
+/** Where an event's text goes. */
+interface Target {
+  readonly item: Item
+  readonly part: Part
+  readonly channel: Channel
+}
+
+const addressOf = (event: unknown, type: string): Address => ({
+  type,
+  id: json.string(json.at(event, "item_id")) || undefined,
+  place: json.number(json.at(event, "output_index"))
+})
+
+const indexOf = (event: unknown, list: "content" | "summary"): number =>
+  json.number(json.at(event, `${list}_index`)) ?? 0
 
 /**
  * An answer of the Responses API. Every event of its stream has a number, so that after a broken connection it can be
@@ -57,16 +67,21 @@ export class ResponsesAnswer implements Answer {
   private readonly identified: () => void
   private model = ""
   private status: string | undefined = undefined
-  private readonly said = { text: new Text(), reasoning: new Text(), refusal: new Text() }
-  /** The text as the service gives it at the end: more than was said here, if this is not the first that reads the events. */
-  private readonly whole = { text: "", reasoning: "", refusal: "" }
+  /** It is made in the foreground: it stops when nobody is connected. */
+  private foreground = false
+  private readonly items: Items
   private usage: Usage | undefined = undefined
   private failure: unknown = undefined
   private incomplete: string | undefined = undefined
-  /** By the position of the item in the output. */
-  private readonly toolCalls = new Map<number, ToolCall>()
   private readonly filtered = new Set<string>()
   private filteredPrompt = false
+  private readonly gathered = new Gathered()
+  private readonly annotations: Array<unknown> = []
+  /** The last event that this connection brought. */
+  private lastData: string | undefined = undefined
+  /** Of the last event, if all it said was a piece of text, and where that went. */
+  private template: Template | undefined = undefined
+  private target: Target | undefined = undefined
 
   /** `identified` is told as soon as the service has taken the response on; `after` is the last event that was read before. */
   constructor(origin: Origin, options: { readonly identified?: () => void; readonly after?: number } = {}) {
@@ -74,11 +89,13 @@ export class ResponsesAnswer implements Answer {
     this.identified = options.identified ?? constVoid
     this.sequence = options.after ?? -1
     this.continues = this.sequence >= 0
+    this.items = new Items(this.continues)
   }
 
   /** The answer goes on with another HTTP response. */
   continuedFrom(origin: Origin): void {
     this.origin = origin
+    this.lastData = undefined
   }
 
   get finished(): boolean {
@@ -97,43 +114,96 @@ export class ResponsesAnswer implements Answer {
       model: this.model === "" ? origin.model : this.model,
       deployment: this.origin.deployment,
       status: this.origin.status,
-      partialText: this.said.text.toString()
+      partialText: this.items.textOf("text"),
+      usage: this.usage
     }
   }
 
-  /** Each event has a number of its own: none is like another. */
-  takeAlike(): boolean {
-    return false
+  /** What has a status is a response. */
+  isAnswer(body: unknown): boolean {
+    return json.string(json.at(body, "status")) !== undefined
   }
 
-  take(event: unknown, events: Array<AttemptEvent>): void {
+  takeAlike(data: string, events: Array<AttemptEvent>): boolean {
+    const { target, template } = this
+    if (template === undefined || target === undefined || !template.matches(data) || template.text === "") return false
+    if (template.sequence <= this.sequence) return false
+    this.sequence = template.sequence
+    this.lastData = data
+    this.items.say(target.item, target.part, target.channel, template.text, events)
+    return true
+  }
+
+  take(event: unknown, events: Array<AttemptEvent>, data: string): void {
+    const type = json.string(json.at(event, "type")) ?? ""
+    this.template = undefined
+    this.target = undefined
+    // what keeps the connection alive is not of the response, whatever number a gateway gives it
+    if (type.startsWith("response.") && this.isNew(event, data)) this.takeEvent(type, event, events, data)
+  }
+
+  private isNew(event: unknown, data: string): boolean {
     const sequence = json.number(json.at(event, "sequence_number"))
-    if (sequence !== undefined) {
-      if (sequence <= this.sequence) return
-      this.sequence = sequence
-    }
-    const type = json.string(json.at(event, "type"))
-    // what keeps the connection alive has none, and needs none
-    if (sequence === undefined && type?.startsWith("response.")) this.numbered = false
+    // a gateway that gives another event the same number does not number them
+    const alike = sequence === this.sequence && this.lastData !== undefined && data !== this.lastData
+    if (sequence !== undefined && sequence <= this.sequence && !alike) return false
+    if (sequence === undefined || alike) this.numbered = false
+    else this.sequence = sequence
+    this.lastData = data
+    return true
+  }
+
+  private takeEvent(type: string, event: unknown, events: Array<AttemptEvent>, data: string): void {
+    const { items } = this
     switch (type) {
       case "response.output_text.delta":
-        return this.say("text", json.string(json.at(event, "delta")), events)
       case "response.refusal.delta":
-        return this.say("refusal", json.string(json.at(event, "delta")), events)
       case "response.reasoning_summary_text.delta":
-      case "response.reasoning_text.delta":
-        return this.say("reasoning", json.string(json.at(event, "delta")), events)
+      case "response.reasoning_text.delta": {
+        const target = this.targetOf(type, event)
+        const text = json.string(json.at(event, "delta")) ?? ""
+        items.say(target.item, target.part, target.channel, text, events)
+        this.template = text === "" ? undefined : templateOf(data, "delta", text, this.sequence)
+        this.target = target
+        return
+      }
+      case "response.output_text.done":
+      case "response.refusal.done":
+      case "response.reasoning_summary_text.done":
+      case "response.reasoning_text.done": {
+        const { channel, item, part } = this.targetOf(type, event)
+        const text = json.string(json.at(event, "text")) ?? json.string(json.at(event, "refusal")) ?? ""
+        return items.say(item, part, channel, part.complete(text), events)
+      }
+      case "response.content_part.added":
+      case "response.content_part.done":
+        return this.takePart(event, events, type.endsWith("added"))
       case "response.reasoning_summary_part.added":
-        return this.said.reasoning.isEmpty ? undefined : this.say("reasoning", "\n\n", events)
+      case "response.reasoning_summary_part.done": {
+        const item = items.at(addressOf(event, "reasoning"))
+        const key = `summary:${indexOf(event, "summary")}`
+        items.partOf(item, key, "reasoning", item.begun || type.endsWith("added"))
+        return items.completeText(item, key, "reasoning", json.at(event, "part", "text"), events)
+      }
+      case "response.output_text.annotation.added":
+        return void this.annotations.push(json.at(event, "annotation"))
       case "response.output_item.added":
-      case "response.output_item.done":
-        return this.takeItem(json.number(json.at(event, "output_index")) ?? 0, json.at(event, "item"), events)
+      case "response.output_item.done": {
+        const item = json.at(event, "item")
+        const kind = json.string(json.at(item, "type")) ?? ""
+        const id = json.string(json.at(item, "id")) || undefined
+        const address = { type: kind, id, place: json.number(json.at(event, "output_index")) }
+        return type.endsWith("added") ? items.added(address, item, events) : items.done(address, item, events)
+      }
       case "response.function_call_arguments.delta":
-        return this.extend(
-          json.number(json.at(event, "output_index")) ?? 0,
-          { arguments: json.string(json.at(event, "delta")) ?? "" },
-          events
-        )
+      case "response.function_call_arguments.done": {
+        const call = items.callOf(items.at(addressOf(event, "function_call")))
+        const whole = json.at(event, "arguments")
+        const rest = whole === undefined
+          ? json.string(json.at(event, "delta")) ?? ""
+          : call.arguments.complete(argumentsIn(whole))
+        return rest === "" ? undefined : items.calls.extend(call, { arguments: rest }, events)
+      }
       case "response.created":
       case "response.queued":
       case "response.in_progress":
@@ -141,38 +211,75 @@ export class ResponsesAnswer implements Answer {
       case "response.failed":
       case "response.incomplete":
       case "response.cancelled":
-        this.endedBy(type.slice("response.".length))
-        return this.takeWhole(json.at(event, "response"), events)
+        return this.takeResponse(type.slice("response.".length), json.at(event, "response"), events)
     }
   }
 
-  takeWhole(response: unknown, events: Array<AttemptEvent>): void {
+  /** The part of the output that an event's text belongs to. */
+  private targetOf(type: string, event: unknown): Target {
+    const { items } = this
+    if (type.startsWith("response.reasoning")) {
+      const item = items.at(addressOf(event, "reasoning"))
+      const list = type.includes("summary") ? "summary" : "content"
+      return { item, channel: "reasoning", part: items.partOf(item, `${list}:${indexOf(event, list)}`, "reasoning") }
+    }
+    const item = items.at(addressOf(event, "message"))
+    const channel = type.startsWith("response.refusal") ? "refusal" : textChannel(item)
+    return { item, channel, part: items.partOf(item, `content:${indexOf(event, "content")}`, channel) }
+  }
+
+  private takePart(event: unknown, events: Array<AttemptEvent>, added: boolean): void {
+    const { items } = this
+    const part = json.at(event, "part")
+    const index = indexOf(event, "content")
+    if (json.at(part, "type") === "reasoning_text") {
+      const item = items.at(addressOf(event, "reasoning"))
+      return items.completeText(item, `content:${index}`, "reasoning", json.at(part, "text"), events)
+    }
+    const item = items.at(addressOf(event, "message"))
+    const channel = json.at(part, "type") === "refusal" ? "refusal" : textChannel(item)
+    items.partOf(item, `content:${index}`, channel, item.begun || added)
+    items.completePart(item, index, part, events)
+  }
+
+  /** An event that has the whole response, such as its end. */
+  private takeResponse(status: string, response: unknown, events: Array<AttemptEvent>): void {
+    const partial = this.continues && terminal.has(status) && json.array(json.at(response, "output")).length === 0
+    // the name of the last event is proof enough of the end, but no answer to a reader of the rest: that has to be asked for
+    if (!this.continues && terminal.has(status)) this.status = status
+    this.takeWhole(response, events, !partial || status !== "completed")
+  }
+
+  takeWhole(response: unknown, events: Array<AttemptEvent>, whole = true): void {
     if (this.id === "") {
       this.id = json.string(json.at(response, "id")) ?? ""
       if (this.id !== "") this.identified()
     }
-    this.model ||= json.string(json.at(response, "model")) ?? ""
-    this.status = json.string(json.at(response, "status")) ?? this.status
+    this.model ||= shown(this.origin, json.string(json.at(response, "model")) ?? "")
+    if (whole) this.status = json.string(json.at(response, "status")) ?? this.status
+    this.foreground ||= json.at(response, "background") === false
     this.usage = usageOf(json.at(response, "usage")) ?? this.usage
     this.failure = json.at(response, "error") ?? this.failure
     this.incomplete = json.string(json.at(response, "incomplete_details", "reason")) ?? this.incomplete
-    for (const filter of json.array(json.at(response, "content_filters"))) {
-      const categories = errors.filteredCategories(json.at(filter, "content_filter_results"))
-      categories.forEach((category) => this.filtered.add(category))
-      if (json.at(filter, "blocked") === true && json.at(filter, "source_type") === "prompt") this.filteredPrompt = true
-    }
-    const output = json.array(json.at(response, "output"))
-    this.complete("reasoning", joined(output, "summary", "summary_text", "text", "\n\n"), events)
-    this.complete("text", joined(output, "content", "output_text", "text", ""), events)
-    this.complete("refusal", joined(output, "content", "refusal", "refusal", ""), events)
-    output.forEach((item, index) => this.takeItem(index, item, events))
+    this.gathered.takeTop(response)
+    for (const filter of json.array(json.at(response, "content_filters"))) this.takeFilter(filter)
+    this.items.takeWhole(json.array(json.at(response, "output")), events)
+  }
+
+  private takeFilter(filter: unknown): void {
+    const results = json.at(filter, "content_filter_results")
+    const prompt = json.at(filter, "source_type") === "prompt"
+    this.gathered.takeFilter(prompt ? "prompt" : "completion", results)
+    for (const category of errors.filteredCategories(results)) this.filtered.add(category)
+    if (prompt && json.at(filter, "blocked") === true) this.filteredPrompt = true
   }
 
   end(): O1Completion | O1Error {
-    const { details, status, usage } = this
-    const text = this.whole.text || this.said.text.toString()
-    const reasoning = this.whole.reasoning || this.said.reasoning.toString()
-    const refusal = this.whole.refusal || this.said.refusal.toString()
+    const { details, items, status, usage } = this
+    const text = items.textOf("text")
+    const commentary = items.textOf("commentary")
+    const reasoning = items.textOf("reasoning")
+    const refusal = items.textOf("refusal")
     if (status === "failed") {
       return O1Error.with(
         errors.fromResponse({
@@ -182,79 +289,45 @@ export class ResponsesAnswer implements Answer {
         details
       )
     }
-    if (status === "cancelled") return new O1RequestError({ kind: "cancelled", ...details })
+    // nobody can cancel what is made in the foreground: it has stopped
+    if (status === "cancelled" && !this.foreground) return new O1RequestError({ kind: "cancelled", ...details })
     if (status !== "completed" && status !== "incomplete") return new O1ProtocolError({ kind: "truncated", ...details })
     if (this.incomplete === "content_filter") {
       const kind = this.filteredPrompt ? "prompt" : "completion"
       return new O1ContentFilterError({ kind, categories: Array.from(this.filtered), ...details })
     }
-    const toolCalls = Array.from(this.toolCalls.values())
     const cut = this.incomplete === "max_output_tokens"
-    if (cut && text === "" && refusal === "" && toolCalls.length === 0) {
-      return new O1OutputLimitError({ kind: "reasoning-exhausted", usage, ...details })
+    if (cut && text === "" && commentary === "" && refusal === "" && items.calls.isEmpty) {
+      return new O1OutputLimitError({ kind: "reasoning-exhausted", ...details })
     }
     const { region, requestId } = errors.origin(this.origin)
     return {
       id: this.id,
       model: this.model,
       text,
+      commentary: commentary === "" ? undefined : commentary,
       reasoning: reasoning === "" ? undefined : reasoning,
       refusal: refusal === "" ? undefined : refusal,
-      finishReason: cut ? "length" : this.incomplete ?? (toolCalls.length > 0 ? "tool_calls" : "stop"),
-      toolCalls,
+      finishReason: cut ? "length" : this.finishReason,
+      toolCalls: items.calls.list,
       usage,
       warnings: [],
       requestId,
       region,
-      commentary: undefined,
-      metadata: noMetadata
+      metadata: this.gathered.metadata(this.origin, this.citations, items.raw)
     }
   }
 
-  /** The name of the last event is proof enough that the response has ended, but no answer to who has read only a part of it. */
-  private endedBy(status: string): void {
-    if (!this.continues && terminal.has(status)) this.status = status
+  private get finishReason(): string {
+    if (this.incomplete !== undefined) return shown(this.origin, this.incomplete)
+    if (this.status === "incomplete") return "unknown"
+    return this.items.calls.isEmpty ? "stop" : "tool_calls"
   }
 
-  private say(channel: Channel, text: string | undefined, events: Array<AttemptEvent>): void {
-    if (!text) return
-    this.said[channel].add(text)
-    events.push({ _tag: deltaTags[channel], text })
-  }
-
-  /** The whole text is known: what of it has not been said yet is said now. */
-  private complete(channel: Channel, whole: string, events: Array<AttemptEvent>): void {
-    this.whole[channel] = whole
-    const said = this.said[channel].toString()
-    if (!this.continues && whole.startsWith(said)) this.say(channel, whole.slice(said.length), events)
-  }
-
-  private takeItem(index: number, item: unknown, events: Array<AttemptEvent>): void {
-    if (json.at(item, "type") !== "function_call") return
-    const id = json.string(json.at(item, "call_id"))
-    const name = json.string(json.at(item, "name"))
-    const whole = json.string(json.at(item, "arguments")) ?? ""
-    // the whole need not have all the items of the stream, so that positions may differ
-    const [position, known] = Array.from(this.toolCalls).find(([, call]) => id && call.id === id) ??
-      [index, this.toolCalls.get(index)]
-    const rest = whole.startsWith(known?.arguments ?? "") ? whole.slice(known?.arguments.length ?? 0) : ""
-    if (this.continues && whole !== "") {
-      this.toolCalls.set(position, { id: id ?? "", name: name ?? "", arguments: whole })
-    } else if (known === undefined || rest !== "") this.extend(position, { id, name, arguments: rest }, events)
-  }
-
-  private extend(
-    position: number,
-    piece: { readonly id?: string | undefined; readonly name?: string | undefined; readonly arguments: string },
-    events: Array<AttemptEvent>
-  ): void {
-    const before = this.toolCalls.get(position)
-    this.toolCalls.set(position, {
-      id: before?.id || (piece.id ?? ""),
-      name: before?.name || (piece.name ?? ""),
-      arguments: (before?.arguments ?? "") + piece.arguments
-    })
-    const index = Array.from(this.toolCalls.keys()).indexOf(position)
-    events.push({ _tag: "ToolCallDelta", index, id: piece.id, name: piece.name, arguments: piece.arguments })
+  /** Annotations are in the items, or were told on their own. */
+  private get citations(): ReadonlyArray<unknown> {
+    const inItems = this.items.raw.flatMap((item) => json.array(json.at(item, "content")))
+      .flatMap((part) => json.array(json.at(part, "annotations")))
+    return inItems.length > 0 ? inItems : this.annotations
   }
 }

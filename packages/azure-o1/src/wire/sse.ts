@@ -7,7 +7,16 @@ export interface SseEvent {
   readonly data: string
 }
 
-const longestBody = 65_536
+/** So much is kept of what is no event, in characters: an answer in one piece, sent as if it were a stream. */
+const longestBody = 16 * 1024 * 1024
+/** A page, or words of a gateway: more of them tells no more. */
+const longestWords = 65_536
+
+/** A line of a stream of events. No JSON text, and no page, begins like this. */
+const eventLine = /^\uFEFF?\s*(data|event|id|retry)?:/
+
+/** Whether a body is a stream of events, whatever it is called. */
+export const isEvents = (body: string): boolean => eventLine.test(body) && /(^|[\r\n\uFEFF])data:/.test(body)
 
 /**
  * Server-sent events from bytes, by Effect's parser (WHATWG HTML section 9.2.6). Used directly, because `Sse.decode` fails a
@@ -18,28 +27,62 @@ export class SseReader {
   private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true })
   private events: Array<SseEvent> = []
   /** What came, as long as there was no event in it: a body that is none, such as JSON. */
-  unread: string | undefined = ""
+  private pieces: Array<string> | undefined = []
+  private length = 0
   private readonly parser = Sse.makeParser((event) => {
     if (event._tag === "Event") this.events.push({ event: event.event, data: event.data })
   })
 
-  /** The events that these bytes complete, or the parser's complaint that one is too large. */
-  feed(bytes: Uint8Array): ReadonlyArray<SseEvent> | Sse.SseError {
-    const text = this.decoder.decode(bytes, { stream: true })
-    if (this.unread !== undefined) this.unread = (this.unread + text).slice(0, longestBody)
-    return this.parser.feed(text) ?? this.taken()
+  /** What came, if there was no event in it. */
+  get unread(): string | undefined {
+    return this.pieces?.join("")
+  }
+
+  /** The events that these bytes complete, or the complaint that one is too large. */
+  feed(bytes: Uint8Array): ReadonlyArray<SseEvent> | { readonly _tag: string; readonly message: string } {
+    return this.feedText(this.decoder.decode(bytes, { stream: true }))
+  }
+
+  feedText(text: string): ReadonlyArray<SseEvent> | { readonly _tag: string; readonly message: string } {
+    if (this.pieces === undefined) return this.parser.feed(text) ?? this.taken()
+    return this.keep(text)
   }
 
   /** The event that the end of the stream completes, if any. */
   end(): ReadonlyArray<SseEvent> {
-    this.parser.feed(this.decoder.decode())
+    const rest = this.decoder.decode()
+    if (this.isBody) {
+      this.keep(rest)
+      return []
+    }
+    this.parser.feed(rest)
     this.parser.feed("\n\n")
     return this.taken().filter(({ data }) => data.trim() === "[DONE]" || json.parse(data) !== undefined)
   }
 
+  /** It began as JSON or a page does. */
+  private get isBody(): boolean {
+    return this.pieces !== undefined && /^\uFEFF?\s*[{[<]/.test(this.pieces.slice(0, 8).join(""))
+  }
+
+  private keep(text: string): ReturnType<SseReader["feed"]> {
+    this.pieces!.push(text)
+    this.length += text.length
+    if (this.isBody) {
+      return this.length <= longestBody
+        ? []
+        : { _tag: "TooLarge", message: `the answer is longer than ${longestBody} characters` }
+    }
+    if (this.length > longestWords) {
+      this.pieces = [this.unread!.slice(0, longestWords)]
+      this.length = longestWords
+    }
+    return this.parser.feed(text) ?? this.taken()
+  }
+
   private taken(): ReadonlyArray<SseEvent> {
     const { events } = this
-    if (events.length > 0) this.unread = undefined
+    if (events.length > 0) this.pieces = undefined
     this.events = []
     return events
   }

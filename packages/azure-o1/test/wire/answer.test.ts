@@ -235,10 +235,10 @@ describe("wire/answer", () => {
 
     it("what keeps a connection alive takes no number from the events", () => {
       const answer = new ResponsesAnswer(origin)
-      answer.take({}, [])
-      answer.take({ type: "ping" }, [])
+      answer.take({}, [], "1")
+      answer.take({ type: "ping" }, [], "2")
       assert.isTrue(answer.numbered)
-      answer.take({ type: "response.output_text.delta", delta: "x" }, [])
+      answer.take({ type: "response.output_text.delta", delta: "x" }, [], "3")
       assert.isFalse(answer.numbered)
     })
 
@@ -312,9 +312,9 @@ describe("wire/answer", () => {
     assert.strictEqual(textOf(answer.taken()), "a")
   })
 
-  it("[DONE] without a reason to stop is no proof", () => {
+  it("[DONE] without a reason to stop is an end for a reason that nobody knows", () => {
     const { outcome } = play([Buffer.from(`${delta("a")}data: [DONE]\n\n`)])
-    assert.strictEqual(O1Error.label(outcome), "O1ProtocolError/truncated")
+    assert.deepInclude(finished(outcome), { text: "a", finishReason: "unknown" })
   })
 
   it("a connection that breaks after the reason to stop has brought the whole answer", () => {

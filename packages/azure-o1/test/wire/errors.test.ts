@@ -161,7 +161,9 @@ describe("wire/errors", () => {
         {},
         "request-exceeds-limit"
       ],
-      ["a whole day", told("Please retry after 86400 seconds."), {}, "request-exceeds-limit"]
+      ["a whole day", told("Please retry after 86400 seconds."), {}, "requests"],
+      ["a whole day for tokens", told("exceeded token rate limit. Please retry after 86400 seconds."), {}, "tokens"],
+      ["too large, without numbers", told("Request too large for o1."), {}, "requests"]
     ]
     for (const [name, body, headers, kind] of table) {
       it(name, () => {
