@@ -29,9 +29,9 @@ const permanent = (error: O1Error): Verdict => {
       return requests[error.kind]
     case "O1TimeoutError":
       return error.kind === "total" ? "end" : "gone"
-    // there was an answer, up to a point
     case "O1ProtocolError":
-      return "end"
+      // the page of a proxy is of its way only; otherwise there was an answer, up to a point
+      return error.kind === "unexpected-content-type" && error.partialText === "" ? "gone" : "end"
     default:
       return "gone"
   }

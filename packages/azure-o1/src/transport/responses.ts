@@ -8,12 +8,10 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type AzureO1Config, hasBackground } from "../AzureO1Config.ts"
 import type { O1Completion, ResumeToken } from "../O1Completion.ts"
-import { O1Error, O1ProtocolError, O1RequestError } from "../O1Error.ts"
+import { O1Error, O1RequestError } from "../O1Error.ts"
 import type { AttemptEvent, ProgressEvent } from "../O1Event.ts"
 import type { O1Request } from "../O1Request.ts"
-import { AnswerStream } from "../wire/answer.ts"
-import * as errors from "../wire/errors.ts"
-import * as json from "../wire/json.ts"
+import { AnswerStream, takeBody as bodyInto } from "../wire/answer.ts"
 import * as wire from "../wire/responses.ts"
 import { encode } from "../wire/responsesRequest.ts"
 import { type Call, CurrentCall } from "./call.ts"
@@ -105,16 +103,9 @@ export const make = (
     added: Array<AttemptEvent>
   ): Effect.Effect<void, O1Error> =>
     Effect.flatMap(connection.text(received), (body) => {
-      const parsed = json.parse(body)
       answer.continuedFrom(received.origin)
-      if (json.string(json.at(parsed, "status")) !== undefined) {
-        return Effect.sync(() => answer.takeWhole(parsed, added))
-      }
-      return Effect.fail(
-        errors.isErrorBody(parsed)
-          ? errors.fromResponse({ ...received.origin, body })
-          : new O1ProtocolError({ kind: body.trim() === "" ? "truncated" : "malformed", ...answer.details })
-      )
+      const error = bodyInto(answer, body, received.origin, added)
+      return error === undefined ? Effect.void : Effect.fail(error)
     })
 
   const retrieve = (

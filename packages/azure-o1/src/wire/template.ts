@@ -92,7 +92,7 @@ export const templateOf = (chunk: string, key: string, text: string, sequence?: 
   const holes: Array<Hole | undefined> = [textHole(chunk, "text", content)]
   if (padding >= 0) holes.push(textHole(chunk, "padding", padding))
   if (number >= 0) holes.push({ kind: "sequence", start: number, end: endOfNumber(chunk, number) })
-  const sorted = holes.filter((hole) => hole !== undefined).sort((a, b) => a.start - b.start)
+  const sorted = holes.filter((hole) => hole !== undefined).toSorted((a, b) => a.start - b.start)
   if (sorted.length < holes.length) return undefined
   const template = new Template(chunk, sorted)
   // it has to say of its own chunk what parsing it said

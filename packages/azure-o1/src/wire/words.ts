@@ -9,7 +9,7 @@ const most = 500
 
 /** Words of others as they may be shown: on one line, without control characters, of a readable length. */
 export const clean = (text: string): string => {
-  const words = text.replace(unprintable, " ").trim()
+  const words = text.replace(unprintable, " ").trimEnd()
   // an emoji is not cut in two
   return words.length <= most ? words : words.slice(0, most).replace(/[\uD800-\uDBFF]$/, "")
 }

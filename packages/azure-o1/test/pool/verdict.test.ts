@@ -23,7 +23,7 @@ describe("pool/verdict", () => {
       ...(["requests", "tokens", "capacity"] as const).map((kind) => new O1RateLimitError({ kind })),
       ...(["internal", "unavailable", "upstream", "conflict"] as const).map((kind) => new O1ServerError({ kind })),
       ...(["refused", "reset", "dns", "closed"] as const).map((kind) => new O1ConnectionError({ kind })),
-      ...(["truncated", "malformed", "unexpected-content-type"] as const).map((kind) => new O1ProtocolError({ kind })),
+      ...(["truncated", "malformed"] as const).map((kind) => new O1ProtocolError({ kind })),
       new O1RejectedError({ kind: "circuit-open" }),
       new O1RequestError({ kind: "invalid", shouldRetry: true })
     ],
@@ -34,6 +34,7 @@ describe("pool/verdict", () => {
       new O1ServerError({ kind: "internal", shouldRetry: false }),
       new O1TimeoutError({ kind: "service", shouldRetry: false }),
       new O1ConnectionError({ kind: "tls" }),
+      new O1ProtocolError({ kind: "unexpected-content-type" }),
       new O1ConnectionError({ kind: "client-closed" }),
       ...(["unauthorized", "forbidden", "token-expired"] as const).map((kind) => new O1AuthError({ kind })),
       ...(["deployment-not-found", "endpoint-not-found", "model-retired"] as const)
