@@ -35,6 +35,8 @@ export interface Conversation {
   readonly src?: string
   readonly note?: string
   readonly config?: Partial<AzureO1Config>
+  /** The name of the model whose profile the client has; o4-mini if absent. */
+  readonly profile?: string
   readonly exchanges: ReadonlyArray<Told>
   readonly expect: Expected
 }
@@ -123,7 +125,7 @@ export const outcomeOf = (
 
 /** Plays a conversation through one face of the client. */
 export const converse = (
-  { api, config, exchanges }: Conversation,
+  { api, config, exchanges, profile }: Conversation,
   face: "complete" | "stream",
   options: { readonly settings?: O1PolicySettings; readonly request?: O1Request; readonly call?: CallOptions } = {}
 ): Effect.Effect<Outcome> =>
@@ -134,7 +136,10 @@ export const converse = (
         ...outcome,
         asked: server.asked()
       })),
-    { config: { api, ...config }, ...options.settings === undefined ? {} : { settings: options.settings } }
+    {
+      config: { api, profile: ModelProfile.forModel(profile ?? "o4-mini"), ...config },
+      ...options.settings === undefined ? {} : { settings: options.settings }
+    }
   )
 
 /** The text that the events have said, for the caller who shows it as it comes. */
