@@ -140,8 +140,10 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
       return call === undefined ? asStreamedCall(events, new Call()) : events
     }))
 
+  const { hostname, port, protocol } = new URL(config.endpoint)
   return O1Transport.of({
     deployment,
+    server: { address: hostname, port: port === "" ? protocol === "http:" ? 80 : 443 : Number(port) },
     profile: () => profile,
     stream,
     complete: (request) =>
@@ -163,6 +165,8 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
  */
 export class O1Transport extends Context.Service<O1Transport, {
   readonly deployment: string
+  /** Where the deployment is, for spans. */
+  readonly server?: { readonly address: string; readonly port: number } | undefined
   /** What the model can be asked, as far as is known: with `heal` it follows the model that really answers. */
   readonly profile: () => ModelProfile.ModelProfile
   /** One attempt whose answer comes in one piece. */

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import * as ModelProfile from "../ModelProfile.ts"
 import type { CallOptions, O1Client, ResumeOptions } from "../O1Client.ts"
 import type { O1Completion, ResumeToken } from "../O1Completion.ts"
@@ -17,7 +18,8 @@ import { asCall, asStreamedCall, Call } from "../transport/call.ts"
 import { Text } from "../wire/text.ts"
 import { fromFaces, tokensOf } from "./faces.ts"
 import { History } from "./history.ts"
-import { Observing } from "./observing.ts"
+import { both, type CallObserver, Observing } from "./observing.ts"
+import { isTraced, type Operation, type Server, Tracing } from "./tracing.ts"
 import { Turns } from "./turns.ts"
 import { withProgress } from "./withProgress.ts"
 
@@ -27,6 +29,8 @@ export interface Callee {
   readonly name: string
   /** Who is asked in every attempt; `undefined` where that is decided in the attempt. */
   readonly deployment: string | undefined
+  /** Where a deployment is, or the only one. */
+  readonly serverOf: (deployment: string | undefined) => Server | undefined
   /** What none of them can be asked. */
   readonly problem: (request: O1Request, options: CallOptions) => O1RequestError | undefined
   readonly begin: (calling: Calling) => Attempts
@@ -66,7 +70,7 @@ export class Calling {
   readonly call: Call
   readonly options: CallOptions
   /** Present where somebody observes. */
-  readonly observing: Observing | undefined
+  readonly observing: CallObserver | undefined
   /** What the next attempt asks for. */
   request: O1Request
   private readonly text = new Text()
@@ -80,7 +84,7 @@ export class Calling {
     request: O1Request,
     options: CallOptions,
     deployment: string | undefined,
-    observing: Observing | undefined
+    observing: CallObserver | undefined
   ) {
     this.deployment = deployment
     this.request = request
@@ -97,7 +101,7 @@ export class Calling {
   readonly asked: Effect.Effect<O1Request> = Effect.suspend(() => {
     const { observing } = this
     return observing === undefined ? Effect.succeed(this.request) : Effect.map(Clock.monotonicTimeNanos, (now) => {
-      observing.began(now)
+      observing.began(now, this.deployment)
       return this.request
     })
   })
@@ -141,6 +145,7 @@ export class Calling {
   readonly listener: Telemetry.Listener = (event, context) => {
     this.turns.listener(event, context)
     this.history.listener(event, context)
+    this.observing?.listener?.(event, context)
     // another attempt says it all again
     if (event._tag === "RetryScheduled") this.text.clear()
   }
@@ -151,18 +156,36 @@ export const clientOf = (callee: Callee): O1Client => {
   const { deployment, name } = callee
 
   const begin = (
-    face: "complete" | "stream",
+    operation: Exclude<Operation, "resume">,
     request: O1Request,
     options: CallOptions
   ): Effect.Effect<Calling, O1Error> =>
     Effect.withFiber((fiber) => {
       const problem = problemOf(request) ?? callee.problem(request, options)
-      if (problem !== undefined) return Effect.fail(problem)
       const observer = fiber.getRef(O1Observer)
-      const calling = (observing?: Observing) => new Calling(request, options, deployment, observing)
-      if (observer === undefined) return Effect.sync(calling)
-      return Effect.map(Clock.monotonicTimeNanos, (now) =>
-        calling(new Observing({ observer, face, deployment: name, effort: request.reasoningEffort, now })))
+      const traced = isTraced(fiber)
+      if (observer === undefined && !traced) {
+        return problem === undefined
+          ? Effect.succeed(new Calling(request, options, deployment, undefined))
+          : Effect.fail(problem)
+      }
+      return Effect.gen(function*() {
+        const tracing = traced ? yield* Tracing.begin(fiber, callee, operation, request) : undefined
+        if (problem !== undefined) {
+          yield* tracing?.ended(Exit.fail(problem), undefined) ?? Effect.void
+          return yield* problem
+        }
+        const face = operation === "complete" ? "complete" : "stream"
+        const now = yield* Clock.monotonicTimeNanos
+        const observing = observer &&
+          new Observing({ observer, face, deployment: name, effort: request.reasoningEffort, now })
+        return new Calling(
+          request,
+          options,
+          deployment,
+          tracing && observing ? both(tracing, observing) : tracing ?? observing
+        )
+      })
     })
 
   const around = ({ listener }: Calling, { policy }: Attempts): Policy.Policy<O1Error, O1Error> =>
@@ -173,15 +196,18 @@ export const clientOf = (callee: Callee): O1Client => {
       const attempts = callee.begin(calling)
       const { observing } = calling
       const explained = attempts.complete.pipe(around(calling, attempts), Effect.mapError(calling.explain))
-      return asCall(explained, calling.call).pipe(
-        observing === undefined ?
-          identity :
-          Effect.onExit((exit) => observing.ended(exit, Exit.isSuccess(exit) ? exit.value : undefined))
+      const answer = asCall(explained, calling.call)
+      return observing === undefined ? answer : within(observing).effect(answer).pipe(
+        Effect.onExit((exit) => observing.ended(exit, Exit.isSuccess(exit) ? exit.value : undefined))
       )
     })
 
-  const content = (request: O1Request, options: CallOptions = {}): Stream.Stream<AttemptEvent, O1Error> =>
-    Stream.unwrap(Effect.map(begin("stream", request, options), (calling) => {
+  const content = (
+    operation: "stream" | "tokens",
+    request: O1Request,
+    options: CallOptions = {}
+  ): Stream.Stream<AttemptEvent, O1Error> =>
+    Stream.unwrap(Effect.map(begin(operation, request, options), (calling) => {
       const attempts = callee.begin(calling)
       const { observing } = calling
       const explained = attempts.stream.pipe(
@@ -189,23 +215,53 @@ export const clientOf = (callee: Callee): O1Client => {
         Stream.mapArray(calling.seen),
         Stream.mapError(calling.explain)
       )
-      return asStreamedCall(explained, calling.call).pipe(
-        observing === undefined ? identity : Stream.onExit((exit) => observing.ended(exit, calling.completion))
+      const events = asStreamedCall(explained, calling.call)
+      return observing === undefined ? events : within(observing).stream(events).pipe(
+        Stream.onExit((exit) => observing.ended(exit, calling.completion))
       )
     }))
 
-  const span = { attributes: { deployment: name } }
+  const resume = (token: ResumeToken, options: ResumeOptions = {}): Stream.Stream<AttemptEvent, O1Error> => {
+    const events = asStreamedCall(callee.resume(token, options), new Call({ keep: options.onLeave !== "cancel" }))
+    return Stream.unwrap(Effect.withFiber((fiber) =>
+      isTraced(fiber)
+        ? Effect.map(Tracing.begin(fiber, callee, "resume"), (tracing) => watched(events, tracing))
+        : Effect.succeed(events)
+    ))
+  }
+
   return fromFaces({
-    complete: (request, options) => complete(request, options).pipe(Effect.withSpan("AzureO1.complete", span)),
-    stream: (request, options) => withProgress(content(request, options)).pipe(Stream.withSpan("AzureO1.stream", span)),
+    complete,
+    stream: (request, options) => withProgress(content("stream", request, options)),
     // whoever sees only the text cannot be told that it begins anew
-    tokens: (request, options) =>
-      tokensOf(content(request, { ...options, onBreak: "continue" })).pipe(Stream.withSpan("AzureO1.tokens", span)),
-    resume: (token, options = {}) =>
-      withProgress(asStreamedCall(callee.resume(token, options), new Call({ keep: options.onLeave !== "cancel" })))
-        .pipe(
-          Stream.withSpan("AzureO1.resume", span)
-        ),
-    cancel: (token) => callee.cancel(token).pipe(Effect.withSpan("AzureO1.cancel", span))
+    tokens: (request, options) => tokensOf(content("tokens", request, { ...options, onBreak: "continue" })),
+    resume: (token, options) => withProgress(resume(token, options)),
+    cancel: callee.cancel
   })
+}
+
+/** What happens for a call happens in its span. */
+const within = ({ span }: CallObserver): {
+  readonly effect: <A, E>(self: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  readonly stream: <A, E>(self: Stream.Stream<A, E>) => Stream.Stream<A, E>
+} =>
+  span === undefined ? { effect: identity, stream: identity } : {
+    effect: Effect.provideService(Tracer.ParentSpan, span),
+    stream: Stream.provideService(Tracer.ParentSpan, span)
+  }
+
+/** A stream that is no call of its own, with all that is told of it. */
+const watched = (
+  events: Stream.Stream<AttemptEvent, O1Error>,
+  observer: CallObserver
+): Stream.Stream<AttemptEvent, O1Error> => {
+  let completion: O1Completion | undefined
+  return within(observer).stream(events).pipe(
+    Stream.tap((event) =>
+      Effect.sync(() => {
+        if (event._tag === "Finished") completion = event.completion
+      })
+    ),
+    Stream.onExit((exit) => observer.ended(exit, completion))
+  )
 }

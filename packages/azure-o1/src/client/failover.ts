@@ -131,7 +131,6 @@ class Failover {
     this.asked.push(member)
     this.last = member
     calling.asking(member.name)
-    yield* Effect.annotateCurrentSpan("deployment", member.name)
     return { member, begun: now, answering: false }
   })
 
@@ -227,6 +226,7 @@ export const failover = (policies: O1Policy["Service"], members: NonEmptyReadonl
   return {
     name: deployments.join(", "),
     deployment: undefined,
+    serverOf: (deployment) => members.find(({ name }) => name === deployment)?.transport.server,
     problem: (request, options) => {
       const problems = members.map(({ transport }) => forbidden(request, options, transport.profile()))
       return problems.includes(undefined) ? undefined : problems[0]

@@ -1,8 +1,10 @@
+import type { Telemetry } from "@effect-resilience/core"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import type * as Tracer from "effect/Tracer"
 import type { O1Completion } from "../O1Completion.ts"
 import { O1Error } from "../O1Error.ts"
 import type { Transport } from "../O1Event.ts"
@@ -11,11 +13,53 @@ import type { ReasoningEffort } from "../O1Request.ts"
 import { outcomeOf } from "./history.ts"
 import type { Turn } from "./turns.ts"
 
+/** What is told of one call while it goes on. */
+export interface CallObserver {
+  /** What happens for the call happens in this span. */
+  readonly span?: Tracer.Span | undefined
+  /** Something goes out. */
+  sent(transport: Transport): void
+  /** The headers of the answer are here. */
+  received(now: bigint): void
+  /** An attempt has come to the wire. */
+  began(now: bigint, deployment: string | undefined): void
+  readonly turnEnded: (turn: Turn) => void
+  readonly listener?: Telemetry.Listener
+  /** The call has ended. */
+  readonly ended: (exit: Exit.Exit<unknown, O1Error>, completion: O1Completion | undefined) => Effect.Effect<void>
+}
+
+/** Tells two. */
+export const both = (a: CallObserver, b: CallObserver): CallObserver => ({
+  span: a.span ?? b.span,
+  sent: (transport) => {
+    a.sent(transport)
+    b.sent(transport)
+  },
+  received: (now) => {
+    a.received(now)
+    b.received(now)
+  },
+  began: (now, deployment) => {
+    a.began(now, deployment)
+    b.began(now, deployment)
+  },
+  turnEnded: (turn) => {
+    a.turnEnded(turn)
+    b.turnEnded(turn)
+  },
+  listener: (event, context) => {
+    a.listener?.(event, context)
+    b.listener?.(event, context)
+  },
+  ended: (exit, completion) => Effect.andThen(a.ended(exit, completion), b.ended(exit, completion))
+})
+
 /**
  * Measures one call, where somebody observes. A policy tells of an attempt of a stream until its first content, so that what it
  * calls the attempt's duration is the time to the first output, and the attempt itself goes on until the stream ends.
  */
-export class Observing {
+export class Observing implements CallObserver {
   private readonly observer: (observation: O1Observation) => void
   private readonly face: "complete" | "stream"
   /** The one that was asked last. */
@@ -44,17 +88,14 @@ export class Observing {
     this.attemptStartedAt = options.now
   }
 
-  /** Something goes out. */
   sent(transport: Transport): void {
     this.transport = transport
   }
 
-  /** The headers of the answer are here. */
   received(now: bigint): void {
     this.headers ??= Duration.nanos(now - this.attemptStartedAt)
   }
 
-  /** An attempt has come to the wire. */
   began(now: bigint): void {
     this.attemptStartedAt = now
     this.headers = undefined
@@ -74,7 +115,6 @@ export class Observing {
     this.headers = undefined
   }
 
-  /** The call has ended. */
   readonly ended = (
     exit: Exit.Exit<unknown, O1Error>,
     completion: O1Completion | undefined
@@ -131,12 +171,12 @@ export class Observing {
   }
 }
 
-const errorOf = (exit: Exit.Exit<unknown, unknown>): O1Error | undefined => {
+export const errorOf = (exit: Exit.Exit<unknown, unknown>): O1Error | undefined => {
   const error = Option.getOrUndefined(Exit.findErrorOption(exit))
   return O1Error.is(error) ? error : undefined
 }
 
-const completionOf = (exit: Exit.Exit<unknown, unknown>): O1Completion | undefined =>
+export const completionOf = (exit: Exit.Exit<unknown, unknown>): O1Completion | undefined =>
   Exit.isSuccess(exit) && typeof exit.value === "object" && exit.value !== null && "finishReason" in exit.value
     ? exit.value as O1Completion
     : undefined

@@ -10,6 +10,7 @@ export const single = (policies: O1Policy["Service"], transport: O1Transport["Se
   return {
     name: deployment,
     deployment,
+    serverOf: () => transport.server,
     problem: (request, options) => forbidden(request, options, transport.profile()),
     begin: ({ asked, options, raise, request }) => ({
       policy: policies.forRequest(request, { ...options, deployment }),

@@ -115,24 +115,18 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
         sending.headers(pass, accept, clientRequestId, body !== undefined),
         body === undefined ? HttpBody.empty : HttpBody.text(body, "application/json")
       )
-      // a span keeps what it surrounds, and a response holds the request with the key
-      let response: HttpClientResponse.HttpClientResponse | undefined
-      yield* execute(request, clientRequestId).pipe(
+      const response = yield* execute(request, clientRequestId).pipe(
         transport === "stream" && headersLimit !== undefined
           ? Effect.timeoutOrElse({
             duration: headersLimit,
             orElse: () => Effect.fail(new O1TimeoutError({ kind: "headers", limit: headersLimit, deployment }))
           })
           : identity,
-        Effect.flatMap((received) => {
-          response = received
-          return Effect.andThen(Effect.annotateCurrentSpan("http.response.status_code", received.status), headersSeen)
-        }),
-        Effect.withSpan("AzureO1.attempt", { kind: "client", attributes: { deployment, transport } })
+        Effect.tap(headersSeen)
       )
-      const { headers, status } = response!
+      const { headers, status } = response
       return {
-        response: response!,
+        response,
         origin: {
           headers,
           // what a browser shows of a redirect that it did not follow
