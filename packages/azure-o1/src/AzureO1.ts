@@ -22,13 +22,14 @@
  * @since 0.1.0
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
-import { type AzureO1Config, validate } from "./AzureO1Config.ts"
+import { type AzureO1Config, config as environment, validate } from "./AzureO1Config.ts"
 import { clientOf } from "./client/client.ts"
 import { failover, type Member } from "./client/failover.ts"
 import { promised } from "./client/promised.ts"
@@ -145,6 +146,23 @@ export class AzureO1 extends Context.Service<AzureO1, O1Client>()("@effect-resil
       Layer.provideMerge(O1Policy.layer),
       Layer.provide(O1Transport.layer(config))
     )
+
+  /**
+   * The client of the deployment that the environment names, on any `HttpClient`: see `AzureO1Config.config` for the variables.
+   *
+   * **Example** (On `fetch`)
+   *
+   * ```ts
+   * import { AzureO1 } from "@effect-resilience/azure-o1"
+   * import { Layer } from "effect"
+   * import { FetchHttpClient } from "effect/http"
+   *
+   * export const layer = Layer.provide(AzureO1.layerConfig, FetchHttpClient.layer)
+   * ```
+   */
+  static readonly layerConfig: Layer.Layer<AzureO1 | O1Policy, Config.ConfigError, HttpClient.HttpClient> = Layer.unwrap(
+    Effect.map(environment, (config) => AzureO1.layer(config))
+  )
 
   /**
    * A client of several deployments, the preferred one first, as a plain value. What fails in a way that another one may do

@@ -22,54 +22,25 @@
  * @since 0.1.0
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { buildConnector } from "@effect/platform-node/Undici"
 import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Formatter from "effect/Formatter"
 import type { HttpClient } from "effect/http"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { AzureO1 } from "./AzureO1.ts"
 import * as AzureO1Config from "./AzureO1Config.ts"
+import * as connections from "./node/connections.ts"
+import type { HttpClientOptions } from "./node/options.ts"
 import type { O1Client } from "./O1Client.ts"
-import { type O1Observation, O1Observer } from "./O1Observation.ts"
+import { O1Observer } from "./O1Observation.ts"
 import type { O1Policy } from "./O1Policy.ts"
 import type { O1Promise } from "./O1Promise.ts"
 import { Network } from "./verify/network.ts"
 import { network } from "./verify/node.ts"
 
-/**
- * @category models
- * @since 0.1.0
- */
-export interface HttpClientOptions {
-  /**
-   * How long a connection may take to be made: `O1TimeoutError` of kind `connect`.
-   *
-   * @default "10 seconds"
-   */
-  readonly connectTimeout?: Duration.Input | undefined
-}
-
-/** Makes connections, and tells of each how long it took. */
-const observed = (
-  connect: buildConnector.connector,
-  observer: (observation: O1Observation) => void,
-  clock: Clock.Clock
-): buildConnector.connector =>
-(options, callback) => {
-  const startedAt = clock.monotonicTimeNanosUnsafe()
-  connect(options, (...result) => {
-    const duration = Duration.nanos(clock.monotonicTimeNanosUnsafe() - startedAt)
-    const origin = `${options.protocol}//${options.hostname}${options.port === "" ? "" : `:${options.port}`}`
-    observer({ _tag: "Connection", origin, duration, failed: result[0] !== null })
-    callback(...result)
-  })
-}
+export type * from "./node/options.ts"
 
 /**
  * The HTTP client: undici without limits on headers and body, which the policy sets, with a limit for connecting, and TCP
@@ -80,22 +51,13 @@ const observed = (
  */
 export const layerHttpClientWith = (options: HttpClientOptions): Layer.Layer<HttpClient.HttpClient> =>
   Layer.unwrap(Effect.gen(function*() {
-    const limit = Duration.fromInput(options.connectTimeout ?? "10 seconds").pipe(
-      Option.filter((limit) => Duration.isPositive(limit) && Duration.isFinite(limit))
-    )
-    if (Option.isNone(limit)) {
-      throw new RangeError(
-        `AzureO1: connectTimeout must be a finite duration > 0, got ${Formatter.format(options.connectTimeout)}`
-      )
-    }
-    const connect = buildConnector({
-      timeout: Duration.toMillis(limit.value),
-      keepAlive: true,
-      keepAliveInitialDelay: 60_000
-    })
+    const connect = connections.connector(options, process.env)
+    const maxSockets = connections.maxSocketsOf(options)
     const observer = yield* O1Observer
+    const clock = yield* Clock.Clock
     return NodeHttpClient.layerUndiciOptions({
-      connect: observer === undefined ? connect : observed(connect, observer, yield* Clock.Clock)
+      connect: observer === undefined ? connect : connections.observed(connect, observer, clock),
+      ...maxSockets === undefined ? {} : { connections: maxSockets }
     })
   }))
 
@@ -113,8 +75,10 @@ export const layerHttpClient: Layer.Layer<HttpClient.HttpClient> = layerHttpClie
  * @category layers
  * @since 0.1.0
  */
-export const layer = (config: AzureO1Config.AzureO1Config): Layer.Layer<AzureO1 | O1Policy> =>
-  Layer.provide(AzureO1.layer(config), layerHttpClient)
+export const layer = (
+  config: AzureO1Config.AzureO1Config,
+  options: HttpClientOptions = {}
+): Layer.Layer<AzureO1 | O1Policy> => Layer.provide(AzureO1.layer(config), layerHttpClientWith(options))
 
 /**
  * The client of one deployment as a plain value. It lives with the scope in which it is made: when that closes, so do its
@@ -137,8 +101,10 @@ export const layer = (config: AzureO1Config.AzureO1Config): Layer.Layer<AzureO1 
  * @category constructors
  * @since 0.1.0
  */
-export const make = (config: AzureO1Config.AzureO1Config): Effect.Effect<O1Client, never, Scope.Scope> =>
-  Effect.map(Layer.build(layer(config)), Context.get(AzureO1))
+export const make = (
+  config: AzureO1Config.AzureO1Config,
+  options: HttpClientOptions = {}
+): Effect.Effect<O1Client, never, Scope.Scope> => Effect.map(Layer.build(layer(config, options)), Context.get(AzureO1))
 
 /**
  * The client for programs without Effect: {@link AzureO1.promise} on this module's HTTP client.
@@ -146,18 +112,18 @@ export const make = (config: AzureO1Config.AzureO1Config): Effect.Effect<O1Clien
  * @category constructors
  * @since 0.1.0
  */
-export const promise = (config: AzureO1Config.AzureO1Config): O1Promise =>
-  AzureO1.promise(layer(AzureO1Config.validate(config)))
+export const promise = (config: AzureO1Config.AzureO1Config, options: HttpClientOptions = {}): O1Promise =>
+  AzureO1.promise(layer(AzureO1Config.validate(config), options))
 
 /**
- * The client of the deployment that the environment names: `AZURE_OPENAI_ENDPOINT`, `AZURE_OPENAI_API_KEY`,
- * `AZURE_OPENAI_DEPLOYMENT` and `AZURE_OPENAI_API_VERSION`.
+ * The client of the deployment that the environment names: see `AzureO1Config.config` for the variables.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig: Layer.Layer<AzureO1 | O1Policy, Config.ConfigError> = Layer.unwrap(
-  Effect.map(AzureO1Config.config, layer)
+export const layerConfig: Layer.Layer<AzureO1 | O1Policy, Config.ConfigError> = Layer.provide(
+  AzureO1.layerConfig,
+  layerHttpClient
 )
 
 /**
