@@ -160,9 +160,10 @@ export class AzureO1 extends Context.Service<AzureO1, O1Client>()("@effect-resil
    * export const layer = Layer.provide(AzureO1.layerConfig, FetchHttpClient.layer)
    * ```
    */
-  static readonly layerConfig: Layer.Layer<AzureO1 | O1Policy, Config.ConfigError, HttpClient.HttpClient> = Layer.unwrap(
-    Effect.map(environment, (config) => AzureO1.layer(config))
-  )
+  static readonly layerConfig: Layer.Layer<AzureO1 | O1Policy, Config.ConfigError, HttpClient.HttpClient> = Layer
+    .unwrap(
+      Effect.map(environment, (config) => AzureO1.layer(config))
+    )
 
   /**
    * A client of several deployments, the preferred one first, as a plain value. What fails in a way that another one may do

@@ -276,7 +276,9 @@ export class O1ConnectionError extends O1ErrorBase("O1ConnectionError")<{
         return messageOf(
           this,
           `The HTTP client of this process cannot send${because === "" ? "" : ` (${because})`}`,
-          "Check that its scope is still open: it has to live as long as the calls."
+          this.code?.startsWith("PROXY_") === true
+            ? "Check the address of the proxy, and whether it lets this process through."
+            : "Check that its scope is still open: it has to live as long as the calls."
         )
       }
     }

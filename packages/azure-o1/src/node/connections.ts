@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Formatter from "effect/Formatter"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { X509Certificate } from "node:crypto"
 import * as tls from "node:tls"
 import type { O1Observation } from "../O1Observation.ts"
 import { ignoringContinues } from "./continues.ts"
@@ -43,24 +44,31 @@ const proxiesOf = ({ proxy }: HttpClientOptions, environment: NodeJS.ProcessEnv)
   return () => url
 }
 
+/** Node passes over what it cannot read. */
+const isPem = (certificates: string): boolean => {
+  const each = certificates.split(/(?=-----BEGIN CERTIFICATE-----)/).filter((part) => part.trim() !== "")
+  try {
+    return each.length > 0 && each.every((pem) => new X509Certificate(pem).subject !== undefined)
+  } catch {
+    return false
+  }
+}
+
 const tlsOf = ({ ca, clientCertificate }: HttpClientOptions): tls.SecureContextOptions => {
+  const authorities = ca === undefined ? [] : typeof ca === "string" ? [ca] : ca
+  if (!authorities.every(isPem)) throw bad("ca", "must be PEM: -----BEGIN CERTIFICATE-----")
   const options: tls.SecureContextOptions = {
-    ...ca === undefined ? {} : { ca: [...tls.getCACertificates("default"), ...typeof ca === "string" ? [ca] : ca] },
+    ...authorities.length === 0 ? {} : { ca: [...tls.getCACertificates("default"), ...authorities] },
     ...clientCertificate === undefined ? {} : {
       cert: clientCertificate.cert,
       key: textOf(clientCertificate.key),
       ...clientCertificate.passphrase === undefined ? {} : { passphrase: textOf(clientCertificate.passphrase) }
     }
   }
-  if (ca !== undefined || clientCertificate !== undefined) {
-    try {
-      tls.createSecureContext(options)
-    } catch {
-      throw bad(
-        [...ca === undefined ? [] : ["ca"], ...clientCertificate === undefined ? [] : ["clientCertificate"]].join(" or "),
-        "must be PEM: -----BEGIN CERTIFICATE-----, and a key that belongs to it"
-      )
-    }
+  try {
+    if (clientCertificate !== undefined) tls.createSecureContext(options)
+  } catch {
+    throw bad("clientCertificate", "must be PEM: -----BEGIN CERTIFICATE-----, and the key that belongs to it")
   }
   return options
 }
@@ -78,8 +86,8 @@ export const connector = (options: HttpClientOptions, environment: NodeJS.Proces
       error === null ? callback(null, ignoringContinues(socket)) : callback(error, null)
     const proxy = proxyOf(target)
     if (proxy === undefined) return direct(target, settle)
-    tunnel(proxy, target, { timeout, tls }, (error, socket) => {
-      if (socket === null) return settle(error!, null)
+    tunnel(proxy, target, { timeout, tls }, (...[error, socket]) => {
+      if (error !== null) return settle(error, null)
       if (target.protocol === "https:") return direct({ ...target, httpSocket: socket }, settle)
       settle(null, socket.setNoDelay(true).setKeepAlive(true, keepAlive.keepAliveInitialDelay))
     })

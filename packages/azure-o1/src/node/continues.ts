@@ -26,17 +26,18 @@ export const withoutContinues = (data: Buffer): Buffer | undefined => {
  * closes the connection instead: the answer that follows would be lost, and paid for again.
  */
 export const ignoringContinues = <S extends net.Socket>(socket: S): S => {
-  const { read, write } = socket
+  const read = socket.read.bind(socket)
+  const write = socket.write.bind(socket)
   let awaited = true
   let held: Buffer | undefined = undefined
   // an answer begins after something was sent
   socket.write = ((...args: Parameters<typeof write>) => {
     awaited = true
-    return write.apply(socket, args)
+    return write(...args)
   }) as typeof write
   socket.read = (size) => {
     for (;;) {
-      const data: Buffer | null = read.call(socket, size)
+      const data: Buffer | null = read(size)
       if (!awaited || data === null) return data
       const begin = held === undefined ? data : Buffer.concat([held, data])
       const rest = withoutContinues(begin)

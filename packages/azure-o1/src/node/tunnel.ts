@@ -4,7 +4,9 @@ import type * as net from "node:net"
 import type * as tls from "node:tls"
 import type { Target } from "./proxies.ts"
 
-type Callback = (error: Error | null, socket: net.Socket | null) => void
+type Result = readonly [error: Error, socket: null] | readonly [error: null, socket: net.Socket]
+
+type Callback = (...result: Result) => void
 
 const failed = (code: string, message: string): Error => Object.assign(new Error(message), { code })
 
@@ -35,11 +37,11 @@ export const tunnel = (
     agent: false
   })
   let done = false
-  const settle: Callback = (error, socket) => {
+  const settle: Callback = (...result) => {
     if (done) return
     done = true
     clearTimeout(timer)
-    callback(error, socket)
+    callback(...result)
   }
   const timer = setTimeout(() => {
     settle(failed("UND_ERR_CONNECT_TIMEOUT", "The proxy did not open the tunnel in time"), null)
@@ -54,13 +56,16 @@ export const tunnel = (
         return settle(refused(statusCode), null)
       }
       if (head.length > 0) socket.unshift(head)
-      settle(null, socket as net.Socket)
+      settle(null, socket)
     })
     .on("response", (response) => {
       settle(refused(response.statusCode), null)
       request.destroy()
     })
-    .on("error", (error: NodeJS.ErrnoException) =>
-      settle(failed(`PROXY_${error.code ?? "FAILED"}`, "The proxy could not be reached"), null))
+    .on(
+      "error",
+      (error: NodeJS.ErrnoException) =>
+        settle(failed(`PROXY_${error.code ?? "FAILED"}`, "The proxy could not be reached"), null)
+    )
     .end()
 }

@@ -27,8 +27,7 @@ const codeOf = (cause: unknown, depth = 0): string | undefined => {
 }
 
 /** What a client says that is closed, or that was asked for what it cannot do. */
-const unusableCodes =
-  /^(UND_ERR_(DESTROYED|CLOSED|INVALID_ARG|NOT_SUPPORTED)|ERR_INVALID_.*|ERR_HTTP_INVALID_.*|PROXY_.*)$/
+const unusableCodes = /^(UND_ERR_(DESTROYED|CLOSED|INVALID_ARG|NOT_SUPPORTED)|ERR_INVALID_.*|ERR_HTTP_INVALID_.*)$/
 
 /** What runtimes say of a network that fails, with an error of the kind that bugs have. */
 const networkWords = /fetch|network|load failed|terminated|connection|sending request/i
@@ -37,6 +36,18 @@ const networkWords = /fetch|network|load failed|terminated|connection|sending re
 const isBug = (cause: unknown): cause is Error =>
   (cause instanceof TypeError || cause instanceof ReferenceError || cause instanceof RangeError ||
     cause instanceof SyntaxError) && cause.cause === undefined && !networkWords.test(cause.message)
+
+/** What did not come from the endpoint, but from the proxy on the way: a status, or a code of the platform. */
+const proxy = /^PROXY_/
+
+const fromProxy = (code: string, details: Details): O1ConnectionError => {
+  const what = code.replace(proxy, "")
+  const kind = /^4\d\d$/.test(what)
+    ? "unusable"
+    : connectionKinds.find(([pattern]) => pattern.test(what))?.[1] ?? "refused"
+  const detail = /^\d+$/.test(what) ? `the proxy answered ${what} to the tunnel` : "the proxy could not be reached"
+  return new O1ConnectionError({ kind, code, ...details, detail })
+}
 
 /** The error that a bug in the HTTP client stands for. */
 export const fromBug = (cause: unknown, details: Details): O1Error => {
@@ -57,6 +68,7 @@ export const fromCause = (cause: unknown, details: Details): O1Error => {
   const code = codeOf(cause)
   const timeout = code === undefined ? undefined : timeoutKinds.get(code)
   if (timeout !== undefined) return new O1TimeoutError({ kind: timeout, ...details })
+  if (code !== undefined && proxy.test(code)) return fromProxy(code, details)
   if (code === undefined ? isBug(cause) : unusableCodes.test(code)) return fromBug(cause, details)
   const kind = connectionKinds.find(([pattern]) => code !== undefined && pattern.test(code))?.[1] ?? "closed"
   return new O1ConnectionError({ kind, code, ...details })

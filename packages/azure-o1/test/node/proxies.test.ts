@@ -37,7 +37,12 @@ describe("proxies", () => {
     ["a name and a range", { HTTPS_PROXY: p, NO_PROXY: "10.0.0.0/8" }, azure, p],
     ["no range at all", { HTTPS_PROXY: p, NO_PROXY: "10.0.0.0/99,x/y,/" }, "https://10.1.2.3", p],
     ["an IPv6 address", { HTTPS_PROXY: p, NO_PROXY: "[2001:db8::1]" }, "https://[2001:db8::1]", undefined],
-    ["an IPv6 address without brackets", { HTTPS_PROXY: p, NO_PROXY: "2001:db8::1" }, "https://[2001:db8::1]", undefined],
+    [
+      "an IPv6 address without brackets",
+      { HTTPS_PROXY: p, NO_PROXY: "2001:db8::1" },
+      "https://[2001:db8::1]",
+      undefined
+    ],
     ["an IPv6 range", { HTTPS_PROXY: p, NO_PROXY: "2001:db8::/32" }, "https://[2001:db8::1]", undefined],
     ["the end of an address is no domain", { HTTPS_PROXY: p, NO_PROXY: "2.3" }, "https://10.1.2.3", p]
   ]
@@ -56,7 +61,9 @@ describe("proxies", () => {
   for (const [value, problem] of wrong) {
     it(`${String(value)} is none`, () => {
       assert.match(proxyProblem(value)!, problem)
-      if (typeof value === "string") assert.match(environmentProblems({ https_proxy: value })[0]!, /^HTTPS_PROXY must be/)
+      if (typeof value === "string") {
+        assert.match(environmentProblems({ https_proxy: value })[0]!, /^HTTPS_PROXY must be/)
+      }
     })
   }
 })
