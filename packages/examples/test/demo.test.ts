@@ -1,6 +1,10 @@
 import { FakeAzure } from "@effect-resilience/azure-o1/testing"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import { parse } from "../src/demo/options.ts"
+import { wrap } from "../src/demo/wrap.ts"
 import { run } from "./support.ts"
 
 const demo = "demo/main.ts"
@@ -8,38 +12,139 @@ const patience = 60_000
 // eslint-disable-next-line no-control-regex
 const escape = /\u001b/
 
+/** What a text shows, however it is wrapped. */
+const unwrapped = (text: string): string => text.replaceAll(/\s+/gu, " ")
+
+const inOrder = (text: string, lines: ReadonlyArray<RegExp>): void => {
+  let rest = text
+  for (const line of lines) {
+    const found = line.exec(rest)
+    assert.isNotNull(found, `${line} is missing after:\n${text.slice(0, text.length - rest.length)}`)
+    rest = rest.slice(found.index)
+  }
+}
+
 describe("the demo", () => {
-  it.live("shows a bad day: every fault, who acted, the tokens, the summary", () =>
+  it.live("shows what is claimed: every fault, who acted, what came of it", () =>
     Effect.gen(function*() {
       const { code, stderr, stdout } = yield* run(demo)
+      assert.notInclude(stdout, "NOT as it should be")
       assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
       assert.notMatch(stdout, escape, "no colour where there is no terminal")
-      const inOrder = [
-        /limits are scaled down/,
-        /attempt 1 {2}429: Too many requests for the deployment, "come back in 0.80 s"/,
-        /retry {6}waits 0\.8\d s/,
-        /attempt 2 {2}503: The service is not available/,
-        /timeout {4}time is up: 1\.00 s without an answer/,
-        /attempt 3 {2}No answer within 1s/,
+      for (const line of stdout.split("\n")) assert.isAtMost(line.length, 80, line)
+      inOrder(unwrapped(stdout), [
+        /60 times shorter/,
+        /Act 1: A call through a bad day/,
+        /attempt 1 429: Too many requests for the deployment, "come back in 0.80 s"/,
+        /retry waits 0\.8\d s/,
+        /attempt 2 503: The service is not available/,
+        /timeout time is up: 1\.00 s without an answer/,
+        /attempt 3 No answer within 1s/,
         /then tries again with twice the time/,
-        /attempt 4 {2}answered after/,
+        /attempt 4 answered after/,
         /Sunlight holds all colours/,
-        /attempt 1 {2}The connection was reset/,
-        /attempt 2 {2}answered after/,
-        /In the evening the light comes in low/,
-        /attempts {10}6/,
-        /waited between {4}\d+\.\d\d s/,
-        /total {13}\d+\.\d\d s/,
-        /reasoning tokens {2}768/,
-        /circuit breaker {3}closed/
-      ]
-      let rest = stdout
-      for (const line of inOrder) {
-        const found = line.exec(rest)
-        assert.isNotNull(found, `${line} is missing after:\n${stdout.slice(0, stdout.length - rest.length)}`)
-        rest = rest.slice(found.index)
-      }
+        /=> 4 requests for one answer/,
+        /Act 2: A stream that breaks in mid-sentence/,
+        /nearly all \d/,
+        /network The connection was reset after token 18/,
+        /reads on after token 18/,
+        / of the blue is scattered aside/,
+        /=> The model wrote 36 tokens and 36 arrived, in order: none lost, none twice. The answer was paid for once/,
+        /Act 3: A circuit that opens and closes again/,
+        /breaker closed → open/,
+        /rejects the next 1,000 calls, each in \d+\.\d microseconds/,
+        /open → half-open/,
+        /half-open → closed/,
+        /call 1005 answered/,
+        /none waited and none reached the service/,
+        /Act 4: A second deployment that takes over/,
+        /call 1 East answers/,
+        /call 2 east: 429: .*; west takes over/,
+        /call 3 West answers/,
+        /call 4 East answers again/,
+        /=> 4 calls, 4 answers/,
+        /4 acts in \d+\.\d\d s/
+      ])
     }), patience)
+
+  it.live(
+    "answers a question of one's own honestly, and shows the acts that are asked for",
+    () =>
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* run(demo, {
+          args: ["--fast", "--act", "2", "What is", "a monad?"],
+          env: { AZURE_OPENAI_API_TYPE: "azure", AZURE_OPENAI_DEPLOYMENT: "" }
+        })
+        assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+        inOrder(unwrapped(stdout), [
+          /The fake cannot think about your question/,
+          /Act 2: .* "What is a monad\?"/,
+          /You asked: "What is a monad\?" I am a fake on your own machine and cannot think about it/,
+          /none lost, none twice/,
+          /1 act in/
+        ])
+        assert.notMatch(stdout, /Act [134]/)
+      }),
+    patience
+  )
+
+  it.live("sends nothing where an option is unknown or help is asked for", () =>
+    Effect.gen(function*() {
+      const azure = yield* FakeAzure
+      const env = {
+        AZURE_OPENAI_ENDPOINT: azure.url,
+        AZURE_OPENAI_API_KEY: "fake-key",
+        AZURE_OPENAI_DEPLOYMENT: "o1"
+      }
+      const help = yield* run(demo, { args: ["--help"], env })
+      assert.deepStrictEqual([help.code, help.stderr], [0, ""])
+      assert.include(help.stdout, "--fake")
+      const unknown = yield* run(demo, { args: ["hello", "--nonsense"], env })
+      assert.deepStrictEqual([unknown.code, unknown.stdout], [2, ""])
+      assert.include(unknown.stderr, "Unknown option '--nonsense'.")
+      const fake = yield* run(demo, { args: ["--fake", "--fast", "--act", "4"], env })
+      assert.strictEqual(fake.code, 0)
+      assert.include(unwrapped(fake.stdout), "4 calls, 4 answers")
+      assert.deepStrictEqual(yield* azure.requests, [])
+    }).pipe(Effect.provide(FakeAzure.layer())), patience)
+
+  const colours: ReadonlyArray<readonly [string, Record<string, string>, boolean]> = [
+    ["FORCE_COLOR", { FORCE_COLOR: "1" }, true],
+    ["FORCE_COLOR=0", { FORCE_COLOR: "0" }, false],
+    ["a pipe", { FORCE_COLOR: "0", NO_COLOR: "" }, false]
+  ]
+  for (const [name, env, coloured] of colours) {
+    it.live(`colours: ${name}`, () =>
+      Effect.gen(function*() {
+        const { stdout } = yield* run(demo, { args: ["--fast", "--act", "4"], env })
+        assert.strictEqual(escape.test(stdout), coloured)
+      }), patience)
+  }
+
+  const refused: ReadonlyArray<readonly [string, ReadonlyArray<string>, NodeJS.ProcessEnv]> = [
+    ["There is no act \"9\": they are 1 to 4.", ["--act", "9"], {}],
+    ["There is no act \"one\": they are 1 to 4.", ["--act", "one"], {}],
+    ["Act 3 and 4 asks no question, so yours would not be asked.", ["--act", "3", "--act", "4", "why?"], {}],
+    ["Unknown option '-x'.", ["-x"], {}],
+    ["Option '--fake' does not take an argument", ["--fake=no"], {}],
+    ["npm took --act for its own. Put -- before it: npm start -- --act", ["2"], { npm_config_act: "true" }]
+  ]
+  for (const [message, args, env] of refused) {
+    it(`refuses: ${message}`, () => assert.deepStrictEqual(parse(args, env), Result.fail(message)))
+  }
+
+  it("takes a question that begins with a dash after --", () => {
+    const options = Result.getOrThrow(parse(["--act", "1", "--", "-5", "degrees?"], {}))
+    assert.deepStrictEqual(options.prompt, Option.some("-5 degrees?"))
+    assert.deepStrictEqual(options.chosen, [1])
+  })
+
+  it("wraps words, long ones too", () => {
+    assert.deepStrictEqual(wrap("one two three", 8), ["one two", "three"])
+    assert.deepStrictEqual(wrap("one two three", 8, 5), ["one", "two", "three"])
+    assert.deepStrictEqual(wrap("a https://example.org/x", 10), ["a", "https://ex", "ample.org/", "x"])
+    assert.deepStrictEqual(wrap("", 8), [""])
+  })
 
   it.live("talks to the deployment of the environment, with the prompt that it is given", () =>
     Effect.gen(function*() {
@@ -52,7 +157,8 @@ describe("the demo", () => {
       assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
       assert.include(stdout, "first answer")
       assert.include(stdout, "second answer")
-      assert.notInclude(stdout, "scaled down")
+      assert.notInclude(stdout, "fake deployment")
+      assert.include(stdout, "npm start -- --fake --act 3")
       const asked = (yield* azure.requests).map(({ body }) =>
         (body as { messages: [{ content: string }] }).messages[0].content
       )
@@ -65,8 +171,8 @@ describe("the demo", () => {
     AZURE_OPENAI_DEPLOYMENT: "o1"
   }
   const bad: ReadonlyArray<readonly [string, Record<string, string>]> = [
-    ["AZURE_OPENAI_ENDPOINT is not set", { AZURE_OPENAI_API_KEY: "SECRETKEY" }],
-    ["AZURE_OPENAI_API_KEY is not set", { AZURE_OPENAI_ENDPOINT: good.AZURE_OPENAI_ENDPOINT }],
+    ["AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_DEPLOYMENT are not set", { AZURE_OPENAI_API_KEY: "SECRETKEY" }],
+    ["AZURE_OPENAI_API_KEY is not set", { ...good, AZURE_OPENAI_API_KEY: "" }],
     ["AZURE_OPENAI_ENDPOINT must be a URL", { ...good, AZURE_OPENAI_ENDPOINT: "nowhere" }],
     ["AZURE_OPENAI_API_KEY must be the key itself", { ...good, AZURE_OPENAI_API_KEY: "SECRETKEY SECRETKEY" }],
     ["AZURE_OPENAI_API_VERSION must be a dated version", { ...good, AZURE_OPENAI_API_VERSION: "newest" }]

@@ -5,11 +5,13 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 
-/** One line: which policy acted, and what happened. */
+/** What a line is about, and the colour that says the same. */
+export const marks = { "→": "cyan", "✓": "green", "✗": "red", "…": "yellow", "!": "magenta" } as const
+
+/** One line: who acted, and what happened. */
 export interface Line {
-  readonly mark: "→" | "✓" | "✗" | "…" | "!"
-  readonly attempt: number | undefined
-  readonly policy: string
+  readonly mark: keyof typeof marks
+  readonly who: string
   readonly text: string
 }
 
@@ -17,7 +19,7 @@ export interface Line {
 export const seconds = (duration: Duration.Input): string => `${Duration.toSeconds(duration).toFixed(2)} s`
 
 /** The first sentence of the message, and what the service asked for. */
-const describe = (error: unknown): string => {
+export const describe = (error: unknown): string => {
   if (!O1Error.is(error)) return String(error)
   const [happened] = error.message.split(/\.( |$)/)
   const status = error.status === undefined || error.status < 400 ? "" : `${error.status}: `
@@ -43,41 +45,43 @@ const stops: { readonly [Reason in Telemetry.StopReason]: string } = {
   budget: "too much was spent on further attempts"
 }
 
+const circuit: { readonly [State in Telemetry.CircuitState]: string } = {
+  Closed: "closed",
+  Open: "open",
+  HalfOpen: "half-open",
+  Isolated: "isolated",
+  MetricsOnly: "metrics only",
+  Disabled: "disabled"
+}
+
 /** The line of an event, if it has one. */
 export const lineOf = (event: Telemetry.Event): Line | undefined => {
   switch (event._tag) {
     case "AttemptStarted":
-      return { mark: "→", attempt: event.attempt, policy: "", text: "asks" }
+      return { mark: "→", who: `attempt ${event.attempt}`, text: "asks" }
     case "AttemptEnded":
       return event.exit._tag === "Success"
-        ? { mark: "✓", attempt: event.attempt, policy: "", text: `answered after ${seconds(event.duration)}` }
-        : { mark: "✗", attempt: event.attempt, policy: "", text: errorOf(event.exit.cause) }
+        ? { mark: "✓", who: `attempt ${event.attempt}`, text: `answered after ${seconds(event.duration)}` }
+        : { mark: "✗", who: `attempt ${event.attempt}`, text: errorOf(event.exit.cause) }
     case "TimedOut":
       return {
         mark: "!",
-        attempt: undefined,
-        policy: "timeout",
+        who: "timeout",
         text: `time is up: ${seconds(event.limit)} without ${phases[event.phase]}`
       }
     case "RetryScheduled":
       return {
         mark: "…",
-        attempt: undefined,
-        policy: "retry",
+        who: "retry",
         text: `waits ${seconds(event.delay)}, then tries again${timedOut(event.cause) ? " with twice the time" : ""}`
       }
     case "RetryStopped":
-      return { mark: "!", attempt: undefined, policy: "retry", text: `gives up: ${stops[event.reason]}` }
+      return { mark: "!", who: "retry", text: `gives up: ${stops[event.reason]}` }
     case "CircuitChanged":
-      return { mark: "!", attempt: undefined, policy: "breaker", text: `${event.from} → ${event.to}` }
+      return { mark: "!", who: "breaker", text: `${circuit[event.from]} → ${circuit[event.to]}` }
     case "RejectedByCircuit":
-      return { mark: "!", attempt: undefined, policy: "breaker", text: `rejects for ${seconds(event.retryAfter)}` }
-    case "CleanupDied":
-      return { mark: "!", attempt: undefined, policy: event.policy, text: "the clean-up died" }
-    case "HedgeStarted":
-      return { mark: "→", attempt: event.attempt, policy: "hedge", text: "asks beside the one before" }
-    case "BudgetExhausted":
-    case "HedgeSettled":
+      return { mark: "!", who: "breaker", text: `rejects for ${seconds(event.retryAfter)}` }
+    default:
       return undefined
   }
 }
