@@ -4,7 +4,7 @@
  * Azure's deployments have names of their own, and a model can be exchanged under the same name. So the profile is chosen by
  * the configuration, `o1` if it says nothing, and checked against the model that really answered. A request that the profile
  * forbids fails before it is sent; where the profile is known when the program is compiled, `RequestFor` is the type of the
- * requests that it allows.
+ * requests that it allows. A model that is too new to be known here has the profile of the newest one of its kind.
  *
  * **Example** (What o1-mini takes)
  *
@@ -14,58 +14,20 @@
  * const problem = ModelProfile.check(ModelProfile.o1Mini, { messages: [developer("Be brief."), user("Hello")] })
  * problem?.detail // => "o1-mini takes messages of user, assistant, not of developer"
  * ModelProfile.forModel("o3-mini-2025-01-31")?.name // => "o3-mini"
+ * ModelProfile.forModel("gpt-5.4-pro")?.apis // => ["responses"]
  * ```
  *
- * Sources: Microsoft's pages on reasoning models and on model retirement, read in September 2026. A limit that is not known
- * is left to the service.
+ * What is known of the models, with its sources and the days on which they were read, is in `src/profiles/facts.ts`. A limit
+ * that is not known is left to the service.
  *
  * @since 0.1.0
  */
-import type { NonEmptyReadonlyArray } from "effect/Array"
-import { O1RequestError } from "./O1Error.ts"
-import type { Message, O1Request, ReasoningEffort, Role } from "./O1Request.ts"
+import type { FilePart, ImagePart, Message, O1Request, TextPart, UserMessage } from "./O1Request.ts"
+import { early, gpt5Series, oSeries, retirements, units } from "./profiles/facts.ts"
+import type { ModelProfile, Retirement } from "./profiles/model.ts"
 
-/**
- * Chat Completions or Responses.
- *
- * @category models
- * @since 0.1.0
- */
-export type Api = "chat" | "responses"
-
-/**
- * What a model can be asked.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ModelProfile {
-  readonly name: string
-  /** How the name of a model of this kind begins, as the service tells it. */
-  readonly models: ReadonlyArray<string>
-  /** The APIs that serve it; the first is the one that is used if the configuration does not say. */
-  readonly apis: NonEmptyReadonlyArray<Api>
-  /** Whether it streams on Azure. `try`: it is asked once, and what it says is remembered. */
-  readonly streaming: "yes" | "no" | "try"
-  /** Whether a response can be made in the background. It is asked once, and what it says is remembered. */
-  readonly background: boolean
-  readonly roles: ReadonlyArray<Role>
-  /** The reasoning efforts that it knows; none means that it does not take the parameter. */
-  readonly efforts: ReadonlyArray<ReasoningEffort>
-  readonly tools: boolean
-  readonly parallelToolCalls: boolean
-  readonly structuredOutput: boolean
-  readonly images: boolean
-  readonly reasoningSummary: boolean
-  /** The most tokens of prompt and output together. */
-  readonly contextTokens?: number | undefined
-  /** The most tokens of output, reasoning included. */
-  readonly outputTokens?: number | undefined
-  /** What one unit of capacity allows in a minute. */
-  readonly unit?: { readonly requests: number; readonly tokens: number } | undefined
-  /** The day on which Azure retires it, and what is to take its place. */
-  readonly retirement?: { readonly date: string; readonly replacement: string | undefined } | undefined
-}
+export { apiFor, check } from "./profiles/check.ts"
+export type { Api, ModelProfile, Retirement } from "./profiles/model.ts"
 
 /**
  * A profile whose type keeps its values, so that `RequestFor` can use them.
@@ -75,19 +37,6 @@ export interface ModelProfile {
  */
 export const make = <const P extends ModelProfile>(profile: P): P => profile
 
-const reasoning = {
-  background: true,
-  roles: ["developer", "system", "user", "assistant", "tool"],
-  efforts: ["low", "medium", "high"],
-  tools: true,
-  parallelToolCalls: false,
-  structuredOutput: true,
-  images: true,
-  reasoningSummary: false,
-  contextTokens: 200_000,
-  outputTokens: 100_000
-} as const
-
 /**
  * The first that Azure had, and the default here.
  *
@@ -95,28 +44,14 @@ const reasoning = {
  * @since 0.1.0
  */
 export const o1 = make({
-  ...reasoning,
+  ...oSeries,
   name: "o1",
   models: ["o1"],
   apis: ["chat", "responses"],
   streaming: "try",
-  unit: { requests: 1, tokens: 6000 },
-  retirement: { date: "2026-10-21", replacement: "gpt-5.6-sol" }
+  unit: units.o1,
+  retirement: retirements.o1
 })
-
-const early = {
-  apis: ["chat"],
-  streaming: "no",
-  background: false,
-  roles: ["user", "assistant"],
-  efforts: [],
-  tools: false,
-  parallelToolCalls: false,
-  structuredOutput: false,
-  images: false,
-  reasoningSummary: false,
-  contextTokens: 128_000
-} as const
 
 /**
  * @category profiles
@@ -127,7 +62,7 @@ export const o1Mini = make({
   name: "o1-mini",
   models: ["o1-mini"],
   outputTokens: 65_536,
-  unit: { requests: 1, tokens: 10_000 }
+  unit: units.small
 })
 
 /**
@@ -139,7 +74,7 @@ export const o1Preview = make({
   name: "o1-preview",
   models: ["o1-preview"],
   outputTokens: 32_768,
-  retirement: { date: "2025-07-28", replacement: undefined }
+  retirement: retirements["o1-preview"]
 })
 
 /**
@@ -147,12 +82,12 @@ export const o1Preview = make({
  * @since 0.1.0
  */
 export const o1Pro = make({
-  ...reasoning,
+  ...oSeries,
   name: "o1-pro",
   models: ["o1-pro"],
   apis: ["responses"],
   streaming: "no",
-  retirement: { date: "2026-10-21", replacement: "gpt-5.6-sol" }
+  retirement: retirements["o1-pro"]
 })
 
 /**
@@ -160,14 +95,15 @@ export const o1Pro = make({
  * @since 0.1.0
  */
 export const o3 = make({
-  ...reasoning,
+  ...oSeries,
   name: "o3",
   models: ["o3"],
   apis: ["chat", "responses"],
   streaming: "try",
   reasoningSummary: true,
-  unit: { requests: 1, tokens: 1000 },
-  retirement: { date: "2026-10-21", replacement: "gpt-5.6-sol" }
+  encryptedReasoning: true,
+  unit: units.o3,
+  retirement: retirements.o3
 })
 
 /**
@@ -175,14 +111,16 @@ export const o3 = make({
  * @since 0.1.0
  */
 export const o3Mini = make({
-  ...reasoning,
+  ...oSeries,
   name: "o3-mini",
   models: ["o3-mini"],
   apis: ["chat", "responses"],
   streaming: "yes",
   images: false,
-  unit: { requests: 1, tokens: 10_000 },
-  retirement: { date: "2026-10-01", replacement: "o4-mini" }
+  files: false,
+  encryptedReasoning: true,
+  unit: units.small,
+  retirement: retirements["o3-mini"]
 })
 
 /**
@@ -190,13 +128,13 @@ export const o3Mini = make({
  * @since 0.1.0
  */
 export const o3Pro = make({
-  ...reasoning,
+  ...oSeries,
   name: "o3-pro",
   models: ["o3-pro"],
   apis: ["responses"],
   streaming: "no",
-  unit: { requests: 1, tokens: 10_000 },
-  retirement: { date: "2026-12-17", replacement: undefined }
+  unit: units.small,
+  retirement: retirements["o3-pro"]
 })
 
 /**
@@ -204,25 +142,33 @@ export const o3Pro = make({
  * @since 0.1.0
  */
 export const o4Mini = make({
-  ...reasoning,
+  ...oSeries,
   name: "o4-mini",
   models: ["o4-mini"],
   apis: ["chat", "responses"],
   streaming: "yes",
   reasoningSummary: true,
-  unit: { requests: 1, tokens: 1000 },
-  retirement: { date: "2026-10-16", replacement: undefined }
+  encryptedReasoning: true,
+  unit: units.o3,
+  retirement: retirements["o4-mini"]
 })
 
-const family = {
-  ...reasoning,
-  apis: ["chat", "responses"],
-  streaming: "yes",
-  parallelToolCalls: true,
+/**
+ * o3-deep-research, o4-mini-deep-research and the like: they take minutes, search with the tools in `extra`, and have only the
+ * Responses API.
+ *
+ * @category profiles
+ * @since 0.1.0
+ */
+export const deepResearch = make({
+  ...oSeries,
+  name: "deep-research",
+  models: ["o3-deep-research", "o4-mini-deep-research"],
+  apis: ["responses"],
+  streaming: "try",
   reasoningSummary: true,
-  contextTokens: 272_000,
-  outputTokens: 128_000
-} as const
+  encryptedReasoning: true
+})
 
 /**
  * gpt-5, gpt-5-mini and gpt-5-nano.
@@ -231,64 +177,123 @@ const family = {
  * @since 0.1.0
  */
 export const gpt5 = make({
-  ...family,
+  ...gpt5Series,
   name: "gpt-5",
   models: ["gpt-5"],
   efforts: ["minimal", "low", "medium", "high"],
-  retirement: { date: "2027-02-09", replacement: undefined }
+  retirement: retirements["gpt-5"]
 })
 
 /**
- * gpt-5.1 and what came after it; they do not reason unless they are asked to.
+ * gpt-5-chat, which does not reason.
+ *
+ * @category profiles
+ * @since 0.1.0
+ */
+export const gpt5Chat = make({
+  ...gpt5Series,
+  name: "gpt-5-chat",
+  models: ["gpt-5-chat"],
+  reasons: false,
+  efforts: [],
+  reasoningSummary: false,
+  encryptedReasoning: false,
+  sampling: "always",
+  contextTokens: 128_000,
+  outputTokens: 16_384
+})
+
+/**
+ * gpt-5.1 to gpt-5.3; they do not reason unless they are asked to, and take sampling parameters as long as they do not.
  *
  * @category profiles
  * @since 0.1.0
  */
 export const gpt51 = make({
-  ...family,
+  ...gpt5Series,
   name: "gpt-5.1",
-  models: ["gpt-5."],
-  efforts: ["none", "low", "medium", "high", "xhigh", "max"]
+  models: ["gpt-5.1", "gpt-5.2", "gpt-5.3"],
+  efforts: ["none", "low", "medium", "high", "xhigh", "max"],
+  sampling: "without-reasoning",
+  retirement: retirements["gpt-5.1"]
 })
 
 /**
+ * gpt-5.4 and what came after it, gpt-5.6-sol among them. With tools, reasoning is for the Responses API.
+ *
+ * @category profiles
+ * @since 0.1.0
+ */
+export const gpt54 = make({
+  ...gpt5Series,
+  name: "gpt-5.4",
+  models: ["gpt-5.4", "gpt-5.5", "gpt-5.6"],
+  efforts: ["none", "low", "medium", "high", "xhigh", "max"],
+  chatTools: "without-reasoning",
+  sampling: "without-reasoning",
+  contextTokens: undefined
+})
+
+/**
+ * The pro models from gpt-5-pro on, which have only the Responses API.
+ *
  * @category profiles
  * @since 0.1.0
  */
 export const gpt5Pro = make({
-  ...family,
+  ...gpt5Series,
   name: "gpt-5-pro",
   models: ["gpt-5-pro"],
   apis: ["responses"],
+  efforts: ["low", "medium", "high", "xhigh", "max"],
   streaming: "no"
 })
 
 /**
- * The codex models of the family, which have only the Responses API.
+ * The codex models, which have only the Responses API.
  *
  * @category profiles
  * @since 0.1.0
  */
 export const gpt5Codex = make({
-  ...family,
+  ...gpt5Series,
   name: "gpt-5-codex",
-  models: ["gpt-5-codex", "gpt-5.1-codex"],
+  models: ["gpt-5-codex", "codex-mini"],
   apis: ["responses"],
-  efforts: ["minimal", "low", "medium", "high", "xhigh"]
+  efforts: ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 })
 
 /**
- * A model that is not known here: nothing is forbidden, and the service has the last word. `overrides` says what is known of
- * it; without `models`, whatever model answers is taken for it.
+ * gpt-6 and what comes after it: it takes no sampling parameters, and its limits are left to the service.
+ *
+ * @category profiles
+ * @since 0.1.0
+ */
+export const gpt6 = make({
+  ...gpt5Series,
+  name: "gpt-6",
+  models: ["gpt-6"],
+  efforts: ["none", "low", "medium", "high", "xhigh", "max"],
+  chatTools: "without-reasoning",
+  contextTokens: undefined,
+  outputTokens: undefined
+})
+
+/**
+ * A model that is not known here, or one that does not reason, such as gpt-4.1: nothing is forbidden, and the service has the
+ * last word. `overrides` says what is known of it; without `models`, whatever model answers is taken for it.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const custom = (name: string, overrides?: Partial<Omit<ModelProfile, "name">>): ModelProfile => ({
-  ...family,
+  ...gpt5Series,
   models: [],
   streaming: "try",
+  reasons: false,
   efforts: ["none", "minimal", "low", "medium", "high", "xhigh", "max"],
+  encryptedReasoning: false,
+  sampling: "always",
   contextTokens: undefined,
   outputTokens: undefined,
   ...overrides,
@@ -301,32 +306,60 @@ export const custom = (name: string, overrides?: Partial<Omit<ModelProfile, "nam
  * @category profiles
  * @since 0.1.0
  */
-export const known = [o1, o1Mini, o1Preview, o1Pro, o3, o3Mini, o3Pro, o4Mini, gpt5, gpt51, gpt5Pro, gpt5Codex] as const
+export const known = [
+  o1,
+  o1Mini,
+  o1Preview,
+  o1Pro,
+  o3,
+  o3Mini,
+  o3Pro,
+  o4Mini,
+  deepResearch,
+  gpt5,
+  gpt5Chat,
+  gpt51,
+  gpt54,
+  gpt5Pro,
+  gpt5Codex,
+  gpt6
+] as const
 
-/** A prefix counts only up to a boundary, so that `o1` is not `o1x`; of several, the longest. */
-const lengthOfMatch = ({ models }: ModelProfile, model: string): number =>
-  Math.max(
-    0,
-    ...models.map((prefix) => {
-      const rest = model.slice(prefix.length)
-      return model.startsWith(prefix) && (prefix.endsWith(".") || rest === "" || rest.startsWith("-"))
-        ? prefix.length
-        : 0
-    })
-  )
+/** By the name of the model, the first that matches: what a name ends in says more than the number in it. */
+const kinds: ReadonlyArray<readonly [pattern: RegExp, profile: ModelProfile]> = [
+  [/^(?:o\d+|gpt-\d).*-deep-research\b/, deepResearch],
+  [/^(?:gpt-\d.*-)?codex\b/, gpt5Codex],
+  [/^o1-mini\b/, o1Mini],
+  [/^o1-preview\b/, o1Preview],
+  [/^o1-pro\b/, o1Pro],
+  [/^o1(?:-|$)/, o1],
+  [/^o\d+-pro\b/, o3Pro],
+  [/^o3-mini\b/, o3Mini],
+  [/^o3(?:-|$)/, o3],
+  [/^o[4-9](?:-|$)/, o4Mini],
+  [/^gpt-(?:[5-9]|[12]\d)(?:\.\d+)?(?:-\w+)*?-pro\b/, gpt5Pro],
+  [/^gpt-5-chat\b/, gpt5Chat],
+  [/^gpt-5(?:-|$)/, gpt5],
+  [/^gpt-5\.[1-3](?:-|$)/, gpt51],
+  [/^gpt-5\.\d+(?:-|$)/, gpt54],
+  [/^gpt-(?:[6-9]|[12]\d)(?:\.\d+)?(?:-|$)/, gpt6]
+]
 
 /**
- * The profile of a model by the name that the service gives it, for example `o3-mini-2025-01-31`.
+ * The profile of a model by the name that the service gives it, for example `o3-mini-2025-01-31`. A successor that is not known
+ * here has the profile of the newest one of its kind; `undefined` is a model of another family.
  *
  * @category getters
  * @since 0.1.0
  */
 export const forModel = (model: string): ModelProfile | undefined => {
-  const [best] = known
-    .map((profile) => ({ profile, length: lengthOfMatch(profile, model) }))
-    .toSorted((a, b) => b.length - a.length)
-  return best !== undefined && best.length > 0 ? best.profile : undefined
+  const name = model.toLowerCase()
+  return kinds.find(([pattern]) => pattern.test(name))?.[1]
 }
+
+/** A prefix counts only up to a boundary, so that `o1` is not `o1x`. */
+const begins = ({ models }: ModelProfile, model: string): boolean =>
+  models.some((prefix) => model === prefix || model.startsWith(prefix.endsWith(".") ? prefix : `${prefix}-`))
 
 /**
  * Whether a model that answered is of this profile. One that is of another known profile is not, even if its name begins the
@@ -338,79 +371,42 @@ export const forModel = (model: string): ModelProfile | undefined => {
 export const serves = (profile: ModelProfile, model: string): boolean => {
   if (model === "" || profile.models.length === 0) return true
   const found = forModel(model)
-  return found === undefined ? lengthOfMatch(profile, model) > 0 : found.name === profile.name
+  return found?.name === profile.name || (begins(profile, model) && (found === undefined || !isKnown(profile)))
 }
 
-const names = (values: ReadonlyArray<string>): string => values.length === 0 ? "none" : values.join(", ")
-
-/** Whether a message says something in pictures. */
-const hasImage = (message: Message): boolean =>
-  typeof message.content !== "string" && message.content.some((part) => part.type === "image")
-
-/** What every reasoning model refuses, whatever the profile. */
-const refusedByAll: ReadonlySet<string> = new Set([
-  "temperature",
-  "top_p",
-  "presence_penalty",
-  "frequency_penalty",
-  "logprobs",
-  "top_logprobs",
-  "logit_bias",
-  "max_tokens"
-])
+const isKnown = (profile: ModelProfile): boolean => known.some(({ name }) => name === profile.name)
 
 /**
- * What of a request the profile forbids, if anything, with the name of the parameter.
+ * When a model is to be retired, as Microsoft's page said on the day in `told`.
  *
- * @category guards
+ * @category getters
  * @since 0.1.0
  */
-export const check = (profile: ModelProfile, request: O1Request): O1RequestError | undefined => {
-  const refuse = (param: string, what: string): O1RequestError =>
-    new O1RequestError({ kind: "unsupported-parameter", param, detail: `${profile.name} ${what}` })
-  const { maxCompletionTokens, messages, reasoningEffort, responseFormat } = request
-
-  const role = messages.map((message) => message.role).find((role) => !profile.roles.includes(role))
-  if (role !== undefined) {
-    return refuse("messages", `takes messages of ${names(profile.roles)}, not of ${role}`)
-  }
-  if (messages.some(({ role }) => role === "developer") && messages.some(({ role }) => role === "system")) {
-    return refuse("messages", "takes messages of developer or of system, not of both")
-  }
-  if (!profile.images && messages.some(hasImage)) return refuse("messages", "takes no images")
-  if (reasoningEffort !== undefined && !profile.efforts.includes(reasoningEffort)) {
-    return refuse("reasoningEffort", `has the efforts ${names(profile.efforts)}, not ${reasoningEffort}`)
-  }
-  if (!profile.tools && (request.tools !== undefined || request.toolChoice !== undefined)) {
-    return refuse("tools", "takes no tools")
-  }
-  if (request.parallelToolCalls === true && !profile.parallelToolCalls) {
-    return refuse("parallelToolCalls", "asks for one tool at a time")
-  }
-  if (request.parallelToolCalls === true && reasoningEffort === "minimal") {
-    return refuse("parallelToolCalls", "asks for one tool at a time with minimal effort")
-  }
-  if (!profile.structuredOutput && responseFormat !== undefined && responseFormat !== "text") {
-    return refuse("responseFormat", "answers in text only")
-  }
-  if (!profile.reasoningSummary && request.reasoningSummary !== undefined) {
-    return refuse("reasoningSummary", "gives no summary of its reasoning")
-  }
-  if (maxCompletionTokens !== undefined && maxCompletionTokens > (profile.outputTokens ?? Infinity)) {
-    return refuse("maxCompletionTokens", `gives at most ${profile.outputTokens} tokens, not ${maxCompletionTokens}`)
-  }
-  const extra = Object.keys(request.extra ?? {}).find((name) => refusedByAll.has(name))
-  return extra === undefined ? undefined : refuse(extra, `does not take ${extra}`)
+export const retirementOf = (model: string): Retirement | undefined => {
+  const name = model.toLowerCase().replace(/-\d{4}-?\d{2}-?\d{2}$/, "")
+  return new Map<string, Retirement>(Object.entries(retirements)).get(name)
 }
+
+type Tools = Pick<O1Request, "tools" | "toolChoice">
+type Parallel = Pick<O1Request, "parallelToolCalls">
+type Format = Pick<O1Request, "responseFormat">
+type Summary = Pick<O1Request, "reasoningSummary">
+type Verbose = Pick<O1Request, "verbosity">
+type Sampling = Pick<
+  O1Request,
+  "temperature" | "topP" | "topLogprobs" | "presencePenalty" | "frequencyPenalty" | "logitBias"
+>
 
 type Only<Allowed, Fields> = Allowed extends true ? Fields : { readonly [K in keyof Fields]?: never }
 
-type MessageFor<P extends ModelProfile> = Message extends infer M
-  ? M extends { readonly role: infer R } ? Extract<R, P["roles"][number]> extends never ? never
-    : P["images"] extends true ? M & { readonly role: Extract<R, P["roles"][number]> }
-    : M & { readonly role: Extract<R, P["roles"][number]>; readonly content: string }
-  : never
-  : never
+type PartFor<P extends ModelProfile> =
+  | TextPart
+  | (P["images"] extends true ? ImagePart : never)
+  | (P["files"] extends true ? FilePart : never)
+
+type MessageFor<P extends ModelProfile> =
+  | Exclude<Extract<Message, { readonly role: P["roles"][number] }>, UserMessage>
+  | UserMessage<string | ReadonlyArray<PartFor<P>>>
 
 /**
  * The requests that a profile allows, for a profile whose type says what it has: those that are here, and what `make` gives.
@@ -432,11 +428,23 @@ type MessageFor<P extends ModelProfile> = Message extends infer M
  */
 export type RequestFor<P extends ModelProfile> = string extends P["name"] ? O1Request :
   & {
-    readonly messages: NonEmptyReadonlyArray<MessageFor<P>>
+    readonly messages: ReadonlyArray<MessageFor<P>>
     readonly reasoningEffort?: P["efforts"][number] | undefined
   }
-  & Pick<O1Request, "maxCompletionTokens" | "user" | "extra">
-  & Only<P["tools"], Pick<O1Request, "tools" | "toolChoice">>
-  & Only<P["parallelToolCalls"], Pick<O1Request, "parallelToolCalls">>
-  & Only<P["structuredOutput"], Pick<O1Request, "responseFormat">>
-  & Only<P["reasoningSummary"], Pick<O1Request, "reasoningSummary">>
+  & Omit<
+    O1Request,
+    | "messages"
+    | "reasoningEffort"
+    | keyof Tools
+    | keyof Parallel
+    | keyof Format
+    | keyof Summary
+    | keyof Verbose
+    | keyof Sampling
+  >
+  & Only<P["tools"], Tools>
+  & Only<P["parallelToolCalls"], Parallel>
+  & Only<P["structuredOutput"], Format>
+  & Only<P["reasoningSummary"], Summary>
+  & Only<P["verbosity"], Verbose>
+  & Only<P["sampling"] extends "never" ? false : true, Sampling>
