@@ -82,15 +82,18 @@ const judge = (config: AzureO1Config, options: Options, facts: Facts): ReadonlyA
   const models = plane && Result.getOrUndefined(plane.models)
   const served = answers.servedModel(probe)
   const deployed = managed.deployedModel(deployment)
+  const entered = access(config, probe, "No probe was asked for.")
+  const admitted = entered.some(({ check, status }) => check === "auth" && status === "pass")
   return [
     ...configuration.advice(config),
     configuration.endpoint(config),
     ...reach(config.endpoint, steps, probe, now),
-    ...access(config, probe, "No probe was asked for."),
+    ...entered,
     ...served === undefined && deployed !== undefined ? [] : [answers.model(config, served, "answer")],
     ...deployed === undefined ? [] : [answers.model(config, deployed, "management")],
     answers.retirement(
-      answers.effectiveProfile(config, served ?? deployed),
+      served ?? deployed ?? answers.effectiveProfile(config, undefined).name,
+      answers.expectedRetirement(config, served ?? deployed),
       managed.plannedRetirement(deployment, models ?? []),
       {
         now,
@@ -101,7 +104,7 @@ const judge = (config: AzureO1Config, options: Options, facts: Facts): ReadonlyA
     answers.streaming(config, probe),
     answers.usage(probe),
     ...answers.limits(answers.toldLimits(probe), managed.configuredLimits(deployment), options.typicalRequest),
-    answers.clock(config, probe),
+    answers.clock(config, probe, admitted),
     ...plane === undefined
       ? [skipped("management", "The management plane was not asked.", "Give access to it with the option management.")]
       : managed.findings(plane, config)

@@ -199,8 +199,8 @@ describe("ModelProfile", () => {
 
   it("tells of each day when it was read", () => {
     const known: ReadonlyArray<ModelProfile.ModelProfile> = ModelProfile.known
-    for (const { retirement } of known) {
-      if (retirement !== undefined) assert.match(retirement.told, /^20\d\d-\d\d-\d\d$/)
-    }
+    const told = known.flatMap(({ retirement }) => retirement === undefined ? [] : [retirement.told])
+    assert.isNotEmpty(told)
+    assert.isTrue(told.every((day) => /^20\d\d-\d\d-\d\d$/.test(day)))
   })
 })

@@ -1,7 +1,9 @@
 import {
   assistant,
   developer,
+  filePart,
   imagePart,
+  type Message,
   type ModelProfile,
   type O1Request,
   textPart,
@@ -56,5 +58,23 @@ describe("RequestFor", () => {
     const parallel = { messages: [user("x")], parallelToolCalls: true } as const
     expect(parallel).type.toBeAssignableTo<For<typeof ModelProfile.gpt5>>()
     expect(parallel).type.not.toBeAssignableTo<For<typeof ModelProfile.o1>>()
+  })
+
+  it("has sampling, verbosity and files only where the model has", () => {
+    const warm = { messages: [user("x")], temperature: 0.5 } as const
+    expect(warm).type.toBeAssignableTo<For<typeof ModelProfile.gpt51>>()
+    expect(warm).type.not.toBeAssignableTo<For<typeof ModelProfile.o1>>()
+    expect(warm).type.not.toBeAssignableTo<For<typeof ModelProfile.gpt6>>()
+    const brief = { messages: [user("x")], verbosity: "low" } as const
+    expect(brief).type.toBeAssignableTo<For<typeof ModelProfile.gpt5>>()
+    expect(brief).type.not.toBeAssignableTo<For<typeof ModelProfile.o4Mini>>()
+    const paper = { messages: [user([filePart("data:application/pdf;base64,AAAA")])] } as const
+    expect(paper).type.toBeAssignableTo<For<typeof ModelProfile.o1>>()
+    expect(paper).type.not.toBeAssignableTo<For<typeof ModelProfile.o3Mini>>()
+  })
+
+  it("takes the messages of a list", () => {
+    expect<{ readonly messages: ReadonlyArray<Message> }>().type.toBeAssignableTo<For<typeof ModelProfile.o1>>()
+    expect<{ readonly messages: ReadonlyArray<Message> }>().type.not.toBeAssignableTo<For<typeof ModelProfile.o1Mini>>()
   })
 })

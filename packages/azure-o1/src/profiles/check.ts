@@ -78,10 +78,10 @@ const unsampled = (
   const free = takes === "always" ||
     (takes === "without-reasoning" && (reasoningEffort === undefined || reasoningEffort === "none"))
   const fields: Readonly<Record<string, unknown>> = request
-  const param = free ? undefined : sampling.flatMap(([field, names]) => [
-    ...fields[field] === undefined ? [] : [field],
-    ...names.filter((name) => Object.hasOwn(extra, name))
-  ])[0]
+  const given = (field: keyof O1Request, names: ReadonlyArray<string>): string | undefined =>
+    fields[field] === undefined ? names.find((name) => Object.hasOwn(extra, name)) : field
+  const found = free ? undefined : sampling.find(([field, names]) => given(field, names) !== undefined)
+  const param = found && given(...found)
   if (param !== undefined) {
     const only = takes === "without-reasoning" && efforts.includes("none")
     return {

@@ -41,16 +41,17 @@ const unanswered = (probe: Probe, error: O1Error): ReadonlyArray<Finding> => {
   const step = brokenStep(probe)
   const unknown = unknownAuth("there was no answer")
   if (step !== undefined) return [unknown, skipped("deployment", `It was not reached: see ${step}.`)]
+  // silence says nothing of the deployment, and a connection that breaks may hold the next time
   return [
     unknown,
     error._tag === "O1TimeoutError"
-      ? fail(
+      ? warn(
         "deployment",
         "It took the request, and did not answer in time.",
         "Check what is between here and the service: a proxy, a firewall, a gateway. Options.timeout gives it more time.",
         told(error)
       )
-      : fail("deployment", `There was no answer: ${error.message}`, "Check what is between here and the service.", {
+      : warn("deployment", `There was no answer: ${error.message}`, "Check what is between here and the service.", {
         ...told(error),
         ...error._tag === "O1ConnectionError" ? { code: error.code } : {}
       })

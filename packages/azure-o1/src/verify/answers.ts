@@ -50,12 +50,8 @@ export interface Retirement {
   readonly at: number
   readonly replacement: string | undefined
   readonly source: "profile" | "management"
-}
-
-/** What is known of a profile's retirement. */
-const retirementOf = ({ name, retirement }: ModelProfile.ModelProfile): Retirement | undefined => {
-  const at = Date.parse(retirement?.date ?? "")
-  return Number.isNaN(at) ? undefined : { model: name, at, replacement: retirement?.replacement, source: "profile" }
+  /** The day on which Microsoft's page said so, where that is the source. */
+  readonly told?: string | undefined
 }
 
 /** The profile that the retirement is to be read from: a deployment that was upgraded has the date of its new model. */
@@ -67,44 +63,67 @@ export const effectiveProfile = (
     ? profile
     : ModelProfile.forModel(served) ?? ModelProfile.custom(served)
 
-/** How long the model will be there. The management plane knows better than the profile. */
+/** What Microsoft's page says of the model that is there, or else of the one of the profile. */
+export const expectedRetirement = (config: AzureO1Config, served: string | undefined): Retirement | undefined => {
+  const profile = effectiveProfile(config, served)
+  const own = served === undefined ? undefined : ModelProfile.retirementOf(served)
+  // one of the profiles here is of several models, and has the day of the first of them
+  const general = served !== undefined && ModelProfile.known.some((known) => known === profile)
+  const known = own ?? (general ? undefined : profile.retirement)
+  const at = Date.parse(known?.date ?? "")
+  return known === undefined || Number.isNaN(at)
+    ? undefined
+    : { model: own === undefined ? profile.name : served!, at, ...known, source: "profile" }
+}
+
+/** How long the model will be there. The management plane knows better than a page. */
 export const retirement = (
-  profile: ModelProfile.ModelProfile,
+  model: string,
+  expected: Retirement | undefined,
   managed: Retirement | undefined,
   options: {
     readonly now: number
     readonly warning: Duration.Duration
-    /** It has answered just now, so that it cannot be gone. */
+    /** The deployment has answered just now, so that it cannot be gone. */
     readonly answers: boolean
   }
 ): Finding => {
   const { answers, now, warning } = options
-  const known = managed ?? retirementOf(profile)
+  const known = managed ?? expected
   if (known === undefined) {
     return skipped(
       "retirement",
-      `It is not known when ${profile.name} is retired.`,
+      `It is not known when ${model} is retired.`,
       "Give access to the management plane, or look at Microsoft's page on model retirement."
     )
   }
-  const { at, model, replacement = profile.retirement?.replacement, source } = known
+  const { at, replacement = expected?.replacement, source, told } = known
   const date = dayOf(at)
   const days = Math.ceil((at - now) / Duration.toMillis("1 day"))
-  const details = { model, date, replacement, source }
+  const details = { model: known.model, date, replacement, source, told }
   const fix = `Deploy ${replacement ?? "a current model"}, and set profile for it.`
+  const page = told === undefined ? "" : ` (Microsoft's page of ${told})`
   if (at <= now) {
-    return answers
-      ? warn(
-        "retirement",
-        `${model} was to be retired on ${date}; it still answers, but any day may be the last.`,
-        fix,
-        details
-      )
-      : fail("retirement", `${model} was retired on ${date}.`, fix, details)
+    // Azure has moved these days before: a page cannot say that the model is gone
+    if (managed !== undefined && !answers) {
+      return fail("retirement", `${known.model} was retired on ${date}.`, fix, details)
+    }
+    const still = answers ? "it still answers" : "whether it still answers is not known"
+    return warn(
+      "retirement",
+      `${known.model} was to be retired on ${date}${page}; ${still}, but any day may be the last.`,
+      fix,
+      details
+    )
   }
   return at - now < Duration.toMillis(warning)
-    ? warn("retirement", `${model} is retired on ${date}, in ${days} ${days === 1 ? "day" : "days"}.`, fix, details)
-    : pass("retirement", `${model} is not retired before ${date}.`, details)
+    ? warn(
+      "retirement",
+      `${known.model} is retired on ${date}${page}, in ${days} ${days === 1 ? "day" : "days"}.`,
+      fix,
+      details
+    )
+    : pass("retirement", `${known.model} is not retired before ${date}${page}.`, details)
 }
 
 const isEventStream = ({ headers, status }: Answered): boolean =>
@@ -233,15 +252,18 @@ const skewOf = ({ headers, receivedAt, sentAt }: Answered): number | undefined =
   return date + 1000 < sentAt ? date + 1000 - sentAt : 0
 }
 
-/** Whether this clock and the service's agree: tokens are good between two points in time. */
-export const clock = ({ credential }: AzureO1Config, probe: Probe | undefined): Finding => {
+/**
+ * Whether this clock and the service's agree: tokens are good between two points in time. What was let in just now, the clock
+ * does not keep out.
+ */
+export const clock = ({ credential }: AzureO1Config, probe: Probe | undefined, admitted: boolean): Finding => {
   const skew = probe?.answers.map(skewOf).findLast((skew) => skew !== undefined)
   if (skew === undefined) return skipped("clock", "No answer told the time.")
   const seconds = Math.round(Math.abs(skew) / 1000)
   const details = { skewSeconds: Math.round(skew / 1000) }
   const message = `This machine's clock is ${seconds} seconds ${skew > 0 ? "behind" : "ahead of"} the service's`
   const fix = "Have the clock set by NTP."
-  if (Math.abs(skew) > skewFailure && credential !== undefined) {
+  if (Math.abs(skew) > skewFailure && credential !== undefined && !admitted) {
     return fail("clock", `${message}, so that tokens are not good when it takes them to be.`, fix, details)
   }
   return Math.abs(skew) > skewWarning

@@ -49,7 +49,7 @@ export const advice = (
     return [pass("config", "The configuration is complete, and the v1 path has no versions.")]
   }
   if (profile.efforts.length > 0 && day(apiVersion) < day(reasoningSince)) {
-    return [fail(
+    return [warn(
       "config",
       `apiVersion ${apiVersion} is too old for ${profile.name}: developer messages and reasoning effort came with ${reasoningSince}.`,
       fix,

@@ -94,11 +94,19 @@ const failed = (check: Check, host: string, code: string | undefined, through: b
 
 const soon = Duration.toMillis("14 days")
 
-const certificate = ({ issuer, protocol, subject, validTo }: Certificate, host: string, now: number): Finding => {
+const certificate = (
+  { issuer, protocol, subject, validTo }: Certificate,
+  host: string,
+  now: number,
+  through: boolean
+): Finding => {
   const until = Number.isFinite(validTo) ? DateTime.formatIsoDateUtc(DateTime.makeUnsafe(validTo)) : "a day not told"
   const details = { host, validTo: until, subject, issuer, protocol }
   if (validTo <= now) {
-    return fail("tls", `The certificate of ${host} has expired on ${until}.`, failures.tls.fix, details)
+    const message = `The certificate of ${host} has expired on ${until}.`
+    return through
+      ? warn("tls", `${message} The HTTP client got through all the same.`, failures.tls.fix, details)
+      : fail("tls", message, failures.tls.fix, details)
   }
   return validTo - now < soon
     ? warn("tls", `The certificate of ${host} expires on ${until}.`, "See that it is renewed in time.", details)
@@ -140,6 +148,6 @@ export const reach = (
     judge("tcp", steps.tcp, () => pass("tcp", "The host takes connections.", { host })),
     protocol === "http:"
       ? skipped("tls", "The endpoint is not https://, as is allowed on this machine only.")
-      : judge("tls", steps.tls, (found) => certificate(found, host, now))
+      : judge("tls", steps.tls, (found) => certificate(found, host, now, through))
   ]
 }

@@ -16,7 +16,7 @@ import { completed, config, failedWith, got, withToken } from "../support/probes
 describe("configuration", () => {
   const versions: ReadonlyArray<readonly [string | undefined, ModelProfile.ModelProfile, string]> = [
     [undefined, ModelProfile.o1, "pass"],
-    ["2024-10-21", ModelProfile.o1, "fail"],
+    ["2024-10-21", ModelProfile.o1, "warn"],
     ["2024-10-21", ModelProfile.o1Mini, "pass"],
     ["2024-12-01-preview", ModelProfile.o1, "pass"],
     ["2025-04-01-preview", ModelProfile.o3, "pass"],
@@ -112,29 +112,87 @@ describe("answers", () => {
     assert.isUndefined(answers.servedModel(completed({ model: "" })))
   })
 
-  it("retirement: by the day, by what was upgraded, by what the management plane plans", () => {
-    const options = { warning: Duration.days(90), answers: false }
-    const on = (day: string, rest: Partial<typeof options> = {}) =>
-      answers.retirement(ModelProfile.o1, undefined, { ...options, now: Date.parse(day), ...rest }).status
-    assert.strictEqual(on("2026-01-01"), "pass")
-    assert.strictEqual(on("2026-07-23"), "pass")
-    assert.strictEqual(on("2026-07-24"), "warn")
-    assert.strictEqual(on("2026-10-20"), "warn")
-    assert.strictEqual(on("2026-10-21"), "fail")
-    assert.strictEqual(on("2026-10-21", { answers: true }), "warn")
-    assert.strictEqual(
-      answers.retirement(ModelProfile.gpt51, undefined, { ...options, now: 0 }).status,
-      "skipped"
-    )
-    const planned = { model: "o1", at: Date.parse("2027-01-01"), replacement: undefined, source: "management" } as const
-    const now = Date.parse("2026-12-31")
-    assert.deepInclude(answers.retirement(ModelProfile.o1, planned, { ...options, now }), {
-      message: "o1 is retired on 2027-01-01, in 1 day.",
-      fix: "Deploy gpt-5.6-sol, and set profile for it."
+  describe("retirement", () => {
+    const of = (
+      day: string,
+      rest: {
+        readonly served?: string
+        readonly planned?: string
+        readonly answers?: boolean
+        readonly profile?: ModelProfile.ModelProfile
+      } = {}
+    ) => {
+      const given = { ...config, profile: rest.profile ?? ModelProfile.o1 }
+      const planned = rest.planned === undefined
+        ? undefined
+        : { model: "o1", at: Date.parse(rest.planned), replacement: undefined, source: "management" } as const
+      return answers.retirement(
+        rest.served ?? given.profile.name,
+        answers.expectedRetirement(given, rest.served),
+        planned,
+        { now: Date.parse(day), warning: Duration.days(90), answers: rest.answers ?? false }
+      )
+    }
+    const table: ReadonlyArray<readonly [name: string, ReturnType<typeof of>, status: string, message: RegExp]> = [
+      ["long before", of("2026-01-01"), "pass", /not retired before 2026-10-21/],
+      ["a day before the warning", of("2026-07-23"), "pass", /./],
+      ["90 days before", of("2026-07-24"), "warn", /in 89 days/],
+      ["the day before", of("2026-10-20"), "warn", /in 1 day\./],
+      ["the day, by a page", of("2026-10-21"), "warn", /Microsoft's page of 2026-09-02.*is not known/],
+      ["years after, by a page", of("2036-10-21"), "warn", /was to be retired/],
+      ["the day, and it answers", of("2026-10-21", { answers: true }), "warn", /still answers/],
+      ["by the management plane", of("2027-01-02", { planned: "2027-01-01" }), "fail", /was retired on 2027-01-01/],
+      [
+        "by the management plane, and it answers",
+        of("2027-01-02", { planned: "2027-01-01", answers: true }),
+        "warn",
+        /any day/
+      ],
+      [
+        "the management plane knows better",
+        of("2026-12-31", { planned: "2027-01-01" }),
+        "warn",
+        /2027-01-01, in 1 day/
+      ],
+      [
+        "of the model that was upgraded to",
+        of("2026-11-26", { served: "gpt-5.6-sol" }),
+        "pass",
+        /gpt-5.6-sol.*2028-01-11/
+      ],
+      ["of a model that is not known", of("2026-11-26", { served: "new-1" }), "skipped", /when new-1 is/],
+      ["of a successor without a day", of("2036-11-26", { served: "gpt-6" }), "skipped", /when gpt-6 is/],
+      [
+        "of another model of the same profile",
+        of("2027-08-01", { served: "gpt-5.2-2025-12-11", profile: ModelProfile.gpt51 }),
+        "skipped",
+        /when gpt-5.2-2025-12-11 is/
+      ],
+      [
+        "of a profile of one's own",
+        of("2027-08-01", {
+          served: "mine-2",
+          profile: ModelProfile.custom("mine", {
+            retirement: { date: "2027-07-01", replacement: undefined, told: "2027-01-01" }
+          })
+        }),
+        "warn",
+        /^mine was to be retired on 2027-07-01/
+      ]
+    ]
+    for (const [name, finding, status, message] of table) {
+      it(name, () => {
+        assert.strictEqual(finding.status, status)
+        assert.match(finding.message, message)
+      })
+    }
+
+    it("says what to deploy", () => {
+      assert.strictEqual(
+        of("2026-12-31", { planned: "2027-01-01" }).fix,
+        "Deploy gpt-5.6-sol, and set profile for it."
+      )
     })
-    assert.strictEqual(answers.effectiveProfile(config, "o1-2024-12-17").name, "o1")
-    assert.strictEqual(answers.effectiveProfile(config, "gpt-5-2025-08-07").name, "gpt-5")
-    assert.isUndefined(answers.effectiveProfile(config, "new").retirement)
   })
 
   it("streaming: by the profile, and by an answer", () => {
@@ -185,7 +243,7 @@ describe("answers", () => {
 
   it("the clock: the header has seconds, and was on its way", () => {
     const noon = Date.parse("2026-06-01T12:00:00Z")
-    const of = (sent: number, received: number, date: string, config: AzureO1Config) =>
+    const of = (sent: number, received: number, date: string, config: AzureO1Config, admitted = false) =>
       answers.clock(config, {
         ...got(400, {}),
         answers: [{
@@ -194,7 +252,7 @@ describe("answers", () => {
           sentAt: noon + sent,
           receivedAt: noon + received
         }]
-      })
+      }, admitted)
     const date = new Date(noon).toUTCString()
     const table: ReadonlyArray<readonly [number, number, Verify.Status, Verify.Status, number]> = [
       [0, 0, "pass", "pass", 0],
@@ -212,7 +270,9 @@ describe("answers", () => {
       assert.strictEqual(of(sent, received, date, withToken).status, token)
     }
     assert.strictEqual(of(0, 0, "yesterday", config).status, "skipped")
-    assert.strictEqual(answers.clock(config, undefined).status, "skipped")
+    assert.strictEqual(answers.clock(config, undefined, false).status, "skipped")
+    // a token that was taken just now is good
+    assert.strictEqual(of(302_000, 303_000, date, withToken, true).status, "warn")
   })
 })
 
