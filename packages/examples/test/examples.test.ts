@@ -142,6 +142,22 @@ const expected: Record<string, string> = {
     "shop: and now, within three seconds?",
     "  warehouse: knows how long it has, does not answer",
     "shop: no answer in time"
+  ),
+  "13-conversation.ts": lines(
+    "[counting lamp]",
+    "[counting chair]",
+    "There are 12 lamps and no chairs.",
+    "[counting table]",
+    "There is no such item.",
+    "No",
+    "ne"
+  ),
+  "14-without-effect.ts": lines(
+    "Because air scatters blue light more than red.",
+    "one",
+    " two",
+    "TimeoutError",
+    "O1AuthError/unauthorized"
   )
 }
 
