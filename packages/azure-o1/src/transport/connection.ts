@@ -23,6 +23,7 @@ import type { Origin } from "../wire/answer.ts"
 import * as errors from "../wire/errors.ts"
 import { type Beginning, bytesOf, textOf, wordsOf } from "./body.ts"
 import { CurrentCall } from "./call.ts"
+import * as keeping from "./keeping.ts"
 import { CurrentProgress } from "./progress.ts"
 import * as sendings from "./sending.ts"
 
@@ -74,6 +75,7 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
   const { clocks, deployment, maxBodyBytes = defaultMaxBodyBytes } = config
   const client = HttpClient.withScope(httpClient)
   const sending = sendings.make(config)
+  const tellOfKeeping = keeping.make(config)
   const guard = guarded(sending.secretNames)
   const headersLimit = clocks?.headers === undefined ? undefined : Duration.fromInputUnsafe(clocks.headers)
 
@@ -149,6 +151,7 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
   const send = (outgoing: Outgoing): Effect.Effect<Received, O1Error, Scope.Scope> =>
     Effect.gen(function*() {
       const pass = yield* sending.pass
+      yield* tellOfKeeping(outgoing)
       let received = yield* exchange(outgoing, pass)
       if (received.origin.status === 401) {
         const next = yield* sending.another(pass)
