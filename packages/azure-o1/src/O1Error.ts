@@ -592,7 +592,9 @@ export const O1Error = {
   ): E => {
     const fields = Object.fromEntries(Object.entries(error).filter(([key]) => key !== "_tag"))
     const copy = new (error.constructor as new(fields: object) => E)({ ...fields, ...details })
-    return Object.defineProperty(copy, "stack", { value: error.stack, configurable: true, writable: true })
+    // it failed where the original did, for what the copy says
+    const stack = error.stack?.replace(error.message, () => copy.message)
+    return Object.defineProperty(copy, "stack", { value: stack, configurable: true, writable: true })
   },
 
   /** Class and kind in one word, for example `O1ServerError/unavailable`. */

@@ -10,13 +10,12 @@ import {
 } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
 import type { Answer, Origin } from "./answer.ts"
-import { argumentsIn } from "./calls.ts"
 import * as errors from "./errors.ts"
-import { type Address, type Channel, type Item, Items, textChannel } from "./items.ts"
+import { type Piece, takeItemEvent } from "./itemEvents.ts"
+import { Items } from "./items.ts"
 import * as json from "./json.ts"
 import { Gathered } from "./metadata.ts"
 import { shown } from "./origin.ts"
-import type { Part } from "./part.ts"
 import { type Template, templateOf } from "./template.ts"
 
 const usageOf = (usage: unknown): Usage | undefined => {
@@ -33,22 +32,6 @@ const usageOf = (usage: unknown): Usage | undefined => {
 
 /** The statuses after which a response does not change. */
 const terminal = new Set(["completed", "failed", "incomplete", "cancelled"])
-
-/** Where an event's text goes. */
-interface Target {
-  readonly item: Item
-  readonly part: Part
-  readonly channel: Channel
-}
-
-const addressOf = (event: unknown, type: string): Address => ({
-  type,
-  id: json.string(json.at(event, "item_id")) || undefined,
-  place: json.number(json.at(event, "output_index"))
-})
-
-const indexOf = (event: unknown, list: "content" | "summary"): number =>
-  json.number(json.at(event, `${list}_index`)) ?? 0
 
 /**
  * An answer of the Responses API. Every event of its stream has a number, so that after a broken connection it can be
@@ -81,7 +64,7 @@ export class ResponsesAnswer implements Answer {
   private lastData: string | undefined = undefined
   /** Of the last event, if all it said was a piece of text, and where that went. */
   private template: Template | undefined = undefined
-  private target: Target | undefined = undefined
+  private target: Piece | undefined = undefined
 
   /** `identified` is told as soon as the service has taken the response on; `after` is the last event that was read before. */
   constructor(origin: Origin, options: { readonly identified?: () => void; readonly after?: number } = {}) {
@@ -154,56 +137,7 @@ export class ResponsesAnswer implements Answer {
   }
 
   private takeEvent(type: string, event: unknown, events: Array<AttemptEvent>, data: string): void {
-    const { items } = this
     switch (type) {
-      case "response.output_text.delta":
-      case "response.refusal.delta":
-      case "response.reasoning_summary_text.delta":
-      case "response.reasoning_text.delta": {
-        const target = this.targetOf(type, event)
-        const text = json.string(json.at(event, "delta")) ?? ""
-        items.say(target.item, target.part, target.channel, text, events)
-        this.template = text === "" ? undefined : templateOf(data, "delta", text, this.sequence)
-        this.target = target
-        return
-      }
-      case "response.output_text.done":
-      case "response.refusal.done":
-      case "response.reasoning_summary_text.done":
-      case "response.reasoning_text.done": {
-        const { channel, item, part } = this.targetOf(type, event)
-        const text = json.string(json.at(event, "text")) ?? json.string(json.at(event, "refusal")) ?? ""
-        return items.say(item, part, channel, part.complete(text), events)
-      }
-      case "response.content_part.added":
-      case "response.content_part.done":
-        return this.takePart(event, events, type.endsWith("added"))
-      case "response.reasoning_summary_part.added":
-      case "response.reasoning_summary_part.done": {
-        const item = items.at(addressOf(event, "reasoning"))
-        const key = `summary:${indexOf(event, "summary")}`
-        items.partOf(item, key, "reasoning", item.begun || type.endsWith("added"))
-        return items.completeText(item, key, "reasoning", json.at(event, "part", "text"), events)
-      }
-      case "response.output_text.annotation.added":
-        return void this.annotations.push(json.at(event, "annotation"))
-      case "response.output_item.added":
-      case "response.output_item.done": {
-        const item = json.at(event, "item")
-        const kind = json.string(json.at(item, "type")) ?? ""
-        const id = json.string(json.at(item, "id")) || undefined
-        const address = { type: kind, id, place: json.number(json.at(event, "output_index")) }
-        return type.endsWith("added") ? items.added(address, item, events) : items.done(address, item, events)
-      }
-      case "response.function_call_arguments.delta":
-      case "response.function_call_arguments.done": {
-        const call = items.callOf(items.at(addressOf(event, "function_call")))
-        const whole = json.at(event, "arguments")
-        const rest = whole === undefined
-          ? json.string(json.at(event, "delta")) ?? ""
-          : call.arguments.complete(argumentsIn(whole))
-        return rest === "" ? undefined : items.calls.extend(call, { arguments: rest }, events)
-      }
       case "response.created":
       case "response.queued":
       case "response.in_progress":
@@ -212,34 +146,13 @@ export class ResponsesAnswer implements Answer {
       case "response.incomplete":
       case "response.cancelled":
         return this.takeResponse(type.slice("response.".length), json.at(event, "response"), events)
+      case "response.output_text.annotation.added":
+        return void this.annotations.push(json.at(event, "annotation"))
     }
-  }
-
-  /** The part of the output that an event's text belongs to. */
-  private targetOf(type: string, event: unknown): Target {
-    const { items } = this
-    if (type.startsWith("response.reasoning")) {
-      const item = items.at(addressOf(event, "reasoning"))
-      const list = type.includes("summary") ? "summary" : "content"
-      return { item, channel: "reasoning", part: items.partOf(item, `${list}:${indexOf(event, list)}`, "reasoning") }
-    }
-    const item = items.at(addressOf(event, "message"))
-    const channel = type.startsWith("response.refusal") ? "refusal" : textChannel(item)
-    return { item, channel, part: items.partOf(item, `content:${indexOf(event, "content")}`, channel) }
-  }
-
-  private takePart(event: unknown, events: Array<AttemptEvent>, added: boolean): void {
-    const { items } = this
-    const part = json.at(event, "part")
-    const index = indexOf(event, "content")
-    if (json.at(part, "type") === "reasoning_text") {
-      const item = items.at(addressOf(event, "reasoning"))
-      return items.completeText(item, `content:${index}`, "reasoning", json.at(part, "text"), events)
-    }
-    const item = items.at(addressOf(event, "message"))
-    const channel = json.at(part, "type") === "refusal" ? "refusal" : textChannel(item)
-    items.partOf(item, `content:${index}`, channel, item.begun || added)
-    items.completePart(item, index, part, events)
+    const piece = takeItemEvent(this.items, type, event, events)
+    if (piece === undefined) return
+    this.template = templateOf(data, "delta", piece.text, this.sequence)
+    this.target = piece
   }
 
   /** An event that has the whole response, such as its end. */

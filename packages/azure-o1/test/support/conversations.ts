@@ -46,7 +46,11 @@ export interface Expected {
   /** `success`, `success-truncated`, `refusal`, or `error:` and a neutral name. */
   readonly outcome: string
   readonly text?: string
+  /** What the deltas of the text say, where that is not the text. */
+  readonly said?: string
   readonly commentary?: string
+  readonly reasoning?: string
+  readonly refusal?: string
   readonly finish?: string
   readonly toolCalls?: ReadonlyArray<{ readonly id: string; readonly name: string; readonly arguments: string }>
   readonly usage?: { readonly input: number; readonly output: number; readonly reasoning: number } | null
@@ -171,6 +175,8 @@ const neutral: Readonly<Record<string, string>> = {
   "O1ProtocolError/malformed": "MalformedStream",
   "O1ProtocolError/unexpected-content-type": "UnexpectedContentType",
   "O1OutputLimitError/reasoning-exhausted": "ReasoningBudgetExhausted",
+  "O1RequestError/invalid": "InvalidRequest",
+  "O1RequestError/context-length": "ContextLengthExceeded",
   "O1RequestError/too-large": "RequestTooLarge"
 }
 
@@ -203,7 +209,9 @@ export const told = ({ completion, error }: Outcome, expect: Expected): Partial<
     usage: usage === undefined
       ? null
       : { input: usage.input, output: usage.output, reasoning: usage.reasoning },
-    commentary: (completion as { readonly commentary?: string } | undefined)?.commentary
+    commentary: completion?.commentary,
+    reasoning: completion?.reasoning,
+    refusal: completion?.refusal
   }
   return Object.fromEntries(Object.entries(all).filter(([field]) => field in expect))
 }

@@ -2,6 +2,7 @@ import { Fault } from "@effect-resilience/core"
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import { Headers } from "effect/http"
+import { inspect } from "node:util"
 import { O1Error, O1ServerError } from "../../src/O1Error.ts"
 import { fromCause, fromResponse } from "../../src/wire/errors.ts"
 import cases from "../fixtures/azure-errors.json" with { type: "json" }
@@ -198,6 +199,21 @@ describe("wire/errors", () => {
       ["zero", { "retry-after-ms": "0" }, "", 0],
       ["nonsense is passed over", { "retry-after-ms": "soon", "retry-after": "tomorrow" }, "", undefined],
       ["a negative number is passed over", { "retry-after-ms": "-5", "retry-after": "3" }, "", 3000],
+      ["a fraction of a second", { "retry-after": "2.5" }, "", 2500],
+      ["two gateways' headers in one: the longer", { "retry-after": "2, 7" }, "", 7000],
+      ["a fraction of a millisecond", { "retry-after-ms": "1500.5, 3" }, "", 1500.5],
+      ["nonsense after a number", { "retry-after": "3;foo" }, "", undefined],
+      ["signs and exponents", { "retry-after": "+3", "retry-after-ms": "1e3" }, "", undefined],
+      [
+        "a clock of the service that is behind",
+        {
+          "date": "Sun, 22 Nov 2026 15:00:00 GMT",
+          "retry-after": "Sun, 22 Nov 2026 15:00:09 GMT"
+        },
+        "",
+        9000
+      ],
+      ["endless digits", { "retry-after": "9".repeat(400) }, "", undefined],
       ["nothing said", {}, "Too many", undefined]
     ]
     for (const [name, headers, message, expected] of table) {
@@ -205,6 +221,82 @@ describe("wire/errors", () => {
         assert.strictEqual(millis(errorOf(503, told(message), headers)), expected)
       })
     }
+  })
+
+  describe("on a 429", () => {
+    const table: ReadonlyArray<readonly [string, Record<string, string>, string, number | undefined]> = [
+      ["zero seconds are no hint", { "retry-after": "0" }, "", undefined],
+      ["zero milliseconds are no hint", { "retry-after-ms": "0" }, "", undefined],
+      ["zero in words is no hint", {}, "Please retry after 0 seconds.", undefined],
+      ["what has passed is no hint", { "retry-after": "Sun, 22 Nov 2026 15:00:00 GMT" }, "", undefined],
+      ["this very moment is no hint", { "retry-after": "Sun, 22 Nov 2026 16:00:00 GMT" }, "", undefined],
+      ["what says nothing lets others speak", { "retry-after-ms": "0", "retry-after": "0" }, "Try again in 3s.", 3000],
+      ["where nothing else is said, when the limit is whole again", { "x-ratelimit-reset-requests": "10" }, "", 10_000],
+      ["in OpenAI's words", { "x-ratelimit-reset-requests": "6m0.5s" }, "", 360_500],
+      ["in milliseconds", { "x-ratelimit-reset-requests": "20ms" }, "", 20],
+      ["as a moment", { "x-ratelimit-reset-requests": String(now / 1000 + 30) }, "", 30_000],
+      [
+        "of the limit that was reached",
+        {
+          "x-ratelimit-reset-requests": "10",
+          "x-ratelimit-reset-tokens": "20"
+        },
+        "have exceeded token rate limit",
+        20_000
+      ],
+      ["not of another limit", { "x-ratelimit-reset-tokens": "20" }, "have exceeded call rate limit", undefined],
+      ["not where the service has no capacity", { "x-ratelimit-reset-requests": "20" }, "high demand", undefined],
+      ["zero is none", { "x-ratelimit-reset-requests": "0" }, "", undefined],
+      ["nonsense is none", { "x-ratelimit-reset-requests": "soon" }, "", undefined],
+      ["a day for tokens is a day", { "retry-after": "86400" }, "have exceeded token rate limit", 86_400_000]
+    ]
+    for (const [name, headers, message, expected] of table) {
+      it(name, () => {
+        const error = errorOf(429, told(message), headers)
+        assert.strictEqual(error._tag, "O1RateLimitError")
+        assert.strictEqual(millis(error), expected)
+      })
+    }
+
+    it("in the middle of a stream, where the hint is beside the error", () => {
+      const body = { error: { code: "rate_limit_exceeded", message: "", headers: { "Retry-After": "7" } } }
+      assert.strictEqual(millis(errorOf(200, body, { "content-type": "text/event-stream" })), 7000)
+    })
+  })
+
+  describe("a response that is not there", () => {
+    const words = [
+      "Response with id 'resp_1' not found.",
+      "No response found with id 'resp_1'.",
+      "The response resp_1 does not exist.",
+      "The requested response could not be found.",
+      "This response has expired.",
+      "Unknown response: resp_1",
+      "Cannot find response resp_1",
+      "resp_1 was not found"
+    ]
+    for (const message of words) {
+      it(message, () => {
+        for (const status of [404, 410]) {
+          assert.strictEqual(O1Error.label(errorOf(status, told(message, "404"))), "O1RequestError/response-not-found")
+        }
+      })
+    }
+
+    it("by its code or its parameter alone", () => {
+      for (const error of [{ code: "response_not_found" }, { code: "ResponseNotFound" }, { param: "response_id" }]) {
+        assert.strictEqual(O1Error.label(errorOf(404, { error })), "O1RequestError/response-not-found")
+      }
+    })
+
+    it("is no deployment or path that is not there", () => {
+      assert.strictEqual(
+        O1Error.label(errorOf(404, told("Resource not found"))),
+        "O1DeploymentError/endpoint-not-found"
+      )
+      const deployment = told("The API deployment for this resource does not exist. Response 1.", "DeploymentNotFound")
+      assert.strictEqual(O1Error.label(errorOf(404, deployment)), "O1DeploymentError/deployment-not-found")
+    })
   })
 
   it("a gateway's quota says when it is replenished", () => {
@@ -291,6 +383,39 @@ describe("wire/errors", () => {
       assert.notInclude(JSON.stringify(error), "SECRET")
     }
     assert.strictEqual(errorOf(502, "<html>proxy</html>").said, undefined)
+  })
+
+  it("words of others move no cursor, end no line and hide nothing, wherever they are kept", () => {
+    const evil = "a\u001b[2J\r\nb\u0000\u009b\u202ec\u2028d"
+    const body = {
+      error: {
+        code: "content_filter",
+        param: evil,
+        message: evil,
+        innererror: { content_filter_result: { [evil]: { filtered: true } } }
+      }
+    }
+    const headers = { "x-request-id": "i\u009bd", "x-ms-region": "r\u0085", "x-ms-served-model": "\u009bm" }
+    const errors = [
+      errorOf(400, body, headers),
+      errorOf(400, { error: { code: "unsupported_parameter", param: evil, message: evil } }, headers),
+      errorOf(400, { error: { code: `policy${evil}`, message: evil } }),
+      errorOf(500, evil),
+      errorOf(404, told(evil)),
+      fromCause(Object.assign(new TypeError("x"), { name: evil }), {})
+    ]
+    for (const error of errors) {
+      const shown = error.message + JSON.stringify(error) + inspect(error)
+      // oxlint-disable-next-line no-control-regex -- they are what must not be there
+      assert.notMatch(shown.replaceAll(/\n/g, ""), /[\u0000-\u001f\u007f-\u009f\u2028-\u202e]/)
+      assert.notMatch(shown, /\\u00|\\x|\\r/)
+      assert.notInclude(error.message, "\n")
+    }
+    assert.strictEqual(errors[3]!.said, "a [2J b c d")
+  })
+
+  it("an emoji at the end of what is kept is kept whole or not at all", () => {
+    assert.strictEqual(errorOf(500, "x".repeat(499) + "🧠").said, "x".repeat(499))
   })
 
   describe("connections", () => {
