@@ -92,7 +92,8 @@ export const takeItemEvent = (
     case "response.reasoning_text.done": {
       const { channel, item, part } = targetOf(items, type, event)
       const text = json.string(json.at(event, "text")) ?? json.string(json.at(event, "refusal")) ?? ""
-      return void items.say(item, part, channel, part.complete(text), events)
+      items.say(item, part, channel, part.complete(text), events)
+      return
     }
     case "response.function_call_arguments.delta":
     case "response.function_call_arguments.done": {
@@ -106,13 +107,15 @@ export const takeItemEvent = (
     }
     case "response.content_part.added":
     case "response.content_part.done":
-      return void takePart(items, event, events, type.endsWith("added"))
+      takePart(items, event, events, type.endsWith("added"))
+      return
     case "response.reasoning_summary_part.added":
     case "response.reasoning_summary_part.done":
-      return void takeSummary(items, event, events, type.endsWith("added"))
+      takeSummary(items, event, events, type.endsWith("added"))
+      return
     case "response.output_item.added":
     case "response.output_item.done":
-      return void takeItem(items, event, events, type.endsWith("added"))
+      takeItem(items, event, events, type.endsWith("added"))
   }
   return undefined
 }
