@@ -1,4 +1,4 @@
-/** One's own typed errors: in the predicate of a retry, and stating what they mean to every policy. */
+/** Typed errors of your own: in the predicate of a retry, and stating what they mean to every policy. */
 import { Fault, Retry } from "@effect-resilience/core"
 import { Console, Data, Effect, Schedule } from "effect"
 import { main } from "./support/run.ts"
