@@ -24,7 +24,7 @@ if (wanted === undefined || wanted === "--help" || wanted === "-h") {
     console.log()
   }
   console.log(usage)
-  console.log("\nThey run against a fake deployment on this machine. Where AZURE_OPENAI_ENDPOINT is set,\nsome ask that deployment.")
+  console.log("\nThey run against a fake deployment on this machine. Where AZURE_OPENAI_ENDPOINT\nis set, some ask that deployment.")
 } else {
   const example = examples.find(({ file, name, number }) =>
     /^\d+$/.test(wanted) ? number === Number(wanted) : [name, file, file.replace(".ts", "")].includes(wanted)

@@ -33,6 +33,22 @@ const writable = (file: string | undefined): string | undefined => {
   return file
 }
 
+/** What the benchmark is asked for. */
+export const help = `npm run bench [-- OPTION...]
+
+Measures what the policies cost beside Effect's own, cockatiel, opossum and
+p-retry. Five rounds take about ten minutes; progress goes to standard error.
+
+  --rounds N        so many rounds; the median of them counts (5)
+  --quick           short rounds, to see that it runs: the figures say little
+  --only NAME       one part; may be given more than once:
+                    ${allParts.slice(0, 5).join(", ")},
+                    ${allParts.slice(5).join(", ")}
+  --no-memory       without the heap of calls in flight
+  --both-paths      once more with the public API of Effect only, beside the first
+  --json FILE       the results as JSON
+  --markdown FILE   writes the tables between the marks of that page`
+
 const usage = "options: --rounds N, --quick, --only NAME, --no-memory, --both-paths, --json FILE, --markdown FILE"
 
 /** What is wrong with the arguments is thrown as an error of one line. */

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs"
 import { availableParallelism, cpus } from "node:os"
-import { type Arguments, parse } from "./arguments.ts"
+import { type Arguments, help, parse } from "./arguments.ts"
 import { measurePublicPath, publicPathOnly } from "./bothPaths.ts"
 import { callCases } from "./calls.ts"
 import { checkCalls } from "./check.ts"
@@ -9,9 +9,9 @@ import { checkHttp, httpCases } from "./http.ts"
 import { measureAll } from "./measure.ts"
 import { weighAll } from "./memory.ts"
 import { writePage } from "./page.ts"
-import { type Judged, tables } from "./report.ts"
+import { type Judged, tables, verdict } from "./report.ts"
 import { checkStreams, streamCases } from "./streams.ts"
-import { markdown, plain } from "./table.ts"
+import { markdown, plain, wrap } from "./table.ts"
 import { judge, type Results } from "./targets.ts"
 import { checkTelemetry, telemetryCases } from "./telemetry.ts"
 
@@ -52,12 +52,15 @@ const main = async (args: Arguments): Promise<void> => {
     ...publicPathOnly ? ["with the public API of Effect only"] : [],
     ...args.quick ? ["quick: the figures say little"] : []
   ].join(", ")
-  console.log([head, ...report.map(plain)].join("\n\n"))
+  // a pipe has no width
+  const columns = Math.max(process.stdout.columns || 80, 40)
+  console.log([wrap(head, columns), ...report.map((table) => plain(table, columns))].join("\n\n"))
   if (args.json !== undefined) {
     const { quick, rounds } = args
     writeFileSync(args.json, `${JSON.stringify({ environment, rounds, quick, ...ours, publicPath }, null, 2)}\n`)
   }
   if (args.markdown !== undefined) writePage(args.markdown, [`${head}.`, ...report.map(markdown)].join("\n\n"))
+  console.log(`\nbench: ${verdict(ours)}${args.quick ? "; quick figures say little" : ""}`)
 }
 
 const readArguments = (): Arguments => {
@@ -69,4 +72,5 @@ const readArguments = (): Arguments => {
   }
 }
 
-await main(readArguments())
+if (process.argv.includes("--help") || process.argv.includes("-h")) console.log(help)
+else await main(readArguments())

@@ -2,7 +2,7 @@ import { baseOf, type By, type PerContender } from "./contender.ts"
 import { type ChartName, charts, type Line } from "./growth.ts"
 import { bareSubject, type GroupName, groups, median, netOf, ratioOf, type Row, rowOf } from "./measure.ts"
 import type { Weighed } from "./memory.ts"
-import type { Cell, Table } from "./table.ts"
+import { type Cell, none as nothing, type Table } from "./table.ts"
 import type { Results, Verdict } from "./targets.ts"
 
 /** What was measured, and what the targets say of it. */
@@ -40,7 +40,7 @@ const units: { readonly [U in Verdict["unit"]]: (value: number) => string } = {
   B: (bytes) => `${whole(bytes)} B`
 }
 
-const none: Cell = { text: "-", style: "dim" }
+const none: Cell = { text: nothing, style: "dim" }
 
 const cell = (value: number | undefined, format: (value: number) => string): Cell =>
   value === undefined ? none : { text: format(value) }
@@ -199,9 +199,9 @@ const memoryTable = ({ memory, targets }: Judged, other: Judged | undefined): Ta
 const targetTable = ({ targets }: Judged, other: Judged | undefined): Table => ({
   title: "targets",
   head: ["", "at most", "measured", "", ...other === undefined ? [] : ["public path", ""]],
-  rows: targets.map(({ atMost, measure, measured, unit, verdict }, i) => {
+  rows: targets.flatMap(({ atMost, measure, measured, unit, verdict }, i) => {
     const second = other?.targets[i]
-    return [
+    return measured === undefined ? [] : [[
       { text: measure },
       { text: units[unit](atMost) },
       cell(measured, units[unit]),
@@ -209,7 +209,7 @@ const targetTable = ({ targets }: Judged, other: Judged | undefined): Table => (
       ...second === undefined
         ? []
         : [cell(second.measured, units[unit]), { text: second.verdict, style: styles[second.verdict] }]
-    ]
+    ]]
   }),
   words: [0, 3, 5]
 })
@@ -230,14 +230,24 @@ const deedTable = (rows: ReadonlyArray<Row>): Table => {
   }
 }
 
+/** What the targets say in all. */
+export const verdict = ({ targets }: Judged): string => {
+  const number = (verdict: Verdict["verdict"]): number => targets.filter((target) => target.verdict === verdict).length
+  const unmeasured = number("not measured")
+  return `${number("met")} targets met, ${number("missed")} missed${
+    unmeasured === 0 ? "" : `, ${unmeasured} not measured`
+  }`
+}
+
 /** Everything that was measured, beside the same with the public API of Effect only. */
 export const tables = (judged: Judged, publicPath?: Judged): ReadonlyArray<Table> => {
-  const { lines, memory, rows } = judged
+  const { lines, memory, rows, targets } = judged
   const groupsMeasured = (Object.keys(groups) as ReadonlyArray<GroupName>).filter((group) =>
     rows.some((row) => row.group === group)
   )
+  const measured = targets.some(({ verdict }) => verdict !== "not measured")
   return [
-    targetTable(judged, publicPath),
+    ...measured ? [targetTable(judged, publicPath)] : [],
     ...groupsMeasured.map((group) => groupTable(group, judged, publicPath)),
     ...groupsMeasured.includes("asynchronous") ? [netTable("asynchronous", judged, publicPath)] : [],
     ...lines === undefined ?

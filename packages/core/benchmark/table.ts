@@ -27,15 +27,42 @@ const show = ({ style, text }: Cell, width: number, left: boolean): string => {
   return style === undefined ? padded : styleText(style, padded)
 }
 
-/** For a terminal. */
-export const plain = (table: Table): string => {
+/** Text on lines that fit, at words. */
+export const wrap = (text: string, width: number, indent = ""): string =>
+  (text.match(new RegExp(`\\S{${width - indent.length},}|\\S.{0,${width - indent.length - 1}}(?=\\s|$)`, "gu")) ?? [])
+    .map((line) => indent + line).join("\n")
+
+/** A row after the other, where columns beside one another do not fit: what a row is about, and below it each cell by its name. */
+const turned = ({ head, rows, words }: Table, width: number): ReadonlyArray<string> => {
+  // the leading words name a row
+  const names = head.findIndex((_, column) => !words.includes(column))
+  const last = names < 0 ? 1 : names
+  return rows.map((cells) => {
+    const name = cells.slice(0, last).map(({ text }) => text).filter((text) => text !== "").join(", ")
+    const told = cells.slice(last).flatMap(({ text }, i) =>
+      text === "" || text === none ? [] : [`${head[last + i]!} ${text}`.trim()]
+    )
+    const missed = cells.some(({ style }) => style === "red")
+    return [missed ? styleText("red", wrap(name, width)) : wrap(name, width), wrap(told.join("; "), width, "    ")]
+      .join("\n")
+  })
+}
+
+/** What stands where nothing was measured. */
+export const none = "-"
+
+/** For a terminal of so many columns. */
+export const plain = (table: Table, columns: number): string => {
   const widths = widthsOf(table, 0)
   const all = [table.head.map((text): Cell => ({ text, style: "dim" })), ...table.rows]
-  const lines = all.map((row) =>
-    row.map((cell, column) => show(cell, widths[column]!, table.words.includes(column))).join("  ").trimEnd()
-  )
+  const fits = widths.reduce((sum, width) => sum + width + 2, -2) <= columns
+  const lines = fits
+    ? all.map((row) =>
+      row.map((cell, column) => show(cell, widths[column]!, table.words.includes(column))).join("  ").trimEnd()
+    )
+    : turned(table, columns)
   const title = styleText("bold", table.title)
-  return [table.note === undefined ? title : `${title}: ${table.note}`, ...lines].join("\n")
+  return [...table.note === undefined ? [title] : [`${title}:`, wrap(table.note, columns)], ...lines].join("\n")
 }
 
 /** As the formatter of this repository would write it. */
