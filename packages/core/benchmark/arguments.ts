@@ -45,7 +45,7 @@ p-retry. Five rounds take about ten minutes; progress goes to standard error.
                     ${allParts.slice(0, 5).join(", ")},
                     ${allParts.slice(5).join(", ")}
   --no-memory       without the heap of calls in flight
-  --both-paths      once more with the public API of Effect only, beside the first
+  --both-paths      once more with the public API of Effect only
   --json FILE       the results as JSON
   --markdown FILE   writes the tables between the marks of that page`
 
