@@ -102,8 +102,9 @@ export interface O1Client {
    */
   readonly tokens: (request: O1Request, options?: CallOptions) => Stream.Stream<string, O1Error>
   /**
-   * An answer of the form that a schema describes, decoded. One that does not match is an `O1ProtocolError` of kind
-   * `malformed`, with what came as its `partialText`; a refusal is one as well.
+   * An answer of the form that a schema describes, decoded. What came is otherwise in the error, as `completion` and `usage`: a
+   * refusal is an `O1RefusalError`, an answer that was cut off at the limit of tokens an `O1OutputLimitError` of kind `cut-off`,
+   * and one that does not match an `O1ProtocolError` of kind `schema-mismatch`.
    */
   readonly object: <A>(
     schema: Schema.ConstraintCodec<A, unknown>,

@@ -5,7 +5,7 @@
  */
 import * as Base64 from "effect/encoding/Base64"
 import * as Schema from "effect/Schema"
-import { type O1Completion, ToolCall } from "../O1Completion.ts"
+import { type Metadata, type O1Completion, ToolCall } from "../O1Completion.ts"
 
 /**
  * Who speaks. Reasoning models take instructions from `developer`; a `system` message is treated as one, and a conversation
@@ -204,13 +204,13 @@ export type Message = DeveloperMessage | SystemMessage | UserMessage | Assistant
 
 /** What of an answer is said back. */
 interface Answered extends Pick<O1Completion, "text" | "toolCalls" | "refusal"> {
-  readonly metadata?: { readonly output?: ReadonlyArray<unknown> | undefined } | undefined
+  readonly metadata: Pick<Metadata, "output">
 }
 
 const isItem = (item: unknown): item is OutputItem => typeof item === "object" && item !== null && !Array.isArray(item)
 
 const fromCompletion = ({ metadata, refusal, text, toolCalls }: Answered): AssistantMessage => {
-  const items = (metadata?.output ?? []).filter(isItem)
+  const items = metadata.output.filter(isItem)
   const phase = items.findLast(({ phase, type }) => type === "message" && phase !== "commentary")?.["phase"]
   return {
     role: "assistant",

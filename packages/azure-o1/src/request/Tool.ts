@@ -71,7 +71,8 @@ export interface TypedTool<out A> extends Tool {
   readonly parameters: JsonSchema
   /**
    * The arguments of a call. `null` for a field that need not be there means that it is absent. A call of another tool, and
-   * arguments that do not match, are an `O1ProtocolError` of kind `malformed`; the model's words are its `partialText`.
+   * arguments that do not match, are an `O1ProtocolError` of kind
+   * `schema-mismatch`; the model's words are its `partialText`.
    */
   readonly decode: (call: ToolCall) => Effect.Effect<A, O1ProtocolError>
 }
@@ -111,7 +112,7 @@ export const tool = <A = {}>(
   const schema = options.parameters ?? Schema.Struct({}) as unknown as Schema.ConstraintCodec<A, unknown>
   const { decode, jsonSchema } = structured(schema)
   const mismatch = (call: ToolCall, what: string): O1ProtocolError =>
-    new O1ProtocolError({ kind: "malformed", detail: what, partialText: call.arguments, shouldRetry: false })
+    new O1ProtocolError({ kind: "schema-mismatch", detail: what, partialText: call.arguments, shouldRetry: false })
   return {
     name,
     description: options.description,
@@ -119,9 +120,10 @@ export const tool = <A = {}>(
     strict: options.strict,
     decode: (call) =>
       Effect.suspend(() => {
-        if (call.name !== name) return Effect.fail(mismatch(call, `The call is of ${call.name}, not of ${name}.`))
+        if (call.name !== name) return Effect.fail(mismatch(call, `The call is of ${call.name}, not of ${name}`))
         return Effect.mapError(
-          Effect.fromResult(decode(call.arguments)),
+          // a call without arguments has an empty text at times
+          Effect.fromResult(decode(call.arguments.trim() === "" ? "{}" : call.arguments)),
           (problem) => mismatch(call, `The arguments of ${name} do not match its parameters: ${problem}`)
         )
       })

@@ -96,9 +96,8 @@ export const structured = <A>(schema: Schema.ConstraintCodec<A, unknown>): Struc
     decode: (text) =>
       Result.flatMap(
         Result.try({
-          // a call without arguments has an empty text at times
-          try: (): unknown => text.trim() === "" ? {} : JSON.parse(text),
-          catch: () => "it is not JSON"
+          try: (): unknown => JSON.parse(text),
+          catch: () => text.trim() === "" ? "there is no text" : "it is not JSON"
         }),
         (value) =>
           empty && !isObject(value)

@@ -135,8 +135,32 @@ describe("the transport ladder", () => {
               const { value } = yield* o1.object(City, request)
               assert.deepStrictEqual(value, { city: "Ulm", people: 126_000 })
               const error = yield* Effect.flip(o1.object(City, request))
-              assert.strictEqual(O1Error.label(error), "O1ProtocolError/malformed")
+              assert.strictEqual(O1Error.label(error), "O1ProtocolError/schema-mismatch")
               assert.strictEqual(error.partialText, "Ulm")
+            })
+        ))
+
+      it.live("an object that does not come is told by its kind, with what it has cost", () =>
+        say(
+          [
+            FakeAzure.cutOff("{\"city\":"),
+            FakeAzure.refusal("I will not."),
+            FakeAzure.filtered("{\"city\":")
+          ],
+          (o1) =>
+            Effect.gen(function*() {
+              const City = Schema.Struct({ city: Schema.String })
+              const labels: Array<string> = []
+              for (let i = 0; i < 3; i++) {
+                const error = yield* Effect.flip(o1.object(City, request))
+                labels.push(O1Error.label(error))
+                assert.isAbove(error.usage?.output ?? 0, 0)
+              }
+              assert.deepStrictEqual(labels, [
+                "O1OutputLimitError/cut-off",
+                "O1RefusalError/refused",
+                "O1ContentFilterError/completion"
+              ])
             })
         ))
     })
