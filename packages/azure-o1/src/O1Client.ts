@@ -19,13 +19,20 @@ import type { O1Request } from "./O1Request.ts"
  * @since 0.1.0
  */
 export interface CallOptions {
-  /** The limit of the first attempt; of a stream, to its first content. */
+  /** The limit of the first attempt, to its first content. What the service keeps is not limited by it. */
   readonly timeout?: Duration.Input | undefined
   /** The limit of the whole call, retries and waits included. At least `timeout`, if only that is given. */
   readonly total?: Duration.Input | undefined
   /** How many times a failed attempt is followed by another one. */
   readonly retries?: number | undefined
-  /** What follows an attempt that timed out: one with twice the limit, one with the same, or none. */
+  /**
+   * How many questions in a row for a response that the service keeps may bring nothing before the call fails, with the token to
+   * resume it.
+   *
+   * @default 8
+   */
+  readonly fruitless?: number | undefined
+  /** What follows an attempt that took too long: one with twice the limit, one with the same, or none. */
   readonly onTimeout?: "escalate" | "same" | "never" | undefined
   /**
    * What follows a stream that breaks after its first content, where the service has not kept it: nothing but the error
@@ -52,12 +59,13 @@ export interface CallOptions {
 }
 
 /**
- * What of that makes sense where a response is only read.
+ * What of that makes sense where a response is only read: `retries`, if it is given, is one less than `fruitless`, and `onLeave` is
+ * `keep` if it is not given.
  *
  * @category models
  * @since 0.1.0
  */
-export type ResumeOptions = Pick<CallOptions, "onLeave" | "retries" | "total">
+export type ResumeOptions = Pick<CallOptions, "fruitless" | "onLeave" | "retries" | "total">
 
 /**
  * The answer as a value, and the completion that it came in.

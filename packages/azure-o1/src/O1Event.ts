@@ -131,6 +131,19 @@ export interface Accepted {
 }
 
 /**
+ * The service was told to stop making a response that nobody waits for any more, three times and in vain: it may go on. The same is
+ * in the log as a warning.
+ *
+ * @since 0.1.0
+ */
+export interface CancelFailed {
+  readonly _tag: "CancelFailed"
+  /** What the answer can still be read with. */
+  readonly resume: ResumeToken
+  readonly error: O1Error
+}
+
+/**
  * The connection broke, and the answer goes on where it was, without loss or repetition.
  *
  * @since 0.1.0
@@ -178,7 +191,16 @@ export type ContentEvent = TextDelta | ReasoningDelta | CommentaryDelta | Refusa
  * @category models
  * @since 0.1.0
  */
-export type ProgressEvent = Started | Waiting | Retrying | FailedOver | Accepted | Resumed | Restarted | Healed
+export type ProgressEvent =
+  | Started
+  | Waiting
+  | Retrying
+  | FailedOver
+  | Accepted
+  | CancelFailed
+  | Resumed
+  | Restarted
+  | Healed
 
 /**
  * What the service sends in one attempt.

@@ -18,7 +18,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { HttpClient } from "effect/http"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as AzureO1Config from "./AzureO1Config.ts"
 import * as ModelProfile from "./ModelProfile.ts"
@@ -26,13 +25,16 @@ import type { O1Completion, ResumeToken } from "./O1Completion.ts"
 import { O1Error, O1ProtocolError } from "./O1Error.ts"
 import type { AttemptEvent } from "./O1Event.ts"
 import type { O1Request } from "./O1Request.ts"
-import { AfterTimeout, asStreamedCall, Call, CurrentCall } from "./transport/call.ts"
+import { asStreamedCall, Call, CurrentCall } from "./transport/call.ts"
 import * as chat from "./transport/chat.ts"
 import * as connections from "./transport/connection.ts"
 import { without } from "./transport/healing.ts"
+import * as kept from "./transport/kept.ts"
 import { type Abilities, lacks, type Rung, rungs } from "./transport/ladder.ts"
 import { CurrentProgress } from "./transport/progress.ts"
 import * as responses from "./transport/responses.ts"
+import * as route from "./transport/route.ts"
+import { CurrentWatch, unlimited, watchedStream } from "./transport/watch.ts"
 import { emulate } from "./wire/answer.ts"
 
 /** An answer that breaks off may be asked for again where nobody has seen of it. */
@@ -70,7 +72,9 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
     })
 
   const connection = connections.make(config, yield* HttpClient.HttpClient)
-  const viaResponses = responses.make(config, connection, seal)
+  const questions = responses.questions(config, connection)
+  const viaResponses = responses.make(config, connection, questions, seal)
+  const viaKept = kept.make(config, connection, questions, seal)
   const via = api === "chat" ? chat.make(config, connection, seal) : viaResponses
 
   const abilities = (): Abilities => ({
@@ -82,11 +86,11 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
   const on = (rung: Rung, request: O1Request): Stream.Stream<AttemptEvent, O1Error> => {
     switch (rung) {
       case "kept":
-        return viaResponses.kept(request)
+        return viaKept.kept(request)
       case "stream":
         return via.stream(request)
       case "background":
-        return Stream.fromIterableEffect(Effect.map(viaResponses.background(request), emulate))
+        return Stream.fromIterableEffect(Effect.map(viaKept.background(request), emulate))
       case "plain":
         return Stream.fromIterableEffect(Effect.map(via.plain(request), emulate))
     }
@@ -96,8 +100,12 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
   const way: Effect.Effect<Rung> = Effect.gen(function*() {
     const open = (yield* CurrentCall)?.open
     if (open !== undefined) return open.streams ? "kept" : "background"
-    return rungs(api, abilities(), yield* AfterTimeout)[0]!
+    return rungs(api, abilities(), (yield* CurrentWatch)?.route ?? route.unknown)[0]!
   })
+
+  /** Of what comes in one piece no part is late. */
+  const entered = (rung: Rung): Effect.Effect<void> =>
+    Effect.map(CurrentWatch, (watch) => rung === "background" || rung === "plain" ? watch?.whole() : undefined)
 
   /** The request that is to be sent in the place of one that was refused, if there is such. */
   const healed = (request: O1Request, error: O1Error): Effect.Effect<O1Request | undefined> => {
@@ -111,7 +119,7 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
 
   const attempt = (request: O1Request): Stream.Stream<AttemptEvent, O1Error> =>
     Stream.unwrap(
-      Effect.map(way, (rung) =>
+      Effect.map(Effect.tap(way, entered), (rung) =>
         Stream.catch(on(rung, request), (error) =>
           Stream.unwrap(Effect.gen(function*() {
             const open = (yield* CurrentCall)?.open
@@ -133,29 +141,44 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
       request
     )
 
-  /** An attempt by itself, outside of any call, is a call of its own. */
-  const stream = (request: O1Request): Stream.Stream<AttemptEvent, O1Error> =>
-    Stream.unwrap(Effect.map(CurrentCall, (call) => {
-      const events = attempt(acceptable(request))
-      return call === undefined ? asStreamedCall(events, new Call()) : events
+  /** An attempt by itself, outside of any call, is a call of its own, with the clocks of the configuration. */
+  const byItself = (events: Stream.Stream<AttemptEvent, O1Error>): Stream.Stream<AttemptEvent, O1Error> =>
+    Stream.unwrap(Effect.gen(function*() {
+      const call = yield* CurrentCall
+      const watch = yield* CurrentWatch
+      const timed = watch === undefined ? watchedStream(events, () => unlimited) : events
+      return call === undefined ? asStreamedCall(timed, new Call()) : timed
     }))
 
   const { hostname, port, protocol } = new URL(config.endpoint)
+  const stream = (request: O1Request): Stream.Stream<AttemptEvent, O1Error> =>
+    byItself(Stream.suspend(() => attempt(acceptable(request))))
+
+  /** The end of an attempt. What comes before it is no news to the caller, but to whoever watches that something comes. */
+  const complete = (request: O1Request): Effect.Effect<O1Completion, O1Error> =>
+    Effect.gen(function*() {
+      const call = yield* CurrentCall
+      const watch = yield* CurrentWatch
+      let completion: O1Completion | undefined
+      yield* Stream.runForEachArray(stream(request), (events) =>
+        Effect.sync(() => {
+          for (const event of events) {
+            call?.heard(event)
+            if (event._tag === "Finished") completion = event.completion
+          }
+          watch?.said(events[events.length - 1]!._tag)
+        }))
+      return completion ?? (yield* new O1ProtocolError({ kind: "truncated", deployment }))
+    }).pipe(Effect.mapError(unseen))
+
   return O1Transport.of({
     deployment,
     server: { address: hostname, port: port === "" ? protocol === "http:" ? 80 : 443 : Number(port) },
     profile: () => profile,
     stream,
-    complete: (request) =>
-      Effect.flatMap(
-        Effect.mapError(Stream.runLast(stream(request)), unseen),
-        (last) =>
-          Option.isSome(last) && last.value._tag === "Finished"
-            ? Effect.succeed(last.value.completion)
-            : Effect.fail(new O1ProtocolError({ kind: "truncated", deployment }))
-      ),
-    resume: viaResponses.resume,
-    cancel: viaResponses.stop
+    complete,
+    resume: (token) => byItself(viaKept.resume(token)),
+    cancel: viaKept.cancel
   })
 })
 

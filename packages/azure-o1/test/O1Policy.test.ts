@@ -10,6 +10,7 @@ import { TestClock } from "effect/testing"
 import { AzureO1 } from "../src/AzureO1.ts"
 import type { CallOptions } from "../src/O1Client.ts"
 import {
+  O1AuthError,
   O1ConnectionError,
   type O1Error,
   O1ProtocolError,
@@ -256,7 +257,11 @@ describe("O1Policy", () => {
     const counts: ReadonlyArray<readonly [O1Error, string]> = [
       [new O1ServerError({ kind: "internal" }), "Open"],
       [new O1ConnectionError({ kind: "refused" }), "Open"],
-      [new O1TimeoutError({ kind: "idle" }), "Open"],
+      [new O1TimeoutError({ kind: "idle" }), "Closed"],
+      [new O1TimeoutError({ kind: "byte-idle" }), "Closed"],
+      [new O1TimeoutError({ kind: "headers" }), "Closed"],
+      [new O1AuthError({ kind: "credential" }), "Closed"],
+      [new O1ConnectionError({ kind: "unusable" }), "Closed"],
       [new O1TimeoutError({ kind: "connect" }), "Open"],
       [new O1TimeoutError({ kind: "gateway" }), "Open"],
       [new O1TimeoutError({ kind: "service" }), "Closed"],
@@ -377,7 +382,8 @@ describe("O1Policy", () => {
       [{ retries: 0.5 }, "O1Policy: retries must be"],
       [{ breaker: { failures: 0 } }, "CircuitBreaker.consecutive: failures must be"],
       [{ breaker: { probes: 0 } }, "CircuitBreaker.make: halfOpen.probes must be"],
-      [{ idle: 0 }, "Timeout.phases: idle must be"],
+      [{ idle: 0 }, "O1Policy: idle must be"],
+      [{ fruitless: 0 }, "O1Policy: fruitless must be"],
       [{ backoff: 0 }, "Backoff.exponential: base must be"],
       [{ retryAfterCap: 0 }, "Retry.make: retryAfter.maxDelay must be"]
     ]
@@ -398,8 +404,7 @@ describe("O1Policy", () => {
             "timeout total (limit: 15m)",
             "└─ retry (schedule: custom, retryAfter: 2m)",
             "   └─ circuit-breaker \"my-o1\" (trip: 5 failures in a row, open: 30s, halfOpen: 100% of 3, lease 2m)",
-            "      └─ timeout phases (first: dynamic, idle: 2m)",
-            "         └─ route (afterTimeout: background)"
+            "      └─ route (attempt: 1m, idle: 2m, onTimeout: escalate, fruitless: 8)"
           ].join("\n")
         )
       }).pipe(Effect.provide(O1Policy.layer)))

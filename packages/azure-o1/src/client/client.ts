@@ -15,7 +15,6 @@ import { O1Observer } from "../O1Observation.ts"
 import type { O1Request } from "../O1Request.ts"
 import { problemOf } from "../request/problem.ts"
 import { asCall, asStreamedCall, Call } from "../transport/call.ts"
-import { Text } from "../wire/text.ts"
 import { fromFaces, tokensOf } from "./faces.ts"
 import { History } from "./history.ts"
 import { both, type CallObserver, Observing } from "./observing.ts"
@@ -73,7 +72,6 @@ export class Calling {
   readonly observing: CallObserver | undefined
   /** What the next attempt asks for. */
   request: O1Request
-  private readonly text = new Text()
   completion: O1Completion | undefined = undefined
   private readonly history = new History()
   private readonly turns: Turns
@@ -90,7 +88,7 @@ export class Calling {
     this.request = request
     this.options = options
     this.observing = observing
-    this.call = new Call({ keep: options.onLeave === "keep", observing })
+    this.call = new Call({ onLeave: options.onLeave, observing })
     this.turns = new Turns(deployment, (turn) => {
       this.history.ended(turn)
       observing?.turnEnded(turn)
@@ -109,8 +107,12 @@ export class Calling {
   /** From now on somebody else is asked. */
   readonly asking = (deployment: string): void => {
     this.deployment = deployment
+    this.call.forget()
     this.turns.asking(deployment)
   }
+
+  /** What the one that was asked has begun may go on, and another one is asked. */
+  readonly leftOpen = (resume: ResumeToken): void => this.history.leftOpen(resume)
 
   /** Who was asked has failed, and the attempt goes on. */
   get left(): Turns["left"] {
@@ -131,12 +133,12 @@ export class Calling {
     O1Error.with(error, {
       deployment: error.deployment ?? this.deployment,
       clientRequestId: error.clientRequestId ?? this.call.clientRequestId,
-      partialText: error.partialText === "" ? this.text.toString() : error.partialText,
+      partialText: error.partialText === "" ? this.call.partialText : error.partialText,
       attempts: this.history.failed(error)
     })
 
   readonly seen = (events: NonEmptyReadonlyArray<AttemptEvent>): NonEmptyReadonlyArray<AttemptEvent> => {
-    for (const event of events) if (event._tag === "TextDelta") this.text.add(event.text)
+    for (const event of events) this.call.heard(event)
     const last = events[events.length - 1]!
     if (last._tag === "Finished") this.completion = last.completion
     return events
@@ -147,7 +149,7 @@ export class Calling {
     this.history.listener(event, context)
     this.observing?.listener?.(event, context)
     // another attempt says it all again
-    if (event._tag === "RetryScheduled") this.text.clear()
+    if (event._tag === "RetryScheduled") this.call.forget()
   }
 }
 
@@ -221,14 +223,21 @@ export const clientOf = (callee: Callee): O1Client => {
       )
     }))
 
-  const resume = (token: ResumeToken, options: ResumeOptions = {}): Stream.Stream<AttemptEvent, O1Error> => {
-    const events = asStreamedCall(callee.resume(token, options), new Call({ keep: options.onLeave !== "cancel" }))
-    return Stream.unwrap(Effect.withFiber((fiber) =>
-      isTraced(fiber)
-        ? Effect.map(Tracing.begin(fiber, callee, "resume"), (tracing) => watched(events, tracing))
-        : Effect.succeed(events)
-    ))
-  }
+  const resume = (
+    token: ResumeToken,
+    { onLeave = "keep", ...options }: ResumeOptions = {}
+  ): Stream.Stream<AttemptEvent, O1Error> =>
+    Stream.unwrap(Effect.withFiber((fiber) => {
+      const call = new Call({ onLeave })
+      const events = callee.resume(token, options).pipe(
+        Stream.tap((event) => Effect.sync(() => call.heard(event))),
+        Stream.mapError((error) => O1Error.with(error, { partialText: error.partialText || call.partialText }))
+      )
+      const read = asStreamedCall(events, call)
+      return isTraced(fiber)
+        ? Effect.map(Tracing.begin(fiber, callee, "resume"), (tracing) => watched(read, tracing))
+        : Effect.succeed(read)
+    }))
 
   return fromFaces({
     complete,

@@ -58,8 +58,6 @@ class Failover {
   /** Who was asked in this attempt, the last one last. */
   private asked: Array<Member> = []
   private last: Member | undefined
-  /** The last one works on, so that the next attempt waits for it. */
-  private stays = false
 
   constructor(
     members: NonEmptyReadonlyArray<Member>,
@@ -135,9 +133,6 @@ class Failover {
   })
 
   private choose(now: number): Member | undefined {
-    const { last, stays } = this
-    this.stays = false
-    if (stays) return last
     return this.members.find((member) => {
       const failure = this.failures.get(member)
       return !this.unfit.has(member) && !this.asked.includes(member) &&
@@ -154,15 +149,15 @@ class Failover {
     return soonest(standings as [Standing, ...Array<Standing>], now)
   }
 
-  /** What a member has begun is not gone on with by another one, and not waited for. */
+  /** What a member has begun is not gone on with by another one, and not waited for: it is stopped first, or its token stays. */
   private leave(member: Member): Effect.Effect<void> {
-    const { call } = this.calling
-    if (call.open === undefined) return Effect.void
-    const failure = this.failures.get(member)
-    if (failure !== undefined && !call.keep) {
-      this.failures.set(member, { ...failure, error: O1Error.with(failure.error, { resume: undefined }) })
-    }
-    return call.abandon
+    return Effect.map(this.calling.call.leave, (resume) => {
+      const failure = this.failures.get(member)
+      if (failure !== undefined && failure.error.resume !== undefined) {
+        this.failures.set(member, { ...failure, error: O1Error.with(failure.error, { resume: undefined }) })
+      }
+      if (resume !== undefined) this.calling.leftOpen(resume)
+    })
   }
 
   private succeeded(asking: Asking): void {
@@ -182,10 +177,6 @@ class Failover {
         this.cooldowns.refused(member, { begun, until, reason: anonymous(error) })
       }
       if (answering || !parts.another(error)) return Effect.fail(error)
-      if (error._tag === "O1TimeoutError" && error.kind === "attempt" && calling.call.open !== undefined) {
-        this.stays = true
-        return Effect.fail(error)
-      }
       const verdict = verdictOf(error)
       if (verdict === "end") return Effect.fail(error)
       if (verdict === "larger") this.keepLarger(member)
@@ -236,7 +227,7 @@ export const failover = (policies: O1Policy["Service"], members: NonEmptyReadonl
       const { complete, stream } = new Failover(members, cooldowns, parts, calling)
       return { policy: parts.call, complete, stream }
     },
-    resume: (token) => resumeFrom(token, keepersOf(token)),
+    resume: (token, options) => policies.forResume(options).stream(resumeFrom(token, keepersOf(token))),
     cancel: (token) => Effect.firstSuccessOf(Arr.map(keepersOf(token), ({ transport }) => transport.cancel(token)))
   }
 }

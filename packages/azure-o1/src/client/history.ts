@@ -2,6 +2,7 @@ import type { Telemetry } from "@effect-resilience/core"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import type { ResumeToken } from "../O1Completion.ts"
 import { type Attempt, O1Error } from "../O1Error.ts"
 import type { Turn } from "./turns.ts"
 
@@ -19,6 +20,12 @@ export class History {
 
   readonly ended = ({ attempt, deployment, duration, exit }: Turn): void => {
     this.attempts.push({ attempt, deployment, duration, outcome: outcomeOf(exit), delay: undefined })
+  }
+
+  /** What the last one has begun may go on. */
+  readonly leftOpen = (resume: ResumeToken): void => {
+    const last = this.attempts.pop()
+    if (last !== undefined) this.attempts.push({ ...last, resume })
   }
 
   /** The attempts of a call that failed. To the policy an attempt has succeeded when its first content came. */

@@ -17,7 +17,7 @@ export const single = (policies: O1Policy["Service"], transport: O1Transport["Se
       complete: Effect.mapError(Effect.flatMap(asked, transport.complete), raise),
       stream: Stream.mapError(Stream.unwrap(Effect.map(asked, transport.stream)), raise)
     }),
-    resume: transport.resume,
+    resume: (token, options) => policies.forResume(options).stream(transport.resume(token)),
     cancel: transport.cancel
   }
 }

@@ -17,6 +17,8 @@ export interface Attempt {
   readonly outcome: string
   /** The wait before the next attempt, if there was one. */
   readonly delay: Duration.Duration | undefined
+  /** What its answer can be read with, where another deployment was asked although this one may go on. */
+  readonly resume?: ResumeToken | undefined
 }
 
 /**

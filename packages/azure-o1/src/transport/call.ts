@@ -2,13 +2,16 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { ResumeToken } from "../O1Completion.ts"
 import { O1Error } from "../O1Error.ts"
-import type { Transport } from "../O1Event.ts"
+import type { AttemptEvent, Transport } from "../O1Event.ts"
+import { Text } from "../wire/text.ts"
+import * as route from "./route.ts"
 
 /** What observes the wire from outside. */
-interface Watch {
+interface Observer {
   readonly sent: (transport: Transport) => void
   readonly received: (now: bigint) => void
 }
@@ -19,7 +22,8 @@ interface OpenResponse {
   /** Created with `stream: true`, so that its events can be read from anywhere. */
   readonly streams: boolean
   readonly token: () => ResumeToken
-  readonly cancel: Effect.Effect<void>
+  /** Whether the service has taken it. It is tried several times, and tells of its failure. */
+  readonly cancel: Effect.Effect<boolean>
 }
 
 /** How long whoever leaves waits for the service to hear of it; it is told in any case. */
@@ -31,41 +35,64 @@ export class Call {
   /** The id of the last request that went out. */
   clientRequestId: string | undefined = undefined
   /** Present where somebody observes. */
-  readonly observing: Watch | undefined
-  /** What was begun goes on, even if nobody here waits for it. */
-  readonly keep: boolean
+  readonly observing: Observer | undefined
+  private readonly onLeave: "cancel" | "keep" | undefined
+  /** The text of the attempt that is under way. */
+  private readonly text = new Text()
 
-  constructor(options: { readonly keep?: boolean | undefined; readonly observing?: Watch | undefined } = {}) {
-    this.keep = options.keep ?? false
+  constructor(
+    options: { readonly onLeave?: "cancel" | "keep" | undefined; readonly observing?: Observer | undefined } = {}
+  ) {
+    this.onLeave = options.onLeave
     this.observing = options.observing
   }
 
-  /** The error of the call says how the response can be continued. */
-  readonly explain = (error: O1Error): O1Error =>
-    this.open === undefined || error.resume !== undefined
-      ? error
-      : O1Error.with(error, { resume: this.open.token() })
+  /** What an attempt has said is kept, for the call may fail where nobody knows of it. */
+  readonly heard = (event: AttemptEvent): void => {
+    if (event._tag === "TextDelta") this.text.add(event.text)
+  }
 
-  /** What was begun is of no use any more, for it is asked for elsewhere. That does not wait for the service to hear of it. */
-  readonly abandon: Effect.Effect<void> = Effect.suspend(() => {
+  get partialText(): string {
+    return this.text.toString()
+  }
+
+  /** Another attempt, or another deployment, says it all again. */
+  readonly forget = (): void => this.text.clear()
+
+  /** The error of the call says how the response can be continued, if it goes on. */
+  readonly explain = (error: O1Error): O1Error => {
+    if (this.open === undefined) return error
+    const goesOn = route.leaving("failed", this.onLeave) === "keep"
+    return O1Error.with(error, { resume: goesOn ? error.resume ?? this.open.token() : undefined })
+  }
+
+  /**
+   * What was begun is asked for elsewhere, so that it is cancelled first. Gives its token where it goes on: where it is to be
+   * kept, or the service has not confirmed in time that it stops.
+   */
+  readonly leave: Effect.Effect<ResumeToken | undefined> = Effect.suspend(() => {
     const { open } = this
     this.open = undefined
-    return open === undefined || this.keep
-      ? Effect.void
-      : Effect.asVoid(Effect.forkDetach(open.cancel, { startImmediately: true }))
+    if (open === undefined) return Effect.undefined
+    if (this.onLeave === "keep") return Effect.succeed(open.token())
+    return Effect.map(told(open), (stopped) => stopped ? undefined : open.token())
   })
 
-  /** Whoever leaves without an error to hold the token leaves for good: the service need not go on. */
-  readonly close = (failed: boolean): Effect.Effect<void> => {
-    const { open } = this
-    this.open = undefined
-    if (open === undefined || this.keep || failed) return Effect.void
-    return Effect.flatMap(
-      Effect.forkDetach(open.cancel, { startImmediately: true }),
-      (fiber) => Effect.asVoid(Effect.timeoutOption(Fiber.await(fiber), cancelWait))
-    )
-  }
+  /** The call has ended, with an error that can hold the token or without. */
+  readonly close = (how: "left" | "failed"): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const { open } = this
+      this.open = undefined
+      return open === undefined || route.leaving(how, this.onLeave) === "keep" ? Effect.void : told(open)
+    })
 }
+
+/** Tells the service that nobody waits any more, and waits a while for its word. */
+const told = ({ cancel }: OpenResponse): Effect.Effect<boolean> =>
+  Effect.flatMap(
+    Effect.forkDetach(cancel, { startImmediately: true }),
+    (fiber) => Effect.map(Effect.timeoutOption(Fiber.join(fiber), cancelWait), Option.getOrElse(() => false))
+  )
 
 /** The call that an attempt belongs to; none where a transport is used by itself. */
 export const CurrentCall = Context.Reference<Call | undefined>("@effect-resilience/azure-o1/CurrentCall", {
@@ -76,7 +103,7 @@ export const CurrentCall = Context.Reference<Call | undefined>("@effect-resilien
 export const asCall = <A, R>(self: Effect.Effect<A, O1Error, R>, call: Call): Effect.Effect<A, O1Error, R> =>
   Effect.onExit(
     Effect.mapError(Effect.provideService(self, CurrentCall, call), call.explain),
-    (exit) => call.close(Exit.hasFails(exit))
+    (exit) => call.close(Exit.hasFails(exit) ? "failed" : "left")
   )
 
 /** The same for a stream. */
@@ -90,11 +117,6 @@ export const asStreamedCall = <A, R>(self: Stream.Stream<A, O1Error, R>, call: C
         return call.explain(error)
       }),
       // a stream is closed with the error of whoever reads it, too
-      Stream.onExit(() => call.close(failed))
+      Stream.onExit(() => call.close(failed ? "failed" : "left"))
     )
   })
-
-/** Whether an attempt before has timed out, so that this one should be made in the background, where silence does no harm. */
-export const AfterTimeout = Context.Reference<boolean>("@effect-resilience/azure-o1/AfterTimeout", {
-  defaultValue: () => false
-})

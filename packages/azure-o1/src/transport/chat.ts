@@ -48,7 +48,7 @@ export const make = (
           transport: "stream"
         })
       ),
-      answer: (origin) => new AnswerStream(new wire.ChatAnswer(origin), origin, seal),
+      answer: ({ origin }) => new AnswerStream(new wire.ChatAnswer(origin), origin, seal),
       clocks,
       connection
     })

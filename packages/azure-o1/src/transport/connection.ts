@@ -1,8 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { identity } from "effect/Function"
 import {
   FetchHttpClient,
   Headers,
@@ -17,7 +15,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { AzureO1Config } from "../AzureO1Config.ts"
-import { type O1Error, O1RequestError, O1TimeoutError } from "../O1Error.ts"
+import { type O1Error, O1RequestError } from "../O1Error.ts"
 import type { Transport } from "../O1Event.ts"
 import type { Origin } from "../wire/answer.ts"
 import * as errors from "../wire/errors.ts"
@@ -72,12 +70,11 @@ const defaultMaxBodyBytes = 16 * 1024 * 1024
 const isOk = ({ status }: Origin): boolean => status >= 200 && status < 300
 
 export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): Connection => {
-  const { clocks, deployment, maxBodyBytes = defaultMaxBodyBytes } = config
+  const { deployment, maxBodyBytes = defaultMaxBodyBytes } = config
   const client = HttpClient.withScope(httpClient)
   const sending = sendings.make(config)
   const tellOfKeeping = keeping.make(config)
   const guard = guarded(sending.secretNames)
-  const headersLimit = clocks?.headers === undefined ? undefined : Duration.fromInputUnsafe(clocks.headers)
 
   const fromClient = ({ reason }: HttpClientError.HttpClientError, clientRequestId: string): O1Error =>
     reason._tag === "InvalidUrlError" || reason._tag === "EncodeError"
@@ -102,7 +99,7 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
 
   /** The answer to one request, whatever its status. */
   const exchange = (
-    { accept, body, method, transport, url }: Outgoing,
+    { accept, body, method, url }: Outgoing,
     pass: sendings.Pass
   ): Effect.Effect<Received, O1Error, Scope.Scope> =>
     Effect.gen(function*() {
@@ -118,12 +115,6 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
         body === undefined ? HttpBody.empty : HttpBody.text(body, "application/json")
       )
       const response = yield* execute(request, clientRequestId).pipe(
-        transport === "stream" && headersLimit !== undefined
-          ? Effect.timeoutOrElse({
-            duration: headersLimit,
-            orElse: () => Effect.fail(new O1TimeoutError({ kind: "headers", limit: headersLimit, deployment }))
-          })
-          : identity,
         Effect.tap(headersSeen)
       )
       const { headers, status } = response

@@ -7,14 +7,17 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Pull from "effect/Pull"
+import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Clocks } from "../AzureO1Config.ts"
 import { O1Error, O1TimeoutError } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
-import type { AnswerStream, Origin } from "../wire/answer.ts"
+import type { AnswerStream } from "../wire/answer.ts"
 import type { Connection, Received } from "./connection.ts"
+import { held } from "./held.ts"
+import { longestSilence } from "./route.ts"
+import { CurrentWatch, type Watch } from "./watch.ts"
 
 /** After the model has said why it stopped, the rest (usage, the filter's last word) is awaited no longer than this. */
 const graceAfterFinish = Duration.seconds(5)
@@ -25,25 +28,22 @@ const graceAfterDone = "100 millis"
 type Bytes = Pull.Pull<NonEmptyReadonlyArray<Uint8Array>, O1Error>
 type Events = Pull.Pull<NonEmptyReadonlyArray<AttemptEvent>, O1Error>
 
-/** The bytes of an answer, with the limits of its phases. */
-const bytesOf = (
-  received: Received,
-  { byteIdle, firstByte }: Clocks,
-  connection: Connection
-): Stream.Stream<Uint8Array, O1Error> => {
-  const bytes = connection.bytes(received)
-  if (byteIdle === undefined && firstByte === undefined) return bytes
-  return Policy.mapError(
+/** The bytes of a connection that another one can replace, as long as it is not silent. */
+const unlessSilent = (
+  bytes: Stream.Stream<Uint8Array, O1Error>,
+  { origin }: Received,
+  { byteIdle = longestSilence.kept, firstByte = byteIdle }: Clocks
+): Stream.Stream<Uint8Array, O1Error> =>
+  Policy.mapError(
     Timeout.phases({ first: firstByte, idle: byteIdle }),
     Timeout.isTimeoutExceeded,
     ({ limit, phase }) =>
       new O1TimeoutError({
         kind: phase === "first" ? "first-byte" : "byte-idle",
         limit,
-        deployment: received.origin.deployment
+        deployment: origin.deployment
       })
   ).stream(bytes)
-}
 
 /** What does not say that it is something else is the stream that was asked for: not every gateway keeps the type. */
 const isEventStream = ({ origin }: Received): boolean => !/json|html/i.test(origin.headers["content-type"] ?? "")
@@ -56,32 +56,39 @@ export const isOnTheWay = (error: O1Error): boolean =>
 /** How a stream goes on after its connection broke: another connection, or nothing more to read because the answer is there. */
 export type Resume = (error: O1Error, answer: AnswerStream) => Effect.Effect<Received | undefined, O1Error, Scope.Scope>
 
-/**
- * The events of an answer, from the bytes of one connection, or with `resume` of several: whoever reads does not see where
- * one ends and the next begins.
- */
-export const events = (options: {
-  readonly open: Effect.Effect<Received, O1Error, Scope.Scope>
-  readonly answer: (origin: Origin) => AnswerStream
-  readonly resume?: Resume | undefined
-  readonly clocks: Clocks
-  readonly connection: Connection
-}): Stream.Stream<AttemptEvent, O1Error> => {
-  const { first } = options.clocks
-  const all = followed(options)
-  return first === undefined ? all : Policy.mapError(
-    Timeout.phases({ first }),
-    Timeout.isTimeoutExceeded,
-    ({ limit }) => new O1TimeoutError({ kind: "first", limit })
-  ).stream(all)
+/** What the service keeps: it goes on without us. */
+export interface Kept {
+  readonly resume: Resume
+  /** Whether it has a name yet, by which it can be asked for and cancelled. */
+  readonly known: () => boolean
+  /** It has one, and we wait for it. */
+  readonly taken: Effect.Effect<void>
+  /** The answer where it was there before there was a stream of it. */
+  readonly ended: () => AnswerStream
+  /** It has one now, and nobody waits for it any more. */
+  readonly late: Effect.Effect<unknown>
 }
 
-const followed = (options: Parameters<typeof events>[0]): Stream.Stream<AttemptEvent, O1Error> =>
+/**
+ * The events of an answer, from the bytes of one connection, or of several where it is kept: whoever reads does not see where one
+ * ends and the next begins.
+ */
+export const events = (options: {
+  /** Of what is kept, nothing where the answer is there before a stream of it. */
+  readonly open: Effect.Effect<Received | undefined, O1Error, Scope.Scope>
+  readonly answer: (received: Received) => AnswerStream
+  readonly kept?: Kept | undefined
+  readonly clocks: Clocks
+  readonly connection: Connection
+}): Stream.Stream<AttemptEvent, O1Error> =>
   Stream.fromChannel(Channel.fromTransform((_: unknown, scope) =>
     Effect.gen(function*() {
-      const { clocks, connection, resume } = options
+      const { clocks, connection, kept } = options
+      const watch: Watch | undefined = yield* CurrentWatch
+      watch?.streams(kept === undefined ? clocks : { headers: clocks.headers, byteIdle: Duration.infinity })
       let connected = Scope.forkUnsafe(scope)
       let bytes: Bytes = Cause.done()
+      let ready: ReadonlyArray<AttemptEvent> = []
       let finishedAt: bigint | undefined
       const lastWords: Bytes = Effect.flatMap(Clock.monotonicTimeNanos, (now) => {
         finishedAt ??= now
@@ -90,62 +97,92 @@ const followed = (options: Parameters<typeof events>[0]): Stream.Stream<AttemptE
           orElse: () => Cause.done()
         })
       })
-      const read = (received: Received, answer: AnswerStream): Effect.Effect<void, O1Error> =>
-        isEventStream(received)
-          ? Effect.map(
-            Channel.toPullScoped(Stream.toChannel(bytesOf(received, clocks, connection)), connected),
-            (pull) => {
-              bytes = pull
-            }
-          )
+      const read = (received: Received, answer: AnswerStream): Effect.Effect<void, O1Error, Scope.Scope> => {
+        if (!isEventStream(received)) {
           // a stream was asked for, and something in one piece came
-          : Effect.map(connection.text(received), (body) => {
+          return Effect.map(connection.text(received), (body) => {
             bytes = Cause.done()
             answer.whole(body)
           })
+        }
+        const all = connection.bytes(received)
+        const limited = kept === undefined ? all : unlessSilent(all, received, clocks)
+        return Effect.flatMap(Effect.scope, (scope) =>
+          Effect.map(Channel.toPullScoped(Stream.toChannel(limited), scope), (pull) => {
+            bytes = pull
+          }))
+      }
 
-      const received = yield* Scope.provide(options.open, connected)
-      const answer = options.answer(received.origin)
-      yield* read(received, answer)
+      const takeIn = (answer: AnswerStream, chunks: ReadonlyArray<Uint8Array>): void => {
+        for (const chunk of chunks) {
+          answer.feed(chunk)
+        }
+        ready = answer.taken()
+        if (ready.length === 0) {
+          watch?.heard()
+        }
+      }
+      const conclude = (answer: AnswerStream, cause: Cause.Cause<O1Error | Cause.Done>): Effect.Effect<void> => {
+        const failure = cause.reasons.find(Cause.isFailReason)
+        if (failure === undefined) {
+          return Effect.failCause(cause as Cause.Cause<never>) // it has no failure
+        }
+        if (Cause.isDone(failure.error)) {
+          answer.end()
+        } else answer.fail(failure.error)
+        ready = answer.taken()
+        return Effect.void
+      }
+      /** Takes in what comes next. */
+      const step = (answer: AnswerStream): Effect.Effect<void> =>
+        Effect.suspend(() =>
+          answer.complete ? lastWords : bytes
+        ).pipe(
+          Effect.matchCauseEffect({
+            onSuccess: (chunks) => Effect.sync(() => takeIn(answer, chunks)),
+            onFailure: (cause) => conclude(answer, cause)
+          })
+        )
+
+      const beginning: Effect.Effect<AnswerStream, O1Error, Scope.Scope> = Effect.gen(function*() {
+        const received = yield* options.open
+        watch?.begins()
+        const answer = received === undefined ? kept!.ended() : options.answer(received)
+        if (received !== undefined) yield* read(received, answer)
+        ready = answer.taken()
+        if (kept === undefined) return answer
+        while (!kept.known() && ready.length === 0 && answer.outcome === undefined) yield* step(answer)
+        return answer
+      })
+      const answer = yield* Scope.provide(
+        kept === undefined || kept.known() ?
+          beginning :
+          held(beginning, () => kept.known() ? kept.late : Effect.void),
+        connected
+      )
+      if (kept?.known() === true) yield* kept.taken
 
       const reconnect = (resume: Resume, error: O1Error): Events =>
         Effect.gen(function*() {
           yield* Scope.close(connected, Exit.void)
           connected = Scope.forkUnsafe(scope)
           const again = yield* Scope.provide(resume(error, answer), connected)
-          if (again !== undefined) yield* read(again, answer)
+          if (again !== undefined) yield* Scope.provide(read(again, answer), connected)
+          ready = answer.taken()
           return yield* emit
         })
-      const pull: Events = Effect.suspend(() =>
-        Pull.matchEffect(
-          answer.complete ? lastWords : bytes,
-          {
-            onSuccess: (chunks): Events => {
-              for (const chunk of chunks) answer.feed(chunk)
-              return emit
-            },
-            onDone: (): Events => {
-              answer.end()
-              return emit
-            },
-            onFailure: (cause): Events => {
-              const failure = cause.reasons.find(Cause.isFailReason)
-              if (failure === undefined) return Effect.failCause(cause)
-              answer.fail(failure.error)
-              return emit
-            }
-          }
-        )
-      )
       const emit: Events = Effect.suspend((): Events => {
-        const ready = answer.taken()
-        if (Arr.isReadonlyArrayNonEmpty(ready)) return Effect.succeed(ready)
+        if (Arr.isReadonlyArrayNonEmpty(ready)) {
+          const events = ready
+          ready = []
+          return Effect.succeed(events)
+        }
         const { outcome } = answer
-        if (outcome === undefined) return pull
+        if (outcome === undefined) return Effect.flatMap(step(answer), () => emit)
         if (O1Error.is(outcome)) {
-          return resume === undefined || answer.complete || !isOnTheWay(outcome)
+          return kept === undefined || answer.complete || !isOnTheWay(outcome)
             ? Effect.fail(outcome)
-            : reconnect(resume, outcome)
+            : reconnect(kept.resume, outcome)
         }
         return Effect.andThen(
           Effect.ignore(Effect.timeoutOption(Effect.forever(bytes), graceAfterDone)),

@@ -1,5 +1,6 @@
 import type { Api } from "../ModelProfile.ts"
 import type { O1Error } from "../O1Error.ts"
+import { avoidsSilence, type Route } from "./route.ts"
 
 /**
  * A way to make an answer, best first: a stream of what the service keeps, which can be continued; a stream that lives with its
@@ -13,11 +14,11 @@ export interface Abilities {
   readonly background: boolean
 }
 
-/** The ways that are worth a try, in this order. After a timeout comes first what silence does not harm. */
-export const rungs = (api: Api, { background, streams }: Abilities, afterTimeout: boolean): ReadonlyArray<Rung> => {
+/** The ways that are worth a try, in this order. Where the request takes long comes first what silence does not harm. */
+export const rungs = (api: Api, { background, streams }: Abilities, route: Route): ReadonlyArray<Rung> => {
   const streamed: ReadonlyArray<Rung> = streams ? [api === "responses" && background ? "kept" : "stream"] : []
   const polled: ReadonlyArray<Rung> = background ? ["background"] : []
-  return streamed[0] !== "kept" && afterTimeout
+  return avoidsSilence(route)
     ? [...polled, ...streamed, "plain"]
     : [...streamed, ...polled, "plain"]
 }

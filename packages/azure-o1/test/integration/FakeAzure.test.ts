@@ -288,9 +288,11 @@ describe("against FakeAzure, over sockets", () => {
           const tokens = yield* Stream.runCollect(o1.tokens(request, options))
           assert.strictEqual(tokens.join(""), "Hello, world.")
         }
-        const faults = (yield* azure.requests).filter(({ fault }) => fault !== undefined)
+        // what was made in the background after a 408 is asked for as well
+        const requests = (yield* azure.requests).filter(({ method }) => method === "POST")
+        const faults = requests.filter(({ fault }) => fault !== undefined)
         assert.strictEqual(
-          (yield* azure.requests).length,
+          requests.length,
           40 + faults.length,
           "an attempt for each fault, and no other"
         )

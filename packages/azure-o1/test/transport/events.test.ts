@@ -37,7 +37,7 @@ const tags = (pieces: Stream.Stream<string>, headers: Readonly<Record<string, st
   }
   return events({
     open: Effect.succeed({ response, origin }),
-    answer: (origin) => new AnswerStream(new ChatAnswer(origin), origin, identity),
+    answer: ({ origin }) => new AnswerStream(new ChatAnswer(origin), origin, identity),
     clocks: {},
     connection
   }).pipe(Stream.runCollect, Effect.map((all) => all.map(({ _tag }) => _tag)))

@@ -1,0 +1,51 @@
+import { Policy } from "@effect-resilience/core"
+import * as Duration from "effect/Duration"
+import type { O1Error } from "../O1Error.ts"
+import * as route from "../transport/route.ts"
+import { type Beginning, unlimited, type Watch, watched, watchedStream } from "../transport/watch.ts"
+import type { Limits } from "./limits.ts"
+
+/** What is known of the attempts of one call at one deployment. */
+export interface Known {
+  route: route.Route
+}
+
+/** Limits what an attempt does not keep, and learns from what takes too long; `ofThePrompt` collects what tells of a long one. */
+export const patient = (
+  { fruitless, idle, onTimeout, timeout }: Limits,
+  known: Known,
+  ofThePrompt: WeakSet<O1Error>
+): Policy.Policy<O1Error, O1Error> => {
+  const beginning = (): Beginning => {
+    const stretch = onTimeout === "escalate" ? route.stretch(known.route) : 1
+    const attempt = Duration.times(timeout, stretch)
+    return {
+      attempt: Duration.toMillis(attempt),
+      idle: Duration.toMillis(idle(attempt)),
+      fruitless,
+      route: known.route,
+      stretch
+    }
+  }
+  const failed = (error: O1Error, watch: Watch): void => {
+    known.route = route.after(known.route, error)
+    if (route.isOfThePrompt(error, watch.elapsed)) ofThePrompt.add(error)
+  }
+  return Policy.make<O1Error, O1Error>({
+    info: {
+      kind: "route",
+      settings: { attempt: timeout, idle: idle(timeout), onTimeout, fruitless },
+      children: []
+    },
+    effect: (self) => watched(self, beginning, failed),
+    stream: (self) => watchedStream(self, beginning, failed)
+  })
+}
+
+/** What is only read takes as long as it takes. */
+export const reading = ({ fruitless }: Pick<Limits, "fruitless">): Policy.Policy<O1Error, O1Error> =>
+  Policy.make<O1Error, O1Error>({
+    info: { kind: "route", settings: { fruitless }, children: [] },
+    effect: (self) => watched(self, () => ({ ...unlimited, fruitless })),
+    stream: (self) => watchedStream(self, () => ({ ...unlimited, fruitless }))
+  })

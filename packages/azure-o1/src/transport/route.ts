@@ -1,0 +1,284 @@
+import * as Duration from "effect/Duration"
+import type { O1Error, O1TimeoutError } from "../O1Error.ts"
+
+/**
+ * What follows when something takes too long, or a question has failed. Everything that can be silent is decided here, by functions
+ * of what is known and the time; times are milliseconds of one monotonic clock. One call has one `Route` per deployment that it
+ * asks, so that nothing of one member is carried to the next.
+ *
+ * **An attempt that is not kept**: {@link Silence} is what was heard and said of it, {@link due} when it has been silent for too
+ * long, {@link after} what an attempt that failed means for the next one.
+ *
+ * | what is known of the attempt                       | clock                        | ends it as   |
+ * | -------------------------------------------------- | ---------------------------- | ------------ |
+ * | nothing said yet                                   | `attempt`, from the start    | `attempt`    |
+ * | nothing said yet, `clocks.first`                   | `first`, from the start      | `first`      |
+ * | no headers yet, `clocks.headers`                   | `headers`, from the start    | `headers`    |
+ * | headers, and no byte yet, `clocks.firstByte`       | `firstByte`, from there      | `first-byte` |
+ * | a byte                                             | `byteIdle`, from it          | `byte-idle`  |
+ * | a piece of the answer                              | `idle`, from it              | `idle`       |
+ * | a piece of reasoning or commentary                 | the longer of both, from it  | `idle`       |
+ * | the service keeps it                               | none                         |              |
+ *
+ * | the attempt failed with                            | the next one                 | at the circuit breaker            |
+ * | -------------------------------------------------- | ---------------------------- | --------------------------------- |
+ * | a clock of ours, 408, 504 after more than 10 s     | background, twice the time   | nothing: this prompt is long      |
+ * | 504 at once                                        | background, twice the time   | a failure of the service          |
+ * | `connect`, everything else                         | as before                    | as its fault says                 |
+ *
+ * Without a background, what streamed before streams with twice the time.
+ *
+ * **A response that the service keeps**: {@link Reading} is how it was asked for so far, {@link read} what follows. It ends with
+ * its own last state, with the whole call, or after `fruitless` questions in a row.
+ *
+ * | heard                                              | counts       | next                                                     |
+ * | -------------------------------------------------- | ------------ | -------------------------------------------------------- |
+ * | a connection broke or was silent, after new events | from zero    | a stream from the last event on                          |
+ * | it was silent, and brought no new event            | from zero    | polls                                                    |
+ * | it broke, and brought no new event                 | from zero    | a stream after a pause; the fifth time in a row, polls   |
+ * | events have no numbers                             |              | polls                                                    |
+ * | a poll: not ended yet                              | from zero    | a poll after the usual pause                             |
+ * | 429                                                | from zero    | the same question after the pause that was asked for     |
+ * | 404, for up to a minute                            | nothing      | the same question after a growing pause                  |
+ * | 404 after that, refused, reset, late, 5xx, no JSON | one more     | the same question; the third stream in a row, polls      |
+ * | a stream that is refused (4xx)                     | from zero    | polls                                                    |
+ * | a poll that is refused (400, 401, 403, TLS)        |              | the end                                                  |
+ *
+ * {@link stop} decides how a response is cancelled, {@link leaving} whether it is.
+ */
+export interface Route {
+  /** How many attempts have shown that this request takes long here. */
+  readonly slow: number
+}
+
+/** Nothing is known yet. */
+export const unknown: Route = { slow: 0 }
+
+const isTimeout = (error: O1Error): error is O1TimeoutError => error._tag === "O1TimeoutError"
+
+/** Whether a failure says that the request takes long, and not that the deployment cannot be reached or the caller's time is up. */
+export const isSlow = (error: O1Error): boolean =>
+  isTimeout(error) && error.kind !== "connect" && error.kind !== "total"
+
+/** What an attempt that failed means for the next one at this deployment. */
+export const after = (route: Route, error: O1Error): Route => isSlow(error) ? { slow: route.slow + 1 } : route
+
+/** How many times the first limit the next attempt may take. */
+export const stretch = ({ slow }: Route): number => 2 ** slow
+
+/** Whether the next attempt is made where silence does no harm, if the deployment has such a way. */
+export const avoidsSilence = ({ slow }: Route): boolean => slow > 0
+
+/** A gateway that gives up sooner than this was not waiting for a long answer. */
+const quick = 10_000
+
+/** Whether a failure of an attempt that took so long tells of the prompt, and nothing of the service. */
+export const isOfThePrompt = (error: O1Error, elapsed: number): boolean =>
+  isTimeout(error) && error.kind !== "connect" && (error.kind !== "gateway" || elapsed > quick)
+
+/** The longest silence on a connection: of a stream that lives with it, and of one that can be had again. Milliseconds. */
+export const longestSilence = { stream: 120_000, kept: 60_000 } as const
+
+/** The limits of the phases of an attempt; `Infinity` where there is none. */
+export interface Limits {
+  readonly attempt: number
+  readonly idle: number
+  readonly headers: number
+  readonly first: number
+  readonly firstByte: number
+  readonly byteIdle: number
+}
+
+/** What was heard of an attempt so far. */
+export interface Silence {
+  readonly startedAt: number
+  /** The headers of a stream came. */
+  readonly opened: number | undefined
+  /** The last byte of it, comments included. */
+  readonly heard: number | undefined
+  /** The last piece of content. */
+  readonly said: number | undefined
+  /** That piece was no part of the answer: the model may go on to think for as long as it takes. */
+  readonly thinking: boolean
+  /** The service makes the response whether anybody listens or not. */
+  readonly kept: boolean
+}
+
+/** When an attempt has been silent for too long, and which of its clocks says so. */
+export interface Due {
+  readonly at: number
+  readonly kind: "attempt" | "headers" | "first" | "first-byte" | "byte-idle" | "idle"
+  readonly limit: number
+}
+
+const never: Due = { at: Infinity, kind: "attempt", limit: Infinity }
+
+/** Kinds of content that are not yet the answer. */
+const thoughts: ReadonlySet<string> = new Set(["ReasoningDelta", "CommentaryDelta"])
+
+/** Whether what was said is no part of the answer. */
+export const isThought = (tag: string): boolean => thoughts.has(tag)
+
+/** When an attempt has been silent for too long, by what is known now. */
+export const due = ({ heard, kept, opened, said, startedAt, thinking }: Silence, limits: Limits): Due => {
+  if (kept) return never
+  let soonest = never
+  const consider = (kind: Due["kind"], from: number, limit: number): void => {
+    if (from + limit < soonest.at) soonest = { at: from + limit, kind, limit }
+  }
+  if (said === undefined) {
+    consider("attempt", startedAt, limits.attempt)
+    consider("first", startedAt, limits.first)
+  } else consider("idle", said, thinking ? Math.max(limits.idle, limits.attempt) : limits.idle)
+  if (heard !== undefined) consider("byte-idle", heard, limits.byteIdle)
+  else if (opened !== undefined) consider("first-byte", opened, limits.firstByte)
+  else consider("headers", startedAt, limits.headers)
+  return soonest
+}
+
+/** How a response that the service keeps was asked for so far. */
+export interface Reading {
+  readonly by: "stream" | "poll"
+  /** Questions in a row that brought neither a byte nor a status. */
+  readonly fruitless: number
+  /** Connections in a row that brought no new event. */
+  readonly barren: number
+  /** Questions in a row after which the pause grows. */
+  readonly again: number
+  /** When the first of the last 404s in a row came. */
+  readonly unseenSince: number | undefined
+}
+
+/** A response that is going to be asked for. */
+export const begun = (by: Reading["by"]): Reading => ({
+  by,
+  fruitless: 0,
+  barren: 0,
+  again: 0,
+  unseenSince: undefined
+})
+
+/** What came of asking for a response. */
+export type Heard =
+  /** The connection of a stream has ended, or is silent. `news`: with events that are new. `resumable`: they have numbers. */
+  | { readonly _tag: "Broken"; readonly silent: boolean; readonly news: boolean; readonly resumable: boolean }
+  /** A poll was answered: the response has not ended yet. */
+  | { readonly _tag: "Pending" }
+  /** A question was answered with an error, or not at all. */
+  | { readonly _tag: "Failed"; readonly error: O1Error }
+
+/** What follows: a question after a pause, or the end. */
+export type Next =
+  | { readonly _tag: "Ask"; readonly by: Reading["by"]; readonly pause: number }
+  | { readonly _tag: "Fail"; readonly error: O1Error }
+
+export interface Patience {
+  /** Questions in a row that may be in vain. */
+  readonly fruitless: number
+  /** The usual pause between two polls, once there were a few. */
+  readonly interval: number
+}
+
+/** How long a response that is not found may just not be there yet. On Azure up to 33 seconds were seen. */
+const unseenFor = 60_000
+
+/** Streams in a row that bring nothing new, before polls follow: broken ones, and questions for one. */
+const mostBarren = 5
+const mostStreams = 3
+
+const shortestPause = 250
+const longestPause = 8000
+
+const growing = (again: number, longest = longestPause): number => Math.min(longest, shortestPause * 2 ** again)
+
+const notFoundKinds: ReadonlySet<string> = new Set([
+  "response-not-found",
+  "endpoint-not-found",
+  "deployment-not-found",
+  "model-retired"
+])
+
+/** Whether a question for a response says that it is not there, in whatever words. */
+export const isUnseen = (error: O1Error): boolean =>
+  error.status === 404 ||
+  ((error._tag === "O1RequestError" || error._tag === "O1DeploymentError") && notFoundKinds.has(error.kind))
+
+/** Whether a question was answered with a refusal that asking once more does not change. */
+const isRefusal = (error: O1Error): boolean => {
+  switch (error._tag) {
+    case "O1ConnectionError":
+      return error.kind === "tls" || error.kind === "unusable"
+    case "O1RateLimitError":
+    case "O1TimeoutError":
+    case "O1ServerError":
+    case "O1ProtocolError":
+      return false
+    default:
+      return true
+  }
+}
+
+const hintOf = (error: O1Error): number =>
+  "retryAfter" in error && error.retryAfter !== undefined ? Duration.toMillis(error.retryAfter) : 0
+
+/** What follows on what was heard, at `now`. */
+export const read = (
+  reading: Reading,
+  heard: Heard,
+  now: number,
+  { fruitless: most, interval }: Patience
+): readonly [Reading, Next] => {
+  const ask = (next: Reading, pause: number): readonly [Reading, Next] => [next, { _tag: "Ask", by: next.by, pause }]
+  const found: Reading = { ...reading, fruitless: 0, unseenSince: undefined }
+  switch (heard._tag) {
+    case "Broken": {
+      const barren = heard.news ? 0 : reading.barren + 1
+      const by = heard.resumable && barren < (heard.silent ? 1 : mostBarren) ? "stream" : "poll"
+      return ask({ ...found, by, barren, again: 0 }, barren === 0 || by === "poll" ? 0 : growing(barren - 1))
+    }
+    case "Pending":
+      return ask({ ...found, by: "poll", again: reading.again + 1 }, growing(reading.again, interval))
+    case "Failed": {
+      const { error } = heard
+      const again = reading.again + 1
+      if (error._tag === "O1RateLimitError") {
+        const pause = hintOf(error) || Math.max(interval, growing(reading.again))
+        return ask({ ...found, again }, pause)
+      }
+      const unseenSince = isUnseen(error) ? reading.unseenSince ?? now : undefined
+      if (unseenSince !== undefined && now - unseenSince < unseenFor) {
+        return ask({ ...reading, again, unseenSince }, growing(reading.again))
+      }
+      if (unseenSince === undefined && isRefusal(error)) {
+        return reading.by === "stream"
+          ? ask({ ...found, by: "poll", again: 0 }, 0)
+          : [reading, { _tag: "Fail", error }]
+      }
+      const fruitless = reading.fruitless + 1
+      if (fruitless >= most) return [{ ...reading, fruitless }, { _tag: "Fail", error }]
+      const by = fruitless >= mostStreams ? "poll" : reading.by
+      return ask({ ...reading, by, fruitless, again, unseenSince }, Math.max(hintOf(error), growing(reading.again)))
+    }
+  }
+}
+
+/** How often a response is told to stop, at most. */
+const stops = 3
+
+/** The longest pause before it is told once more. */
+const longestStop = 10_000
+
+/** Statuses that say that there is nothing to stop any more. */
+const ended: ReadonlySet<number> = new Set([400, 409, 410])
+
+/** What follows on the cancel number `tries`, from 1, that has failed: it has ended anyway, another one, or the end. */
+export const stop = (error: O1Error, tries: number): "ended" | { readonly pause: number } | "given-up" => {
+  if (ended.has(error.status ?? 0)) return "ended"
+  if (tries >= stops) return "given-up"
+  const pause = hintOf(error) || (isUnseen(error) ? 1000 : 500) * 2 ** (tries - 1)
+  return { pause: Math.min(longestStop, pause) }
+}
+
+/** Whether a response that is still being made is left to go on, by how the call ends and by what its caller wants. */
+export const leaving = (how: "left" | "failed", onLeave: "cancel" | "keep" | undefined): "cancel" | "keep" =>
+  onLeave ?? (how === "failed" ? "keep" : "cancel")

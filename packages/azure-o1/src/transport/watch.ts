@@ -1,0 +1,270 @@
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Channel from "effect/Channel"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { constVoid } from "effect/Function"
+import type * as Pull from "effect/Pull"
+import * as Stream from "effect/Stream"
+import type { Clocks } from "../AzureO1Config.ts"
+import { type O1Error, O1TimeoutError } from "../O1Error.ts"
+import * as route from "./route.ts"
+
+/** What an attempt begins with. */
+export interface Beginning {
+  /** The limit until there is something to show, in milliseconds. */
+  readonly attempt: number
+  /** The longest silence within the answer. */
+  readonly idle: number
+  /** Questions in a row for a response that the service keeps that may be in vain. */
+  readonly fruitless: number
+  readonly route: route.Route
+  /** How many times their length the configured clocks have. */
+  readonly stretch: number
+}
+
+/** An attempt outside of any policy. */
+export const unlimited: Beginning = {
+  attempt: Infinity,
+  idle: Infinity,
+  fruitless: 8,
+  route: route.unknown,
+  stretch: 1
+}
+
+const millisOf = (input: Duration.Input | undefined, stretch: number): number =>
+  input === undefined ? Infinity : Duration.toMillis(Duration.fromInputUnsafe(input)) * stretch
+
+const noClocks = { headers: Infinity, first: Infinity, firstByte: Infinity, byteIdle: Infinity }
+
+/** A piece of work that is waited for. */
+interface Pending {
+  readonly expire: (due: route.Due) => void
+}
+
+/**
+ * Watches one attempt, and ends it when {@link route.due} says that it has been silent for too long. The transport tells it what it
+ * hears. One timer serves all of its clocks, and is set anew only when it has rung, or would ring too late.
+ */
+export class Watch {
+  readonly fruitless: number
+  readonly route: route.Route
+  private readonly clock: Clock.Clock
+  private readonly stretch: number
+  private readonly startedAt: number
+  private limits: route.Limits
+  private opened: number | undefined = undefined
+  private heardAt: number | undefined = undefined
+  private saidAt: number | undefined = undefined
+  private thinking = false
+  private isKept = false
+  private pending: Pending | undefined = undefined
+  private timer: Fiber.Fiber<void> | undefined = undefined
+  private ringsAt = Infinity
+
+  constructor(clock: Clock.Clock, { attempt, fruitless, idle, route, stretch }: Beginning) {
+    this.clock = clock
+    this.fruitless = fruitless
+    this.route = route
+    this.stretch = stretch
+    this.limits = { attempt, idle, ...noClocks }
+    this.startedAt = this.now
+  }
+
+  private get now(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  }
+
+  /** How long the attempt has taken so far. */
+  get elapsed(): number {
+    return this.now - this.startedAt
+  }
+
+  /** What goes out is to be answered in one piece, which has no phases. */
+  whole(): void {
+    this.opened = this.heardAt = undefined
+    this.limits = { ...this.limits, ...noClocks }
+  }
+
+  /** What goes out is a stream, with these clocks. */
+  streams({ byteIdle = route.longestSilence.stream, first, firstByte, headers }: Clocks): void {
+    const { stretch } = this
+    this.opened = this.heardAt = undefined
+    this.limits = {
+      ...this.limits,
+      headers: millisOf(headers, stretch),
+      first: millisOf(first, stretch),
+      firstByte: millisOf(firstByte, stretch),
+      byteIdle: millisOf(byteIdle, stretch)
+    }
+    this.changed()
+  }
+
+  /** The headers of a stream are here. */
+  begins(): void {
+    this.opened = this.now
+    this.changed()
+  }
+
+  /** Something came over the connection. */
+  heard(): void {
+    this.heardAt = this.now
+    this.changed()
+  }
+
+  /** Something to show came. */
+  said(tag: string): void {
+    this.saidAt = this.now
+    if (this.opened !== undefined) this.heardAt = this.saidAt
+    this.thinking = route.isThought(tag)
+    this.changed()
+  }
+
+  /** The service makes the response whether anybody listens or not: from now on nothing here is too long. */
+  kept(): void {
+    this.isKept = true
+  }
+
+  /** The work, until it is done or too late. */
+  guard<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | O1TimeoutError, R> {
+    return Effect.withFiber((fiber) =>
+      this.isKept
+        ? self
+        : Effect.callback<A, E | O1TimeoutError, R>((resume) => {
+          const child = Effect.runForkWith(fiber.context as Context.Context<R>)(self)
+          const exit = child.pollUnsafe()
+          if (exit !== undefined) return resume(exit)
+          const pending: Pending = {
+            expire: ({ kind, limit }) => {
+              const error = new O1TimeoutError({ kind, limit: Duration.millis(limit) })
+              resume(Effect.andThen(Fiber.interrupt(child), Effect.fail(error)))
+            }
+          }
+          this.pending = pending
+          this.arm(fiber)
+          child.addObserver((exit) => {
+            if (this.pending !== pending) return
+            this.pending = undefined
+            resume(exit)
+          })
+          return Effect.suspend(() => {
+            this.pending = undefined
+            return Fiber.interrupt(child)
+          })
+        })
+    )
+  }
+
+  /** One pull of a stream. The time that its consumer takes between two of them is not silence. */
+  guardPull<A, E, R>(pull: Effect.Effect<NonEmptyReadonlyArray<A>, E, R>) {
+    return Effect.suspend(() => {
+      if (this.isKept) return pull
+      if (this.saidAt !== undefined) {
+        this.saidAt = this.now
+        if (this.opened !== undefined) this.heardAt = this.saidAt
+      }
+      return Effect.map(this.guard(pull), (pieces) => {
+        const { _tag } = pieces[pieces.length - 1] as { readonly _tag?: string }
+        this.saidAt ??= this.startedAt
+        this.thinking = _tag !== undefined && route.isThought(_tag)
+        return pieces
+      })
+    })
+  }
+
+  /** The attempt is over. */
+  readonly stop: Effect.Effect<void> = Effect.sync(() => {
+    this.pending = undefined
+    this.timer?.interruptUnsafe()
+  })
+
+  private get due(): route.Due {
+    return route.due({
+      startedAt: this.startedAt,
+      opened: this.opened,
+      heard: this.heardAt,
+      said: this.saidAt,
+      thinking: this.thinking,
+      kept: this.isKept
+    }, this.limits)
+  }
+
+  private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+
+  /** A clock may end sooner than the timer rings. */
+  private changed(): void {
+    if (this.pending !== undefined && this.fiber !== undefined && this.due.at < this.ringsAt) this.arm(this.fiber)
+  }
+
+  private arm(fiber: Fiber.Fiber<unknown, unknown>): void {
+    this.fiber = fiber
+    const { at } = this.due
+    if (at === Infinity || (this.timer !== undefined && this.ringsAt <= at)) return
+    this.timer?.interruptUnsafe()
+    this.ringsAt = at
+    // a clock that stands still must not have it ring at once, again and again
+    const pause = Duration.millis(Math.max(1, Math.ceil(at - this.now)))
+    this.timer = Effect.runForkWith(fiber.context)(
+      Effect.andThen(Effect.sleep(pause), Effect.sync(() => this.ring(fiber)))
+    )
+  }
+
+  private ring(fiber: Fiber.Fiber<unknown, unknown>): void {
+    this.timer = undefined
+    this.ringsAt = Infinity
+    const { pending } = this
+    // whoever reads is busy, and sets it again when the next piece is waited for
+    if (pending === undefined) return
+    const { due } = this
+    if (due.at > this.now) return this.arm(fiber)
+    this.pending = undefined
+    pending.expire(due)
+  }
+}
+
+/** The watch over the attempt that is under way. */
+export const CurrentWatch = Context.Reference<Watch | undefined>("@effect-resilience/azure-o1/CurrentWatch", {
+  defaultValue: () => undefined
+})
+
+/** An attempt, as long as it is not silent for too long. `failed` is told of every failure. */
+export const watched = <A, E extends O1Error, R>(
+  self: Effect.Effect<A, E, R>,
+  beginning: () => Beginning,
+  failed: (error: O1Error, watch: Watch) => void = constVoid
+): Effect.Effect<A, E | O1TimeoutError, R> =>
+  Effect.flatMap(Clock.Clock, (clock) => {
+    const watch = new Watch(clock, beginning())
+    return watch.guard(Effect.provideService(self, CurrentWatch, watch)).pipe(
+      Effect.tapError((error) => Effect.sync(() => failed(error, watch))),
+      Effect.ensuring(watch.stop)
+    )
+  })
+
+/** The same for a stream. To open it is part of the first pull. */
+export const watchedStream = <A, E extends O1Error, R>(
+  self: Stream.Stream<A, E, R>,
+  beginning: () => Beginning,
+  failed: (error: O1Error, watch: Watch) => void = constVoid
+): Stream.Stream<A, E | O1TimeoutError, R> =>
+  Stream.unwrap(Effect.map(Clock.Clock, (clock) => {
+    const watch = new Watch(clock, beginning())
+    const watching = Stream.provideService(self, CurrentWatch, watch)
+    const guarded = Stream.fromChannel(Channel.fromTransform((_: unknown, scope) =>
+      Effect.sync(() => {
+        type Pieces = Pull.Pull<NonEmptyReadonlyArray<A>, E, void, R>
+        let upstream: Pieces | undefined
+        const opened: Pieces = Effect.flatMap(Channel.toPullScoped(Stream.toChannel(watching), scope), (pull) => {
+          upstream = pull
+          return pull
+        })
+        return watch.guardPull(Effect.suspend(() => upstream ?? opened))
+      })
+    ))
+    return guarded.pipe(
+      Stream.tapError((error) => Effect.sync(() => failed(error, watch))),
+      Stream.ensuring(watch.stop)
+    )
+  }))
