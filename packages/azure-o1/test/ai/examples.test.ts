@@ -7,7 +7,7 @@ import { AzureO1 } from "../../src/AzureO1.ts"
 import * as ModelProfile from "../../src/ModelProfile.ts"
 import * as AzureO1Node from "../../src/node.ts"
 import { FakeAzure, type Reply } from "../../src/testing/index.ts"
-import { example } from "../support/effect-examples.ts"
+import { commented, example } from "../support/effect-examples.ts"
 
 /** What the examples call services: classes with a layer. */
 interface Served<Service> extends Context.Service<Service, Service> {
@@ -123,13 +123,19 @@ describe("the examples of effect/ai", () => {
         const all = yield* bodies
         const said = all.map((body) => (body[api === "chat" ? "messages" : "input"] as ReadonlyArray<any>))
         const kinds = said.map((messages) => messages.map(({ role, type }) => role ?? type))
-        const result = api === "chat" ? ["assistant", "tool"] : ["function_call", "function_call_output"]
+        const result = api === "chat" ? ["assistant", "tool"] : ["reasoning", "function_call", "function_call_output"]
         assert.deepStrictEqual(kinds, [
           ["developer", "user"],
-          ["developer", "user", "assistant", "user"],
+          ["developer", "user", ...api === "chat" ? [] : ["reasoning"], "assistant", "user"],
           ["developer", "user"],
           ["developer", "user", ...result]
         ])
       }).pipe(Effect.provide(AiAssistant.layer))
   )
+
+  for (const module of ["LanguageModel", "Chat"]) {
+    for (const { line, run } of commented(module)) {
+      it.live(`${module}.ts:${line}, with this provider instead of a fake`, () => Effect.promise(run))
+    }
+  }
 })
