@@ -3,10 +3,12 @@ import type * as Headers from "effect/http/Headers"
 import type { O1Completion } from "../O1Completion.ts"
 import { type Details, O1Error, O1ProtocolError } from "../O1Error.ts"
 import type { AttemptEvent, Finished } from "../O1Event.ts"
+import { Alike } from "./alike.ts"
 import * as errors from "./errors.ts"
 import * as json from "./json.ts"
 import type { Origin } from "./origin.ts"
 import { isEvents, type SseEvent, SseReader } from "./sse.ts"
+import type { Template } from "./template.ts"
 
 export type { Origin }
 
@@ -21,8 +23,10 @@ export interface Answer {
   readonly finished: boolean
   /** Nothing comes after this. */
   readonly ended: boolean
-  /** Takes in a chunk that says nothing new but a piece of text, without parsing it; `false` if that is not so. */
-  takeAlike(data: string, events: Array<AttemptEvent>): boolean
+  /** Of the last chunk, if all it said was a piece of text. One that is like it need not be parsed. */
+  readonly template: Template | undefined
+  /** Takes in what a chunk of the template says; `false` if it has to be parsed to know. */
+  takeText(text: string, events: Array<AttemptEvent>, sequence: number, data: string): boolean
   /** Takes in one chunk of a stream, and pushes what it adds. What is not known is let by. `data` is what it was parsed from. */
   take(chunk: unknown, events: Array<AttemptEvent>, data: string): void
   /** Whether an answer in one piece is one. */
@@ -116,6 +120,9 @@ export class AnswerStream {
   outcome: Finished | O1Error | undefined = undefined
   private reader = new SseReader()
   private ready: Array<AttemptEvent> = []
+  /** What was fed so far ends between two events. */
+  private between = false
+  private readonly alike = new Alike()
   private readonly answer: Answer
   private origin: Origin
   private readonly seal: (completion: O1Completion) => O1Completion
@@ -132,10 +139,26 @@ export class AnswerStream {
   }
 
   feed(bytes: Uint8Array): void {
-    this.take(this.reader.feed(bytes))
+    const text = this.reader.decode(bytes)
+    let at = 0
+    do {
+      if (this.between) at = this.alike.take(text, at, this.answer, this.ready)
+      const blank = text.indexOf("\n\n", at)
+      const end = blank < 0 ? text.length : blank + 2
+      if (end > at || at === 0) this.takePiece(at === 0 && end === text.length ? text : text.slice(at, end))
+      if (end > at) this.between = blank >= 0
+      at = end
+    } while (at < text.length && this.outcome === undefined)
   }
 
-  private take(fed: ReturnType<SseReader["feed"]>): void {
+  /** Takes in a piece of the stream, which is one event if it begins between two, and ends there. */
+  private takePiece(piece: string): void {
+    const fed = this.reader.feedText(piece)
+    this.take(fed)
+    if (this.between && !("_tag" in fed) && fed.length === 1) this.alike.learn(this.answer, piece, fed[0]!.data)
+  }
+
+  private take(fed: ReturnType<SseReader["feedText"]>): void {
     if ("_tag" in fed) {
       this.outcome = new O1ProtocolError({ kind: "malformed", ...this.answer.details, detail: fed.message })
     } else for (const event of fed) this.takeEvent(event)
@@ -175,6 +198,7 @@ export class AnswerStream {
     this.outcome = undefined
     this.origin = origin
     this.reader = new SseReader()
+    this.between = false
   }
 
   /** The events since the last time. */
@@ -185,7 +209,7 @@ export class AnswerStream {
   }
 
   private takeEvent({ data, event }: SseEvent): void {
-    if (this.outcome !== undefined || (isOfAnswer(event) && this.answer.takeAlike(data, this.ready))) return
+    if (this.outcome !== undefined || (isOfAnswer(event) && this.isAlike(data))) return
     if (data.trim() === "[DONE]") return this.settle(this.answer.end(true))
     const chunk = json.parse(data)
     if (event === "error" || json.at(chunk, "type") === "error" || errors.isErrorBody(chunk)) {
@@ -197,6 +221,13 @@ export class AnswerStream {
     } else if (chunk === undefined && data.trim() !== "" && isOfAnswer(event)) {
       this.outcome = new O1ProtocolError({ kind: "malformed", ...this.answer.details })
     }
+  }
+
+  private isAlike(data: string): boolean {
+    const { answer, ready } = this
+    const { template } = answer
+    return template !== undefined && template.matches(data) && template.text !== "" &&
+      answer.takeText(template.text, ready, template.sequence, data)
   }
 
   settle(outcome: O1Completion | O1Error, deltas: ReadonlyArray<AttemptEvent> = []): void {

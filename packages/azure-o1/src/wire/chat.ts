@@ -42,7 +42,7 @@ export class ChatAnswer implements Answer {
   private finishReason: string | undefined = undefined
   private usage: Usage | undefined = undefined
   /** Of the last chunk, if all it said was a piece of text. */
-  private template: Template | undefined = undefined
+  template: Template | undefined = undefined
   private readonly filtered = new Set<string>()
   private readonly gathered = new Gathered()
   private readonly annotations: Array<unknown> = []
@@ -75,11 +75,9 @@ export class ChatAnswer implements Answer {
     this.takeChunk(body, events)
   }
 
-  takeAlike(data: string, events: Array<AttemptEvent>): boolean {
-    const { template } = this
-    if (template === undefined || !template.matches(data) || template.text === "") return false
-    this.parts.text.add(template.text)
-    events.push({ _tag: "TextDelta", text: template.text })
+  takeText(text: string, events: Array<AttemptEvent>): boolean {
+    this.parts.text.add(text)
+    events.push({ _tag: "TextDelta", text })
     return true
   }
 

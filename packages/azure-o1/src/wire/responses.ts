@@ -63,7 +63,7 @@ export class ResponsesAnswer implements Answer {
   /** The last event that this connection brought. */
   private lastData: string | undefined = undefined
   /** Of the last event, if all it said was a piece of text, and where that went. */
-  private template: Template | undefined = undefined
+  template: Template | undefined = undefined
   private target: Piece | undefined = undefined
 
   /** `identified` is told as soon as the service has taken the response on; `after` is the last event that was read before. */
@@ -107,13 +107,12 @@ export class ResponsesAnswer implements Answer {
     return json.string(json.at(body, "status")) !== undefined
   }
 
-  takeAlike(data: string, events: Array<AttemptEvent>): boolean {
-    const { target, template } = this
-    if (template === undefined || target === undefined || !template.matches(data) || template.text === "") return false
-    if (template.sequence <= this.sequence) return false
-    this.sequence = template.sequence
+  takeText(text: string, events: Array<AttemptEvent>, sequence: number, data: string): boolean {
+    const { target } = this
+    if (target === undefined || sequence <= this.sequence) return false
+    this.sequence = sequence
     this.lastData = data
-    this.items.say(target.item, target.part, target.channel, template.text, events)
+    this.items.say(target.item, target.part, target.channel, text, events)
     return true
   }
 

@@ -38,11 +38,12 @@ export class SseReader {
     return this.pieces?.join("")
   }
 
-  /** The events that these bytes complete, or the complaint that one is too large. */
-  feed(bytes: Uint8Array): ReadonlyArray<SseEvent> | { readonly _tag: string; readonly message: string } {
-    return this.feedText(this.decoder.decode(bytes, { stream: true }))
+  /** The text of these bytes, and of those before that had no end. */
+  decode(bytes: Uint8Array): string {
+    return this.decoder.decode(bytes, { stream: true })
   }
 
+  /** The events that this text completes, or the complaint that one is too large. */
   feedText(text: string): ReadonlyArray<SseEvent> | { readonly _tag: string; readonly message: string } {
     if (this.pieces === undefined) return this.parser.feed(text) ?? this.taken()
     return this.keep(text)
@@ -65,7 +66,7 @@ export class SseReader {
     return this.pieces !== undefined && /^\uFEFF?\s*[{[<]/.test(this.pieces.slice(0, 8).join(""))
   }
 
-  private keep(text: string): ReturnType<SseReader["feed"]> {
+  private keep(text: string): ReturnType<SseReader["feedText"]> {
     this.pieces!.push(text)
     this.length += text.length
     if (this.isBody) {

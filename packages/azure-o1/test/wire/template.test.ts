@@ -73,17 +73,59 @@ describe("template", () => {
 
   const origin = { headers: Headers.empty, status: 200, deployment: "o1", now: 0, redact: identity }
 
-  const play = (answer: Answer, wire: ReadonlyArray<string>, alike: boolean) => {
-    if (!alike) answer.takeAlike = () => false
+  /** In pieces of so many bytes; an event in each if that is not told. */
+  const play = (answer: Answer, wire: ReadonlyArray<string>, alike: boolean, size?: number) => {
+    if (!alike) answer.takeText = () => false
     const stream = new AnswerStream(answer, origin, identity)
     const events: Array<AttemptEvent> = []
-    for (const event of wire) {
-      stream.feed(new TextEncoder().encode(event))
+    const bytes = Buffer.from(wire.join(""))
+    const pieces = size === undefined
+      ? wire.map((event) => Buffer.from(event))
+      : Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
+    for (const piece of pieces) {
+      if (stream.outcome === undefined) stream.feed(piece)
       events.push(...stream.taken())
     }
     if (stream.outcome === undefined) stream.end()
     events.push(...stream.taken())
     return [events, O1Error.is(stream.outcome) ? O1Error.label(stream.outcome) : stream.outcome] as const
+  }
+
+  const sizes = [undefined, 7, 64, 1000, 1 << 20]
+
+  const apis: ReadonlyArray<readonly [string, () => Answer, (text: string, i: number) => string, string]> = [
+    [
+      "chat",
+      () => new ChatAnswer(origin),
+      (text) => `data: ${chunk(text)}\n\n`,
+      `data: ${chunk("", { finish_reason: "stop" })}\n\ndata: [DONE]\n\n`
+    ],
+    [
+      "responses",
+      () => new ResponsesAnswer(origin),
+      (delta, sequence_number) => {
+        const type = "response.output_text.delta"
+        return `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number, delta, obfuscation: delta })}\n\n`
+      },
+      "data: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\",\"status\":\"completed\"}}\n\n"
+    ]
+  ]
+  for (const [api, make, event, last] of apis) {
+    it(`a thousand events that are alike, with others in between, and cut anywhere: ${api}`, () => {
+      const odd = ["\"quoted\"", "ünï🧠", "two\nlines", "", "\\"]
+      const texts = Array.from({ length: 1000 }, (_, i) => i % 97 === 96 ? odd[i % odd.length]! : ` ${i}`)
+      const wire = texts.flatMap((
+        text,
+        i
+      ) => [event(text, i), ...i % 211 === 210 ? [": ping\n\n", "\n\n", "\r\n"] : []])
+      const expected = play(make(), [...wire, last], false)
+      for (const size of sizes) {
+        const played = play(make(), [...wire, last], true, size)
+        assert.deepStrictEqual(played, expected)
+        const said = played[0].map((event) => event._tag === "TextDelta" ? event.text : "").join("")
+        assert.strictEqual(said, texts.join(""))
+      }
+    })
   }
 
   const Chunk = Schema.Struct({
@@ -108,7 +150,8 @@ describe("template", () => {
         })
       }\n\n`
     )
-    assert.deepStrictEqual(play(new ChatAnswer(origin), wire, true), play(new ChatAnswer(origin), wire, false))
+    const expected = play(new ChatAnswer(origin), wire, false)
+    for (const size of sizes) assert.deepStrictEqual(play(new ChatAnswer(origin), wire, true, size), expected)
   })
 
   const Event = Schema.Struct({
@@ -148,10 +191,8 @@ describe("template", () => {
         JSON.stringify({ type: "response.completed", sequence_number: 1000, response: { id: "r" } })
       }\n\n`
       const whole = [...wire, end]
-      assert.deepStrictEqual(
-        play(new ResponsesAnswer(origin), whole, true),
-        play(new ResponsesAnswer(origin), whole, false)
-      )
+      const expected = play(new ResponsesAnswer(origin), whole, false)
+      for (const size of sizes) assert.deepStrictEqual(play(new ResponsesAnswer(origin), whole, true, size), expected)
     }
   )
 })
