@@ -20,7 +20,7 @@ export interface Abortable {
 }
 
 /**
- * What {@link AzureO1.promise} gives: the same calls as those of `AzureO1`, under the same policy. What fails is thrown as the
+ * What `AzureO1.promise` gives: the same calls as those of `AzureO1`, under the same policy. What fails is thrown as the
  * `O1Error` that it is, with its `_tag` and `kind`.
  *
  * @category models

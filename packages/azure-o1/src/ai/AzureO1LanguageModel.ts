@@ -109,6 +109,7 @@ const languageModel = (o1: O1Client, settings: Settings): Effect.Effect<Language
 
   return LanguageModel.make({
     codecTransformer: toCodecOpenAI,
+    supportsSystemMessagesInHistory: Effect.succeed(true),
 
     generateText: (options) =>
       Effect.flatMap(turn("generateText", options), (turn) =>

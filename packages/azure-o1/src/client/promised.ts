@@ -2,6 +2,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { constVoid } from "effect/Function"
 import type * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
@@ -20,8 +21,11 @@ const abortable = <A>(
   let left: Promise<unknown> | undefined
   const leave = (): Promise<unknown> => {
     forget()
-    left ??= Promise.resolve(inner.return?.()).finally(() => leaving.delete(left!))
-    leaving.add(left)
+    if (left !== undefined) return left
+    // what goes wrong while a stream is closed is nothing that its reader can be told
+    const ended = Promise.resolve(inner.return?.()).then(constVoid, constVoid)
+    left = ended.then(() => leaving.delete(ended))
+    leaving.add(ended)
     return left
   }
   const forget = (): void => signals.forEach((signal) => signal.removeEventListener("abort", leave))

@@ -8,7 +8,7 @@ import type { JsonSchema, O1Request, Tool as RequestTool } from "../../O1Request
 import { structured } from "../../request/structured.ts"
 
 /** A tool as the service is told of it, and how its arguments are read. */
-export interface Function {
+export interface Callable {
   readonly tool: RequestTool
   /**
    * The arguments in the form that the tool's own schema takes. Arguments that do not fit are given out as they came: the
@@ -29,7 +29,7 @@ export const parsed = (args: string): unknown => {
 
 const strictly = (
   schema: Schema.Constraint
-): Result.Result<{ readonly schema: JsonSchema; readonly read: Function["read"] }, string> =>
+): Result.Result<{ readonly schema: JsonSchema; readonly read: Callable["read"] }, string> =>
   Result.try({
     try: () => {
       // of the encoded side, for the toolkit decodes the rest; that side needs no services
@@ -44,7 +44,7 @@ const strictly = (
 
 const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
-const functionOf = (tool: Tool.Any, strictByDefault: boolean): Result.Result<Function, AiError.AiErrorReason> => {
+const functionOf = (tool: Tool.Any, strictByDefault: boolean): Result.Result<Callable, AiError.AiErrorReason> => {
   if (Tool.isProviderDefined(tool)) {
     const description = "The service's own tools cannot be used: only tools with a schema can."
     return Result.fail(new AiError.ToolConfigurationError({ toolName: tool.name, description }))
@@ -58,7 +58,7 @@ const functionOf = (tool: Tool.Any, strictByDefault: boolean): Result.Result<Fun
     return Result.succeed({ tool: { name, description, parameters: Tool.getJsonSchema(tool), strict }, read: parsed })
   }
   return Result.mapBoth(strictly(tool.parametersSchema), {
-    onSuccess: ({ read, schema }): Function => ({ tool: { name, description, parameters: schema, strict }, read }),
+    onSuccess: ({ read, schema }): Callable => ({ tool: { name, description, parameters: schema, strict }, read }),
     onFailure: (description): AiError.AiErrorReason =>
       new AiError.UnsupportedSchemaError({ description: `Tool "${name}": ${description}` })
   })
@@ -68,8 +68,8 @@ const functionOf = (tool: Tool.Any, strictByDefault: boolean): Result.Result<Fun
 export const functionsOf = (
   tools: ReadonlyArray<Tool.Any>,
   strict: boolean
-): Result.Result<ReadonlyMap<string, Function>, AiError.AiErrorReason> => {
-  const functions = new Map<string, Function>()
+): Result.Result<ReadonlyMap<string, Callable>, AiError.AiErrorReason> => {
+  const functions = new Map<string, Callable>()
   for (const tool of tools) {
     const converted = functionOf(tool, strict)
     if (Result.isFailure(converted)) return Result.fail(converted.failure)

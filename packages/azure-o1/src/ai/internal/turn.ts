@@ -10,14 +10,14 @@ import { badInput, type Method, reasonError, toAiError } from "./errors.ts"
 import type { ReadCall } from "./parts.ts"
 import { messagesOf } from "./prompt.ts"
 import type { Settings } from "./settings.ts"
-import { choiceOf, formatOf, type Function, functionsOf, parsed } from "./tools.ts"
+import { type Callable, choiceOf, formatOf, functionsOf, parsed } from "./tools.ts"
 
 /** One turn: what is asked of the client, and how its answer is to be read. */
 export interface Turn {
   readonly request: O1Request
   readonly call: CallOptions
   readonly method: Method
-  readonly functions: ReadonlyMap<string, Function>
+  readonly functions: ReadonlyMap<string, Callable>
   /** Calls of tools that nobody has declared are given out as well. */
   readonly deferred: boolean
   readonly object: boolean
