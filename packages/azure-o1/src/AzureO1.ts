@@ -31,7 +31,8 @@ import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import { type AzureO1Config, config as environment, validate } from "./AzureO1Config.ts"
 import { clientOf } from "./client/client.ts"
-import { failover, type Member } from "./client/failover.ts"
+import type { Member } from "./client/facts.ts"
+import { failover } from "./client/failover.ts"
 import { promised } from "./client/promised.ts"
 import { single } from "./client/single.ts"
 import type * as ModelProfile from "./ModelProfile.ts"
@@ -71,7 +72,11 @@ const membersOf = Effect.fnUntraced(function*(members: NonEmptyReadonlyArray<Fai
   return yield* Effect.forEach(members, (member, i): Effect.Effect<Member, never, HttpClient.HttpClient> =>
     Effect.map(
       "endpoint" in member ? O1Transport.make(member) : Effect.succeed(member),
-      (transport) => ({ name: names[i]!, transport })
+      (transport) => ({
+        name: names[i]!,
+        transport,
+        credential: "endpoint" in member ? member.credential : undefined
+      })
     ))
 })
 
@@ -81,7 +86,9 @@ const membersOf = Effect.fnUntraced(function*(members: NonEmptyReadonlyArray<Fai
  * @category models
  * @since 0.1.0
  */
-export interface ClientFor<P extends ModelProfile.ModelProfile> extends Pick<O1Client, "resume"> {
+export interface ClientFor<P extends ModelProfile.ModelProfile>
+  extends Pick<O1Client, "resume" | "cancel" | "learned">
+{
   readonly complete: (
     request: ModelProfile.RequestFor<P>,
     options?: CallOptions

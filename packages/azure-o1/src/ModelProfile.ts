@@ -48,7 +48,7 @@ export const o1 = make({
   name: "o1",
   models: ["o1"],
   apis: ["chat", "responses"],
-  streaming: "try",
+  streaming: "no",
   unit: units.o1,
   retirement: retirements.o1
 })

@@ -10,6 +10,7 @@ import type * as Stream from "effect/Stream"
 import type { O1Completion, ResumeToken } from "./O1Completion.ts"
 import type { O1Error } from "./O1Error.ts"
 import type { O1Event } from "./O1Event.ts"
+import type { Fact } from "./O1Fact.ts"
 import type { O1Request } from "./O1Request.ts"
 
 /**
@@ -126,4 +127,6 @@ export interface O1Client {
   readonly resume: (token: ResumeToken, options?: ResumeOptions) => Stream.Stream<O1Event, O1Error>
   /** Tells the service to stop making a response. It succeeds where the response has ended before. */
   readonly cancel: (token: ResumeToken) => Effect.Effect<void, O1Error>
+  /** What the client has learnt about its deployments, and goes by. */
+  readonly learned: Effect.Effect<ReadonlyArray<Fact>>
 }

@@ -9,6 +9,7 @@
 import type * as Duration from "effect/Duration"
 import type { O1Completion, ResumeToken } from "./O1Completion.ts"
 import type { O1Error } from "./O1Error.ts"
+import type { Fact } from "./O1Fact.ts"
 
 /**
  * How an attempt is carried: tokens as they come; made in the background by the service, which is asked from time to time; or
@@ -78,6 +79,8 @@ export interface Finished {
 export interface Started {
   readonly _tag: "Started"
   readonly transport: Transport
+  /** What is known of the deployment and has made this attempt what it is, in sentences. */
+  readonly learned: ReadonlyArray<string>
 }
 
 /**
@@ -168,13 +171,15 @@ export interface Restarted {
 }
 
 /**
- * The deployment was not as configured, and the client has adapted to it, as `heal` allows.
+ * The client has learnt something about a deployment, and goes on accordingly.
  *
  * @since 0.1.0
  */
-export interface Healed {
-  readonly _tag: "Healed"
-  readonly warning: string
+export interface Learned {
+  readonly _tag: "Learned"
+  readonly fact: Fact
+  /** The fact in one sentence. */
+  readonly text: string
 }
 
 /**
@@ -200,7 +205,7 @@ export type ProgressEvent =
   | CancelFailed
   | Resumed
   | Restarted
-  | Healed
+  | Learned
 
 /**
  * What the service sends in one attempt.

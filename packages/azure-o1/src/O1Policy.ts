@@ -180,7 +180,7 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
         all.set(deployment, limits)
       }
       const longest = Array.from(all.values()).reduce((a, b) => Duration.isLessThan(a.total, b.total) ? b : a)
-      const { another, attempt, call } = runOf(longest, { rejected: true })
+      const { another, attempt, call } = runOf(longest, { rejected: deployments.length > 1 })
       return {
         call,
         attempt: (deployment) => attempt(all.get(deployment) ?? longest, deployment, breakerOf(deployment)),
@@ -278,7 +278,8 @@ export class O1Policy extends Context.Service<O1Policy, {
    */
   static readonly layerPlain: Layer.Layer<O1Policy> = Layer.succeed(O1Policy, {
     forRequest: () => plain,
-    parts: () => plainParts,
+    // one deployment is called as O1Call says, whatever others were told
+    parts: (_, { deployments }) => deployments.length > 1 ? plainParts : { ...plainParts, cooldown: () => undefined },
     forResume: () => Policy.identity,
     breakerState: () => Effect.succeed({ _tag: "Closed", calls: 0, failures: 0, consecutiveFailures: 0 })
   })

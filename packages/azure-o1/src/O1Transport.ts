@@ -9,7 +9,7 @@
  *
  * The answer is asked for as a stream; where the deployment refuses that, as o1 does on Azure, as a response made in the
  * background, which is asked for from time to time; and where that is refused too, in one piece. What a deployment refuses is
- * remembered. `complete` and `stream` go the same way: what comes in one piece is given out as a stream. With the Responses API a
+ * remembered for a while (`memory` in the configuration), and then asked again by one call. `complete` and `stream` go the same way: what comes in one piece is given out as a stream. With the Responses API a
  * stream is kept by the service, so that a broken connection is continued without loss or repetition.
  *
  * @since 0.1.0
@@ -24,16 +24,17 @@ import * as ModelProfile from "./ModelProfile.ts"
 import type { O1Completion, ResumeToken } from "./O1Completion.ts"
 import { O1Error, O1ProtocolError } from "./O1Error.ts"
 import type { AttemptEvent } from "./O1Event.ts"
+import type { Fact } from "./O1Fact.ts"
 import type { O1Request } from "./O1Request.ts"
+import { monotonic } from "./transport/asking.ts"
+import * as attempts from "./transport/attempts.ts"
 import { asStreamedCall, Call, CurrentCall } from "./transport/call.ts"
 import * as chat from "./transport/chat.ts"
 import * as connections from "./transport/connection.ts"
-import { without } from "./transport/healing.ts"
 import * as kept from "./transport/kept.ts"
-import { type Abilities, lacks, type Rung, rungs } from "./transport/ladder.ts"
-import { CurrentProgress } from "./transport/progress.ts"
+import { Knowledge } from "./transport/knowledge.ts"
+import type { Rung } from "./transport/ladder.ts"
 import * as responses from "./transport/responses.ts"
-import * as route from "./transport/route.ts"
 import { CurrentWatch, unlimited, watchedStream } from "./transport/watch.ts"
 import { emulate } from "./wire/answer.ts"
 
@@ -46,44 +47,22 @@ const unseen = (error: O1Error): O1Error =>
 const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
   const config = AzureO1Config.validate(options)
   const { deployment, heal = false } = config
-  const api = AzureO1Config.apiOf(config)
-  let profile = config.profile ?? ModelProfile.o1
-  const refused: { -readonly [A in keyof Abilities]?: true } = {}
-  /** Parameters that the deployment was found not to take, with what is told of it. */
-  const dropped = new Map<string, string>()
+  const knowledge = new Knowledge(config)
 
   /** The last word on an answer: whether it is from the model that was expected. */
-  const seal = (completion: O1Completion): O1Completion => {
-    const { model } = completion
-    const warnings = [...completion.warnings, ...dropped.values()]
-    if (ModelProfile.serves(profile, model)) return dropped.size === 0 ? completion : { ...completion, warnings }
-    const actual = heal ? ModelProfile.forModel(model) : undefined
-    const warning = actual === undefined
-      ? `The deployment "${deployment}" answered with ${model}, which is not ${profile.name}: set the profile.`
-      : `The deployment "${deployment}" answers with ${model}: from now on it is taken for ${actual.name}, not ${profile.name}.`
-    profile = actual ?? profile
-    return { ...completion, warnings: [...warnings, warning] }
-  }
-
-  const notify = (warning: string): Effect.Effect<void> =>
-    Effect.flatMap(CurrentProgress, (report) => {
-      report?.({ _tag: "Healed", warning })
-      return Effect.logWarning(warning)
-    })
+  const seal = (completion: O1Completion): O1Completion =>
+    heal || ModelProfile.serves(knowledge.configured, completion.model)
+      ? completion
+      : { ...completion, warnings: [...completion.warnings, knowledge.mismatch(completion.model)] }
 
   const connection = connections.make(config, yield* HttpClient.HttpClient)
   const questions = responses.questions(config, connection)
   const viaResponses = responses.make(config, connection, questions, seal)
   const viaKept = kept.make(config, connection, questions, seal)
-  const via = api === "chat" ? chat.make(config, connection, seal) : viaResponses
-
-  const abilities = (): Abilities => ({
-    streams: profile.streaming !== "no" && refused.streams === undefined,
-    background: AzureO1Config.hasBackground(config) && profile.background && profile.apis.includes("responses") &&
-      refused.background === undefined
-  })
+  const viaChat = chat.make(config, connection, seal)
 
   const on = (rung: Rung, request: O1Request): Stream.Stream<AttemptEvent, O1Error> => {
+    const via = knowledge.apiFor(request) === "chat" ? viaChat : viaResponses
     switch (rung) {
       case "kept":
         return viaKept.kept(request)
@@ -96,50 +75,7 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
     }
   }
 
-  /** The best way that is open to this attempt. What one before it has begun is gone on with. */
-  const way: Effect.Effect<Rung> = Effect.gen(function*() {
-    const open = (yield* CurrentCall)?.open
-    if (open !== undefined) return open.streams ? "kept" : "background"
-    return rungs(api, abilities(), (yield* CurrentWatch)?.route ?? route.unknown)[0]!
-  })
-
-  /** Of what comes in one piece no part is late. */
-  const entered = (rung: Rung): Effect.Effect<void> =>
-    Effect.map(CurrentWatch, (watch) => rung === "background" || rung === "plain" ? watch?.whole() : undefined)
-
-  /** The request that is to be sent in the place of one that was refused, if there is such. */
-  const healed = (request: O1Request, error: O1Error): Effect.Effect<O1Request | undefined> => {
-    const param = heal && error._tag === "O1RequestError" && error.kind === "unsupported-parameter" && error.param
-    const smaller = param ? without(request, param) : undefined
-    if (!param || smaller === undefined) return Effect.undefined
-    const warning = `The deployment "${deployment}" does not take ${param}, so that it is left out.`
-    dropped.set(param, warning)
-    return Effect.as(notify(warning), smaller)
-  }
-
-  const attempt = (request: O1Request): Stream.Stream<AttemptEvent, O1Error> =>
-    Stream.unwrap(
-      Effect.map(Effect.tap(way, entered), (rung) =>
-        Stream.catch(on(rung, request), (error) =>
-          Stream.unwrap(Effect.gen(function*() {
-            const open = (yield* CurrentCall)?.open
-            // what the service has taken on, it did not refuse
-            const missing = open === undefined ? lacks(rung, error, api) : undefined
-            if (missing !== undefined) {
-              refused[missing] = true
-              return attempt(request)
-            }
-            const smaller = yield* healed(request, error)
-            return smaller === undefined ? Stream.fail(error) : attempt(smaller)
-          }))))
-    )
-
-  /** What a model does not have anyway need not be forbidden, and it may refuse to hear of it. */
-  const acceptable = (request: O1Request): O1Request =>
-    [...profile.parallelToolCalls ? [] : ["parallel_tool_calls"], ...dropped.keys()].reduce(
-      (request, param) => without(request, param) ?? request,
-      request
-    )
+  const attempt = attempts.make({ knowledge, heal, on })
 
   /** An attempt by itself, outside of any call, is a call of its own, with the clocks of the configuration. */
   const byItself = (events: Stream.Stream<AttemptEvent, O1Error>): Stream.Stream<AttemptEvent, O1Error> =>
@@ -152,7 +88,7 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
 
   const { hostname, port, protocol } = new URL(config.endpoint)
   const stream = (request: O1Request): Stream.Stream<AttemptEvent, O1Error> =>
-    byItself(Stream.suspend(() => attempt(acceptable(request))))
+    byItself(attempt(request))
 
   /** The end of an attempt. What comes before it is no news to the caller, but to whoever watches that something comes. */
   const complete = (request: O1Request): Effect.Effect<O1Completion, O1Error> =>
@@ -174,7 +110,9 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
   return O1Transport.of({
     deployment,
     server: { address: hostname, port: port === "" ? protocol === "http:" ? 80 : 443 : Number(port) },
-    profile: () => profile,
+    profile: () => knowledge.configured,
+    adopted: () => knowledge.adopted,
+    learned: Effect.map(monotonic, (now) => knowledge.facts(now)),
     stream,
     complete,
     resume: (token) => byItself(viaKept.resume(token)),
@@ -190,8 +128,12 @@ export class O1Transport extends Context.Service<O1Transport, {
   readonly deployment: string
   /** Where the deployment is, for spans. */
   readonly server?: { readonly address: string; readonly port: number } | undefined
-  /** What the model can be asked, as far as is known: with `heal` it follows the model that really answers. */
+  /** What the model can be asked, by the configuration. */
   readonly profile: () => ModelProfile.ModelProfile
+  /** With `heal`: what the model that really answers can be asked, where it is another one. */
+  readonly adopted?: () => ModelProfile.ModelProfile | undefined
+  /** What was learnt about the deployment, and counts. */
+  readonly learned?: Effect.Effect<ReadonlyArray<Fact>>
   /** One attempt whose answer comes in one piece. */
   readonly complete: (request: O1Request) => Effect.Effect<O1Completion, O1Error>
   /** One attempt whose answer comes as it is made, and ends with `Finished`. */

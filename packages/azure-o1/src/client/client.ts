@@ -11,8 +11,10 @@ import type { CallOptions, O1Client, ResumeOptions } from "../O1Client.ts"
 import type { O1Completion, ResumeToken } from "../O1Completion.ts"
 import { O1Error, O1RequestError } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
+import type { Fact } from "../O1Fact.ts"
 import { O1Observer } from "../O1Observation.ts"
 import type { O1Request } from "../O1Request.ts"
+import type { O1Transport } from "../O1Transport.ts"
 import { problemOf } from "../request/problem.ts"
 import { asCall, asStreamedCall, Call } from "../transport/call.ts"
 import { fromFaces, tokensOf } from "./faces.ts"
@@ -26,7 +28,7 @@ import { withProgress } from "./withProgress.ts"
 export interface Callee {
   /** For spans, and for what is told of a call before anybody is asked. */
   readonly name: string
-  /** Who is asked in every attempt; `undefined` where that is decided in the attempt. */
+  /** The one that errors are of before somebody is asked; `undefined` where there are several. */
   readonly deployment: string | undefined
   /** Where a deployment is, or the only one. */
   readonly serverOf: (deployment: string | undefined) => Server | undefined
@@ -36,6 +38,7 @@ export interface Callee {
   /** The events of a response that one of them keeps. */
   readonly resume: (token: ResumeToken, options: ResumeOptions) => Stream.Stream<AttemptEvent, O1Error>
   readonly cancel: (token: ResumeToken) => Effect.Effect<void, O1Error>
+  readonly learned: Effect.Effect<ReadonlyArray<Fact>>
 }
 
 /** One call, in both of its faces, and the policy around it. */
@@ -45,8 +48,18 @@ interface Attempts {
   readonly stream: Stream.Stream<AttemptEvent, O1Error>
 }
 
-/** What of a call a profile forbids. */
+/** What of a call a deployment cannot be asked: neither the configured model, nor the one that was found to answer. */
 export const forbidden = (
+  request: O1Request,
+  options: CallOptions,
+  { adopted, profile }: Pick<O1Transport["Service"], "adopted" | "profile">
+): O1RequestError | undefined => {
+  const problem = forbiddenBy(request, options, profile())
+  const other = problem === undefined ? undefined : adopted?.()
+  return other === undefined || forbiddenBy(request, options, other) !== undefined ? problem : undefined
+}
+
+const forbiddenBy = (
   request: O1Request,
   { moreTokens }: CallOptions,
   profile: ModelProfile.ModelProfile
@@ -89,7 +102,7 @@ export class Calling {
     this.options = options
     this.observing = observing
     this.call = new Call({ onLeave: options.onLeave, observing })
-    this.turns = new Turns(deployment, (turn) => {
+    this.turns = new Turns((turn) => {
       this.history.ended(turn)
       observing?.turnEnded(turn)
     })
@@ -245,7 +258,8 @@ export const clientOf = (callee: Callee): O1Client => {
     // whoever sees only the text cannot be told that it begins anew
     tokens: (request, options) => tokensOf(content("tokens", request, { ...options, onBreak: "continue" })),
     resume: (token, options) => withProgress(resume(token, options)),
-    cancel: callee.cancel
+    cancel: callee.cancel,
+    learned: callee.learned
   })
 }
 

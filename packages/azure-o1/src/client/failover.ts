@@ -1,26 +1,24 @@
+import { Fault } from "@effect-resilience/core"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Arr from "effect/Array"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import * as Stream from "effect/Stream"
 import type { O1Completion, ResumeToken } from "../O1Completion.ts"
 import { O1Error } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
 import type { O1Policy, PolicyParts } from "../O1Policy.ts"
 import type { O1Transport } from "../O1Transport.ts"
-import { Cooldowns } from "../pool/cooldowns.ts"
+import { Pool } from "../pool/pool.ts"
 import { soonest, type Standing, standingOf } from "../pool/standing.ts"
 import { verdictOf } from "../pool/verdict.ts"
-import { CurrentProgress } from "../transport/progress.ts"
+import { monotonic, tell } from "../transport/asking.ts"
+import type { Question } from "../transport/learned.ts"
+import { CurrentlyKnown, CurrentProgress } from "../transport/progress.ts"
 import { type Callee, type Calling, forbidden } from "./client.ts"
-
-/** One of several deployments, by a name that no other has. */
-export interface Member {
-  readonly name: string
-  readonly transport: O1Transport["Service"]
-}
+import { factsOf, type Member } from "./facts.ts"
 
 interface Failure {
   readonly error: O1Error
@@ -39,16 +37,10 @@ interface Asking {
 
 type Events = Stream.Stream<AttemptEvent, O1Error>
 
-/** Milliseconds on the monotonic clock. */
-const monotonic: Effect.Effect<number> = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
-
-/** What other calls may know of a failure of this one. */
-const anonymous = (error: O1Error): O1Error => O1Error.with(error, { partialText: "", attempts: [], resume: undefined })
-
 /** One call to a pool. */
 class Failover {
   private readonly members: NonEmptyReadonlyArray<Member>
-  private readonly cooldowns: Cooldowns<Member, O1Error>
+  private readonly pool: Pool
   private readonly parts: PolicyParts
   private readonly calling: Calling
   /** Those whose profile forbids the request, or whose context is too small for it. */
@@ -58,30 +50,40 @@ class Failover {
   /** Who was asked in this attempt, the last one last. */
   private asked: Array<Member> = []
   private last: Member | undefined
+  /** Whether the one that is being asked works again. */
+  private question: Question | undefined
+  /** Why others were not asked before it. */
+  private passed: ReadonlyArray<string> = []
 
   constructor(
     members: NonEmptyReadonlyArray<Member>,
-    cooldowns: Cooldowns<Member, O1Error>,
+    pool: Pool,
     parts: PolicyParts,
     calling: Calling
   ) {
     this.members = members
-    this.cooldowns = cooldowns
+    this.pool = pool
     this.parts = parts
     this.calling = calling
     this.unfit = new Set(
-      members.filter(({ transport }) => forbidden(calling.request, calling.options, transport.profile()) !== undefined)
+      members.filter(({ transport }) => forbidden(calling.request, calling.options, transport) !== undefined)
     )
   }
 
   readonly complete: Effect.Effect<O1Completion, O1Error> = Effect.suspend(() => {
     this.asked = []
-    return this.completed()
+    return Effect.onExit(this.completed(), () => this.unasked)
   })
 
   readonly stream: Events = Stream.suspend(() => {
     this.asked = []
-    return this.streamed()
+    return Stream.onExit(this.streamed(), () => this.unasked)
+  })
+
+  /** A question that got no answer is open to others. */
+  private readonly unasked: Effect.Effect<void> = Effect.sync(() => {
+    if (this.question !== undefined) this.pool.release(this.question)
+    this.question = undefined
   })
 
   private completed(): Effect.Effect<O1Completion, O1Error> {
@@ -90,6 +92,7 @@ class Failover {
       const { name, transport } = asking.member
       return Effect.flatMap(asked, transport.complete).pipe(
         Effect.mapError(raise),
+        this.passed.length === 0 ? identity : Effect.provideService(CurrentlyKnown, this.passed),
         this.parts.attempt(name),
         Effect.tap(Effect.sync(() => this.succeeded(asking))),
         Effect.catch((error) => Effect.andThen(this.failed(asking, error), () => this.completed()))
@@ -103,6 +106,7 @@ class Failover {
       const { name, transport } = asking.member
       return Stream.unwrap(Effect.map(asked, transport.stream)).pipe(
         Stream.mapError(raise),
+        this.passed.length === 0 ? identity : Stream.provideService(CurrentlyKnown, this.passed),
         this.parts.attempt(name).stream,
         Stream.mapArray((events) => {
           this.succeeded(asking)
@@ -132,18 +136,37 @@ class Failover {
     return { member, begun: now, answering: false }
   })
 
+  /**
+   * The first that may be asked. One that was found not to work comes after the others, and where waiting for one of them is
+   * of no use; whether it works again is asked by one call at a time.
+   */
   private choose(now: number): Member | undefined {
-    return this.members.find((member) => {
-      const failure = this.failures.get(member)
-      return !this.unfit.has(member) && !this.asked.includes(member) &&
-        failure?.gone !== true && this.cooldowns.of(member, now) === undefined
-    })
+    const { pool } = this
+    const able = this.members.filter((member) =>
+      !this.unfit.has(member) && !this.asked.includes(member) &&
+      this.failures.get(member)?.gone !== true && pool.pause(member.name, now) === undefined
+    )
+    this.passed = []
+    for (const member of able) {
+      const stand = pool.stand(member.name, now)
+      if (stand === "ask") this.question = pool.ask(member.name, now)
+      if (stand !== "shut") return member
+      this.passed = [...this.passed, pool.fact(member.name, now)!.text]
+    }
+    return this.members.some((member) => this.isWorthWaitingFor(member, now)) ? undefined : able[0]
+  }
+
+  /** It has asked for a pause, after which it can do this call. */
+  private isWorthWaitingFor(member: Member, now: number): boolean {
+    const pause = this.pool.pause(member.name, now)
+    return pause !== undefined && pause.reason[Fault.TypeId]._tag !== "Permanent" &&
+      !this.unfit.has(member) && this.failures.get(member)?.gone !== true
   }
 
   /** What comes of an attempt in which nobody is left to be asked. */
   private outcome(now: number): O1Error {
     const standings = this.members.flatMap((member) =>
-      standingOf(this.failures.get(member), this.cooldowns.of(member, now)) ?? []
+      standingOf(this.failures.get(member), this.pool.pause(member.name, now)) ?? []
     )
     // everybody has failed or is cooling, and a pool has somebody
     return soonest(standings as [Standing, ...Array<Standing>], now)
@@ -163,31 +186,39 @@ class Failover {
   private succeeded(asking: Asking): void {
     if (asking.answering) return
     asking.answering = true
-    this.cooldowns.succeeded(asking.member, asking.begun)
+    this.pool.answered(asking.member.name, asking.begun)
   }
 
   /** Succeeds where another member is to be asked, and fails where that would not help, or must not be. */
-  private failed({ answering, begun, member }: Asking, reason: O1Error): Effect.Effect<void, O1Error> {
-    const { calling, parts } = this
-    return Effect.flatMap(monotonic, (now) => {
-      const error = O1Error.with(reason, { deployment: member.name })
-      const cooldown = parts.cooldown(error)
-      if (cooldown !== undefined) {
-        const until = now + Duration.toMillis(cooldown)
-        this.cooldowns.refused(member, { begun, until, reason: anonymous(error) })
-      }
-      if (answering || !parts.another(error)) return Effect.fail(error)
+  private readonly failed = Effect.fnUntraced(
+    function*(this: Failover, { answering, begun, member }: Asking, reason: O1Error) {
+      const { calling, parts, pool } = this
+      const { name } = member
+      const now = yield* monotonic
+      const error = O1Error.with(reason, { deployment: name })
+      const pause = parts.cooldown(error)
+      if (pause !== undefined) pool.paused(name, error, pause, { begun, now })
+      if (answering || !parts.another(error)) return yield* error
+      const fact = pool.failed(name, error, { begun, now })
       const verdict = verdictOf(error)
-      if (verdict === "end") return Effect.fail(error)
+      if (verdict === "end") return yield* error
       if (verdict === "larger") this.keepLarger(member)
       this.failures.set(member, { error, at: now, gone: verdict !== "next" })
+      if (error._tag === "O1AuthError" && error.kind === "credential") this.leaveOut(member)
       calling.left(Exit.fail(error), Duration.millis(now - begun))
-      return Effect.void
-    })
+      yield* this.unasked
+      if (fact !== undefined && this.members.length > 1) yield* tell(fact)
+    }
+  )
+
+  /** A credential that gives no token gives none for the others that have it. */
+  private leaveOut({ credential }: Member): void {
+    if (credential === undefined) return
+    this.asked.unshift(...this.members.filter((member) => member.credential === credential))
   }
 
   private keepLarger({ transport }: Member): void {
-    const size = (transport: O1Transport["Service"]): number => transport.profile().contextTokens ?? 0
+    const size = ({ adopted, profile }: O1Transport["Service"]): number => (adopted?.() ?? profile()).contextTokens ?? 0
     for (const member of this.members) {
       if (size(member.transport) <= size(transport)) this.unfit.add(member)
     }
@@ -196,8 +227,8 @@ class Failover {
 
 /** Several deployments, the preferred one first. */
 export const failover = (policies: O1Policy["Service"], members: NonEmptyReadonlyArray<Member>): Callee => {
-  const cooldowns = new Cooldowns<Member, O1Error>()
   const deployments = Arr.map(members, ({ name }) => name)
+  const pool = new Pool(deployments)
 
   /** A token names the deployment, which several members can have. */
   const keepersOf = (token: ResumeToken): NonEmptyReadonlyArray<Member> => {
@@ -219,15 +250,16 @@ export const failover = (policies: O1Policy["Service"], members: NonEmptyReadonl
     deployment: undefined,
     serverOf: (deployment) => members.find(({ name }) => name === deployment)?.transport.server,
     problem: (request, options) => {
-      const problems = members.map(({ transport }) => forbidden(request, options, transport.profile()))
+      const problems = members.map(({ transport }) => forbidden(request, options, transport))
       return problems.includes(undefined) ? undefined : problems[0]
     },
     begin: (calling) => {
       const parts = policies.parts(calling.request, { ...calling.options, deployments })
-      const { complete, stream } = new Failover(members, cooldowns, parts, calling)
+      const { complete, stream } = new Failover(members, pool, parts, calling)
       return { policy: parts.call, complete, stream }
     },
     resume: (token, options) => policies.forResume(options).stream(resumeFrom(token, keepersOf(token))),
-    cancel: (token) => Effect.firstSuccessOf(Arr.map(keepersOf(token), ({ transport }) => transport.cancel(token)))
+    cancel: (token) => Effect.firstSuccessOf(Arr.map(keepersOf(token), ({ transport }) => transport.cancel(token))),
+    learned: factsOf(members, pool)
   }
 }

@@ -13,16 +13,13 @@ export interface Turn {
 
 /** Takes the attempts that a retry tells of apart, where several deployments are asked in one. */
 export class Turns {
-  private readonly first: string | undefined
   private readonly tell: (turn: Turn) => void
   private attempt = 0
   private deployment: string | undefined
   private open = false
   private told = Duration.zero
 
-  /** `first` is asked in every attempt, until another one is said to be. */
-  constructor(first: string | undefined, tell: (turn: Turn) => void) {
-    this.first = first
+  constructor(tell: (turn: Turn) => void) {
     this.tell = tell
   }
 
@@ -41,7 +38,7 @@ export class Turns {
   readonly listener: Telemetry.Listener = (event) => {
     if (event._tag === "AttemptStarted") {
       this.attempt = event.attempt
-      this.deployment = this.first
+      this.deployment = undefined
       this.open = true
       this.told = Duration.zero
     } else if (event._tag === "AttemptEnded" && this.open) {

@@ -26,6 +26,27 @@ export interface Clocks {
 }
 
 /**
+ * How long a client relies on what it has learnt about a deployment.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Memory {
+  /**
+   * How long a fact counts. It counts twice as long each time that the next question brings the same answer.
+   *
+   * @default "10 minutes"
+   */
+  readonly expiry?: Duration.Input | undefined
+  /**
+   * The longest that a fact counts; at least `expiry`.
+   *
+   * @default "6 hours"
+   */
+  readonly longest?: Duration.Input | undefined
+}
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -100,11 +121,13 @@ export interface AzureO1Config {
   readonly pollInterval?: Duration.Input | undefined
   /**
    * Whether the client may adapt when the deployment is not as configured: leave out a parameter that it refuses, and follow
-   * the model that really answers. Every such step is a warning and a `Healed` event.
+   * the model that really answers. Every such step is a warning and a `Learned` event.
    *
    * @default false
    */
   readonly heal?: boolean | undefined
+  /** How long what a deployment was found not to do is taken for granted, before one call asks again. */
+  readonly memory?: Memory | undefined
   readonly clocks?: Clocks | undefined
   /**
    * Headers of every request, for example the keys of a gateway. A value that is `Redacted`, or whose name speaks of a key, a

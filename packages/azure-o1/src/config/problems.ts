@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as ModelProfile from "../ModelProfile.ts"
 import { isOwnHeader, isOwnQuery } from "./headers.ts"
+import { memoryOf } from "./memory.ts"
 import type { AzureO1Config, Problem } from "./model.ts"
 import { pathsOf } from "./paths.ts"
 
@@ -85,6 +86,16 @@ export const durationProblem = (value: Duration.Input | undefined): string | und
     : `must be a finite duration > 0, for example "2 seconds"${got(value)}`
 }
 
+const longestProblem = (config: AzureO1Config): string | undefined => {
+  const { memory } = config
+  const problem = durationProblem(memory?.longest)
+  if (problem !== undefined || durationProblem(memory?.expiry) !== undefined) return problem
+  const { expiry, longest } = memoryOf(config)
+  return longest >= expiry
+    ? undefined
+    : `must be at least memory.expiry, ${Duration.format(Duration.millis(expiry))}${got(memory?.longest)}`
+}
+
 const leastBody = 1024
 
 const maxBodyBytesProblem = (value: number | undefined): string | undefined =>
@@ -144,6 +155,8 @@ export const problems = (config: AzureO1Config): ReadonlyArray<Problem> => {
     ["store", flagProblem(config.store)],
     ["heal", flagProblem(config.heal)],
     ["pollInterval", durationProblem(config.pollInterval)],
+    ["memory.expiry", durationProblem(config.memory?.expiry)],
+    ["memory.longest", longestProblem(config)],
     ["clocks.headers", durationProblem(config.clocks?.headers)],
     ["clocks.firstByte", durationProblem(config.clocks?.firstByte)],
     ["clocks.first", durationProblem(config.clocks?.first)],

@@ -21,9 +21,9 @@ export interface ModelProfile {
   readonly models: ReadonlyArray<string>
   /** The APIs that serve it; the first is the one that is used if the configuration does not say. */
   readonly apis: NonEmptyReadonlyArray<Api>
-  /** Whether it streams on Azure. `try`: it is asked once, and what it says is remembered. */
+  /** Whether it streams on Azure. `try`: one call asks, and what the service says is remembered for a while. */
   readonly streaming: "yes" | "no" | "try"
-  /** Whether a response can be made in the background. It is asked once, and what it says is remembered. */
+  /** Whether a response can be made in the background. One call asks, and what the service says is remembered for a while. */
   readonly background: boolean
   readonly roles: ReadonlyArray<Role>
   /** Whether it is known to reason: such a model has rules that others do not have. */

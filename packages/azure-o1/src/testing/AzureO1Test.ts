@@ -218,7 +218,8 @@ export class AzureO1Test extends Context.Service<AzureO1Test, {
           stream: (request, options) => script.stream(request, options),
           tokens: (request, options) => tokensOf(script.stream(request, options)),
           resume: () => script.resume(),
-          cancel: () => Effect.void
+          cancel: () => Effect.void,
+          learned: Effect.succeed([])
         })
       ).pipe(Context.add(AzureO1Test, { calls: Effect.sync(() => [...script.calls]) }))
     }))

@@ -59,6 +59,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type { AzureO1Config } from "../AzureO1Config.ts"
+import * as ModelProfile from "../ModelProfile.ts"
 import type { FakeAzureOptions, FakeRequest, FakeResponse } from "./FakeOptions.ts"
 import { type FakeBreak, type FakeToolCall, plainReply, type Reply, type ReplyOptions } from "./FakeReply.ts"
 import { listen } from "./internal/fakeListen.ts"
@@ -70,7 +71,12 @@ const make = Effect.fnUntraced(function*(options: FakeAzureOptions) {
   const { sockets, url } = yield* listen(server)
   return FakeAzure.of({
     url,
-    config: { endpoint: url, apiKey: Redacted.make(server.apiKey), deployment: server.deployment },
+    config: {
+      endpoint: url,
+      apiKey: Redacted.make(server.apiKey),
+      deployment: server.deployment,
+      profile: ModelProfile.make({ ...ModelProfile.o1, streaming: "try" })
+    },
     requests: Effect.sync(() => [...server.requests]),
     responses: Effect.sync(() => Array.from(server.stored.values(), ({ seen }) => seen)),
     connections: Effect.sync(() => sockets.size),
@@ -86,7 +92,10 @@ const make = Effect.fnUntraced(function*(options: FakeAzureOptions) {
  */
 export class FakeAzure extends Context.Service<FakeAzure, {
   readonly url: string
-  /** What a client needs, on the v1 path; with an `apiVersion`, on the classic one. */
+  /**
+   * What a client needs, on the v1 path; with an `apiVersion`, on the classic one. The profile is that of an o1 that may stream,
+   * which it does here by default.
+   */
   readonly config: AzureO1Config
   /** What was asked so far, in order. */
   readonly requests: Effect.Effect<ReadonlyArray<FakeRequest>>

@@ -22,7 +22,7 @@ import * as errors from "../wire/errors.ts"
 import { type Beginning, bytesOf, textOf, wordsOf } from "./body.ts"
 import { CurrentCall } from "./call.ts"
 import * as keeping from "./keeping.ts"
-import { CurrentProgress } from "./progress.ts"
+import { CurrentlyKnown, CurrentProgress, CurrentQuestion } from "./progress.ts"
 import * as sendings from "./sending.ts"
 
 /** The beginning of an answer that is no error. */
@@ -148,7 +148,11 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
         const next = yield* sending.another(pass)
         if (next !== undefined) received = yield* exchange(outgoing, next)
       }
-      if (isOk(received.origin)) return received
+      if (isOk(received.origin)) {
+        const accepted = yield* CurrentQuestion
+        accepted?.()
+        return received
+      }
       const body = yield* wordsOf(beginning(received), maxBodyBytes)
       return yield* errors.fromResponse({ ...received.origin, body })
     })
@@ -163,7 +167,11 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
 /** Tells whoever watches that something goes out. */
 export const started = (transport: Transport): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    fiber.getRef(CurrentProgress)?.({ _tag: "Started", transport })
+    fiber.getRef(CurrentProgress)?.({
+      _tag: "Started",
+      transport,
+      learned: fiber.getRef(CurrentlyKnown)
+    })
     fiber.getRef(CurrentCall)?.observing?.sent(transport)
     return Effect.void
   })

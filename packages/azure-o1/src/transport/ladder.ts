@@ -28,23 +28,49 @@ const backgroundParameters = new Set(["background", "store"])
 /** What the service says of itself when the Responses API is not there. */
 const absent = new Set([404, 405, 501])
 
-const refusesBackground = (error: O1Error, api: Api): boolean => {
+/** Words of a refusal that names no parameter, about responses that are made in the background, or kept. */
+const isAboutBackground = /\bbackground\b|\b(?:stored|storing|storage of) responses?\b|\bdata retention\b/i
+const isRefusal = /\bnot\b|n't\b|\bcannot\b|\bun(?:supported|available)\b|\bdisabled\b|\bonly\b/i
+
+/** What of the deployment an error tells: an ability that it does not have, or seems not to have. */
+export interface Lack {
+  readonly ability: keyof Abilities
+  /** Something in between may have answered, and may answer otherwise in a moment. */
+  readonly tentative: boolean
+}
+
+const withoutBackground: Lack = { ability: "background", tentative: false }
+const perhapsWithoutBackground: Lack = { ability: "background", tentative: true }
+
+const lacksBackground = (error: O1Error, api: Api): Lack | undefined => {
   switch (error._tag) {
-    case "O1RequestError":
-      return backgroundParameters.has(error.param ?? "") || error.kind === "operation-not-supported" ||
-        (api === "chat" && error.status === 405)
+    case "O1RequestError": {
+      if (error.kind === "operation-not-supported" || backgroundParameters.has(error.param ?? "")) {
+        return withoutBackground
+      }
+      if (api === "chat" && error.status === 405) return perhapsWithoutBackground
+      const { param, said = "" } = error
+      return param === undefined && isAboutBackground.test(said) && isRefusal.test(said) ? withoutBackground : undefined
+    }
     case "O1DeploymentError":
     case "O1ServerError":
       // where the other API carries the calls, it has the last word on whether the deployment is there
-      return api === "chat" && absent.has(error.status ?? 0)
+      return api === "chat" && absent.has(error.status ?? 0) ? perhapsWithoutBackground : undefined
+    case "O1ProtocolError":
+      // a gateway that has a page, or another API, for every path
+      return api === "chat" && (error.kind === "malformed" || error.kind === "unexpected-content-type")
+        ? perhapsWithoutBackground
+        : undefined
     default:
-      return false
+      return undefined
   }
 }
 
-/** What an error tells of the deployment: the ability that it does not have. */
-export const lacks = (rung: Rung, error: O1Error, api: Api): keyof Abilities | undefined => {
+/** What an error tells of the deployment, by the way in which it was asked. */
+export const lacks = (rung: Rung, error: O1Error, api: Api): Lack | undefined => {
   const streamed = rung === "kept" || rung === "stream"
-  if (streamed && error._tag === "O1RequestError" && error.kind === "streaming-unsupported") return "streams"
-  return (rung === "kept" || rung === "background") && refusesBackground(error, api) ? "background" : undefined
+  if (streamed && error._tag === "O1RequestError" && error.kind === "streaming-unsupported") {
+    return { ability: "streams", tentative: false }
+  }
+  return rung === "kept" || rung === "background" ? lacksBackground(error, api) : undefined
 }

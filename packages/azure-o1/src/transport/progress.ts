@@ -9,3 +9,15 @@ export const CurrentProgress = Context.Reference<((event: ProgressEvent) => void
   "@effect-resilience/azure-o1/CurrentProgress",
   { defaultValue: () => undefined }
 )
+
+/** What is known and has made the attempt what it is. */
+export const CurrentlyKnown = Context.Reference<ReadonlyArray<string>>(
+  "@effect-resilience/azure-o1/CurrentlyKnown",
+  { defaultValue: () => [] }
+)
+
+/** Called when the service has begun to answer, and so has not refused what was asked. */
+export const CurrentQuestion = Context.Reference<(() => void) | undefined>(
+  "@effect-resilience/azure-o1/CurrentQuestion",
+  { defaultValue: () => undefined }
+)

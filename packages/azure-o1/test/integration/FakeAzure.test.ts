@@ -91,7 +91,7 @@ describe("against FakeAzure, over sockets", () => {
           const events = yield* Stream.runCollect(o1.stream(request))
           assert.deepStrictEqual(
             events.map((event) => event._tag === "Started" ? event.transport : event._tag),
-            ["stream", "background", "plain", "TextDelta", "Finished"]
+            ["stream", "Learned", "background", "Learned", "plain", "TextDelta", "Finished"]
           )
           assert.strictEqual(yield* text(o1), "Hello, world.")
           assert.deepStrictEqual(

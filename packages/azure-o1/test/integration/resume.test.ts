@@ -44,6 +44,7 @@ const against = <A, E>(
       endpoint: server.url,
       apiKey: Redacted.make("key"),
       deployment: "o1",
+      profile: { ...ModelProfile.o1, streaming: "yes" },
       api: "responses",
       pollInterval: "5 millis",
       ...config

@@ -731,7 +731,7 @@ describe("a deployment that is not as configured", () => {
       Effect.gen(function*() {
         const asked = { ...request, reasoningEffort: "low" } as const
         const events = yield* collect(o1, asked)
-        assert.include(tagsOf(events), "Healed")
+        assert.include(tagsOf(events), "Learned")
         const last = events.at(-1)!
         assert.isAtLeast(last._tag === "Finished" ? last.completion.warnings.length : 0, 1)
         const before = (yield* azure.requests).length

@@ -36,7 +36,11 @@ describe("pool/verdict", () => {
       new O1ConnectionError({ kind: "tls" }),
       new O1ProtocolError({ kind: "unexpected-content-type" }),
       new O1ConnectionError({ kind: "client-closed" }),
-      ...(["unauthorized", "forbidden", "token-expired"] as const).map((kind) => new O1AuthError({ kind })),
+      new O1ConnectionError({ kind: "unusable" }),
+      new O1ProtocolError({ kind: "unexpected-content-type" }),
+      ...(["unauthorized", "forbidden", "token-expired", "credential"] as const).map((kind) =>
+        new O1AuthError({ kind })
+      ),
       ...(["deployment-not-found", "endpoint-not-found", "model-retired"] as const)
         .map((kind) => new O1DeploymentError({ kind })),
       ...(["unsupported-parameter", "streaming-unsupported", "operation-not-supported", "response-not-found"] as const)
@@ -50,7 +54,8 @@ describe("pool/verdict", () => {
       new O1OutputLimitError({ kind: "reasoning-exhausted" }),
       new O1OutputLimitError({ kind: "reasoning-exhausted", shouldRetry: true }),
       new O1TimeoutError({ kind: "total" }),
-      new O1ProtocolError({ kind: "truncated", partialText: "so far" })
+      new O1ProtocolError({ kind: "truncated", partialText: "so far" }),
+      new O1ProtocolError({ kind: "unexpected-content-type", partialText: "so far" })
     ]
   }
   for (const [verdict, errors] of Object.entries(table)) {

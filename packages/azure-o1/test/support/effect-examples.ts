@@ -94,6 +94,7 @@ const clientOf = ({ generateText, streamText }: Fake): O1Client => {
     stream: (request) => Stream.fromIterableEffect(run(Stream.runCollect(stream(request)))),
     tokens: () => Stream.die("no example asks for it"),
     resume: () => Stream.die("no example asks for it"),
+    learned: Effect.succeed([]),
     cancel: () => Effect.die("no example asks for it")
   })
 }

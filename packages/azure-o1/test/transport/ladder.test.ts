@@ -1,8 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Api } from "../../src/ModelProfile.ts"
-import { O1DeploymentError, type O1Error, O1RequestError, O1ServerError } from "../../src/O1Error.ts"
-import { type O1Request, user } from "../../src/O1Request.ts"
-import { without } from "../../src/transport/healing.ts"
+import { O1DeploymentError, type O1Error, O1ProtocolError, O1RequestError, O1ServerError } from "../../src/O1Error.ts"
 import { lacks, type Rung, rungs } from "../../src/transport/ladder.ts"
 
 describe("ladder", () => {
@@ -29,6 +27,8 @@ describe("ladder", () => {
   const streaming = new O1RequestError({ kind: "streaming-unsupported", param: "stream" })
   const parameter = new O1RequestError({ kind: "unsupported-parameter", param: "background" })
   const absent = new O1DeploymentError({ kind: "endpoint-not-found", status: 404 })
+  const said = (said: string, status = 400) => new O1RequestError({ kind: "invalid", said, status })
+  const page = new O1ProtocolError({ kind: "unexpected-content-type", status: 200 })
   const refusals: ReadonlyArray<readonly [Rung, O1Error, Api, string | undefined]> = [
     ["stream", streaming, "chat", "streams"],
     ["kept", streaming, "responses", "streams"],
@@ -36,40 +36,39 @@ describe("ladder", () => {
     ["background", parameter, "chat", "background"],
     ["kept", parameter, "responses", "background"],
     ["stream", parameter, "responses", undefined],
-    ["background", absent, "chat", "background"],
+    ["background", new O1RequestError({ kind: "invalid", param: "store" }), "chat", "background"],
+    ["background", absent, "chat", "background, perhaps"],
     ["background", absent, "responses", undefined],
-    ["background", new O1RequestError({ kind: "invalid", status: 405 }), "chat", "background"],
-    ["background", new O1RequestError({ kind: "invalid", status: 400 }), "chat", undefined],
+    ["background", said("", 405), "chat", "background, perhaps"],
+    ["background", said(""), "chat", undefined],
     ["background", new O1RequestError({ kind: "operation-not-supported" }), "responses", "background"],
-    ["background", new O1ServerError({ kind: "not-implemented", status: 501 }), "chat", "background"],
-    ["background", new O1ServerError({ kind: "unavailable", status: 503 }), "chat", undefined]
+    ["background", new O1ServerError({ kind: "not-implemented", status: 501 }), "chat", "background, perhaps"],
+    ["background", new O1ServerError({ kind: "unavailable", status: 503 }), "chat", undefined],
+    ["background", page, "chat", "background, perhaps"],
+    ["background", new O1ProtocolError({ kind: "malformed", status: 200 }), "chat", "background, perhaps"],
+    ["background", page, "responses", undefined],
+    ["stream", page, "chat", undefined],
+    // no parameter, and words
+    ["background", said("Background mode is not supported for this model."), "chat", "background"],
+    ["kept", said("Background mode is not supported with model o1."), "responses", "background"],
+    ["background", said("This model doesn't support background responses."), "chat", "background"],
+    ["background", said("Background is disabled for this resource."), "responses", "background"],
+    ["background", said("Stored responses are not allowed here."), "responses", "background"],
+    ["background", said("Organizations with zero data retention cannot store."), "responses", "background"],
+    ["background", said("Tell me about the background of this picture."), "chat", undefined],
+    ["background", said("The image has no data."), "chat", undefined],
+    ["plain", said("Background mode is not supported."), "chat", undefined],
+    [
+      "background",
+      new O1RequestError({ kind: "invalid", param: "input", said: "The background is not a picture." }),
+      "chat",
+      undefined
+    ]
   ]
   for (const [rung, error, api, ability] of refusals) {
-    it(`${rung} with ${api}: ${error.kind} ${error.status ?? ""} lacks ${ability ?? "nothing"}`, () => {
-      assert.strictEqual(lacks(rung, error, api), ability)
-    })
-  }
-})
-
-describe("healing", () => {
-  const request: O1Request = {
-    messages: [user("x")],
-    reasoningEffort: "low",
-    parallelToolCalls: true,
-    extra: { seed: 1, store: false }
-  }
-  const cases: ReadonlyArray<readonly [string, Partial<O1Request> | undefined]> = [
-    ["reasoning_effort", { reasoningEffort: undefined }],
-    ["reasoning.effort", { reasoningEffort: undefined }],
-    ["parallel_tool_calls", { parallelToolCalls: undefined }],
-    ["seed", { extra: { store: false } }],
-    ["messages", undefined],
-    ["reasoning.summary", undefined],
-    ["temperature", undefined]
-  ]
-  for (const [param, change] of cases) {
-    it(`without ${param}`, () => {
-      assert.deepStrictEqual(without(request, param), change === undefined ? undefined : { ...request, ...change })
+    it(`${rung} with ${api}: ${error.kind} ${error.status ?? ""} ${error.said ?? ""} lacks ${ability ?? "nothing"}`, () => {
+      const lack = lacks(rung, error, api)
+      assert.strictEqual(lack && `${lack.ability}${lack.tentative ? ", perhaps" : ""}`, ability)
     })
   }
 })

@@ -1,0 +1,62 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Fact } from "../O1Fact.ts"
+import type { Plan, Wait } from "./knowledge.ts"
+import type { Learned, Question } from "./learned.ts"
+import { CurrentProgress } from "./progress.ts"
+
+/** Milliseconds on the monotonic clock. */
+export const monotonic: Effect.Effect<number> = Effect.map(
+  Clock.monotonicTimeNanos,
+  (nanos) => Number(nanos) / 1_000_000
+)
+
+/** Resumes when the question has an answer, or nobody asks it any more. */
+const settled = (learned: Learned, question: Question): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (learned.asked(question.key) !== question) return resume(Effect.void)
+    const wake = () => resume(Effect.void)
+    question.waiting.add(wake)
+    return Effect.sync(() => question.waiting.delete(wake))
+  })
+
+/** A plan, and the questions that are asked by it. */
+export interface Asked {
+  readonly plan: Plan
+  readonly questions: ReadonlyArray<Question>
+}
+
+/**
+ * Waits for what others are asking, as long as that is worth it, and takes the questions that are left upon itself. However
+ * the attempt ends, they are open to others after it.
+ */
+export const asking = (
+  learned: Learned,
+  plan: (now: number) => Plan | Wait
+): Effect.Effect<Asked, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    for (;;) {
+      // nothing comes in between the look at what others ask and the question
+      const asked = yield* Effect.acquireRelease(
+        Effect.map(monotonic, (now): Asked | Wait => {
+          const next = plan(now)
+          return "rung" in next ? { plan: next, questions: next.asks.map((key) => learned.ask(key, now)) } : next
+        }),
+        (asked) =>
+          Effect.sync(() => {
+            if ("questions" in asked) { for (const question of asked.questions) learned.release(question) }
+          })
+      )
+      if ("plan" in asked) return asked
+      yield* Effect.timeoutOption(settled(learned, asked.question), asked.millis)
+    }
+  })
+
+/** Tells what was learnt: whoever watches this call, and the log. */
+export const tell = (fact: Fact): Effect.Effect<void> =>
+  Effect.flatMap(CurrentProgress, (report) => {
+    report?.({ _tag: "Learned", fact, text: fact.text })
+    const { about, deployment, expiresIn, text } = fact
+    return Effect.annotateLogs(Effect.logInfo(text), { deployment, about, for: String(expiresIn) })
+  })

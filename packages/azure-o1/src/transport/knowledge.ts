@@ -1,0 +1,239 @@
+import { apiOf, type AzureO1Config, hasBackground } from "../AzureO1Config.ts"
+import { memoryOf } from "../config/memory.ts"
+import * as ModelProfile from "../ModelProfile.ts"
+import type { Fact } from "../O1Fact.ts"
+import type { O1Request } from "../O1Request.ts"
+import { keyOf, leaveOut, type Smaller, suspects } from "./healing.ts"
+import { type Abilities, type Lack, type Rung, rungs } from "./ladder.ts"
+import { cautious, doubling, type Lasting, Learned, type Question, type Saying } from "./learned.ts"
+import type { Route } from "./route.ts"
+
+/** When something was asked, and when its answer is taken in. */
+export interface Times {
+  readonly begun: number
+  readonly now: number
+}
+
+/** How one attempt is made. */
+export interface Plan {
+  readonly rung: Rung
+  readonly request: O1Request
+  readonly begun: number
+  /** What is asked by this attempt, with the first answer that is no refusal. */
+  readonly asks: ReadonlyArray<string>
+  /** What was left out, and why. */
+  readonly omitted: ReadonlyArray<string>
+  /** All that is known and has made this attempt what it is. */
+  readonly learned: ReadonlyArray<string>
+}
+
+/** Somebody else is asking: the answer is worth a wait of this many milliseconds. */
+export interface Wait {
+  readonly question: Question
+  readonly millis: number
+}
+
+/** What one attempt has found out by itself, and whether it may teach others. */
+export interface Attempted {
+  readonly since: number
+  readonly route: Route
+  /** What this attempt has been refused. */
+  readonly lacking: ReadonlyArray<keyof Abilities>
+}
+
+/** Where a refusal is likely, others wait for the answer; where it is not, only for a moment. */
+const patience = { unknown: 5000, likely: 500 }
+
+const needs: { readonly [R in Rung]: ReadonlyArray<keyof Abilities> } = {
+  kept: ["streams", "background"],
+  stream: ["streams"],
+  background: ["background"],
+  plain: []
+}
+
+/** Whether others may learn from what is said of a request: what `extra` asks for is its caller's own. */
+export const teaches = ({ extra }: O1Request): boolean => extra === undefined || Object.keys(extra).length === 0
+
+/** What is known of one deployment, and what follows for an attempt. Times in milliseconds on a monotonic clock. */
+export class Knowledge {
+  readonly learned = new Learned()
+  readonly configured: ModelProfile.ModelProfile
+  private readonly config: AzureO1Config
+  private readonly api: ModelProfile.Api
+  private readonly lasting: Lasting
+  private actual: ModelProfile.ModelProfile | undefined
+
+  constructor(config: AzureO1Config) {
+    const { expiry, longest } = memoryOf(config)
+    this.config = config
+    this.api = apiOf(config)
+    this.configured = config.profile ?? ModelProfile.o1
+    this.lasting = doubling(expiry, longest)
+  }
+
+  /** The profile of the model that answers, where that is another one. */
+  get adopted(): ModelProfile.ModelProfile | undefined {
+    return this.actual
+  }
+
+  /** The API that carries a request. */
+  apiFor(request: O1Request): ModelProfile.Api {
+    return ModelProfile.apiFor(this.configured, request, this.api)
+  }
+
+  /** What is known does not forbid what may be asked by the configuration. */
+  profileFor(request: O1Request, now: number): ModelProfile.ModelProfile {
+    const { actual } = this
+    return actual !== undefined && this.learned.holds(modelKey(actual), now) &&
+        ModelProfile.check(actual, request) === undefined
+      ? actual
+      : this.configured
+  }
+
+  /** How an attempt goes on with what one before it has begun. */
+  continuing(request: O1Request, rung: Rung, now: number): Plan {
+    return { ...this.sized(request, rung, now, false), asks: [] }
+  }
+
+  plan(request: O1Request, attempted: Attempted, now: number): Plan | Wait {
+    const { lacking, route } = attempted
+    const profile = this.profileFor(request, now)
+    const closed = new Set(lacking)
+    if (profile.streaming === "no") closed.add("streams")
+    const responses = profile.apis.includes("responses") && ModelProfile.apiFor(profile, request, "responses") !== "chat"
+    if (!hasBackground(this.config) || !profile.background || !responses) {
+      closed.add("background")
+    }
+    const api = this.apiFor(request)
+    const teaching = teaches(request)
+    const told: Array<string> = []
+    for (const ability of abilities) {
+      const fact = closed.has(ability) ? undefined : this.learned.fact(ability, this.config.deployment, now)
+      if (fact === undefined || (teaching && this.learned.stand(ability, now) === "ask")) continue
+      closed.add(ability)
+      told.push(fact.text)
+    }
+    for (;;) {
+      const [rung] = rungs(
+        api,
+        { streams: !closed.has("streams"), background: !closed.has("background") },
+        route
+      )
+      const asks: Array<string> = []
+      let passed: keyof Abilities | undefined
+      for (const ability of needs[rung!]) {
+        const stand = this.learned.stand(ability, now)
+        if (stand === "ask" && teaching) asks.push(ability)
+        if (stand !== "wait") continue
+        const likely = isLikely(ability, profile, api)
+        const question = this.learned.asked(ability)!
+        const limit = likely ? patience.likely : patience.unknown
+        const millis = Math.min(attempted.since, question.begun) + limit - now
+        if (millis > 0) return { question, millis }
+        if (!likely) passed = ability
+      }
+      if (passed === undefined) {
+        const sized = this.sized(request, rung!, now, true)
+        return { ...sized, asks: [...asks, ...sized.asks], learned: [...told, ...sized.learned] }
+      }
+      closed.add(passed)
+    }
+  }
+
+  /** A deployment does not have an ability. Gives what there is to tell of it. */
+  lacks({ ability, tentative }: Lack, times: Times): ReadonlyArray<Fact> {
+    const { deployment } = this.config
+    const lasting = tentative ? cautious(this.lasting) : this.lasting
+    return this.refused(ability, times, lasting, {
+      about: ability === "streams" ? "streaming" : "background",
+      text: ability === "streams"
+        ? `The deployment "${deployment}" refuses to stream.`
+        : tentative
+        ? `The deployment "${deployment}" seems to have no Responses API.`
+        : `The deployment "${deployment}" makes no responses in the background.`
+    })
+  }
+
+  /** A deployment does not take a parameter. */
+  omits(smaller: Smaller, times: Times): ReadonlyArray<Fact> {
+    const { parameter, refusals } = smaller
+    return refusals.flatMap((refusal) =>
+      this.refused(keyOf(refusal), times, this.lasting, {
+        about: "parameter",
+        parameter,
+        value: refusal.value,
+        text: this.omission({ ...smaller, refusals: [refusal] })
+      })
+    )
+  }
+
+  omission({ parameter, refusals: [refusal] }: Smaller): string {
+    const what = refusal?.value === undefined ? parameter : `${parameter} ${JSON.stringify(refusal.value)}`
+    return `The deployment "${this.config.deployment}" does not take ${what}, so that it is left out.`
+  }
+
+  /** A model has answered a request: whether it is the one that was expected. */
+  answered(model: string, request: O1Request, times: Times): { readonly warning?: string; readonly fact?: Fact } {
+    if (ModelProfile.serves(this.configured, model)) {
+      if (this.actual !== undefined) this.learned.forget(modelKey(this.actual))
+      this.actual = undefined
+      return {}
+    }
+    const actual = ModelProfile.forModel(model)
+    if (actual === undefined || ModelProfile.check(actual, request) !== undefined) {
+      return { warning: this.mismatch(model) }
+    }
+    if (!teaches(request)) return { warning: this.mismatch(model) }
+    if (this.actual !== undefined && this.actual !== actual) this.learned.forget(modelKey(this.actual))
+    const { deployment } = this.config
+    const text =
+      `The deployment "${deployment}" answers with ${model}: from now on it is taken for ${actual.name}, not ${this.configured.name}.`
+    const [fact] = this.refused(modelKey(actual), times, this.lasting, { about: "model", parameter: actual.name, text })
+    this.actual = actual
+    return fact === undefined ? {} : { warning: text, fact }
+  }
+
+  mismatch(model: string): string {
+    return `The deployment "${this.config.deployment}" answered with ${model}, which is not ${this.configured.name}: set the profile.`
+  }
+
+  facts(now: number): ReadonlyArray<Fact> {
+    return this.learned.facts(this.config.deployment, now)
+  }
+
+  /** Takes in what was refused, and gives what there is to tell of it. */
+  private refused(key: string, times: Times, lasting: Lasting, saying: Saying): ReadonlyArray<Fact> {
+    const news = this.learned.refused(key, { ...times, lasting, saying })
+    return news ? [this.learned.fact(key, this.config.deployment, times.now)!] : []
+  }
+
+  /** The request without what the model does not have anyway, and may refuse to hear of, and without what is known to be refused. */
+  private sized(request: O1Request, rung: Rung, now: number, mayAsk: boolean): Plan {
+    const fields: Array<ReturnType<typeof suspects>[number][0]> = []
+    const omitted: Array<string> = []
+    const asks: Array<string> = []
+    if (request.parallelToolCalls !== undefined && !this.profileFor(request, now).parallelToolCalls) {
+      fields.push("parallelToolCalls")
+    }
+    if (!this.learned.isEmpty) {
+      for (const [field, keys] of suspects(request)) {
+        const known = keys.find((key) => this.learned.knows(key))
+        if (known === undefined || fields.includes(field)) continue
+        if (mayAsk && teaches(request) && this.learned.stand(known, now) === "ask") {
+          asks.push(known)
+        } else {
+          fields.push(field)
+          omitted.push(this.learned.fact(known, this.config.deployment, now)!.text)
+        }
+      }
+    }
+    return { rung, request: leaveOut(request, fields), begun: now, asks, omitted, learned: omitted }
+  }
+}
+
+const abilities = ["streams", "background"] as const
+
+const isLikely = (ability: keyof Abilities, { streaming }: ModelProfile.ModelProfile, api: ModelProfile.Api): boolean =>
+  ability === "streams" ? streaming === "yes" : api === "responses"
+
+const modelKey = ({ name }: ModelProfile.ModelProfile): string => `model ${name}`
