@@ -215,7 +215,7 @@ const table: ReadonlyArray<{
   },
   {
     name: "progress, which nobody sees",
-    events: [{ _tag: "Started", transport: "stream" }, delta("TextDelta", "a")],
+    events: [{ _tag: "Started", transport: "stream", learned: [] }, delta("TextDelta", "a")],
     end: completion({ text: "a" }),
     stream: ["text-start", "text-delta a", "text-end"],
     whole: ["text a"]

@@ -199,9 +199,10 @@ describe("answers", () => {
     const stream = completed({}, { "content-type": "text/event-stream; charset=utf-8" })
     const table: ReadonlyArray<readonly [ModelProfile.ModelProfile, Probe | undefined, string, RegExp]> = [
       [ModelProfile.o1Mini, undefined, "pass", /does not stream on Azure/],
-      [ModelProfile.o1, undefined, "pass", /o1 on Azure does not/],
+      [ModelProfile.o1, undefined, "pass", /^o1 does not stream on Azure/],
+      [ModelProfile.o3, undefined, "pass", /o1 on Azure does not/],
       [ModelProfile.o3Mini, undefined, "pass", /^o3-mini streams\.$/],
-      [ModelProfile.o1, completed(), "pass", /^It does not stream/],
+      [ModelProfile.o3, completed(), "pass", /^It does not stream/],
       [ModelProfile.o3Mini, completed(), "warn", /this deployment does not/],
       [ModelProfile.o3Mini, stream, "pass", /came as a stream/]
     ]
