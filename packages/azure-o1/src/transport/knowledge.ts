@@ -100,7 +100,8 @@ export class Knowledge {
     const profile = this.profileFor(request, now)
     const closed = new Set(lacking)
     if (profile.streaming === "no") closed.add("streams")
-    const responses = profile.apis.includes("responses") && ModelProfile.apiFor(profile, request, "responses") !== "chat"
+    const responses = profile.apis.includes("responses") &&
+      ModelProfile.apiFor(profile, request, "responses") !== "chat"
     if (!hasBackground(this.config) || !profile.background || !responses) {
       closed.add("background")
     }
