@@ -87,8 +87,7 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
     }))
 
   const { hostname, port, protocol } = new URL(config.endpoint)
-  const stream = (request: O1Request): Stream.Stream<AttemptEvent, O1Error> =>
-    byItself(attempt(request))
+  const stream = (request: O1Request): Stream.Stream<AttemptEvent, O1Error> => byItself(attempt(request))
 
   /** The end of an attempt. What comes before it is no news to the caller, but to whoever watches that something comes. */
   const complete = (request: O1Request): Effect.Effect<O1Completion, O1Error> =>
