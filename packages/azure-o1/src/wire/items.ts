@@ -7,7 +7,8 @@ import { Part } from "./part.ts"
 /** The kinds of text that an answer is made of. */
 export type Channel = "text" | "commentary" | "reasoning" | "refusal"
 
-const deltaTags = {
+/** How the pieces of each channel are told. */
+export const deltaTags = {
   text: "TextDelta",
   commentary: "CommentaryDelta",
   reasoning: "ReasoningDelta",

@@ -12,7 +12,7 @@ import type { AttemptEvent } from "../O1Event.ts"
 import type { Answer, Origin } from "./answer.ts"
 import * as errors from "./errors.ts"
 import { type Piece, takeItemEvent } from "./itemEvents.ts"
-import { Items } from "./items.ts"
+import { deltaTags, Items } from "./items.ts"
 import * as json from "./json.ts"
 import { Gathered } from "./metadata.ts"
 import { shown } from "./origin.ts"
@@ -112,7 +112,9 @@ export class ResponsesAnswer implements Answer {
     if (target === undefined || sequence <= this.sequence) return false
     this.sequence = sequence
     this.lastData = data
-    this.items.say(target.item, target.part, target.channel, text, events)
+    // the piece before was of the same part, so that nothing stands between
+    target.part.add(text)
+    events.push({ _tag: deltaTags[target.channel], text })
     return true
   }
 

@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Sse from "effect/encoding/Sse"
+import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
 import { type SseEvent, SseReader } from "../../src/wire/sse.ts"
 import cases from "../fixtures/sse-cases.json" with { type: "json" }
@@ -69,6 +71,43 @@ describe("wire/sse", () => {
       assert.strictEqual(createHash("sha256").update(events[0]!.data).digest("hex"), summary.first.dataSha256)
     })
   }
+
+  const Fragment = Schema.Literals([
+    "data: a\n",
+    "data: {\"a\":1}\n\n",
+    "event: x\ndata: b\n\n",
+    "event: x\n",
+    "event: \ndata: c\n\n",
+    "data: \n\n",
+    "data:d\n\n",
+    "data: e\r\n\r\n",
+    "data: f\rdata: g\n\n",
+    ": comment\n",
+    ": comment\n\n",
+    "id: 1\n",
+    "retry: 5\n\n",
+    "\n",
+    "\r",
+    "event: y",
+    "data: "
+  ])
+
+  it.prop("whatever comes, in whatever pieces, it is what the parser makes of it", [
+    Schema.Array(Schema.Array(Fragment))
+  ], ([chunks]) => {
+    const texts = ["data: first\n\n", ...chunks.map((fragments) => fragments.join(""))]
+    const events: Array<SseEvent> = []
+    const parser = Sse.makeParser((event) => {
+      if (event._tag === "Event") events.push({ event: event.event, data: event.data })
+    })
+    parser.feed(texts.join(""))
+    const reader = new SseReader()
+    const seen = texts.flatMap((text) => {
+      const fed = reader.feedText(text)
+      return "_tag" in fed ? assert.fail(fed.message) : fed
+    })
+    assert.deepStrictEqual(seen, events)
+  })
 
   it("an event without an end is refused, not collected for ever", () => {
     const reader = new SseReader()
