@@ -45,9 +45,6 @@ const unlessSilent = (
       })
   ).stream(bytes)
 
-/** What does not say that it is something else is the stream that was asked for: not every gateway keeps the type. */
-const isEventStream = ({ origin }: Received): boolean => !/json|html/i.test(origin.headers["content-type"] ?? "")
-
 /** Our own limits, and what was lost on the way: it tells nothing of the answer, with which the service may go on. */
 export const isOnTheWay = (error: O1Error): boolean =>
   error._tag === "O1ProtocolError" || error._tag === "O1ConnectionError" ||
@@ -97,14 +94,7 @@ export const events = (options: {
           orElse: () => Cause.done()
         })
       })
-      const read = (received: Received, answer: AnswerStream): Effect.Effect<void, O1Error, Scope.Scope> => {
-        if (!isEventStream(received)) {
-          // a stream was asked for, and something in one piece came
-          return Effect.map(connection.text(received), (body) => {
-            bytes = Cause.done()
-            answer.whole(body)
-          })
-        }
+      const read = (received: Received): Effect.Effect<void, O1Error, Scope.Scope> => {
         const all = connection.bytes(received)
         const limited = kept === undefined ? all : unlessSilent(all, received, clocks)
         return Effect.flatMap(Effect.scope, (scope) =>
@@ -148,7 +138,7 @@ export const events = (options: {
         const received = yield* options.open
         watch?.begins()
         const answer = received === undefined ? kept!.ended() : options.answer(received)
-        if (received !== undefined) yield* read(received, answer)
+        if (received !== undefined) yield* read(received)
         ready = answer.taken()
         if (kept === undefined) return answer
         while (!kept.known() && ready.length === 0 && answer.outcome === undefined) yield* step(answer)
@@ -167,7 +157,7 @@ export const events = (options: {
           yield* Scope.close(connected, Exit.void)
           connected = Scope.forkUnsafe(scope)
           const again = yield* Scope.provide(resume(error, answer), connected)
-          if (again !== undefined) yield* Scope.provide(read(again, answer), connected)
+          if (again !== undefined) yield* Scope.provide(read(again), connected)
           ready = answer.taken()
           return yield* emit
         })
