@@ -126,6 +126,7 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
           status: status === 0 ? 302 : status,
           deployment,
           clientRequestId,
+          longestBody: maxBodyBytes,
           now: yield* Clock.currentTimeMillis,
           redact: sending.redact(pass)
         }

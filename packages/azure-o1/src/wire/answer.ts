@@ -118,7 +118,7 @@ export const emulate = (completion: O1Completion): ReadonlyArray<AttemptEvent> =
  */
 export class AnswerStream {
   outcome: Finished | O1Error | undefined = undefined
-  private reader = new SseReader()
+  private reader: SseReader
   private ready: Array<AttemptEvent> = []
   /** What was fed so far ends between two events. */
   private between = false
@@ -130,6 +130,7 @@ export class AnswerStream {
   constructor(answer: Answer, origin: Origin, seal: (completion: O1Completion) => O1Completion) {
     this.answer = answer
     this.origin = origin
+    this.reader = new SseReader(origin.longestBody)
     this.seal = seal
   }
 
@@ -160,7 +161,9 @@ export class AnswerStream {
 
   private take(fed: ReturnType<SseReader["feedText"]>): void {
     if ("_tag" in fed) {
-      this.outcome = new O1ProtocolError({ kind: "malformed", ...this.answer.details, detail: fed.message })
+      // it would be as long again
+      const detail = { detail: fed.message, shouldRetry: false }
+      this.outcome = new O1ProtocolError({ kind: "malformed", ...this.answer.details, ...detail })
     } else for (const event of fed) this.takeEvent(event)
   }
 
@@ -197,7 +200,7 @@ export class AnswerStream {
   continuedFrom(origin: Origin): void {
     this.outcome = undefined
     this.origin = origin
-    this.reader = new SseReader()
+    this.reader = new SseReader(origin.longestBody)
     this.between = false
   }
 

@@ -11,6 +11,8 @@ export interface Origin {
   readonly deployment: string
   /** the id that this client gave the request */
   readonly clientRequestId?: string | undefined
+  /** how many bytes an answer in one piece may have */
+  readonly longestBody?: number | undefined
   /** milliseconds since the epoch */
   readonly now: number
   /** takes out what the service must not get us to repeat */

@@ -7,7 +7,7 @@ export interface SseEvent {
   readonly data: string
 }
 
-/** So much is kept of what is no event, in characters: an answer in one piece, sent as if it were a stream. */
+/** So much is kept of what is no event, in bytes: an answer in one piece, sent as if it were a stream. */
 const longestBody = 16 * 1024 * 1024
 /** A page, or words of a gateway: more of them tells no more. */
 const longestWords = 65_536
@@ -29,9 +29,16 @@ export class SseReader {
   /** What came, as long as there was no event in it: a body that is none, such as JSON. */
   private pieces: Array<string> | undefined = []
   private length = 0
+  /** How many bytes of a body came. */
+  private received = 0
+  private readonly limit: number
   private readonly parser = Sse.makeParser((event) => {
     if (event._tag === "Event") this.events.push({ event: event.event, data: event.data })
   })
+
+  constructor(limit = longestBody) {
+    this.limit = limit
+  }
 
   /** What came, if there was no event in it. */
   get unread(): string | undefined {
@@ -40,6 +47,7 @@ export class SseReader {
 
   /** The text of these bytes, and of those before that had no end. */
   decode(bytes: Uint8Array): string {
+    if (this.pieces !== undefined) this.received += bytes.length
     return this.decoder.decode(bytes, { stream: true })
   }
 
@@ -70,9 +78,9 @@ export class SseReader {
     this.pieces!.push(text)
     this.length += text.length
     if (this.isBody) {
-      return this.length <= longestBody
+      return this.received <= this.limit
         ? []
-        : { _tag: "TooLarge", message: `the answer is longer than ${longestBody} characters` }
+        : { _tag: "TooLarge", message: `its body is longer than ${this.limit} bytes (maxBodyBytes)` }
     }
     if (this.length > longestWords) {
       this.pieces = [this.unread!.slice(0, longestWords)]
