@@ -80,6 +80,11 @@ describe("AzureO1", () => {
         assert.isTrue(Duration.toSeconds(first!) >= 20 && Duration.toSeconds(first!) <= 22)
         assert.isTrue(Duration.toSeconds(second!) <= 2)
         assert.isUndefined(third)
+        const parts = error.attempts.map(({ delay, duration }) =>
+          Duration.toMillis(Duration.sum(duration, delay ?? Duration.zero))
+        )
+        assert.closeTo(Duration.toMillis(error.elapsed!), parts.reduce((sum, part) => sum + part, 0), 5)
+        assert.match(error.message, /after 3 attempts in 1m 2\ds/)
       }))
 
     it.effect("the error that a script gives is not changed by it", () =>

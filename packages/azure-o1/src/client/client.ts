@@ -1,6 +1,7 @@
 import { Policy, Telemetry } from "@effect-resilience/core"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
@@ -90,13 +91,18 @@ export class Calling {
   private readonly turns: Turns
   private deployment: string | undefined
   private raised = false
+  private readonly clock: Clock.Clock
+  private readonly began: bigint
 
   constructor(
     request: O1Request,
     options: CallOptions,
     deployment: string | undefined,
+    clock: Clock.Clock,
     observing: CallObserver | undefined
   ) {
+    this.clock = clock
+    this.began = clock.monotonicTimeNanosUnsafe()
     this.deployment = deployment
     this.request = request
     this.options = options
@@ -147,7 +153,8 @@ export class Calling {
       deployment: error.deployment ?? this.deployment,
       clientRequestId: error.clientRequestId ?? this.call.clientRequestId,
       partialText: error.partialText === "" ? this.call.partialText : error.partialText,
-      attempts: this.history.failed(error)
+      attempts: this.history.failed(error),
+      elapsed: Duration.nanos(this.clock.monotonicTimeNanosUnsafe() - this.began)
     })
 
   readonly seen = (events: NonEmptyReadonlyArray<AttemptEvent>): NonEmptyReadonlyArray<AttemptEvent> => {
@@ -179,9 +186,10 @@ export const clientOf = (callee: Callee): O1Client => {
       const problem = problemOf(request) ?? callee.problem(request, options)
       const observer = fiber.getRef(O1Observer)
       const traced = isTraced(fiber)
+      const clock = fiber.getRef(Clock.Clock)
       if (observer === undefined && !traced) {
         return problem === undefined
-          ? Effect.succeed(new Calling(request, options, deployment, undefined))
+          ? Effect.succeed(new Calling(request, options, deployment, clock, undefined))
           : Effect.fail(problem)
       }
       return Effect.gen(function*() {
@@ -198,6 +206,7 @@ export const clientOf = (callee: Callee): O1Client => {
           request,
           options,
           deployment,
+          clock,
           tracing && observing ? both(tracing, observing) : tracing ?? observing
         )
       })
