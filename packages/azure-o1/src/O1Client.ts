@@ -22,6 +22,13 @@ import type { O1Request } from "./O1Request.ts"
 export interface CallOptions {
   /** The limit of the first attempt, to its first content. What the service keeps is not limited by it. */
   readonly timeout?: Duration.Input | undefined
+  /**
+   * The longest silence within the answer. It ends an attempt whose answer is not kept; where the service keeps it, no byte for so
+   * long means another connection.
+   *
+   * @default that of the policy
+   */
+  readonly idle?: Duration.Input | undefined
   /** The limit of the whole call, retries and waits included. At least `timeout`, if only that is given. */
   readonly total?: Duration.Input | undefined
   /** How many times a failed attempt is followed by another one. */
@@ -66,7 +73,7 @@ export interface CallOptions {
  * @category models
  * @since 0.1.0
  */
-export type ResumeOptions = Pick<CallOptions, "fruitless" | "onLeave" | "retries" | "total">
+export type ResumeOptions = Pick<CallOptions, "fruitless" | "idle" | "onLeave" | "retries" | "total">
 
 /**
  * The answer as a value, and the completion that it came in.

@@ -118,7 +118,7 @@ const make = (registry: Registry, clock: Clock.Clock): O1Monitor["Service"] => {
     snapshot: Effect.sync(() => ({ version: 1, at: clock.currentTimeMillisUnsafe(), ...registry.snapshot(now()) })),
     merge: (snapshot) => Effect.sync(() => registry.merge(snapshot, now())),
     reset: Effect.sync(() => registry.clear()),
-    attemptsUnsafe: (deployment, effort) => registry.totalOf({ deployment, effort }, now())?.toData()
+    attemptsUnsafe: (deployment, effort) => registry.waitOf({ deployment, effort }, now())?.toData()
   }
 }
 
@@ -150,7 +150,10 @@ export class O1Monitor extends Context.Service<O1Monitor, {
   readonly merge: (snapshot: MonitorSnapshot) => Effect.Effect<void>
   /** Forgets everything. */
   readonly reset: Effect.Effect<void>
-  /** How long attempts take, in milliseconds, of the model that answered last; `undefined` if nothing was seen. */
+  /**
+   * How long attempts are waited for, in milliseconds, of the model that answered last: to the first output where most of its
+   * answers stream, otherwise to the end. `undefined` if nothing was seen.
+   */
   readonly attemptsUnsafe: (deployment: string, effort: ReasoningEffort | undefined) => Distribution | undefined
 }>()("@effect-resilience/azure-o1/O1Monitor") {
   /**

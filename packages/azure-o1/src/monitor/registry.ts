@@ -104,13 +104,21 @@ export class Registry {
     this.originOf(observation.origin).connections.current(now).add(observation)
   }
 
-  /** How long attempts take, of the model that answered last. */
-  totalOf(subject: Omit<Subject, "model">, now: number): Histogram.Histogram | undefined {
+  /**
+   * How long attempts are waited for, of the model that answered last: to the first output where most of its answers stream, to the
+   * end where they do not.
+   */
+  waitOf(subject: Omit<Subject, "model">, now: number): Histogram.Histogram | undefined {
     const series = this.latest.get(groupOf(subject))
     if (series === undefined) return undefined
-    const sketch = Histogram.empty()
-    for (const { total } of series.tallies.all(now)) sketch.merge(total.toData())
-    return sketch
+    const whole = Histogram.empty()
+    const first = Histogram.empty()
+    for (const tally of series.tallies.all(now)) {
+      const { attempts } = tally.toData()
+      whole.merge(attempts.total)
+      first.merge(attempts.firstOutput)
+    }
+    return first.observed * 2 >= whole.observed && first.observed > 0 ? first : whole
   }
 
   merge({ origins, series }: MonitorSnapshot, now: number): void {

@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import type { CallOptions, ResumeOptions } from "../O1Client.ts"
-import { O1RequestError } from "../O1Error.ts"
+import { O1Error, O1RequestError } from "../O1Error.ts"
 import type { ReasoningEffort } from "../O1Request.ts"
 import { defaults, type O1PolicySettings } from "./settings.ts"
 
@@ -12,6 +12,8 @@ export interface Limits {
   readonly total: Duration.Duration
   /** Of a silence within the answer of an attempt that may take so long. */
   readonly idle: (attempt: Duration.Duration) => Duration.Duration
+  /** The same where somebody has asked for it. */
+  readonly silence: Duration.Duration
   readonly retries: number
   readonly fruitless: number
   readonly onTimeout: "escalate" | "same" | "never"
@@ -27,6 +29,19 @@ const bad = (option: string, value: unknown, allowed: string): O1RequestError =>
 const fruitlessOf = (asked: number | undefined, settings: O1PolicySettings): number | O1RequestError => {
   const fruitless = asked ?? settings.fruitless ?? defaults.fruitless
   return Number.isSafeInteger(fruitless) && fruitless >= 1 ? fruitless : bad("fruitless", fruitless, "an integer >= 1")
+}
+
+const shortestIdle = Duration.fromInputUnsafe(defaults.idle)
+
+/** The longest silence that somebody has asked for. */
+const idleOf = (
+  asked: Duration.Input | undefined,
+  settings: O1PolicySettings
+): Duration.Duration | undefined | O1RequestError => {
+  const idle = asked ?? settings.idle
+  return idle === undefined
+    ? undefined
+    : Option.getOrElse(validDuration(idle), () => bad("idle", idle, "a finite duration > 0"))
 }
 
 /** How a call's limits come from its options, its effort and the settings; or what is wrong with them. */
@@ -46,9 +61,8 @@ export const limitsOf = (
   if (tooShort && options.total !== undefined) {
     return bad("total", Duration.format(total.value), `at least the timeout, ${Duration.format(timeout.value)}`)
   }
-  const silence = settings.idle ?? defaults.idle
-  const idle = validDuration(silence)
-  if (Option.isNone(idle)) return bad("idle", silence, "a finite duration > 0")
+  const idle = idleOf(options.idle, settings)
+  if (O1Error.is(idle)) return idle
   const retries = options.retries ?? settings.retries ?? defaults.retries
   if (!Number.isSafeInteger(retries) || retries < 0) return bad("retries", retries, "an integer >= 0")
   const fruitless = fruitlessOf(options.fruitless, settings)
@@ -60,7 +74,8 @@ export const limitsOf = (
   return {
     timeout: timeout.value,
     total: tooShort ? timeout.value : total.value,
-    idle: (attempt) => settings.idle === undefined ? Duration.max(idle.value, Duration.times(attempt, 2)) : idle.value,
+    idle: (attempt) => idle ?? Duration.max(shortestIdle, Duration.times(attempt, 2)),
+    silence: idle ?? Duration.infinity,
     retries,
     fruitless,
     onTimeout,
@@ -71,13 +86,17 @@ export const limitsOf = (
 /** The same for a response that is only read. */
 export const readingLimitsOf = (
   settings: O1PolicySettings,
-  { fruitless: asked, retries, total: whole = settings.total ?? defaults.total }: ResumeOptions
-): Pick<Limits, "fruitless" | "total"> | O1RequestError => {
+  { fruitless: questions, idle: longest, retries, total: whole = settings.total ?? defaults.total }: ResumeOptions
+): Pick<Limits, "fruitless" | "silence" | "total"> | O1RequestError => {
+  const idle = idleOf(longest, settings)
+  if (O1Error.is(idle)) return idle
   const total = validDuration(whole)
   if (Option.isNone(total)) return bad("total", whole, "a finite duration > 0")
   if (retries !== undefined && (!Number.isSafeInteger(retries) || retries < 0)) {
     return bad("retries", retries, "an integer >= 0")
   }
-  const fruitless = fruitlessOf(asked ?? (retries === undefined ? undefined : retries + 1), settings)
-  return typeof fruitless === "number" ? { total: total.value, fruitless } : fruitless
+  const fruitless = fruitlessOf(questions ?? (retries === undefined ? undefined : retries + 1), settings)
+  return typeof fruitless === "number"
+    ? { total: total.value, fruitless, silence: idle ?? Duration.infinity }
+    : fruitless
 }

@@ -12,7 +12,7 @@ export interface Known {
 
 /** Limits what an attempt does not keep, and learns from what takes too long; `ofThePrompt` collects what tells of a long one. */
 export const patient = (
-  { fruitless, idle, onTimeout, timeout }: Limits,
+  { fruitless, idle, onTimeout, silence, timeout }: Limits,
   known: Known,
   ofThePrompt: WeakSet<O1Error>
 ): Policy.Policy<O1Error, O1Error> => {
@@ -22,6 +22,7 @@ export const patient = (
     return {
       attempt: Duration.toMillis(attempt),
       idle: Duration.toMillis(idle(attempt)),
+      silence: Duration.toMillis(silence),
       fruitless,
       route: known.route,
       stretch
@@ -43,9 +44,13 @@ export const patient = (
 }
 
 /** What is only read takes as long as it takes. */
-export const reading = ({ fruitless }: Pick<Limits, "fruitless">): Policy.Policy<O1Error, O1Error> =>
-  Policy.make<O1Error, O1Error>({
+export const reading = (
+  { fruitless, silence }: Pick<Limits, "fruitless" | "silence">
+): Policy.Policy<O1Error, O1Error> => {
+  const beginning = (): Beginning => ({ ...unlimited, fruitless, silence: Duration.toMillis(silence) })
+  return Policy.make<O1Error, O1Error>({
     info: { kind: "route", settings: { fruitless }, children: [] },
-    effect: (self) => watched(self, () => ({ ...unlimited, fruitless })),
-    stream: (self) => watchedStream(self, () => ({ ...unlimited, fruitless }))
+    effect: (self) => watched(self, beginning),
+    stream: (self) => watchedStream(self, beginning)
   })
+}

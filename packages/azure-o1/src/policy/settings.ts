@@ -51,7 +51,8 @@ export interface O1PolicySettings {
   readonly total?: Duration.Input | undefined
   /**
    * The longest silence within an answer that the service does not keep, from a piece of content to the next. After a piece of
-   * reasoning or commentary it is at least the limit of the attempt. What the service keeps may be silent for as long as it takes.
+   * reasoning or commentary it is at least the limit of the attempt. What the service keeps may be silent for as long as it takes: no
+   * byte for so long, or for a minute, means another connection there.
    *
    * @default twice the limit of the attempt, and at least "2 minutes": 4 with high effort, 8 above
    */

@@ -32,7 +32,7 @@ type Events = Pull.Pull<NonEmptyReadonlyArray<AttemptEvent>, O1Error>
 const unlessSilent = (
   bytes: Stream.Stream<Uint8Array, O1Error>,
   { origin }: Received,
-  { byteIdle = longestSilence.kept, firstByte = byteIdle }: Clocks
+  { byteIdle, firstByte = byteIdle }: Pick<Clocks, "byteIdle" | "firstByte">
 ): Stream.Stream<Uint8Array, O1Error> =>
   Policy.mapError(
     Timeout.phases({ first: firstByte, idle: byteIdle }),
@@ -82,7 +82,8 @@ export const events = (options: {
     Effect.gen(function*() {
       const { clocks, connection, kept } = options
       const watch: Watch | undefined = yield* CurrentWatch
-      watch?.streams(kept === undefined ? clocks : { headers: clocks.headers, byteIdle: Duration.infinity })
+      watch?.streams(kept === undefined ? clocks : { ...clocks, firstByte: undefined, byteIdle: Duration.infinity })
+      const byteIdle = Math.min(longestSilence.kept, watch?.silence ?? Infinity)
       let connected = Scope.forkUnsafe(scope)
       let bytes: Bytes = Cause.done()
       let ready: ReadonlyArray<AttemptEvent> = []
@@ -96,7 +97,7 @@ export const events = (options: {
       })
       const read = (received: Received): Effect.Effect<void, O1Error, Scope.Scope> => {
         const all = connection.bytes(received)
-        const limited = kept === undefined ? all : unlessSilent(all, received, clocks)
+        const limited = kept === undefined ? all : unlessSilent(all, received, { byteIdle, ...clocks })
         return Effect.flatMap(Effect.scope, (scope) =>
           Effect.map(Channel.toPullScoped(Stream.toChannel(limited), scope), (pull) => {
             bytes = pull

@@ -18,6 +18,8 @@ export interface Beginning {
   readonly attempt: number
   /** The longest silence within the answer. */
   readonly idle: number
+  /** The longest silence on the connection of a response that the service keeps, if the caller has an opinion. */
+  readonly silence: number
   /** Questions in a row for a response that the service keeps that may be in vain. */
   readonly fruitless: number
   readonly route: route.Route
@@ -29,6 +31,7 @@ export interface Beginning {
 export const unlimited: Beginning = {
   attempt: Infinity,
   idle: Infinity,
+  silence: Infinity,
   fruitless: 8,
   route: route.unknown,
   stretch: 1
@@ -50,6 +53,7 @@ interface Pending {
  */
 export class Watch {
   readonly fruitless: number
+  readonly silence: number
   readonly route: route.Route
   private readonly clock: Clock.Clock
   private readonly stretch: number
@@ -64,9 +68,10 @@ export class Watch {
   private timer: Fiber.Fiber<void> | undefined = undefined
   private ringsAt = Infinity
 
-  constructor(clock: Clock.Clock, { attempt, fruitless, idle, route, stretch }: Beginning) {
+  constructor(clock: Clock.Clock, { attempt, fruitless, idle, route, silence, stretch }: Beginning) {
     this.clock = clock
     this.fruitless = fruitless
+    this.silence = silence
     this.route = route
     this.stretch = stretch
     this.limits = { attempt, idle, ...noClocks }
