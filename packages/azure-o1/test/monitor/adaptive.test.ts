@@ -61,6 +61,14 @@ describe("O1Policy.layerAdaptive", () => {
       assert.deepStrictEqual(yield* limits(answers(5, 24), { ...once, settings: { minSamples: 5, factor: 2 } }), [48])
     }))
 
+  it.effect("of answers that stream it is the time to the first content", () =>
+    Effect.gen(function*() {
+      const streamed = answers(30, 300, { transport: "stream", firstOutput: Duration.seconds(24) })
+      assert.deepStrictEqual(yield* limits(streamed, once), [36])
+      assert.deepStrictEqual(yield* limits([...streamed, ...answers(20, 200)], once), [36])
+      assert.deepStrictEqual(yield* limits([...answers(60, 40), ...streamed.slice(0, 20)], once), [450])
+    }))
+
   it.effect("within floor and ceiling", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* limits(answers(20, 2), once), [30])
