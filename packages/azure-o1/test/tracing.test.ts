@@ -12,7 +12,11 @@ import { O1Policy } from "../src/O1Policy.ts"
 import { type O1Request, user } from "../src/O1Request.ts"
 import { O1Transport } from "../src/O1Transport.ts"
 import { AzureO1Test, type Step } from "../src/testing/index.ts"
+import { clientAt } from "./support/conversations.ts"
+import { answer } from "./support/raw-actions.ts"
+import { rawServer } from "./support/raw-server.ts"
 import { recorder, type Told, told, written } from "./support/spans.ts"
+import { responses } from "./support/wire-says.ts"
 
 const request: O1Request = {
   messages: [user("the secret prompt")],
@@ -270,5 +274,29 @@ describe("the spans of a call", () => {
       )
       yield* Effect.provide(Effect.flatMap(AzureO1, (o1) => o1.complete(request)), layer)
       assert.deepStrictEqual(seen, [false])
+    }))
+
+  it.live("over sockets: one of the attempt, however often it asks, with where it asked", () =>
+    Effect.gen(function*() {
+      const server = yield* rawServer(
+        {
+          on: "POST stream",
+          does: [answer(400, { error: { code: "unsupported_value", param: "stream", message: "no" } })]
+        },
+        { on: "POST background", does: [answer(200, responses.body("queued"))] },
+        { on: "GET", does: [answer(200, responses.body("in_progress"))], times: 5 },
+        { on: "GET", does: [answer(200, responses.body("completed", "Hello"))] }
+      )
+      const { spans, traced } = recorder()
+      yield* Effect.provide(
+        traced(Effect.flatMap(AzureO1, (o1) => o1.complete(request))),
+        clientAt(server.url, { api: "responses" })
+      )
+      assert.isAbove(server.requests.length, 6)
+      const [call, attempt] = spans.map(told)
+      assert.lengthOf(spans, 2)
+      const where = { "server.address": "127.0.0.1", "server.port": Number(new URL(server.url).port) }
+      assert.deepInclude(call!.attributes, { ...where, "gen_ai.usage.output_tokens": 7 })
+      assert.deepInclude(attempt!.attributes, { ...where, "azure_o1.transport": "background" })
     }))
 })

@@ -216,15 +216,18 @@ export const clientOf = (callee: Callee): O1Client => {
     Policy.compose(Telemetry.listen(listener), policy)
 
   const complete = (request: O1Request, options: CallOptions = {}): Effect.Effect<O1Completion, O1Error> =>
-    Effect.flatMap(begin("complete", request, options), (calling) => {
-      const attempts = callee.begin(calling)
-      const { observing } = calling
-      const explained = attempts.complete.pipe(around(calling, attempts), Effect.mapError(calling.explain))
-      const answer = asCall(explained, calling.call)
-      return observing === undefined ? answer : within(observing).effect(answer).pipe(
-        Effect.onExit((exit) => observing.ended(exit, Exit.isSuccess(exit) ? exit.value : undefined))
-      )
-    })
+    // what begins to be told of is told to its end
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(begin("complete", request, options), (calling) => {
+        const attempts = callee.begin(calling)
+        const { observing } = calling
+        const explained = attempts.complete.pipe(around(calling, attempts), Effect.mapError(calling.explain))
+        const answer = restore(asCall(explained, calling.call))
+        return observing === undefined ? answer : within(observing).effect(answer).pipe(
+          Effect.onExit((exit) => observing.ended(exit, Exit.isSuccess(exit) ? exit.value : undefined))
+        )
+      })
+    )
 
   const content = (
     operation: "stream" | "tokens",

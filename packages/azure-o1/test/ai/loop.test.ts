@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import { AzureO1LanguageModel } from "../../src/ai/index.ts"
 import type { AzureO1Config } from "../../src/AzureO1Config.ts"
 import { clientAt } from "../support/conversations.ts"
-import { answer, busy, cut, stream, streaming } from "../support/raw-actions.ts"
+import { answer, busy, cut, silence, stream, streaming } from "../support/raw-actions.ts"
 import { type Action, type Exchange, type RawServer, rawServer } from "../support/raw-server.ts"
 import { recorder } from "../support/spans.ts"
 import { chat, responses } from "../support/wire-says.ts"
@@ -278,6 +278,41 @@ describe("conversations with tools", () => {
         assert.strictEqual(textOf(parts), "Hello")
         assert.strictEqual(server.asked().length, 2)
       })))
+
+  const leaving: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, LanguageModel.LanguageModel>]> = [
+    [
+      "a stream that is left",
+      Stream.runDrain(Stream.take(
+        Stream.filter(LanguageModel.streamText({ prompt: "Hello" }), ({ type }) => type === "text-delta"),
+        1
+      ))
+    ],
+    [
+      "a stream with tools that is left",
+      Stream.runDrain(Stream.take(
+        Stream.filter(
+          LanguageModel.streamText({ prompt: "Hello", toolkit: tools }).pipe(Stream.provide(asked)),
+          ({ type }) => type === "text-delta"
+        ),
+        1
+      ))
+    ],
+    ["a turn that is interrupted", Effect.timeout(LanguageModel.generateText({ prompt: "Hello" }), "200 millis")],
+    [
+      "a turn of a chat that is interrupted",
+      Effect.flatMap(Chat.empty, (chat) => Effect.timeout(chat.generateText({ prompt: "Hello" }), "200 millis"))
+    ]
+  ]
+  for (const [name, leave] of leaving) {
+    it.live(`${name}: the service is told to stop`, () =>
+      against({ api: "responses" }, [
+        post(streaming(responses.created(), responses.delta(1, "Hel")), silence)
+      ], (server) =>
+        Effect.gen(function*() {
+          yield* Effect.exit(leave)
+          while (!server.asked().some((asked) => asked.endsWith("/cancel"))) yield* Effect.sleep("2 millis")
+        })))
+  }
 
   it.live("with a tracker only what is new is sent, and all of it where the service has forgotten the response", () =>
     against({ api: "responses" }, [
