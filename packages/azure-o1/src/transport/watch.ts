@@ -40,6 +40,9 @@ export const unlimited: Beginning = {
 const millisOf = (input: Duration.Input | undefined, stretch: number): number =>
   input === undefined ? Infinity : Duration.toMillis(Duration.fromInputUnsafe(input)) * stretch
 
+/** Times that differ by less, in milliseconds, differ in how numbers are rounded. */
+const instant = 0.001
+
 const noClocks = { headers: Infinity, first: Infinity, firstByte: Infinity, byteIdle: Infinity }
 
 /** A piece of work that is waited for. */
@@ -210,7 +213,7 @@ export class Watch {
     this.timer?.interruptUnsafe()
     this.ringsAt = at
     // a clock that stands still must not have it ring at once, again and again
-    const pause = Duration.millis(Math.max(1, Math.ceil(at - this.now)))
+    const pause = Duration.millis(Math.max(1, Math.ceil(at - this.now - instant)))
     this.timer = Effect.runForkWith(fiber.context)(
       Effect.andThen(Effect.sleep(pause), Effect.sync(() => this.ring(fiber)))
     )
@@ -223,7 +226,7 @@ export class Watch {
     // whoever reads is busy, and sets it again when the next piece is waited for
     if (pending === undefined) return
     const { due } = this
-    if (due.at > this.now) return this.arm(fiber)
+    if (due.at - this.now > instant) return this.arm(fiber)
     this.pending = undefined
     pending.expire(due)
   }
