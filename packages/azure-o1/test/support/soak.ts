@@ -206,7 +206,7 @@ export const soak = (options: Options): Effect.Effect<Report> =>
     )
     const leaked = yield* Effect.repeat(Effect.delay(connections, "10 millis"), {
       until: (n) => n === 0,
-      times: 200
+      times: 1000
     })
     const requests = (yield* Effect.all(targets.map(({ azure }) => azure.requests))).flat()
     const proxied: Record<string, number> = {}
