@@ -5,22 +5,25 @@ import type * as ModelProfile from "../ModelProfile.ts"
 
 /**
  * The limits of the phases of one attempt, each with an error kind of its own. Only answers that stream have phases: a plain
- * one shows nothing before it is complete. None is set by default, for the policy limits the attempt as a whole and the
- * silence between pieces of content. How long a connection may take to be made is an option of the HTTP client.
+ * one shows nothing before it is complete. All but `byteIdle` are not set by default, for the policy limits the attempt and the
+ * silence between pieces of content. An attempt that one of them has ended is followed by one with twice the time. How long a
+ * connection may take to be made is an option of the HTTP client.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Clocks {
-  /** From the request to the headers of the answer: `O1TimeoutError` of kind `headers`. */
+  /** From the beginning of the attempt to the headers of the answer: `O1TimeoutError` of kind `headers`. */
   readonly headers?: Duration.Input | undefined
   /** From the headers to the first byte: `first-byte`. */
   readonly firstByte?: Duration.Input | undefined
-  /** From the request to the first content: `first`. Reasoning can take minutes. */
+  /** From the beginning of the attempt to the first content: `first`. It ends where the service keeps the response. */
   readonly first?: Duration.Input | undefined
   /**
-   * The longest silence on the connection, comments and keep-alives counting as sound: `byte-idle`. A model that reasons may
-   * be silent for minutes.
+   * The longest silence on the connection, comments and keep-alives counting as sound: `byte-idle`. Where the service keeps the
+   * response, another connection follows, and no error.
+   *
+   * @default "2 minutes", and "60 seconds" where the service keeps the response
    */
   readonly byteIdle?: Duration.Input | undefined
 }
