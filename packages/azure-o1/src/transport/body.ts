@@ -16,6 +16,8 @@ export interface Beginning {
   readonly headers: HttpClientResponse.HttpClientResponse["headers"]
   readonly deployment: string
   readonly failed: (cause: unknown) => O1Error
+  /** Hears that nothing is left to be read. */
+  readonly ended: () => void
 }
 
 const isGzip = ({ headers }: Beginning): boolean => {
@@ -74,7 +76,10 @@ const unzipped = (bytes: Bytes, deployment: string): Bytes =>
 
 /** The bytes of an answer, decompressed. */
 export const bytesOf = (beginning: Beginning): Bytes => {
-  const bytes = Stream.mapError(beginning.response.stream, ({ reason }) => beginning.failed(reason.cause))
+  const bytes = beginning.response.stream.pipe(
+    Stream.mapError(({ reason }) => beginning.failed(reason.cause)),
+    Stream.onEnd(Effect.sync(beginning.ended))
+  )
   return isGzip(beginning) ? unzipped(bytes, beginning.deployment) : bytes
 }
 
@@ -126,7 +131,13 @@ export const textOf = (beginning: Beginning, limit: number): Effect.Effect<strin
   const length = beginning.headers["content-length"]
   // an HTTP client reads no more than was announced
   if (length !== undefined && Number(length) <= limit && beginning.headers["content-encoding"] === undefined) {
-    return Effect.mapError(beginning.response.text, ({ reason }) => beginning.failed(reason.cause))
+    return Effect.mapBoth(beginning.response.text, {
+      onFailure: ({ reason }) => beginning.failed(reason.cause),
+      onSuccess: (text) => {
+        beginning.ended()
+        return text
+      }
+    })
   }
   return Effect.suspend(() => {
     const collected = new Collected(limit)

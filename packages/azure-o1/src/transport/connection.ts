@@ -12,7 +12,7 @@ import {
   UrlParams
 } from "effect/http"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { AzureO1Config } from "../AzureO1Config.ts"
 import { type O1Error, O1RequestError } from "../O1Error.ts"
@@ -29,6 +29,8 @@ import * as sendings from "./sending.ts"
 export interface Received {
   readonly response: HttpClientResponse.HttpClientResponse
   readonly origin: Origin
+  /** Hears that nothing is left to be read, so that there is nothing to cancel. */
+  readonly ended: () => void
 }
 
 interface Outgoing {
@@ -53,16 +55,25 @@ export interface Connection {
  * The key stays out of what is printed, out of spans (that of the HTTP client would hold the request) and out of redirects,
  * which `fetch` follows on its own.
  */
-const guarded =
-  (secretNames: ReadonlyArray<string>) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+const guarded = (secretNames: ReadonlyArray<string>) => {
+  const contextOf = (init: RequestInit | undefined, names: ReadonlyArray<string | RegExp>) =>
+    Context.empty().pipe(
+      Context.add(FetchHttpClient.RequestInit, { ...init, redirect: "manual" }),
+      Context.add(HttpClient.TracerDisabledWhen, () => true),
+      Context.add(Headers.CurrentRedactedNames, [...names, ...secretNames])
+    )
+  let init: RequestInit | undefined = undefined
+  let names: ReadonlyArray<string | RegExp> = []
+  let context = contextOf(init, names)
+  return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.withFiber((fiber) => {
-      const init = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
-      return self.pipe(
-        Effect.provideService(FetchHttpClient.RequestInit, { ...init, redirect: "manual" }),
-        Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
-        Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, ...secretNames])
-      )
+      const nextInit = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
+      const nextNames = fiber.getRef(Headers.CurrentRedactedNames)
+      // a program gives the same again and again
+      if (nextInit !== init || nextNames !== names) context = contextOf(init = nextInit, names = nextNames)
+      return Effect.provideContext(self, context)
     })
+}
 
 /** How much of a body in one piece is held. */
 const defaultMaxBodyBytes = 16 * 1024 * 1024
@@ -114,12 +125,19 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
         sending.headers(pass, accept, clientRequestId, body !== undefined),
         body === undefined ? HttpBody.empty : HttpBody.text(body, "application/json")
       )
-      const response = yield* execute(request, clientRequestId).pipe(
+      // to cancel costs a good deal of all that a request costs, so that it is done only where something is left of it
+      const cancels = Scope.makeUnsafe()
+      let isOver = false
+      yield* Effect.addFinalizer((exit) => isOver ? Effect.void : Scope.close(cancels, exit))
+      const response = yield* Scope.provide(execute(request, clientRequestId), cancels).pipe(
         Effect.tap(headersSeen)
       )
       const { headers, status } = response
       return {
         response,
+        ended: () => {
+          isOver = true
+        },
         origin: {
           headers,
           // what a browser shows of a redirect that it did not follow
@@ -133,8 +151,9 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
       }
     })
 
-  const beginning = ({ origin, response }: Received): Beginning => ({
+  const beginning = ({ ended, origin, response }: Received): Beginning => ({
     response,
+    ended,
     headers: origin.headers,
     deployment,
     failed: (cause) => errors.fromCause(cause, { deployment, clientRequestId: origin.clientRequestId })

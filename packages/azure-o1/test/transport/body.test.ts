@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { constVoid } from "effect/Function"
 import { HttpClientRequest, HttpClientResponse } from "effect/http"
 import * as Stream from "effect/Stream"
 import { gzipSync } from "node:zlib"
@@ -19,7 +20,7 @@ const beginning = (
     HttpClientRequest.get("http://localhost"),
     new Response(Stream.toReadableStreamWith(bytes, context), { headers })
   )
-  return { response, headers: response.headers, deployment: "o1", failed: () => closed }
+  return { response, headers: response.headers, deployment: "o1", failed: () => closed, ended: constVoid }
 }
 
 const encoder = new TextEncoder()

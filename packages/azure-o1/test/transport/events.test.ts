@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { identity } from "effect/Function"
+import { constVoid, identity } from "effect/Function"
 import { Headers, HttpClientRequest, HttpClientResponse } from "effect/http"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -36,7 +36,7 @@ const tags = (pieces: Stream.Stream<string>, headers: Readonly<Record<string, st
     bytes: ({ response }) => Stream.mapError(response.stream, fromClient)
   }
   return events({
-    open: Effect.succeed({ response, origin }),
+    open: Effect.succeed({ response, origin, ended: constVoid }),
     answer: ({ origin }) => new AnswerStream(new ChatAnswer(origin), origin, identity),
     clocks: {},
     connection
