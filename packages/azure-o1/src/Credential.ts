@@ -181,7 +181,7 @@ export const tokens = (credential: TokenCredential, scope: string, options: Toke
   }
 
   const giveUp = (self: Flight, fiber: Fiber.Fiber<unknown, unknown>): void => {
-    settle(self, silent(Duration.format(limit)), fiber)
+    settle(self, silent(limit), fiber)
     self.abort.abort()
   }
 

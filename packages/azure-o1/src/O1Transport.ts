@@ -75,7 +75,7 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
     }
   }
 
-  const attempt = attempts.make({ knowledge, heal, on })
+  const attempt = attempts.make({ knowledge, heal, on, admitted: connection.admitted })
 
   /** An attempt by itself, outside of any call, is a call of its own, with the clocks of the configuration. */
   const byItself = (events: Stream.Stream<AttemptEvent, O1Error>): Stream.Stream<AttemptEvent, O1Error> =>

@@ -1,3 +1,4 @@
+import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import { O1AuthError } from "../O1Error.ts"
 import * as errors from "../wire/errors.ts"
@@ -76,10 +77,15 @@ export const failure = (cause: unknown, known: Iterable<string>): O1AuthError =>
   })
 }
 
-/** The failure of a credential that says nothing at all. */
-export const silent = (limit: string): O1AuthError =>
+const saidNothing = (limit: Duration.Duration, whose: string): O1AuthError =>
   new O1AuthError({
     kind: "credential",
-    detail: `it said nothing within ${limit} (tokenTimeout)`,
+    detail: `it said nothing within ${Duration.format(limit)} (${whose})`,
     shouldRetry: true
   })
+
+/** The failure of a credential that says nothing at all. */
+export const silent = (limit: Duration.Duration): O1AuthError => saidNothing(limit, "tokenTimeout")
+
+/** The failure of one that says nothing while an attempt may wait. */
+export const late = (limit: Duration.Duration): O1AuthError => saidNothing(limit, "the limit of the attempt")

@@ -27,10 +27,12 @@ interface Found {
 const nothing: Found = { lacking: [], omitted: [] }
 
 /** One attempt: the best way that is open, and where that is refused the next one, with what the refusal has taught. */
-export const make = ({ heal, knowledge, on }: {
+export const make = ({ admitted, heal, knowledge, on }: {
   readonly knowledge: Knowledge
   readonly heal: boolean
   readonly on: (rung: Rung, request: O1Request) => Events
+  /** What an attempt needs before it can ask anything; absent where it needs nothing. */
+  readonly admitted: Effect.Effect<void, O1Error> | undefined
 }): (request: O1Request) => Events => {
   const { learned } = knowledge
 
@@ -117,5 +119,9 @@ export const make = ({ heal, knowledge, on }: {
     }
   )
 
-  return (request) => attempt(request, nothing)
+  return (request) => {
+    const begun = attempt(request, nothing)
+    // together with all others: who asks the deployment for the first time would have them wait for a token one after another
+    return admitted === undefined ? begun : Stream.unwrap(Effect.as(admitted, begun))
+  }
 }

@@ -43,6 +43,8 @@ interface Outgoing {
 
 /** HTTP with one deployment: the way in, whatever API is spoken. */
 export interface Connection {
+  /** Waits for what lets requests in, where that has to be fetched. */
+  readonly admitted: Effect.Effect<void, O1Error> | undefined
   /** Sends, and fails with the error that an answer other than 2xx stands for. Closing the scope cancels it. */
   readonly send: (outgoing: Outgoing) => Effect.Effect<Received, O1Error, Scope.Scope>
   /** The body of an answer in one piece. */
@@ -178,6 +180,7 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
     })
 
   return {
+    admitted: config.credential === undefined ? undefined : Effect.asVoid(sending.pass),
     send,
     text: (received) => textOf(beginning(received), maxBodyBytes),
     bytes: (received) => bytesOf(beginning(received))

@@ -6,6 +6,7 @@ import { isSecretName } from "../config/headers.ts"
 import { pathsOf } from "../config/paths.ts"
 import * as Credential from "../Credential.ts"
 import { O1Error } from "../O1Error.ts"
+import { CurrentWatch } from "./watch.ts"
 
 /** What lets a request in: the value of its header, and what has to be kept out of everything that is printed. */
 export interface Pass {
@@ -53,7 +54,17 @@ const passes = (config: AzureO1Config, bearer: boolean): Pick<Sending, "another"
     { timeout: tokenTimeout }
   )
   const explained = <A>(self: Effect.Effect<A, O1Error>) =>
-    Effect.mapError(self, (error) => O1Error.with(error, { deployment: config.deployment }))
+    Effect.withFiber<A, O1Error>((fiber) => {
+      const watch = fiber.getRef(CurrentWatch)
+      if (watch !== undefined) watch.signsIn = true
+      return Effect.mapBoth(self, {
+        onSuccess: (token) => {
+          if (watch !== undefined) watch.signsIn = false
+          return token
+        },
+        onFailure: (error) => O1Error.with(error, { deployment: config.deployment })
+      })
+    })
   return {
     pass: explained(Effect.map(get, passOf)),
     another: ({ secret }) =>

@@ -9,7 +9,8 @@ import { constVoid } from "effect/Function"
 import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { Clocks } from "../AzureO1Config.ts"
-import { type O1Error, O1TimeoutError } from "../O1Error.ts"
+import { late } from "../credential/token.ts"
+import { type O1AuthError, type O1Error, O1TimeoutError } from "../O1Error.ts"
 import * as route from "./route.ts"
 
 /** What an attempt begins with. */
@@ -45,6 +46,9 @@ const instant = 0.001
 
 const noClocks = { headers: Infinity, first: Infinity, firstByte: Infinity, byteIdle: Infinity }
 
+/** How an attempt ends that takes too long; with a token that does not come, the deployment was not asked at all. */
+type Overdue = O1TimeoutError | O1AuthError
+
 /** A piece of work that is waited for. */
 interface Pending {
   readonly expire: (due: route.Due) => void
@@ -67,6 +71,8 @@ export class Watch {
   private saidAt: number | undefined = undefined
   private thinking = false
   private isKept = false
+  /** A token is waited for. */
+  signsIn = false
   private pending: Pending | undefined = undefined
   private timer: Fiber.Fiber<void> | undefined = undefined
   private ringsAt = Infinity
@@ -136,17 +142,18 @@ export class Watch {
   }
 
   /** The work, until it is done or too late. */
-  guard<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | O1TimeoutError, R> {
+  guard<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Overdue, R> {
     return Effect.withFiber((fiber) =>
       this.isKept
         ? self
-        : Effect.callback<A, E | O1TimeoutError, R>((resume) => {
+        : Effect.callback<A, E | Overdue, R>((resume) => {
           const child = Effect.runForkWith(fiber.context as Context.Context<R>)(self)
           const exit = child.pollUnsafe()
           if (exit !== undefined) return resume(exit)
           const pending: Pending = {
             expire: ({ kind, limit }) => {
-              const error = new O1TimeoutError({ kind, limit: Duration.millis(limit) })
+              const duration = Duration.millis(limit)
+              const error = this.signsIn ? late(duration) : new O1TimeoutError({ kind, limit: duration })
               resume(Effect.andThen(Fiber.interrupt(child), Effect.fail(error)))
             }
           }
@@ -242,7 +249,7 @@ export const watched = <A, E extends O1Error, R>(
   self: Effect.Effect<A, E, R>,
   beginning: () => Beginning,
   failed: (error: O1Error, watch: Watch) => void = constVoid
-): Effect.Effect<A, E | O1TimeoutError, R> =>
+): Effect.Effect<A, E | Overdue, R> =>
   Effect.flatMap(Clock.Clock, (clock) => {
     const watch = new Watch(clock, beginning())
     return watch.guard(Effect.provideService(self, CurrentWatch, watch)).pipe(
@@ -256,7 +263,7 @@ export const watchedStream = <A, E extends O1Error, R>(
   self: Stream.Stream<A, E, R>,
   beginning: () => Beginning,
   failed: (error: O1Error, watch: Watch) => void = constVoid
-): Stream.Stream<A, E | O1TimeoutError, R> =>
+): Stream.Stream<A, E | Overdue, R> =>
   Stream.unwrap(Effect.map(Clock.Clock, (clock) => {
     const watch = new Watch(clock, beginning())
     const watching = Stream.provideService(self, CurrentWatch, watch)

@@ -52,7 +52,7 @@ describe("the words of an error", () => {
   for (const [what, stream, words] of cases) {
     it.effect(`${what}: what came within five seconds and ${limit} bytes`, () =>
       Effect.gen(function*() {
-        const given = beginning(stream, {}, yield* Effect.context<never>())
+        const given = beginning(stream, {}, yield* Effect.context())
         assert.strictEqual(value(yield* during("5 seconds", wordsOf(given, limit))), words)
       }))
   }

@@ -31,6 +31,7 @@ const tags = (pieces: Stream.Stream<string>, headers: Readonly<Record<string, st
   )
   const fromClient = () => new O1ConnectionError({ kind: "closed" })
   const connection: Connection = {
+    admitted: undefined,
     send: () => Effect.die("nothing is sent"),
     text: ({ response }) => Effect.mapError(response.text, fromClient),
     bytes: ({ response }) => Stream.mapError(response.stream, fromClient)
