@@ -4,6 +4,7 @@
  */
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base"
 import { estimate } from "../src/prompt/estimate.ts"
+import { wide } from "../test/fixtures/token-corpus-wide.ts"
 import { corpus } from "../test/fixtures/token-corpus.ts"
 
 const percent = (value: number): string => `${value >= 0 ? "+" : ""}${(100 * value).toFixed(1)} %`
@@ -21,7 +22,7 @@ const speed = (count: (text: string) => number, text: string, times: number): nu
 
 console.log("kind of text | characters | tokens | estimate | error | characters / 4")
 console.log("--- | ---: | ---: | ---: | ---: | ---:")
-for (const [kind, text] of Object.entries(corpus)) {
+for (const [kind, text] of Object.entries({ ...corpus, ...wide })) {
   const exact = countTokens(text)
   const estimated = estimate(text)
   const quarter = Math.ceil(text.length / 4)

@@ -6,10 +6,14 @@
  * script and length. It leans to the high side, because a budget that is kept in the estimate should be kept in fact.
  */
 import {
+  abugida,
+  accented,
   alphabet,
   blank,
+  box,
   cyrillic,
   digit,
+  halfKana,
   han,
   hangul,
   isLatin,
@@ -18,48 +22,35 @@ import {
   marked,
   newline,
   punctuation,
+  rare,
   rareMarked,
   surrogate,
   symbol,
-  upper
+  thai,
+  upper,
+  wide
 } from "./characters.ts"
+import {
+  beforeWord,
+  capitalWord,
+  costOf,
+  cyrillicWord,
+  markedWord,
+  perStrangePair,
+  plainWord,
+  rareWord,
+  smallWords,
+  strangeness
+} from "./words.ts"
 
 const hyphen = 0x2d
-
-/** Tokens of a word by its length: the given lengths, a line between them, a slope after the last. */
-const byLength = (points: ReadonlyArray<readonly [length: number, tokens: number]>, slope: number): Float64Array => {
-  const table = new Float64Array(256)
-  let [fromLength, fromTokens] = [0, 0]
-  for (const [length, tokens] of points) {
-    for (let i = fromLength + 1; i <= length; i++) {
-      table[i] = fromTokens + (tokens - fromTokens) * ((i - fromLength) / (length - fromLength))
-    }
-    ;[fromLength, fromTokens] = [length, tokens]
-  }
-  for (let i = fromLength + 1; i < table.length; i++) table[i] = fromTokens + (i - fromLength) * slope
-  return table
-}
-
-/** Words where no letter has had a mark lately: English, and code. */
-const plainWord = byLength([[1, 1], [4, 1.02], [6, 1.1], [8, 1.18], [10, 1.3], [13, 1.6], [16, 2.4]], 0.5)
-/** Where letters of the west of Europe have marks: German, French, Spanish. */
-const markedWord = byLength([[1, 1], [4, 1.05], [5, 1.15], [6, 1.25], [8, 1.7], [10, 2.2], [12, 2.5], [16, 4]], 0.3)
-/** Where other letters have marks: Polish, Czech, Turkish. */
-const rareWord = byLength([[1, 1], [2, 1.05], [3, 1.2], [4, 1.45], [6, 2.15], [8, 2.8], [10, 3.4], [16, 5.2]], 0.32)
-const cyrillicWord = byLength([[1, 1], [3, 1.05], [5, 1.4], [6, 1.65], [8, 2.15], [10, 2.5], [16, 3.9]], 0.25)
-const capitalWord = byLength([[1, 1], [2, 1.03], [3, 1.2], [4, 1.35], [8, 2]], 0.5)
-
-const costOf = (table: Float64Array, length: number): number =>
-  length < 256 ? table[length]! : table[255]! + (length - 255) * (table[255]! - table[254]!)
-
-/** What a mark costs if a word follows it at once, `.map` or `"name`: less than a token where the two are often one. */
-const beforeWord = new Float64Array(128).fill(0.95)
-for (const [mark, tokens] of [["./_", 0.2], ["-,", 0.35], ["('", 0.45], ["\\", 0.2], ["<[", 0.65]] as const) {
-  for (const char of mark) beforeWord[char.charCodeAt(0)] = tokens
-}
+const backslash = 0x5c
+const escape = 0x1b
 
 /** Keys, hashes and base64 have letters and digits in no order that a vocabulary could know. */
 const randomPerCharacter = 0.7
+/** Of hexadecimal, the vocabulary has more pairs. */
+const hexPerCharacter = 0.62
 
 /** On top of what was measured, so that a text of an unusual kind is rarely more than its estimate. */
 const margin = 1.03
@@ -69,10 +60,16 @@ class Estimator {
   private total = 0
   /** 0: no marks on the words so far; 1: those of the west; 2: others. */
   private foreign = 0
+  /** How much of the prose so far has none of the small words that are known best, from 0 to 1. */
+  private unknown = 0.68
+  private words = 0
+  /** Where the last word ended. */
+  private wordEnd = -2
   /** The unbroken run of letters, digits and hyphens that this is in: where it began, and how often the kind changed. */
   private runStart = 0
   private runTotal = 0
   private runChanges = 0
+  private runIsHex = true
   private inRun = false
 
   private readonly text: string
@@ -93,7 +90,8 @@ class Estimator {
         this.digits()
       } else {
         if (code !== hyphen) this.leaveRun()
-        if (kind === blank || kind === newline) this.whitespace()
+        if (code === escape) this.sequence()
+        else if (kind === blank || kind === newline) this.whitespace()
         else if (kind === punctuation) this.marks()
         else this.other(kind)
       }
@@ -122,6 +120,7 @@ class Estimator {
     this.runStart = this.at
     this.runTotal = this.total
     this.runChanges = 0
+    this.runIsHex = true
   }
 
   private leaveRun(): void {
@@ -129,29 +128,60 @@ class Estimator {
     this.inRun = false
     const length = this.at - this.runStart
     if (this.runChanges >= 4 && this.runChanges * 3.5 > length) {
-      this.total = Math.max(this.total, this.runTotal + length * randomPerCharacter)
+      const perCharacter = this.runIsHex ? hexPerCharacter : randomPerCharacter
+      this.total = Math.max(this.total, this.runTotal + length * perCharacter)
     }
   }
 
   /** Capitals, then small letters: `word`, `Word`, `WORD`, `HTTPServer`; `getUser` is two. */
   private word(first: number): void {
     const start = this.at
-    const capitals = this.skip(upper)
+    let capitals = 0
     let worst = first
-    for (let kind = this.kind(); isLatin(kind) && kind !== upper; kind = this.kind()) {
+    let strange = 0
+    let letters = 0
+    let last = -1
+    let isUpper = true
+    for (let kind = this.kind(); isLatin(kind); kind = this.kind()) {
+      if (kind === upper && !isUpper) break
+      if (kind === upper) capitals++
+      else isUpper = false
       if (kind > worst) worst = kind
-      this.at++
+      const code = this.text.charCodeAt(this.at++)
+      const letter = code < 0x80 ? (code & 31) - 1 : -1
+      if (letter >= 0 && last >= 0) strange += strangeness[last * 26 + letter]!
+      letters = (letters << 5) | (letter + 1)
+      if (letter > 5) this.runIsHex = false
+      last = letter
     }
     const length = this.at - start
-    if (capitals > 1 && capitals === length) this.total += costOf(capitalWord, length)
-    else this.total += this.wordCost(length, worst) + Math.max(0, capitals - 1) * 0.4
+    const before = start === 0 ? newline : kindAt(this.text.charCodeAt(start - 1))
+    // what is said in code and in logs has few small words as well, and more marks
+    if (before !== blank && before !== newline) this.unknown += (0.5 - this.unknown) * 0.04
+    else if (capitals === 0 && this.wordEnd === start - 1) {
+      // the first words say much, for a prompt may have no more
+      const weight = Math.max(0.08, 1 / (3.5 + this.words++))
+      this.unknown += ((length < 5 && smallWords.has(letters) ? 0 : 1) - this.unknown) * weight
+    }
+    this.wordEnd = this.at
+    const cost = capitals > 1 && capitals === length
+      ? costOf(capitalWord, length)
+      : this.wordCost(length, worst) + Math.max(0, capitals - 1) * 0.4
+    // pieces of letters in no order have two of them, and some have one
+    const more = Math.max(0, strange - 1.5 * (length - 1)) * perStrangePair
+    this.total += Math.max(cost, Math.min(cost + more, (capitals === length ? 0.7 : 0.66) * length))
   }
 
   private wordCost(length: number, worst: number): number {
     if (worst === rareMarked) this.foreign += (2 - this.foreign) * 0.5
     else if (worst === marked) this.foreign += Math.max(0, 1 - this.foreign) * 0.4
     else this.foreign *= 0.98
-    const level = Math.max(this.foreign, worst === rareMarked ? 2 : worst === marked ? 1 : 0)
+    const other = Math.min(1.8, Math.max(0, this.unknown - 0.8) * 18)
+    const level = Math.max(
+      this.foreign + 0.4 * other * this.foreign * (2 - this.foreign),
+      worst === rareMarked ? 2 : worst === marked ? 1 : 0,
+      other
+    )
     const middle = costOf(markedWord, length)
     return level <= 1
       ? costOf(plainWord, length) * (1 - level) + middle * level
@@ -177,12 +207,38 @@ class Estimator {
     if (blanks > taken) this.total += 1 + Math.floor(blanks / 64)
   }
 
+  /** What colours a terminal: the escape, the bracket, each number, each mark between them, and the letter at the end. */
+  private sequence(): void {
+    const afterBlank = this.at > 0 && this.text.charCodeAt(this.at - 1) === 0x20
+    this.at++
+    this.total += afterBlank ? 2.2 : 1.2
+    if (this.at >= this.text.length || this.text.charCodeAt(this.at) !== 0x5b) return
+    this.at++
+    this.total++
+    for (let kind = this.kind(); kind === digit || kind === punctuation; kind = this.kind()) {
+      if (kind === digit) this.digits()
+      else if (this.text.charCodeAt(this.at) === escape) return
+      else {
+        this.at++
+        this.total++
+      }
+    }
+    if (isLatin(this.kind())) {
+      this.at++
+      this.total++
+    }
+  }
+
   /** A run of marks; a short one takes the line's end after it. */
   private marks(): void {
     const start = this.at
     let changes = 0
     let last = 0
-    for (let code = this.text.charCodeAt(this.at); kindAt(code) === punctuation; code = this.text.charCodeAt(this.at)) {
+    for (
+      let code = this.text.charCodeAt(this.at);
+      kindAt(code) === punctuation && code !== escape;
+      code = this.text.charCodeAt(this.at)
+    ) {
       if (code !== last) changes++
       last = code
       this.at++
@@ -190,8 +246,9 @@ class Estimator {
     const length = this.at - start
     const after = this.kind()
     const alone = length === 1 && (start === 0 || this.text.charCodeAt(start - 1) !== 0x20)
-    if (alone && isLatin(after)) this.total += beforeWord[last]!
+    if (alone && isLatin(after)) this.total += last === backslash ? this.afterBackslash() : beforeWord[last]!
     else this.total += Math.max(1, 0.25 + changes * 0.48) + (length - changes) / 12
+    if (length > 1 && last === backslash && isLatin(after)) this.total += this.afterBackslash() * 0.7
     if (after === newline) this.skip(newline)
   }
 
@@ -205,6 +262,21 @@ class Estimator {
     }
     const cost = costOf(cyrillicWord, this.at - start)
     this.total += russian ? cost : 0.7 + cost * 1.25
+  }
+
+  /** The escapes of strings are known as one piece, the commands of LaTeX are not. */
+  private afterBackslash(): number {
+    return "ntrux".includes(this.text.charAt(this.at)) ? 0.2 : 0.95
+  }
+
+  /** A line of one sign is few pieces. */
+  private boxes(): void {
+    let last = 0
+    while (this.kind() === box) {
+      const code = this.text.charCodeAt(this.at++)
+      this.total += code !== last ? 1.3 : code < 0x2580 ? 0.1 : 0.75
+      last = code
+    }
   }
 
   private other(kind: number): void {
@@ -229,6 +301,30 @@ class Estimator {
         this.total += 0.45 + 0.65 * this.skip(kind)
         return
       }
+      case thai: {
+        this.total += 0.3 + 0.46 * this.skip(kind)
+        return
+      }
+      case rare: {
+        this.total += 1.95 * this.skip(kind)
+        return
+      }
+      case box: {
+        this.boxes()
+        return
+      }
+      case wide: {
+        this.total += 0.1 + 1.78 * this.skip(kind)
+        return
+      }
+      case halfKana: {
+        this.total += 0.2 + 1.8 * this.skip(kind)
+        return
+      }
+      case abugida: {
+        this.total += 0.3 + 0.62 * this.skip(kind)
+        return
+      }
       case surrogate: {
         // 0xd83c to 0xd83e are the first halves of emoji
         const first = this.text.charCodeAt(this.at)
@@ -238,7 +334,7 @@ class Estimator {
       }
       default: {
         this.at++
-        this.total += kind === symbol ? 1 : 2
+        this.total += kind === symbol ? 1 : kind === accented ? 2.4 : 2
       }
     }
   }
