@@ -110,6 +110,8 @@ export interface Metadata {
   readonly annotations: ReadonlyArray<unknown>
   /** The items of the output, as the service sent them (Responses API only). */
   readonly output: ReadonlyArray<unknown>
+  /** The host that answered: reasoning and the ids of items mean something only there. */
+  readonly host?: string | undefined
 }
 
 /**

@@ -26,6 +26,7 @@ import { O1Error, O1ProtocolError } from "./O1Error.ts"
 import type { AttemptEvent } from "./O1Event.ts"
 import type { Fact } from "./O1Fact.ts"
 import type { O1Request } from "./O1Request.ts"
+import { storeProblem } from "./request/problem.ts"
 import { monotonic } from "./transport/asking.ts"
 import * as attempts from "./transport/attempts.ts"
 import { asStreamedCall, Call, CurrentCall } from "./transport/call.ts"
@@ -49,11 +50,16 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
   const { deployment, heal = false } = config
   const knowledge = new Knowledge(config)
 
-  /** The last word on an answer: whether it is from the model that was expected. */
-  const seal = (completion: O1Completion): O1Completion =>
-    heal || ModelProfile.serves(knowledge.configured, completion.model)
-      ? completion
-      : { ...completion, warnings: [...completion.warnings, knowledge.mismatch(completion.model)] }
+  const { host, hostname, port, protocol } = new URL(config.endpoint)
+
+  /** The last word on an answer: whether it is from the model that was expected, and who knows its items. */
+  const seal = (completion: O1Completion): O1Completion => {
+    const { metadata, model, warnings } = completion
+    const told = metadata.output.length === 0 ? completion : { ...completion, metadata: { ...metadata, host } }
+    return heal || ModelProfile.serves(knowledge.configured, model)
+      ? told
+      : { ...told, warnings: [...warnings, knowledge.mismatch(model)] }
+  }
 
   const connection = connections.make(config, yield* HttpClient.HttpClient)
   const questions = responses.questions(config, connection)
@@ -86,8 +92,10 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
       return call === undefined ? asStreamedCall(timed, new Call()) : timed
     }))
 
-  const { hostname, port, protocol } = new URL(config.endpoint)
-  const stream = (request: O1Request): Stream.Stream<AttemptEvent, O1Error> => byItself(attempt(request))
+  const stream = (request: O1Request): Stream.Stream<AttemptEvent, O1Error> => {
+    const problem = storeProblem(request, config)
+    return problem === undefined ? byItself(attempt(request)) : Stream.fail(problem)
+  }
 
   /** The end of an attempt. What comes before it is no news to the caller, but to whoever watches that something comes. */
   const complete = (request: O1Request): Effect.Effect<O1Completion, O1Error> =>

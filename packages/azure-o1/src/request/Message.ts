@@ -179,6 +179,11 @@ export interface AssistantMessage {
    * Completions has no place for it.
    */
   readonly items?: ReadonlyArray<OutputItem> | undefined
+  /**
+   * The host that gave `items`. Another one, as after a failover, knows neither their ids nor how to read their reasoning, and is
+   * sent the text and the calls only.
+   */
+  readonly host?: string | undefined
 }
 
 /**
@@ -204,7 +209,7 @@ export type Message = DeveloperMessage | SystemMessage | UserMessage | Assistant
 
 /** What of an answer is said back. */
 interface Answered extends Pick<O1Completion, "text" | "toolCalls" | "refusal"> {
-  readonly metadata: Pick<Metadata, "output">
+  readonly metadata: Pick<Metadata, "output" | "host">
 }
 
 const isItem = (item: unknown): item is OutputItem => typeof item === "object" && item !== null && !Array.isArray(item)
@@ -218,7 +223,8 @@ const fromCompletion = ({ metadata, refusal, text, toolCalls }: Answered): Assis
     ...toolCalls.length === 0 ? {} : { toolCalls },
     ...refusal === undefined ? {} : { refusal },
     ...typeof phase === "string" ? { phase } : {},
-    ...items.length === 0 ? {} : { items }
+    ...items.length === 0 ? {} : { items },
+    ...items.length === 0 || metadata.host === undefined ? {} : { host: metadata.host }
   }
 }
 
@@ -235,7 +241,8 @@ const MessageSchema: Schema.Codec<Message> = Schema.Union([
     toolCalls: Schema.optional(Schema.Array(ToolCall)),
     refusal: Schema.optional(Schema.String),
     phase: Schema.optional(Schema.String),
-    items: Schema.optional(Schema.Array(Schema.Record(Schema.String, Schema.Unknown)))
+    items: Schema.optional(Schema.Array(Schema.Record(Schema.String, Schema.Unknown))),
+    host: Schema.optional(Schema.String)
   }),
   Schema.Struct({ role: Schema.Literal("tool"), toolCallId: Schema.String, content: Schema.String })
 ])

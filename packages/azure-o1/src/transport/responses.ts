@@ -3,6 +3,7 @@ import * as Headers from "effect/http/Headers"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { AzureO1Config } from "../AzureO1Config.ts"
+import * as ModelProfile from "../ModelProfile.ts"
 import type { O1Completion } from "../O1Completion.ts"
 import { O1Error } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
@@ -16,7 +17,9 @@ import { responsesUrls } from "./paths.ts"
 
 /** What can be asked of the Responses API. */
 export const questions = (config: AzureO1Config, connection: Connection) => {
-  const { deployment, store = true } = config
+  const { deployment, profile = ModelProfile.o1, store = true } = config
+  const { host } = new URL(config.endpoint)
+  const encrypted = profile.encryptedReasoning
 
   const url = responsesUrls(config)
 
@@ -48,7 +51,7 @@ export const questions = (config: AzureO1Config, connection: Connection) => {
         connection.send({
           method: "POST",
           url: urlOf("", ""),
-          body: requests.encode(request, { model: deployment, stream, background, store }),
+          body: requests.encode(request, { model: deployment, stream, background, store, host, encrypted }),
           accept: stream ? "text/event-stream" : "application/json",
           transport
         })

@@ -22,13 +22,21 @@ const messageOf = (text: string, phase: unknown, item: OutputItem | undefined, r
     : { type: "message", id: item["id"], role: "assistant", status: "completed", content: [part], phase }
 }
 
+/** Whether the response is stored, and who makes it. */
+export interface Asked {
+  readonly store: boolean
+  readonly host?: string | undefined
+}
+
 /**
  * What the model has answered as items of the input: in the order that the service gave them, with the text and the calls that
  * the message has now. Where nothing is stored, the service knows no item by its id, so that only reasoning that is encrypted
  * can go back. Reasoning belongs to what follows it, and goes with it.
  */
-export const itemsOfAnswer = (message: AssistantMessage, store: boolean): ReadonlyArray<unknown> => {
+export const itemsOfAnswer = (message: AssistantMessage, { host, ...asked }: Asked): ReadonlyArray<unknown> => {
   const { content, items = [], phase, refusal } = message
+  const foreign = message.host !== undefined && host !== undefined && message.host !== host
+  const store = asked.store && !foreign
   const calls = [...message.toolCalls ?? []]
   const sent: Array<unknown> = []
   let reasoning: Array<unknown> = []
@@ -67,7 +75,7 @@ export const itemsOfAnswer = (message: AssistantMessage, store: boolean): Readon
 
   for (const item of items) {
     if (item["type"] === "reasoning") {
-      if (store || typeof item["encrypted_content"] === "string") reasoning.push(reasoningOf(item))
+      if (store || (!foreign && typeof item["encrypted_content"] === "string")) reasoning.push(reasoningOf(item))
       continue
     }
     const next = itemOf(item)

@@ -1,6 +1,6 @@
 import type { FilePart, Message, O1Request, Part, ResponseFormat, Tool } from "../O1Request.ts"
 import { bodyOf, noArguments } from "./body.ts"
-import { itemsOfAnswer } from "./responsesAnswer.ts"
+import { type Asked, itemsOfAnswer } from "./responsesAnswer.ts"
 
 const fileOf = ({ filename, id, url = "" }: FilePart): unknown => {
   if (id !== undefined) return { type: "input_file", file_id: id }
@@ -20,12 +20,12 @@ const partOf = (part: Part): unknown => {
   }
 }
 
-const itemsOf = (store: boolean) => (message: Message): ReadonlyArray<unknown> => {
+const itemsOf = (asked: Asked) => (message: Message): ReadonlyArray<unknown> => {
   switch (message.role) {
     case "tool":
       return [{ type: "function_call_output", call_id: message.toolCallId, output: message.content }]
     case "assistant":
-      return itemsOfAnswer(message, store)
+      return itemsOfAnswer(message, asked)
     case "user": {
       const { content } = message
       return [{ role: "user", content: typeof content === "string" ? content : content.map(partOf) }]
@@ -68,17 +68,16 @@ const includeOf = ({ include = [], topLogprobs }: O1Request, encrypted: boolean)
  */
 export const encode = (
   request: O1Request,
-  options: {
+  options: Asked & {
     readonly model: string
     readonly stream: boolean
     readonly background: boolean
-    readonly store: boolean
     readonly encrypted?: boolean | undefined
   }
 ): string =>
   bodyOf({
     model: options.model,
-    input: request.messages.flatMap(itemsOf(options.store)),
+    input: request.messages.flatMap(itemsOf(options)),
     previous_response_id: request.previousResponseId,
     reasoning: request.reasoningEffort === undefined && request.reasoningSummary === undefined
       ? undefined

@@ -4,6 +4,7 @@ import { ModelProfile, Prompt, TokenCounter } from "../../src/index.ts"
 import {
   assistant,
   developer,
+  filePart,
   imagePart,
   messageText,
   type O1Request,
@@ -247,6 +248,31 @@ describe("roles and parameters", () => {
       extra: { seed: 1 }
     }
     assert.deepStrictEqual(only("unsupported-parameter", request), [])
+  })
+
+  it("takes out what a model that reasons does not take", () => {
+    const request: O1Request = {
+      messages: [user("?")],
+      reasoningEffort: "high",
+      temperature: 0.2,
+      topP: 0.5,
+      logitBias: { 1: 2 },
+      verbosity: "low",
+      seed: 1
+    }
+    const findings = only("unsupported-parameter", request)
+    assert.lengthOf(findings, 4)
+    assert.deepStrictEqual(Prompt.applyFixes(request, findings), {
+      messages: [user("?")],
+      reasoningEffort: "high",
+      seed: 1
+    })
+  })
+
+  it("finds files where the model does not read them", () => {
+    const request: O1Request = { messages: [user([textPart("?"), filePart("data:application/pdf;base64,AAAA")])] }
+    assert.lengthOf(only("unsupported-parameter", request, { profile: ModelProfile.o3Mini }), 1)
+    assert.lengthOf(only("unsupported-parameter", request, { profile: ModelProfile.o1 }), 0)
   })
 
   it("finds images where the model does not see", () => {

@@ -210,6 +210,48 @@ describe("Message.fromCompletion", () => {
     })
   }
 
+  const elsewhere = Message.fromCompletion({
+    text: "hi",
+    toolCalls: [call("call_1")],
+    refusal: undefined,
+    metadata: {
+      output: [
+        said("msg_0", "I look.", "commentary"),
+        reasoning("rs_1", "secret"),
+        { type: "web_search_call", id: "ws_1" },
+        said("msg_1", "hi"),
+        called("fc_1", "call_1")
+      ],
+      host: "one.openai.azure.com"
+    }
+  })
+  const hosts: ReadonlyArray<readonly [host: string | undefined, store: boolean, sent: ReadonlyArray<string>]> = [
+    ["one.openai.azure.com", true, [
+      "message msg_0 commentary I look.",
+      "reasoning rs_1 secret",
+      "web_search_call ws_1",
+      "message msg_1 hi",
+      "function_call fc_1"
+    ]],
+    ["two.openai.azure.com", true, ["message commentary I look.", "assistant hi", "function_call call_1"]],
+    ["two.openai.azure.com", false, ["message commentary I look.", "assistant hi", "function_call call_1"]],
+    [undefined, true, [
+      "message msg_0 commentary I look.",
+      "reasoning rs_1 secret",
+      "web_search_call ws_1",
+      "message msg_1 hi",
+      "function_call fc_1"
+    ]]
+  ]
+  for (const [host, store, sent] of hosts) {
+    it(`what ${host ?? "a host that is not told"} knows is sent to it${store ? "" : ", where nothing is stored"}`, () => {
+      const body = JSON.parse(
+        encodeResponses({ messages: [elsewhere] }, { model: "d", stream: false, background: false, store, host })
+      )
+      assert.deepStrictEqual(body.input.map(short), sent)
+    })
+  }
+
   it("a field that the service sent as null does not go back", () => {
     const [item] = responses({ messages: [completion([reasoning("rs_1"), said("msg_1", "hi")], { text: "hi" })] }).input
     assert.deepStrictEqual(item, { type: "reasoning", id: "rs_1", summary: [] })

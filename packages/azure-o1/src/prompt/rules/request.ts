@@ -41,26 +41,41 @@ const fields: ReadonlySet<string> = new Set<Field>([
   "toolChoice",
   "parallelToolCalls",
   "responseFormat",
-  "reasoningSummary"
+  "reasoningSummary",
+  "verbosity",
+  "previousResponseId",
+  "temperature",
+  "topP",
+  "topLogprobs",
+  "presencePenalty",
+  "frequencyPenalty",
+  "logitBias",
+  "stop"
 ])
 
 const isField = (name: string): name is Field => fields.has(name)
 
-const editsFor = (param: string, profile: ModelProfile.ModelProfile): ReadonlyArray<Edit> => {
+/** A parameter under its own name in the request; in `extra` there may be one of the same name. */
+const isOwn = (request: O1Request, param: string): param is Field =>
+  isField(param) && (request[param] !== undefined || param === "tools")
+
+const editsFor = (request: O1Request, param: string, profile: ModelProfile.ModelProfile): ReadonlyArray<Edit> => {
   if (param === "maxCompletionTokens") return [{ _tag: "Set", field: param, value: profile.outputTokens }]
   if (param === "tools") {
     return [{ _tag: "Set", field: param, value: undefined }, { _tag: "Set", field: "toolChoice", value: undefined }]
   }
-  return isField(param) ? [{ _tag: "Set", field: param, value: undefined }] : [{ _tag: "RemoveExtra", field: param }]
+  return isOwn(request, param)
+    ? [{ _tag: "Set", field: param, value: undefined }]
+    : [{ _tag: "RemoveExtra", field: param }]
 }
 
 const without = (request: O1Request, param: string): O1Request =>
-  isField(param)
+  isOwn(request, param)
     ? { ...request, [param]: undefined, ...param === "tools" ? { toolChoice: undefined } : undefined }
     : { ...request, extra: Object.fromEntries(Object.entries(request.extra ?? {}).filter(([name]) => name !== param)) }
 
 const isRemovable = (request: O1Request, param: string): boolean =>
-  isField(param) ? request[param] !== undefined || param === "tools" : Object.hasOwn(request.extra ?? {}, param)
+  isOwn(request, param) || Object.hasOwn(request.extra ?? {}, param)
 
 export const unsupportedParameter: Rule = ({ profile, request }) => {
   const found: Array<ReturnType<Rule>[number]> = []
@@ -75,17 +90,26 @@ export const unsupportedParameter: Rule = ({ profile, request }) => {
     found.push({
       explanation: `The service refuses the request: ${problem.detail}.`,
       fix: param === "maxCompletionTokens" ? `Ask for at most ${profile.outputTokens}.` : `Leave ${param} out.`,
-      edits: editsFor(param, profile)
+      edits: editsFor(rest, param, profile)
     })
     rest = without(rest, param)
   }
   for (const [message, { content }] of request.messages.entries()) {
-    if (profile.images || typeof content === "string" || content.every(({ type }) => type !== "image")) continue
-    found.push({
-      message,
-      explanation: `${profile.name} takes no images.`,
-      fix: "Say in words what is in the picture, or choose a model that sees."
-    })
+    if (typeof content === "string") continue
+    if (!profile.images && content.some(({ type }) => type === "image")) {
+      found.push({
+        message,
+        explanation: `${profile.name} takes no images.`,
+        fix: "Say in words what is in the picture, or choose a model that sees."
+      })
+    }
+    if (!profile.files && content.some(({ type }) => type === "file")) {
+      found.push({
+        message,
+        explanation: `${profile.name} takes no files.`,
+        fix: "Put the text of the file into the message, or choose a model that reads files."
+      })
+    }
   }
   return found
 }
