@@ -120,7 +120,7 @@ export class ChatAnswer implements Answer {
     this.say("reasoning", reasoningIn(delta), events)
     this.say("text", textIn(json.at(delta, "content")), events)
     this.say("refusal", json.string(json.at(delta, "refusal")) ?? "", events)
-    this.calls.takePieces(json.array(json.at(delta, "tool_calls")), events)
+    this.calls.takePieces(callsIn(delta), events)
     this.annotations.push(...json.array(json.at(delta, "annotations")))
   }
 
@@ -130,7 +130,7 @@ export class ChatAnswer implements Answer {
     this.say("reasoning", this.parts.reasoning.complete(reasoningIn(message)), events)
     this.say("text", this.parts.text.complete(textIn(json.at(message, "content"))), events)
     this.say("refusal", this.parts.refusal.complete(json.string(json.at(message, "refusal")) ?? ""), events)
-    this.calls.takeWhole(json.array(json.at(message, "tool_calls")), events)
+    this.calls.takeWhole(callsIn(message), events)
     this.annotations.push(...json.array(json.at(message, "annotations")))
   }
 
@@ -168,6 +168,14 @@ export class ChatAnswer implements Answer {
       metadata: this.gathered.metadata(origin, this.annotations, [])
     }
   }
+}
+
+/** The calls of a message, in the form of today or of 2023, which had one. */
+const callsIn = (message: unknown): ReadonlyArray<unknown> => {
+  const one = json.at(message, "function_call")
+  return typeof one === "object" && one !== null
+    ? [{ index: 0, function: one }]
+    : json.array(json.at(message, "tool_calls"))
 }
 
 const reasoningIn = (delta: unknown): string =>

@@ -1,4 +1,4 @@
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import type * as Headers from "effect/http/Headers"
 import {
   type Details,
@@ -116,6 +116,9 @@ const kindOf429 = ({ code, message, type }: Told, headers: Headers.Headers): O1R
   return share(headers, "tokens") < share(headers, "requests") ? "tokens" : "requests"
 }
 
+/** The limits are of a minute: after one there is something of it again, though it may not be whole. */
+const longestReset = Duration.minutes(1)
+
 const tooMany = (
   told: Told,
   hint: Duration.Duration | undefined,
@@ -124,7 +127,8 @@ const tooMany = (
 ): O1RateLimitError => {
   const kind = kindOf429(told, headers)
   const reset = kind === "tokens" || kind === "requests" ? resetIn(headers, kind, now) : undefined
-  return new O1RateLimitError({ kind, retryAfter: hint ?? reset, ...details })
+  const retryAfter = hint ?? (reset === undefined ? undefined : Duration.min(reset, longestReset))
+  return new O1RateLimitError({ kind, retryAfter, ...details })
 }
 
 /** In whichever words a response that is asked for by its id is said not to be there. */

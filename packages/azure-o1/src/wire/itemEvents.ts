@@ -33,8 +33,10 @@ const targetOf = (items: Items, type: string, event: unknown): Target => {
     return { item, channel: "reasoning", part: items.partOf(item, `${list}:${indexOf(event, list)}`, "reasoning") }
   }
   const item = items.at(addressOf(event, "message"))
-  const channel = type.startsWith("response.refusal") ? "refusal" : textChannel(item)
-  return { item, channel, part: items.partOf(item, `content:${indexOf(event, "content")}`, channel) }
+  const refusal = type.startsWith("response.refusal")
+  const channel = refusal ? "refusal" : textChannel(item)
+  const key = `${refusal ? "refusal" : "content"}:${indexOf(event, "content")}`
+  return { item, channel, part: items.partOf(item, key, channel) }
 }
 
 /** A part of an item begins, or is done. */
@@ -46,8 +48,9 @@ const takePart = (items: Items, event: unknown, events: Array<AttemptEvent>, add
     return items.completeText(item, `content:${index}`, "reasoning", json.at(part, "text"), events)
   }
   const item = items.at(addressOf(event, "message"))
-  const channel = json.at(part, "type") === "refusal" ? "refusal" : textChannel(item)
-  items.partOf(item, `content:${index}`, channel, item.begun || added)
+  const refusal = json.at(part, "type") === "refusal"
+  const key = `${refusal ? "refusal" : "content"}:${index}`
+  items.partOf(item, key, refusal ? "refusal" : textChannel(item), item.begun || added)
   items.completePart(item, index, part, events)
 }
 

@@ -200,7 +200,7 @@ export class Items {
   completePart(item: Item, index: number, content: unknown, events: Array<AttemptEvent>): void {
     const type = json.string(json.at(content, "type"))
     if (type === "refusal") {
-      this.completeText(item, `content:${index}`, "refusal", json.at(content, "refusal"), events)
+      this.completeText(item, `refusal:${index}`, "refusal", json.at(content, "refusal"), events)
     } else if (type === "output_text" || type === "text") {
       this.completeText(item, `content:${index}`, textChannel(item), json.at(content, "text"), events)
     }

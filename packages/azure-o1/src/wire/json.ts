@@ -23,10 +23,12 @@ export const array = (value: unknown): ReadonlyArray<unknown> => Array.isArray(v
 export const entries = (value: unknown): ReadonlyArray<[string, unknown]> =>
   typeof value === "object" && value !== null ? Object.entries(value) : []
 
-/** The parsed text, `undefined` if it is not JSON. */
+const byteOrderMark = 0xfeff
+
+/** The parsed text, `undefined` if it is not JSON. Some servers put a byte order mark before it. */
 export const parse = (text: string): unknown => {
   try {
-    return JSON.parse(text)
+    return JSON.parse(text.charCodeAt(0) === byteOrderMark ? text.slice(1) : text)
   } catch {
     return undefined
   }

@@ -42,6 +42,7 @@ describe("a body is what it looks like", () => {
   const table: ReadonlyArray<readonly [string, () => Answer, string, string]> = [
     ["JSON of Chat", chatAnswer, JSON.stringify(chat.plain("Hello")), "Hello"],
     ["indented JSON after blanks", chatAnswer, `\n\n  ${JSON.stringify(chat.plain("Hello"), undefined, 2)}\n`, "Hello"],
+    ["JSON after a byte order mark", chatAnswer, `\uFEFF${JSON.stringify(chat.plain("Hello"))}`, "Hello"],
     ["long JSON", chatAnswer, JSON.stringify(chat.plain("x".repeat(200_000))), "x".repeat(200_000)],
     ["events of Chat", chatAnswer, chat.whole("Hel", "lo"), "Hello"],
     ["events after a comment", chatAnswer, `: hi\n\n${chat.whole("Hel", "lo")}`, "Hello"],

@@ -232,7 +232,8 @@ describe("wire/errors", () => {
       ["this very moment is no hint", { "retry-after": "Sun, 22 Nov 2026 16:00:00 GMT" }, "", undefined],
       ["what says nothing lets others speak", { "retry-after-ms": "0", "retry-after": "0" }, "Try again in 3s.", 3000],
       ["where nothing else is said, when the limit is whole again", { "x-ratelimit-reset-requests": "10" }, "", 10_000],
-      ["in OpenAI's words", { "x-ratelimit-reset-requests": "6m0.5s" }, "", 360_500],
+      ["in OpenAI's words", { "x-ratelimit-reset-requests": "6.5s" }, "", 6500],
+      ["after a minute there is something again", { "x-ratelimit-reset-requests": "300" }, "", 60_000],
       ["in milliseconds", { "x-ratelimit-reset-requests": "20ms" }, "", 20],
       ["as a moment", { "x-ratelimit-reset-requests": String(now / 1000 + 30) }, "", 30_000],
       [
