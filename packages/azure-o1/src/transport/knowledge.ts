@@ -42,7 +42,7 @@ export interface Attempted {
 }
 
 /** Where a refusal is likely, others wait for the answer; where it is not, only for a moment. */
-const patience = { unknown: 5000, likely: 500 }
+const patience = { unknown: 5000, likely: 3000 }
 
 const needs: { readonly [R in Rung]: ReadonlyArray<keyof Abilities> } = {
   kept: ["streams", "background"],
@@ -109,8 +109,9 @@ export class Knowledge {
     const teaching = teaches(request)
     const told: Array<string> = []
     for (const ability of abilities) {
-      const fact = closed.has(ability) ? undefined : this.learned.fact(ability, this.config.deployment, now)
-      if (fact === undefined || (teaching && this.learned.stand(ability, now) === "ask")) continue
+      const own = lacking.includes(ability)
+      const fact = closed.has(ability) && !own ? undefined : this.learned.fact(ability, this.config.deployment, now)
+      if (fact === undefined || (!own && teaching && this.learned.stand(ability, now) === "ask")) continue
       closed.add(ability)
       told.push(fact.text)
     }
