@@ -245,7 +245,16 @@ describe("Credential", () => {
       "Permanent"
     ],
     ["a rejection without a reason", () => Promise.reject(undefined), /without saying why/, "Permanent"],
-    ["a rejection with a text", () => Promise.reject("no"), /: no\./, "Permanent"],
+    ["a rejection with a text", () => Promise.reject(secret), /without saying why/, "Permanent"],
+    [
+      "an opaque token in the words",
+      () =>
+        Promise.reject(
+          new Error(`refused 0Ab${secret.replaceAll(".", "")}9z, trace 3f2504e0-4f89-11d3-9a0c-0305e82c3301`)
+        ),
+      /refused <redacted>, trace 3f2504e0-4f89-11d3-9a0c-0305e82c3301/,
+      "Permanent"
+    ],
     ["a bug", () => Promise.reject(new TypeError("x is not a function")), /not a function/, "Permanent"],
     [
       "DNS of the login host",

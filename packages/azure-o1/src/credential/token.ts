@@ -30,11 +30,17 @@ const secrets: ReadonlyArray<readonly [RegExp, string]> = [
   ]
 ]
 
+const guid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i
+
+/** Whether a long word is neither one of a language nor one of the ids that support asks for. */
+const isOpaque = (word: string): boolean => /\d/.test(word) && /[a-z]/i.test(word) && !guid.test(word)
+
 /** The words of a credential without line breaks, without what it must not tell, and not too many of them. */
 export const shown = (words: string, known: Iterable<string>): string => {
   let text = words
   for (const secret of known) if (secret !== "") text = text.replaceAll(secret, "<redacted>")
   for (const [pattern, instead] of secrets) text = text.replace(pattern, instead)
+  text = text.replace(/[\w+=-]{24,}/g, (word) => isOpaque(word) ? "<redacted>" : word)
   return text.replace(/[\p{Cc}\u2028\u2029\s]+/gu, " ").trim().slice(0, longestDetail)
 }
 
@@ -65,11 +71,8 @@ export const failure = (cause: unknown, known: Iterable<string>): O1AuthError =>
     ? code !== undefined && /^(E[A-Z]|UND_ERR_|REQUEST_SEND_ERROR|connect$|headers$|idle$)/.test(code) &&
       !/^ERR_|^ENOENT$|^EACCES$/.test(code)
     : status === 408 || status === 429 || status >= 500
-  const words = cause instanceof Error
-    ? `${cause.name}: ${cause.message}`
-    : typeof cause === "string"
-    ? cause
-    : "it failed without saying why"
+  // what is no error may be anything, a token as well
+  const words = cause instanceof Error ? `${cause.name}: ${cause.message}` : "it failed without saying why"
   return new O1AuthError({
     kind: "credential",
     detail: shown(words, known),
