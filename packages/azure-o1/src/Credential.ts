@@ -9,17 +9,23 @@
  *
  * **Example** (A client that lives with its scope)
  *
- * ```ts
+ * ```ts import.meta.vitest
  * import { type Credential, user } from "@effect-resilience/azure-o1"
  * import * as AzureO1Node from "@effect-resilience/azure-o1/node"
+ * import { FakeAzure } from "@effect-resilience/azure-o1/testing"
  * import { Effect } from "effect"
  *
- * // with @azure/identity: new DefaultAzureCredential()
- * export const answer = (credential: Credential.TokenCredential) =>
+ * const program = (endpoint: string, credential: Credential.TokenCredential) =>
  *   Effect.gen(function*() {
- *     const o1 = yield* AzureO1Node.make({ endpoint: "https://example.openai.azure.com", deployment: "o1", credential })
- *     return yield* o1.complete({ messages: [user("What is 6 x 7?")] })
+ *     const o1 = yield* AzureO1Node.make({ endpoint, deployment: "o1", credential })
+ *     const { text } = yield* o1.complete({ messages: [user("What is 6 x 7?")] })
+ *     return text
  *   }).pipe(Effect.scoped)
+ *
+ * // with @azure/identity: new DefaultAzureCredential()
+ * const credential = { getToken: () => Promise.resolve({ token: "good", expiresOnTimestamp: Infinity }) }
+ * const test = Effect.flatMap(FakeAzure, ({ url }) => program(url, credential))
+ * await Effect.runPromise(Effect.provide(test, FakeAzure.layer({ tokens: ["good"] }))) // => "Hello, world."
  * ```
  *
  * @since 0.1.0
