@@ -115,16 +115,33 @@ describe("the words of errors", () => {
     })
   }
 
-  it("name the text so far where there is some, and the connection was lost", () => {
-    const named = errors.filter((error) => O1Error.with(error, { partialText: "x" }).message.includes("partialText"))
-      .map((error) => O1Error.label(error))
-    assert.sameMembers(named, [
-      "O1TimeoutError/byte-idle",
-      "O1TimeoutError/idle",
-      "O1ConnectionError/reset",
-      "O1ConnectionError/closed",
-      "O1ProtocolError/truncated"
-    ])
+  it("name the text so far, or the answer, where there is one", () => {
+    for (const error of errors) {
+      assert.include(O1Error.with(error, { partialText: "x" }).message, "The text so far is in partialText.")
+      const answered = O1Error.with(error, { partialText: "x", completion })
+      assert.include(answered.message, "The answer is in completion.")
+      assert.notInclude(answered.message, "partialText")
+    }
+  })
+
+  it("give no advice that does not apply", () => {
+    const said: ReadonlyArray<readonly [O1Error, RegExp, RegExp]> = [
+      [new O1ProtocolError({ kind: "malformed" }), /between here and the service/, /maxBodyBytes/],
+      [new O1ProtocolError({ kind: "malformed", detail: "too long (maxBodyBytes)" }), /maxBodyBytes/, /between here/],
+      [new O1ConnectionError({ kind: "unusable", code: "UND_ERR_DESTROYED" }), /scope/, /proxy/],
+      [
+        new O1ConnectionError({ kind: "unusable", code: "ERR_INVALID_CHAR", reason: "TypeError" }),
+        /HttpClient/,
+        /scope/
+      ],
+      [new O1ConnectionError({ kind: "unusable", reason: "TypeError" }), /HttpClient/, /scope/],
+      [new O1ConnectionError({ kind: "unusable" }), /scope/, /HttpClient/],
+      [new O1ConnectionError({ kind: "unusable", code: "PROXY_407" }), /proxy/, /scope/]
+    ]
+    for (const [error, advice, none] of said) {
+      assert.match(error.message, advice)
+      assert.notMatch(error.message, none)
+    }
   })
 
   it("give no advice on limits to a token that never came", () => {

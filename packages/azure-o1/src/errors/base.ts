@@ -42,5 +42,3 @@ export const faultOf = (error: Details, fault: Fault.Fault): Fault.Fault => {
 
 export const format = (duration: Duration.Duration | undefined): string =>
   duration === undefined ? "the limit" : Duration.format(duration)
-
-export const textSoFar = ({ partialText }: Details): string => partialText ? "The text so far is in partialText." : ""

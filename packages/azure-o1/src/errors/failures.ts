@@ -1,6 +1,6 @@
 import { Fault } from "@effect-resilience/core"
 import type * as Duration from "effect/Duration"
-import { faultOf, O1ErrorBase, textSoFar } from "./base.ts"
+import { faultOf, O1ErrorBase } from "./base.ts"
 import { messageOf } from "./wording.ts"
 
 /**
@@ -62,7 +62,7 @@ export class O1ConnectionError extends O1ErrorBase("O1ConnectionError")<{
           "Check the endpoint and that something listens there."
         )
       case "reset":
-        return messageOf(this, "The connection was reset", textSoFar(this))
+        return messageOf(this, "The connection was reset", "")
       case "dns":
         return messageOf(
           this,
@@ -76,7 +76,7 @@ export class O1ConnectionError extends O1ErrorBase("O1ConnectionError")<{
           "Check its certificate, and any proxy in between."
         )
       case "closed":
-        return messageOf(this, "The connection was closed before the answer was complete", textSoFar(this))
+        return messageOf(this, "The connection was closed before the answer was complete", "")
       case "client-closed":
         return messageOf(this, "A gateway closed the request (499)", "Check the timeouts of what is in between.")
       case "unusable": {
@@ -84,13 +84,20 @@ export class O1ConnectionError extends O1ErrorBase("O1ConnectionError")<{
         return messageOf(
           this,
           `The HTTP client of this process cannot send${because === "" ? "" : ` (${because})`}`,
-          this.code?.startsWith("PROXY_") === true
-            ? "Check the address of the proxy, and whether it lets this process through."
-            : "Check that its scope is still open: it has to live as long as the calls."
+          whatToCheck(this)
         )
       }
     }
   }
+}
+
+const whatToCheck = ({ code, reason }: Pick<O1ConnectionError, "code" | "reason">): string => {
+  if (code?.startsWith("PROXY_") === true) {
+    return "Check the address of the proxy, and whether it lets this process through."
+  }
+  return (code ?? reason) === undefined || /DESTROYED|CLOSED/.test(code ?? "")
+    ? "Check that its scope is still open: it has to live as long as the calls."
+    : "Check the HttpClient that this program provides."
 }
 
 /**
@@ -112,9 +119,13 @@ export class O1ProtocolError extends O1ErrorBase("O1ProtocolError")<{
   override get message(): string {
     switch (this.kind) {
       case "truncated":
-        return messageOf(this, "The answer ended before it was complete", textSoFar(this))
+        return messageOf(this, "The answer ended before it was complete", "")
       case "malformed":
-        return messageOf(this, "The answer was not in the expected form", "Check what is between here and the service.")
+        return messageOf(
+          this,
+          "The answer was not in the expected form",
+          this.detail === undefined ? "Check what is between here and the service." : ""
+        )
       case "unexpected-content-type":
         return messageOf(this, "The answer was of another kind", "Check the endpoint: this may be the page of a proxy.")
       case "schema-mismatch":

@@ -1,6 +1,6 @@
 import { Fault } from "@effect-resilience/core"
 import * as Duration from "effect/Duration"
-import { faultOf, format, O1ErrorBase, textSoFar } from "./base.ts"
+import { faultOf, format, O1ErrorBase } from "./base.ts"
 import { messageOf } from "./wording.ts"
 
 /**
@@ -55,9 +55,9 @@ export class O1TimeoutError extends O1ErrorBase("O1TimeoutError")<{
           "Raise the timeout of the call, or lower the reasoning effort."
         )
       case "byte-idle":
-        return messageOf(this, `The connection was silent for ${limit}`, textSoFar(this))
+        return messageOf(this, `The connection was silent for ${limit}`, "")
       case "idle":
-        return messageOf(this, `The answer stopped for ${limit}`, textSoFar(this))
+        return messageOf(this, `The answer stopped for ${limit}`, "")
       case "attempt":
         return messageOf(
           this,

@@ -27,11 +27,16 @@ const history = (error: Details): string => {
 
 /** What happened, what the service said of it, what to do, and how to tell support. */
 export const messageOf = (error: Details, happened: string, next: string): string => {
-  const { clientRequestId, detail, requestId = clientRequestId, resume, said } = error
+  const { clientRequestId, completion, detail, partialText, requestId = clientRequestId, resume, said } = error
   return [
     sentence(`${happened}${history(error)}${detail ? `: ${detail}` : ""}`),
     ...said ? [sentence(`The service said: ${said}`)] : [],
     ...next === "" ? [] : [next],
+    ...completion !== undefined
+      ? ["The answer is in completion."]
+      : partialText
+      ? ["The text so far is in partialText."]
+      : [],
     ...resume === undefined ? [] : ["The service keeps the answer: resume it with the token in resume."],
     ...requestId === undefined ? [] : [`(request ${requestId})`]
   ].join(" ")
