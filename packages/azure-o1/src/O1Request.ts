@@ -24,30 +24,32 @@ import { Message } from "./request/Message.ts"
 import { JsonSchema, Name, Tool } from "./request/Tool.ts"
 
 export {
-  assistant,
   type AssistantMessage,
-  developer,
   type DeveloperMessage,
   type FilePart,
-  filePart,
   type ImagePart,
-  imagePart,
   Message,
-  messageText,
   type OutputItem,
   Part,
   type Phase,
   Role,
-  system,
   type SystemMessage,
   type TextPart,
-  textPart,
   type ToolMessage,
-  toolResult,
-  user,
   type UserContent,
   type UserMessage
 } from "./request/Message.ts"
+export {
+  assistant,
+  developer,
+  filePart,
+  imagePart,
+  messageText,
+  system,
+  textPart,
+  toolResult,
+  user
+} from "./request/parts.ts"
 export { type JsonSchema, Tool, tool, type TypedTool } from "./request/Tool.ts"
 
 /**

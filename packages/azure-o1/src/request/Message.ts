@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Base64 from "effect/encoding/Base64"
 import * as Schema from "effect/Schema"
 import { type Metadata, type O1Completion, ToolCall } from "../O1Completion.ts"
 
@@ -280,80 +279,3 @@ export const Message: Schema.Codec<Message> & {
    */
   readonly fromCompletion: (completion: Answered) => AssistantMessage
 } = Object.assign(MessageSchema, { fromCompletion })
-
-/**
- * @category constructors
- * @since 0.1.0
- */
-export const developer = (content: string): DeveloperMessage => ({ role: "developer", content })
-
-/**
- * @category constructors
- * @since 0.1.0
- */
-export const system = (content: string): SystemMessage => ({ role: "system", content })
-
-/**
- * What the user says: text, or pieces of text, images and files.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const user = <C extends UserContent>(content: C): UserMessage<C> => ({ role: "user", content })
-
-/**
- * What the model has answered, in words of the caller's. `Message.fromCompletion` makes one of a completion.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const assistant = (content: string, toolCalls?: ReadonlyArray<ToolCall>): AssistantMessage => ({
-  role: "assistant",
-  content,
-  toolCalls
-})
-
-/**
- * The result of a tool call.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const toolResult = (toolCallId: string, content: string): ToolMessage => ({ role: "tool", toolCallId, content })
-
-/**
- * A piece of text within a message.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const textPart = (text: string): TextPart => ({ type: "text", text })
-
-/**
- * An image within a message, by its `https:` or `data:` URL.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const imagePart = (url: string, detail?: "auto" | "low" | "high"): ImagePart => ({ type: "image", url, detail })
-
-/**
- * A PDF within a message: its bytes, or its `https:` or `data:` URL. Only the Responses API fetches from an `https:` URL.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const filePart = (content: string | Uint8Array, filename?: string): FilePart => ({
-  type: "file",
-  url: typeof content === "string" ? content : `data:application/pdf;base64,${Base64.encode(content)}`,
-  filename
-})
-
-/**
- * The text of a message, images and files left out.
- *
- * @category getters
- * @since 0.1.0
- */
-export const messageText = ({ content }: Message): string =>
-  typeof content === "string" ? content : content.map((part) => part.type === "text" ? part.text : "").join("")

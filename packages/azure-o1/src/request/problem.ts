@@ -12,12 +12,39 @@ const decode = Schema.decodeUnknownResult(O1Request)
 const invalid = (param: string | undefined, detail: string): O1RequestError =>
   new O1RequestError({ kind: "invalid", param, detail })
 
+/** A message of text and nothing else, as most are. */
+const isPlain = (message: unknown): boolean => {
+  if (typeof json.at(message, "content") !== "string") return false
+  switch (json.at(message, "role")) {
+    case "developer":
+    case "system":
+    case "user":
+      return true
+    case "tool":
+      return typeof json.at(message, "toolCallId") === "string"
+    case "assistant":
+      return Object.entries(message as object).every(([name, value]) =>
+        name === "role" || name === "content" || value === undefined
+      )
+    default:
+      return false
+  }
+}
+
+/** The same request, without the messages that a look is enough for: a conversation has many, and goes out again with every turn. */
+const short = (request: O1Request): O1Request => {
+  const messages: unknown = json.at(request, "messages")
+  if (!Array.isArray(messages) || messages.length < 2) return request
+  const odd = request.messages.filter((message) => !isPlain(message))
+  return { ...request, messages: odd.length === 0 ? [request.messages[0]!] : odd }
+}
+
 /** What is no request, whatever the model. */
 export const problemOf = (request: O1Request): O1RequestError | undefined => {
-  const decoded = decode(request)
-  if (Result.isFailure(decoded)) {
+  if (Result.isFailure(decode(short(request)))) {
+    const decoded = decode(request)
     const empty = Array.isArray(json.at(request, "messages")) && request.messages.length === 0
-    return invalid(empty ? "messages" : undefined, decoded.failure.message)
+    return invalid(empty ? "messages" : undefined, Result.isFailure(decoded) ? decoded.failure.message : "")
   }
   const owned = ownedField(request)
   return owned && invalid(`extra.${owned.field}`, `extra must not have ${owned.field}: ${owned.why}`)

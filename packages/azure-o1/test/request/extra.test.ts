@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { AzureO1 } from "../../src/AzureO1.ts"
-import { type O1Request, user } from "../../src/O1Request.ts"
+import { assistant, type Message, type O1Request, user } from "../../src/O1Request.ts"
 import { problemOf } from "../../src/request/problem.ts"
 import { AzureO1Test } from "../../src/testing/index.ts"
 import { encode as encodeChat } from "../../src/wire/chatRequest.ts"
@@ -83,6 +83,32 @@ describe("the body of a request", () => {
       const problem = problemOf({ ...hello, ...fieldsOf })
       assert.strictEqual(problem?.kind, "invalid")
       assert.include(problem?.message, Object.keys(fieldsOf)[0])
+    })
+  }
+
+  const many = Array.from({ length: 50 }, (_, i) => i % 2 === 0 ? user("a") : assistant("b"))
+  const wrong: ReadonlyArray<readonly [name: string, message: unknown]> = [
+    ["of nobody", { role: "nobody", content: "x" }],
+    ["without content", { role: "user" }],
+    ["with a number", { role: "user", content: 5 }],
+    ["without parts", { role: "user", content: [] }],
+    ["with a part of another kind", { role: "user", content: [{ type: "audio" }] }],
+    ["with a file of two places", { role: "user", content: [{ type: "file", url: "data:,", id: "file-1" }] }],
+    ["with a file of none", { role: "user", content: [{ type: "file" }] }],
+    ["with an image from somewhere", { role: "user", content: [{ type: "image", url: "http://e.x/a.png" }] }],
+    ["of a tool without a call", { role: "tool", content: "x" }],
+    ["of the assistant with calls that are none", { role: "assistant", content: "x", toolCalls: [{ id: 1 }] }],
+    ["of the assistant with items that are none", { role: "assistant", content: "x", items: ["x"] }],
+    ["that is null", null],
+    ["that is text", "hello"]
+  ]
+  for (const [name, message] of wrong) {
+    it(`never has a message ${name}, alone or in a long conversation`, () => {
+      for (const before of [[], many]) {
+        const problem = problemOf({ messages: [...before, message as Message, ...before] })
+        assert.strictEqual(problem?.kind, "invalid")
+        assert.include(problem?.message, `["messages"][${before.length}]`)
+      }
     })
   }
 
