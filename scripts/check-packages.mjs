@@ -12,11 +12,6 @@ import { complaints, filesOf } from "../tools/architecture/src/wiring.ts"
 import { examplesIn } from "../tools/doctest/src/examples.ts"
 import { checkSizes } from "./sizes.mjs"
 
-if (process.argv.includes("--help")) {
-  console.log("npm run check-packages\n\nChecks what would be published. Needs `npm run build`; takes a minute.")
-  process.exit()
-}
-
 const root = join(dirname(fileURLToPath(import.meta.url)), "..")
 const packages = ["core", "azure-o1"].map((name) => join(root, "packages", name))
 const consumer = mkdtempSync(join(tmpdir(), "effect-resilience-"))
@@ -98,9 +93,8 @@ const check = async () => {
 
 try {
   await check()
-  console.log("\ncheck-packages: what would be published can be used")
 } catch (error) {
-  console.error(`${error.message}\n\ncheck-packages: failed`)
+  console.error(error.message)
   process.exitCode = 1
 } finally {
   rmSync(consumer, { recursive: true, force: true })

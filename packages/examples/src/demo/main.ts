@@ -4,6 +4,8 @@ import * as AzureO1Node from "@effect-resilience/azure-o1/node"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { acts } from "./acts/index.ts"
@@ -104,6 +106,8 @@ const onAzure = ({ chosen, prompt }: Options) =>
 const variables = ["AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_DEPLOYMENT"] as const
 const isSet = (name: string): boolean => (process.env[name] ?? "") !== ""
 
+const asksAzure = ({ fake }: Options): boolean => !fake && variables.some(isSet)
+
 /** What a person needs to know, and no stack. */
 const explain = (error: O1Error | Config.ConfigError): string => {
   if (O1Error.is(error)) return error.message
@@ -117,8 +121,21 @@ const explain = (error: O1Error | Config.ConfigError): string => {
   return error.message
 }
 
+/** What the client logs, for instance that a service keeps prompts, as a paragraph; of the fake it says nothing new. */
+const logged = (shown: boolean): Layer.Layer<never, never, Screen> =>
+  Layer.unwrap(Effect.map(Screen, ({ line }) =>
+    Logger.layer(
+      shown
+        ? [
+          Logger.make(({ message }) =>
+            Effect.runSync(line([message].flat().map(String).join(" "), { style: "dim", indent: 4 }))
+          )
+        ]
+        : []
+    )))
+
 const main = (options: Options) =>
-  (variables.some(isSet) && !options.fake ? onAzure(options) : onFake(options)).pipe(
+  (asksAzure(options) ? onAzure(options) : onFake(options)).pipe(
     Effect.catch((error) =>
       Effect.gen(function*() {
         const { endParagraph } = yield* Screen
@@ -127,7 +144,7 @@ const main = (options: Options) =>
         process.exitCode = 1
       })
     ),
-    Effect.provide(Screen.layer)
+    Effect.provide(Layer.provideMerge(logged(asksAzure(options)), Screen.layer))
   )
 
 const options = parse(process.argv.slice(2), process.env)
