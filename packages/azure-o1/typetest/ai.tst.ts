@@ -9,6 +9,8 @@ import { describe, expect, it } from "tstyche"
 const tools = Toolkit.make(Tool.make("f", { parameters: Schema.Struct({ a: Schema.String }), success: Schema.Number }))
 
 declare const o1: O1Promise
+declare const complete: Layer.Layer<AzureO1>
+declare const incomplete: ReturnType<typeof AzureO1.layer>
 
 describe("AzureO1LanguageModel", () => {
   it("is made of whatever client there is", () => {
@@ -43,9 +45,8 @@ describe("AzureO1.promise", () => {
   })
 
   it("takes a layer that is complete", () => {
-    type Complete = Layer.Layer<AzureO1, never, never>
-    expect(AzureO1.promise).type.toBeCallableWith({} as Complete)
-    expect(AzureO1.promise).type.not.toBeCallableWith({} as ReturnType<typeof AzureO1.layer>)
+    expect(AzureO1.promise).type.toBeCallableWith(complete)
+    expect(AzureO1.promise).type.not.toBeCallableWith(incomplete)
     expect<Effect.Success<typeof AzureO1>>().type.not.toBeAssignableTo<O1Promise>()
   })
 })

@@ -17,6 +17,7 @@ export class O1RequestError extends O1ErrorBase("O1RequestError")<{
     | "too-large"
     | "operation-not-supported"
     | "response-not-found"
+    | "unknown-item"
     | "cancelled"
   /** The parameter at fault, where it is known. */
   readonly param?: string | undefined
@@ -54,6 +55,8 @@ export class O1RequestError extends O1ErrorBase("O1RequestError")<{
         return messageOf(this, "The model does not support this operation", "Check the model of the deployment.")
       case "response-not-found":
         return messageOf(this, "The stored response does not exist", "It may have expired.")
+      case "unknown-item":
+        return messageOf(this, "The service does not know an item of the conversation", "Leave it out.")
       case "cancelled":
         return messageOf(this, "Somebody cancelled the response", "")
     }

@@ -20,7 +20,8 @@ const requests: { readonly [Kind in Extract<O1Error, { _tag: "O1RequestError" }>
   "unsupported-parameter": "gone",
   "streaming-unsupported": "gone",
   "operation-not-supported": "gone",
-  "response-not-found": "gone"
+  "response-not-found": "gone",
+  "unknown-item": "gone"
 }
 
 const permanent = (error: O1Error): Verdict => {

@@ -9,6 +9,7 @@ import type { AttemptEvent } from "../O1Event.ts"
 import type { O1Request } from "../O1Request.ts"
 import { type Asked, asking, monotonic, tell } from "./asking.ts"
 import { CurrentCall } from "./call.ts"
+import { withoutItems } from "./detaching.ts"
 import { without } from "./healing.ts"
 import { type Attempted, type Knowledge, teaches } from "./knowledge.ts"
 import { lacks, type Rung } from "./ladder.ts"
@@ -100,6 +101,13 @@ export const make = ({ admitted, heal, knowledge, on }: {
     function*({ plan, questions }: Asked, request: O1Request, found: Found, error: O1Error) {
       const open = (yield* CurrentCall)?.open
       const times = { begun: plan.begun, now: yield* monotonic }
+      const detached = open === undefined && error._tag === "O1RequestError" && error.kind === "unknown-item"
+        ? withoutItems(plan.request)
+        : undefined
+      if (detached !== undefined) {
+        for (const question of questions) learned.release(question)
+        return attempt(detached, found)
+      }
       const lack = open === undefined ? lacks(plan.rung, error, knowledge.apiFor(request)) : undefined
       const smaller = heal && open === undefined && lack === undefined ? without(plan.request, error) : undefined
       const facts = !teaches(request)

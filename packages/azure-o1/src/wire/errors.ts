@@ -81,6 +81,7 @@ const badRequest = (told: Told, details: Details, from: Origin): O1Error => {
       ...details
     })
   }
+  if (isOfItem(told)) return new O1RequestError({ kind: "unknown-item", param, ...details })
   if (code === "operationnotsupported") {
     return new O1RequestError({ kind: "operation-not-supported", param, ...details })
   }
@@ -137,11 +138,18 @@ const isOfResponse = ({ code, message, param }: Told): boolean =>
   /\bresponse\b.*\b(not (be )?found|does not exist|doesn't exist|expired|deleted|no longer)|\b(no|unknown|find|retrieve|locate)\b.*\bresponse\b|\bresp_\w+.*\bnot\b/i
     .test(message)
 
+const unknownItem =
+  /\bitems? (with id )?['"`]?[\w-]+['"`]? not (be )?found|\bitem\b.*\bwithout its required\b|\bencrypted content\b.*\bnot\b/i
+
+/** An item of an earlier answer that was made elsewhere, or is kept no more; and reasoning that was encrypted elsewhere. */
+const isOfItem = ({ code, message }: Told): boolean => code === "invalid_encrypted_content" || unknownItem.test(message)
+
 const notFound = (told: Told, details: Details): O1Error => {
   const { code, message } = told
   if (isRetired(told)) return new O1DeploymentError({ kind: "model-retired", ...details })
   const deployment = code === "deploymentnotfound" || code === "model_not_found" ||
     /deployment.*does not exist/i.test(message)
+  if (!deployment && isOfItem(told)) return new O1RequestError({ kind: "unknown-item", ...details })
   if (!deployment && isOfResponse(told)) return new O1RequestError({ kind: "response-not-found", ...details })
   return new O1DeploymentError({ kind: deployment ? "deployment-not-found" : "endpoint-not-found", ...details })
 }
