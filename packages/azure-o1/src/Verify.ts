@@ -37,6 +37,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { AzureO1Config } from "./AzureO1Config.ts"
+import { secretsOf } from "./config/headers.ts"
 import { access } from "./verify/access.ts"
 import * as answers from "./verify/answers.ts"
 import * as configuration from "./verify/configuration.ts"
@@ -119,6 +120,7 @@ const run = (
   for (const secret of [config.apiKey, options.management?.token]) {
     if (secret !== undefined) secrets.add(Redacted.value(secret))
   }
+  for (const secret of secretsOf(config)) secrets.add(secret)
   const problems = configuration.problems(config, options)
   return problems.length > 0
     ? Effect.succeed(

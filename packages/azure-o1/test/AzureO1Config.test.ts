@@ -50,6 +50,7 @@ describe("a configuration", () => {
     ["headers.Authorization", { headers: { Authorization: Redacted.make(secret) } }, /cannot be replaced/],
     ["headers.X-MS-Client-Request-Id", { headers: { "X-MS-Client-Request-Id": "1" } }, /cannot be replaced/],
     ["headers.Accept-Encoding", { headers: { "Accept-Encoding": "br" } }, /cannot be replaced/],
+    ["headers.x-key", { apiKeyHeader: "X-Key", headers: { "x-key": "1" } }, /cannot be replaced/],
     ["headers.x y", { headers: { "x y": "1" } }, /no name of a header/],
     ["headers.x-team", { headers: { "x-team": `${secret}\r\nhost: evil` } }, /without line breaks/],
     ["headers.x-team", { headers: { "x-team": any(7) } }, /must have a value/],

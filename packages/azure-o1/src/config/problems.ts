@@ -116,12 +116,12 @@ const flagProblem = (value: unknown): string | undefined =>
 
 type Found = ReadonlyArray<readonly [field: string, problem: string | undefined]>
 
-const headerProblems = (headers: AzureO1Config["headers"] = {}): Found =>
+const headerProblems = ({ apiKeyHeader, headers = {} }: AzureO1Config): Found =>
   Object.entries(headers).map(([name, value]) => {
     const text: unknown = Redacted.isRedacted(value) ? Redacted.value(value) : value
     const problem = !isHeaderName(name)
       ? "is no name of a header"
-      : isOwnHeader(name)
+      : isOwnHeader(name) || name.toLowerCase() === apiKeyHeader?.toLowerCase()
       ? "is sent by the client itself, and cannot be replaced"
       : typeof text === "string" && /^[\t\x20-\x7e\x80-\xff]+$/.test(text)
       ? undefined
@@ -161,7 +161,7 @@ export const problems = (config: AzureO1Config): ReadonlyArray<Problem> => {
     ["clocks.firstByte", durationProblem(config.clocks?.firstByte)],
     ["clocks.first", durationProblem(config.clocks?.first)],
     ["clocks.byteIdle", durationProblem(config.clocks?.byteIdle)],
-    ...headerProblems(config.headers),
+    ...headerProblems(config),
     ...queryProblems(config),
     ["maxBodyBytes", maxBodyBytesProblem(config.maxBodyBytes)]
   ]

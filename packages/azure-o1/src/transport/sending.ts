@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as Redacted from "effect/Redacted"
 import type { AzureO1Config } from "../AzureO1Config.ts"
-import { isSecretName } from "../config/headers.ts"
+import { secretHeaders, secretsOf, textOf } from "../config/headers.ts"
 import { pathsOf } from "../config/paths.ts"
 import * as Credential from "../Credential.ts"
 import { O1Error } from "../O1Error.ts"
@@ -12,6 +12,8 @@ import { CurrentWatch } from "./watch.ts"
 export interface Pass {
   readonly value: string
   readonly secret: string
+  /** All that is secret in a request with it, the longest first. */
+  readonly secrets: ReadonlyArray<string>
 }
 
 /** How requests to one deployment are made: who is let in, what they carry, and what of it nobody may see. */
@@ -29,22 +31,15 @@ export interface Sending {
 /** Azure's firewalls know clients without a name for robots. */
 const userAgent = "effect-resilience-azure-o1"
 
-const textOf = (value: string | Redacted.Redacted): string => Redacted.isRedacted(value) ? Redacted.value(value) : value
-
-/** What is shorter is found in texts that tell no secret. */
-const shortestGuess = 8
-
-/** The values that are secret, by their type or by their name. */
-const secretsIn = (values: AzureO1Config["headers"] = {}): ReadonlyArray<readonly [name: string, value: string]> =>
-  Object.entries(values).flatMap(([name, value]) => {
-    const text = textOf(value)
-    const secret = Redacted.isRedacted(value) ? text !== "" : isSecretName(name) && text.length >= shortestGuess
-    return secret ? [[name.toLowerCase(), text]] : []
-  })
-
 const passes = (config: AzureO1Config, bearer: boolean): Pick<Sending, "another" | "pass"> => {
   const { apiKey, apiVersion, cloud = "public", credential, scope, tokenTimeout } = config
-  const passOf = (secret: string): Pass => ({ value: bearer ? `Bearer ${secret}` : secret, secret })
+  const others = secretsOf(config)
+  const passOf = (secret: string): Pass => ({
+    value: bearer ? `Bearer ${secret}` : secret,
+    secret,
+    // one may be a part of another
+    secrets: [secret, ...others].toSorted((a, b) => b.length - a.length)
+  })
   if (credential === undefined) {
     return { pass: Effect.succeed(passOf(Redacted.value(apiKey!))), another: () => Effect.undefined }
   }
@@ -83,8 +78,6 @@ export const make = (config: AzureO1Config): Sending => {
     "accept-encoding": "gzip",
     "user-agent": given["user-agent"] === undefined ? userAgent : `${given["user-agent"]} ${userAgent}`
   }
-  const secretHeaders = secretsIn(config.headers)
-  const secrets = [...secretHeaders, ...secretsIn(config.query)].map(([, value]) => value)
   return {
     ...passes(config, passHeader === "authorization"),
     headers: ({ value }, accept, id, hasBody) =>
@@ -95,8 +88,7 @@ export const make = (config: AzureO1Config): Sending => {
         "x-ms-client-request-id": id,
         [passHeader]: value
       }),
-    secretNames: ["api-key", "authorization", passHeader, ...secretHeaders.map(([name]) => name)],
-    redact: ({ secret }) => (text) =>
-      secrets.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), text.replaceAll(secret, "<redacted>"))
+    secretNames: ["api-key", "authorization", passHeader, ...secretHeaders(config)],
+    redact: ({ secrets }) => (text) => secrets.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), text)
   }
 }
