@@ -771,6 +771,17 @@ describe("who may ask FakeAzure, and for what", () => {
     ]],
     ["max_tokens", { max_tokens: 1 }, "o1", [400, "unsupported_parameter", "max_tokens"]],
     ["temperature", { temperature: 1 }, "o1", [400, "unsupported_parameter", "temperature"]],
+    ["temperature without reasoning", { temperature: 1, reasoning_effort: "none" }, "gpt-5.1", [200]],
+    ["temperature with reasoning", { temperature: 1, reasoning_effort: "low" }, "gpt-5.1", [
+      400,
+      "unsupported_parameter",
+      "temperature"
+    ]],
+    ["temperature of gpt-6", { temperature: 1, reasoning_effort: "none" }, "gpt-6", [
+      400,
+      "unsupported_parameter",
+      "temperature"
+    ]],
     ["a field of the other API", { max_output_tokens: 100 }, "o1", [400, "unknown_parameter", "max_output_tokens"]],
     ["a model without chat", {}, "o3-pro", [400, "OperationNotSupported", undefined]]
   ]

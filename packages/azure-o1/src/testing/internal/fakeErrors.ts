@@ -28,6 +28,14 @@ export const unsupportedParameter = (name: string, hint = ""): Refusal =>
 export const unsupportedValue = (param: string, message: string): Refusal =>
   invalid("unsupported_value", `Unsupported value: ${message}`, param)
 
+export const toolsBesideReasoning = (model: string): Refusal =>
+  invalid(
+    null,
+    `Function tools with reasoning_effort are not supported for ${model} in /v1/chat/completions. ` +
+      "To use function tools, use /v1/responses or set reasoning_effort to 'none'.",
+    "reasoning_effort"
+  )
+
 export const missingParameter = (name: string): Refusal =>
   invalid("missing_required_parameter", `Missing required parameter: '${name}'.`, name)
 

@@ -10,6 +10,12 @@ export interface FakeModel {
   readonly parallelTools: boolean
   readonly images: boolean
   readonly summary: boolean
+  /** Whether it takes `temperature` and its like as long as it does not reason. */
+  readonly sampling: boolean
+  /** Whether it reasons if it is not told how much. */
+  readonly reasons: boolean
+  /** Whether Chat Completions takes functions beside reasoning. */
+  readonly chatTools: boolean
 }
 
 const base: FakeModel = {
@@ -20,7 +26,10 @@ const base: FakeModel = {
   tools: true,
   parallelTools: false,
   images: true,
-  summary: true
+  summary: true,
+  sampling: false,
+  reasons: true,
+  chatTools: true
 }
 
 const gpt5: FakeModel = {
@@ -43,6 +52,12 @@ const families: ReadonlyArray<readonly [RegExp, FakeModel]> = [
   [/^o1/, { ...base, summary: false }],
   [/^o3-mini/, { ...base, images: false, summary: false }],
   [/^o3-pro/, { ...base, chat: false, summary: false }],
+  [/^(?:gpt-\d.*-)?codex/, { ...gpt5, chat: false }],
+  [/^gpt-\d.*-pro/, { ...gpt5, chat: false }],
+  [/^gpt-5\.[1-3]/, { ...gpt5, sampling: true, reasons: false }],
+  [/^gpt-5\.4/, { ...gpt5, sampling: true, reasons: false, chatTools: false }],
+  [/^gpt-5\.\d/, { ...gpt5, sampling: true, chatTools: false }],
+  [/^gpt-6/, { ...gpt5, chatTools: false }],
   [/^gpt-5/, gpt5]
 ]
 

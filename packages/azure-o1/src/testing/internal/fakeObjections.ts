@@ -172,8 +172,20 @@ const atLeast = (name: string, minimum: number): Check => (body) => {
     : undefined
 }
 
-const sampling = ["temperature", "top_p"]
-const onlyInChat = ["presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias"]
+const sampling = ["temperature", "top_p", "top_logprobs"]
+const onlyInChat = ["presence_penalty", "frequency_penalty", "logprobs", "logit_bias", "stop", "seed"]
+
+const effortOf = (body: unknown, { reasons }: FakeModel): unknown =>
+  json.at(body, "reasoning_effort") ?? json.at(body, "reasoning", "effort") ?? (reasons ? "medium" : "none")
+
+/** What a model that reasons does not take, and one that could take only without reasoning. */
+const sampled = (names: ReadonlyArray<string>): Check => (body, deployment, model) =>
+  model.sampling && effortOf(body, model) === "none" ? undefined : without(names)(body, deployment, model)
+
+const toolsBesideReasoning: Check = (body, deployment, model) =>
+  model.chatTools || json.array(json.at(body, "tools")).length === 0 || effortOf(body, model) === "none"
+    ? undefined
+    : errors.toolsBesideReasoning(deployment.model)
 
 const chatChecks = first(
   isObject,
@@ -181,11 +193,12 @@ const chatChecks = first(
   messagesOf({
     field: "messages",
     roles: ["developer", "system", "user", "assistant", "tool"],
-    parts: ["text", "image_url", "refusal"],
+    parts: ["text", "image_url", "file", "refusal"],
     images: "image_url"
   }),
   maxTokens,
-  without([...sampling, ...onlyInChat]),
+  sampled([...sampling, "presence_penalty", "frequency_penalty", "logprobs", "logit_bias"]),
+  toolsBesideReasoning,
   unknown(["input", "max_output_tokens", "reasoning", "background"]),
   atLeast("max_completion_tokens", 1),
   effortAt("reasoning_effort"),
@@ -214,7 +227,7 @@ const responsesChecks = first(
     parts: ["input_text", "input_image", "input_file", "output_text", "refusal"],
     images: "input_image"
   }),
-  without(sampling),
+  sampled(sampling),
   unknown(["messages", "max_tokens", "max_completion_tokens", "reasoning_effort", "response_format", ...onlyInChat]),
   atLeast("max_output_tokens", 16),
   effortAt("reasoning", "effort"),
