@@ -14,6 +14,11 @@ const build = [
  * what to do.
  */
 const tasks = {
+  test: {
+    does: "Runs all tests; `npm test -- --project core Timeout` runs those of the files that are so named.",
+    commands: [["vitest", "run", "--config", "vitest.workspace.ts"]],
+    good: "all that ran have passed"
+  },
   check: {
     does: "Checks all types, tests and benchmarks among them.",
     commands: [["tsc", "-b", "tsconfig.json"]],
@@ -121,11 +126,14 @@ if (task === undefined) {
 }
 
 const wrap = (text) => text.match(/\S.{0,78}(?=\s|$)/g).join("\n")
-const shown = (command) => command.map((word) => /[{*]/.test(word) ? `"${word}"` : word).join(" ")
+const shown = (command) => {
+  const words = command.map((word) => /[{*]/.test(word) ? `"${word}"` : word).join(" ")
+  return words.match(/\S.{0,72}(?=\s|$)/g).join(" \\\n    ")
+}
 
 if (args.includes("--help") || args.includes("-h")) {
   const last = task.commands.at(-1)
-  console.log(`npm run ${name} [-- ARGUMENT...]\n\n${wrap(task.does)}\n\nRuns:`)
+  console.log(`npm ${name === "test" ? "" : "run "}${name} [-- ARGUMENT...]\n\n${wrap(task.does)}\n\nRuns:`)
   for (const command of task.commands) console.log(`  ${shown(command)}`)
   const asked = last[0] === "pnpm" || last[0] === "node" ? "" : ` \`npx ${last[0]} --help\` lists them.`
   console.log(`\nArguments go to the ${task.commands.length > 1 ? "last of these commands" : "command"}.${asked}`)
