@@ -32,7 +32,7 @@ import { O1Error, type O1RequestError, O1TimeoutError } from "./O1Error.ts"
 import { O1Monitor } from "./O1Monitor.ts"
 import { type O1Request, ReasoningEffort } from "./O1Request.ts"
 import { breakerFault, cooldownWith, retryFault, toRejectedError, toTotalError } from "./policy/faults.ts"
-import { type Limits, limitsOf, readingLimitsOf, validDuration } from "./policy/limits.ts"
+import { type Limits, limitsOf, readingLimitsOf, saysLimits, validDuration } from "./policy/limits.ts"
 import { type Known, patient, reading } from "./policy/patient.ts"
 import { type AdaptiveSettings, defaults, type O1PolicySettings } from "./policy/settings.ts"
 import { isSlow, unknown } from "./transport/route.ts"
@@ -75,6 +75,12 @@ const refuse = (error: O1Error): Policy.Policy<O1Error, O1Error> =>
 const totalOf = ({ total }: Pick<Limits, "total">): Policy.Policy<O1Error, O1Error> =>
   Policy.mapError(Timeout.total(total), Timeout.isTimeoutExceeded, toTotalError)
 
+/** The circuit breaker of a deployment, and the policy that it is. */
+interface Breaker {
+  readonly breaker: CircuitBreaker.CircuitBreaker
+  readonly policy: Policy.Policy<O1Error, O1Error>
+}
+
 /** The parts without any limit. */
 const unlimited: PolicyParts = {
   call: Policy.identity,
@@ -85,12 +91,12 @@ const unlimited: PolicyParts = {
 
 const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined): O1Policy["Service"] => {
   const throttledWait = Duration.fromInputUnsafe(settings.throttledWait ?? defaults.throttledWait)
-  const breakers = new Map<string, CircuitBreaker.CircuitBreaker>()
+  const breakers = new Map<string, Breaker>()
   /** Failures that tell of a long prompt, and nothing of the service. */
   const ofThePrompt = new WeakSet<O1Error>()
 
-  const makeBreaker = (deployment: string): CircuitBreaker.CircuitBreaker =>
-    CircuitBreaker.makeUnsafe({
+  const makeBreaker = (deployment: string): Breaker => {
+    const breaker = CircuitBreaker.makeUnsafe({
       name: deployment,
       trip: CircuitBreaker.consecutive(settings.breaker?.failures ?? defaults.breaker.failures),
       open: settings.breaker?.open ?? defaults.breaker.open,
@@ -101,8 +107,10 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
       },
       classify: breakerFault((error) => ofThePrompt.has(error))
     })
+    return { breaker, policy: Policy.mapError(breaker, CircuitBreaker.isCircuitOpen, toRejectedError) }
+  }
 
-  const breakerOf = (deployment: string): CircuitBreaker.CircuitBreaker => {
+  const breakerOf = (deployment: string): Breaker => {
     const known = breakers.get(deployment)
     if (known !== undefined) return known
     const breaker = makeBreaker(deployment)
@@ -110,10 +118,9 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
     return breaker
   }
 
-  /** One run of a call: what is known of its attempts is its own, and each deployment's. */
-  const runOf = (limits: Limits, { rejected }: { readonly rejected?: boolean } = {}) => {
-    const routes = new Map<string, Known>()
-    const another = (error: O1Error): boolean => limits.onTimeout !== "never" || !isSlow(error)
+  const another = ({ onTimeout }: Limits) => (error: O1Error): boolean => onTimeout !== "never" || !isSlow(error)
+
+  const callOf = (limits: Limits, rejected: boolean): Policy.Policy<O1Error, O1Error> => {
     const retry = Retry.make({
       schedule: Schedule.max([
         Backoff.exponential({ base: settings.backoff ?? defaults.backoff, maxDelay: "Infinity" }),
@@ -121,27 +128,40 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
       ]),
       classify: retryFault(limits.restart, throttledWait),
       // what the service keeps is not asked of it a second time
-      while: (error) => another(error) && error.resume === undefined,
-      rejected,
+      while: (error) => another(limits)(error) && error.resume === undefined,
+      rejected: rejected ? true : undefined,
       commit: () => !limits.restart,
       retryAfter: { maxDelay: settings.retryAfterCap ?? defaults.retryAfterCap }
     })
-    const call = Policy.compose(totalOf(limits), retry)
-    const attempt = (limits: Limits, deployment: string, breaker: CircuitBreaker.CircuitBreaker) => {
+    return Policy.compose(totalOf(limits), retry)
+  }
+
+  const calls = new WeakMap<Limits, Map<boolean, Policy.Policy<O1Error, O1Error>>>()
+
+  /** Nothing of it is one run's own, so that calls with the same limits share it. */
+  const sharedCallOf = (limits: Limits, rejected: boolean): Policy.Policy<O1Error, O1Error> => {
+    let shared = calls.get(limits)
+    if (shared === undefined) calls.set(limits, shared = new Map())
+    let call = shared.get(rejected)
+    if (call === undefined) shared.set(rejected, call = callOf(limits, rejected))
+    return call
+  }
+
+  /** One run of a call: what is known of its attempts is its own, and each deployment's. */
+  const runOf = (limits: Limits, { rejected = false }: { readonly rejected?: boolean } = {}) => {
+    const routes = new Map<string, Known>()
+    const attempt = (limits: Limits, deployment: string, breaker: Policy.Policy<O1Error, O1Error>) => {
       let known = routes.get(deployment)
       if (known === undefined) routes.set(deployment, known = { route: unknown })
-      return Policy.compose(
-        Policy.mapError(breaker, CircuitBreaker.isCircuitOpen, toRejectedError),
-        patient(limits, known, ofThePrompt)
-      )
+      return Policy.compose(breaker, patient(limits, known, ofThePrompt))
     }
-    return { call, attempt, another }
+    return { call: sharedCallOf(limits, rejected), attempt, another: another(limits) }
   }
 
   const stackOf = (
     limits: Limits,
     deployment: string,
-    breaker: CircuitBreaker.CircuitBreaker
+    breaker: Policy.Policy<O1Error, O1Error>
   ): Policy.Policy<O1Error, O1Error> => {
     const { attempt, call } = runOf(limits)
     return Policy.compose(call, attempt(limits, deployment, breaker))
@@ -151,21 +171,29 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
   for (const effort of ReasoningEffort.literals) {
     const limits = limitsOf(settings, effort, {})
     if (O1Error.is(limits)) throw new RangeError(`O1Policy: ${limits.detail}`)
-    stackOf(limits, "settings", makeBreaker("settings"))
+    stackOf(limits, "settings", makeBreaker("settings").policy)
   }
+
+  const usual = new Map<ReasoningEffort, Limits | O1RequestError>()
 
   const limitsFor = (
     request: O1Request,
     options: CallOptions & { readonly deployment: string }
-  ): Limits | O1RequestError =>
-    limitsOf(settings, request.reasoningEffort ?? "medium", options, limitFor(request, options))
+  ): Limits | O1RequestError => {
+    const effort = request.reasoningEffort ?? "medium"
+    const learned = limitFor(request, options)
+    if (learned !== undefined || saysLimits(options)) return limitsOf(settings, effort, options, learned)
+    let limits = usual.get(effort)
+    if (limits === undefined) usual.set(effort, limits = limitsOf(settings, effort, options))
+    return limits
+  }
 
   return {
     forRequest: (request, options) => {
       const { deployment } = options
       const limits = limitsFor(request, options)
       if (O1Error.is(limits)) return refuse(limits)
-      const breaker = breakerOf(deployment)
+      const breaker = breakerOf(deployment).policy
       return Policy.make<O1Error, O1Error>({
         info: stackOf(limits, deployment, breaker).info,
         effect: (self) => Effect.suspend(() => stackOf(limits, deployment, breaker)(self)),
@@ -183,7 +211,7 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
       const { another, attempt, call } = runOf(longest, { rejected: deployments.length > 1 })
       return {
         call,
-        attempt: (deployment) => attempt(all.get(deployment) ?? longest, deployment, breakerOf(deployment)),
+        attempt: (deployment) => attempt(all.get(deployment) ?? longest, deployment, breakerOf(deployment).policy),
         another,
         cooldown: cooldownWith(throttledWait)
       }
@@ -192,7 +220,7 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
       const limits = readingLimitsOf(settings, options)
       return O1Error.is(limits) ? refuse(limits) : Policy.compose(totalOf(limits), reading(limits))
     },
-    breakerState: (deployment) => Effect.suspend(() => breakerOf(deployment).state)
+    breakerState: (deployment) => Effect.suspend(() => breakerOf(deployment).breaker.state)
   }
 }
 

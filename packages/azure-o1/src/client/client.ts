@@ -1,4 +1,4 @@
-import { Policy, Telemetry } from "@effect-resilience/core"
+import { type Policy, Telemetry } from "@effect-resilience/core"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -212,8 +212,15 @@ export const clientOf = (callee: Callee): O1Client => {
       })
     })
 
-  const around = ({ listener }: Calling, { policy }: Attempts): Policy.Policy<O1Error, O1Error> =>
-    Policy.compose(Telemetry.listen(listener), policy)
+  /** The policy, and who is told what it does. */
+  const around = ({ listener }: Calling, { policy }: Attempts) => {
+    const told = Telemetry.listen(listener)
+    return {
+      effect: (self: Effect.Effect<O1Completion, O1Error>): Effect.Effect<O1Completion, O1Error> => told(policy(self)),
+      stream: (self: Stream.Stream<AttemptEvent, O1Error>): Stream.Stream<AttemptEvent, O1Error> =>
+        told.stream(policy.stream(self))
+    }
+  }
 
   const complete = (request: O1Request, options: CallOptions = {}): Effect.Effect<O1Completion, O1Error> =>
     // what begins to be told of is told to its end
@@ -221,7 +228,7 @@ export const clientOf = (callee: Callee): O1Client => {
       Effect.flatMap(begin("complete", request, options), (calling) => {
         const attempts = callee.begin(calling)
         const { observing } = calling
-        const explained = attempts.complete.pipe(around(calling, attempts), Effect.mapError(calling.explain))
+        const explained = attempts.complete.pipe(around(calling, attempts).effect, Effect.mapError(calling.explain))
         const answer = restore(asCall(explained, calling.call))
         return observing === undefined ? answer : within(observing).effect(answer).pipe(
           Effect.onExit((exit) => observing.ended(exit, Exit.isSuccess(exit) ? exit.value : undefined))

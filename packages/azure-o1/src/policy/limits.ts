@@ -44,6 +44,11 @@ const idleOf = (
     : Option.getOrElse(validDuration(idle), () => bad("idle", idle, "a finite duration > 0"))
 }
 
+/** Whether a call has limits of its own. */
+export const saysLimits = ({ fruitless, idle, onBreak, onTimeout, retries, timeout, total }: CallOptions): boolean =>
+  fruitless !== undefined || idle !== undefined || onBreak === "restart" || onTimeout !== undefined ||
+  retries !== undefined || timeout !== undefined || total !== undefined
+
 /** How a call's limits come from its options, its effort and the settings; or what is wrong with them. */
 export const limitsOf = (
   settings: O1PolicySettings,
