@@ -207,7 +207,7 @@ class Failover {
       if (error._tag === "O1AuthError" && error.kind === "credential") this.leaveOut(member)
       calling.left(Exit.fail(error), Duration.millis(now - begun))
       yield* this.unasked
-      if (fact !== undefined && this.members.length > 1) yield* tell(fact)
+      if (fact !== undefined) yield* tell(fact)
     }
   )
 

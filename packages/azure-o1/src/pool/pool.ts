@@ -72,7 +72,7 @@ export class Pool {
   /** It has failed, and others can be asked. Gives what there is to tell of it. */
   failed(name: string, error: O1Error, times: Times): Fact | undefined {
     const slow = isTooSlow(error) ? this.slowness.timedOut(name, times.now) : this.slowness.failed(name)
-    if (!slow && !isUnfit(error)) return undefined
+    if (this.names.length === 1 || (!slow && !isUnfit(error))) return undefined
     const why = slow ? "timed out again and again while others answered" : `failed with ${O1Error.label(error)}`
     const news = this.fitness.refused(name, {
       ...times,

@@ -1,4 +1,5 @@
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Fact } from "../O1Fact.ts"
@@ -58,5 +59,5 @@ export const tell = (fact: Fact): Effect.Effect<void> =>
   Effect.flatMap(CurrentProgress, (report) => {
     report?.({ _tag: "Learned", fact, text: fact.text })
     const { about, deployment, expiresIn, text } = fact
-    return Effect.annotateLogs(Effect.logInfo(text), { deployment, about, for: String(expiresIn) })
+    return Effect.annotateLogs(Effect.logInfo(text), { deployment, about, for: Duration.format(expiresIn) })
   })
