@@ -7,10 +7,11 @@
  *
  * **The transport ladder**
  *
- * The answer is asked for as a stream; where the deployment refuses that, as o1 does on Azure, as a response made in the
- * background, which is asked for from time to time; and where that is refused too, in one piece. What a deployment refuses is
- * remembered for a while (`memory` in the configuration), and then asked again by one call. `complete` and `stream` go the same way: what comes in one piece is given out as a stream. With the Responses API a
- * stream is kept by the service, so that a broken connection is continued without loss or repetition.
+ * The answer is asked for as a stream; where the model does not stream, as o1 on Azure, or the deployment refuses to, as a
+ * response made in the background, which is asked for from time to time; and where that is refused too, in one piece. What a
+ * deployment refuses is remembered for a while (`memory` in the configuration), and then one call asks again. `complete` and
+ * `stream` go the same way: what comes in one piece is given out as a stream. With the Responses API a stream is kept by the
+ * service, so that a broken connection is continued without loss or repetition.
  *
  * @since 0.1.0
  */

@@ -45,7 +45,6 @@ const faces = {
 describe("a pause that one caller is told", () => {
   const pauses: ReadonlyArray<readonly [string, O1Error, number]> = [
     ["a rate limit with a pause", busy(seconds(2)), 2],
-    ["a rate limit without", busy(), 10],
     ["a service that is down for a while", new O1ServerError({ kind: "unavailable", retryAfter: seconds(5) }), 5]
   ]
   for (const [name, error, pause] of pauses) {
@@ -104,6 +103,7 @@ describe("a pause that one caller is told", () => {
       new O1RateLimitError({ kind: "request-exceeds-limit", retryAfter: seconds(60) })
     ],
     ["a pause of a day", busy(Duration.days(1))],
+    ["a rate limit without a pause", busy()],
     ["a failure without a pause", new O1ServerError({ kind: "unavailable" })]
   ]
   for (const [name, error] of unheld) {

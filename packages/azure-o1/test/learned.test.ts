@@ -200,6 +200,20 @@ describe("learned: one asks, the others do not", () => {
       }))
   }
 
+  it.effect("the call that asks is told to wait: those that wait for its answer wait for that as well", () =>
+    Effect.gen(function*() {
+      const busy = json(429, { error: { code: "429", message: "Slow down" } }, { "retry-after": "2" })
+      const { o1, server } = yield* begin((asked, nth) => nth === 1 ? Effect.delay(busy, "100 millis") : answer(asked))
+      const fiber = yield* Effect.forkChild(
+        Effect.all(Array.from({ length: 20 }, () => o1.complete(request)), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(server.asked.length, 1)
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(new Set((yield* Fiber.join(fiber)).map(({ text }) => text)), new Set(["stream"]))
+      assert.strictEqual(server.asked.length, 21)
+    }))
+
   it.effect("after the end of a fact one asks again, while the others go on with what is known", () =>
     Effect.gen(function*() {
       const { news, o1 } = yield* begin(slowly)

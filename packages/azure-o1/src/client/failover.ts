@@ -133,6 +133,10 @@ class Failover {
     this.asked.push(member)
     this.last = member
     calling.asking(member.name)
+    calling.call.others = {
+      held: (at) => this.pool.held(member.name, at),
+      failed: (error, at) => this.pause(member.name, error, { begun: now, now: at })
+    }
     return { member, begun: now, answering: false }
   })
 
@@ -196,8 +200,7 @@ class Failover {
       const { name } = member
       const now = yield* monotonic
       const error = O1Error.with(reason, { deployment: name })
-      const pause = parts.cooldown(error)
-      if (pause !== undefined) pool.paused(name, error, pause, { begun, now })
+      this.pause(name, error, { begun, now })
       if (answering || !parts.another(error)) return yield* error
       const fact = pool.failed(name, error, { begun, now })
       const verdict = verdictOf(error)
@@ -210,6 +213,11 @@ class Failover {
       if (fact !== undefined) yield* tell(fact)
     }
   )
+
+  private pause(name: string, error: O1Error, times: { readonly begun: number; readonly now: number }): void {
+    const pause = this.parts.cooldown(error)
+    if (pause !== undefined) this.pool.paused(name, error, pause, times)
+  }
 
   /** A credential that gives no token gives none for the others that have it. */
   private leaveOut({ credential }: Member): void {

@@ -1,3 +1,4 @@
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { O1Error } from "../O1Error.ts"
@@ -7,6 +8,9 @@ import { Pool } from "../pool/pool.ts"
 import { monotonic } from "../transport/asking.ts"
 import { type Callee, forbidden } from "./client.ts"
 import { factsOf } from "./facts.ts"
+
+/** How long the service itself has asked to be left alone. */
+const pauseIn = (error: O1Error): Duration.Duration | undefined => "retryAfter" in error ? error.retryAfter : undefined
 
 /** One deployment: a pool in which nobody else can be asked. */
 export const single = (policies: O1Policy["Service"], transport: O1Transport["Service"]): Callee => {
@@ -24,33 +28,38 @@ export const single = (policies: O1Policy["Service"], transport: O1Transport["Se
       const attempt = parts.attempt(deployment)
 
       /** When this attempt begins, unless a call has to wait because another one was told to. */
-      const begun: Effect.Effect<number, O1Error> = Effect.flatMap(monotonic, (now) => {
+      const begun: Effect.Effect<number, O1Error> = Effect.flatMap(monotonic, (begun) => {
         // reading what is being made is no new request
-        const held = call.open === undefined ? pool.held(deployment, now) : undefined
+        const held = call.open === undefined ? pool.held(deployment, begun) : undefined
         if (held !== undefined) return Effect.fail(held)
         asking(deployment)
-        return Effect.succeed(now)
+        call.others = {
+          held: (now) => pool.held(deployment, now),
+          failed: (error, now) => {
+            const pause = pauseIn(error) === undefined ? undefined : parts.cooldown(error)
+            if (pause !== undefined) pool.paused(deployment, error, pause, { begun, now })
+          }
+        }
+        return Effect.succeed(begun)
       })
-      const failed = (begun: number) => (error: O1Error): Effect.Effect<never, O1Error> =>
+      const failed = (error: O1Error): Effect.Effect<never, O1Error> =>
         Effect.flatMap(monotonic, (now) => {
-          const pause = parts.cooldown(error)
-          if (pause !== undefined) pool.paused(deployment, error, pause, { begun, now })
+          call.others?.failed(error, now)
           return Effect.fail(raise(error))
         })
 
       return {
         policy: parts.call,
-        complete: Effect.flatMap(
+        complete: Effect.andThen(begun, attempt(Effect.catch(Effect.flatMap(asked, transport.complete), failed))),
+        stream: Stream.unwrap(Effect.as(
           begun,
-          (begun) => attempt(Effect.catch(Effect.flatMap(asked, transport.complete), failed(begun)))
-        ),
-        stream: Stream.unwrap(Effect.map(begun, (begun) =>
           attempt.stream(
             Stream.catch(
               Stream.unwrap(Effect.map(asked, transport.stream)),
-              (error) => Stream.fromEffect(failed(begun)(error))
+              (error) => Stream.fromEffect(failed(error))
             )
-          )))
+          )
+        ))
       }
     },
     resume: (token, options) => policies.forResume(options).stream(transport.resume(token)),

@@ -2,6 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { O1Error } from "../O1Error.ts"
 import type { Fact } from "../O1Fact.ts"
 import type { Plan, Wait } from "./knowledge.ts"
 import type { Learned, Question } from "./learned.ts"
@@ -34,8 +35,9 @@ export interface Asked {
  */
 export const asking = (
   learned: Learned,
-  plan: (now: number) => Plan | Wait
-): Effect.Effect<Asked, never, Scope.Scope> =>
+  plan: (now: number) => Plan | Wait,
+  held: ((now: number) => O1Error | undefined) | undefined
+): Effect.Effect<Asked, O1Error, Scope.Scope> =>
   Effect.gen(function*() {
     for (;;) {
       // nothing comes in between the look at what others ask and the question
@@ -51,6 +53,9 @@ export const asking = (
       )
       if ("plan" in asked) return asked
       yield* Effect.timeoutOption(settled(learned, asked.question), asked.millis)
+      // whoever asked may have been told that nobody is to ask for a while
+      const error = held?.(yield* monotonic)
+      if (error !== undefined) return yield* error
     }
   })
 

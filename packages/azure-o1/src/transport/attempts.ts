@@ -38,10 +38,11 @@ export const make = ({ admitted, heal, knowledge, on }: {
   const { learned } = knowledge
 
   /** The best way that is open to this attempt. What one before it has begun is gone on with. */
-  const planned = (request: O1Request, { lacking }: Found): Effect.Effect<Asked, never, Scope.Scope> =>
+  const planned = (request: O1Request, { lacking }: Found): Effect.Effect<Asked, O1Error, Scope.Scope> =>
     Effect.gen(function*() {
       const since = yield* monotonic
-      const open = (yield* CurrentCall)?.open
+      const call = yield* CurrentCall
+      const open = call?.open
       if (open !== undefined) {
         return { plan: knowledge.continuing(request, open.streams ? "kept" : "background", since), questions: [] }
       }
@@ -49,7 +50,7 @@ export const make = ({ admitted, heal, knowledge, on }: {
       const plan = knowledge.plan(request, attempted, since)
       return "rung" in plan && plan.asks.length === 0
         ? { plan, questions: [] }
-        : yield* asking(learned, (now) => knowledge.plan(request, attempted, now))
+        : yield* asking(learned, (now) => knowledge.plan(request, attempted, now), call?.others?.held)
     })
 
   /** Of what comes in one piece no part is late. */
@@ -99,7 +100,8 @@ export const make = ({ admitted, heal, knowledge, on }: {
   /** What follows a failure within the same attempt, if anything does: what was not taken on can be asked for in another way. */
   const next = Effect.fnUntraced(
     function*({ plan, questions }: Asked, request: O1Request, found: Found, error: O1Error) {
-      const open = (yield* CurrentCall)?.open
+      const call = yield* CurrentCall
+      const open = call?.open
       const times = { begun: plan.begun, now: yield* monotonic }
       const detached = open === undefined && error._tag === "O1RequestError" && error.kind === "unknown-item"
         ? withoutItems(plan.request)
@@ -117,6 +119,7 @@ export const make = ({ admitted, heal, knowledge, on }: {
         : smaller !== undefined
         ? knowledge.omits(smaller, times)
         : []
+      if (lack === undefined && smaller === undefined) call?.others?.failed(error, times.now)
       // what the error has not answered, somebody else may ask
       for (const question of questions) learned.release(question)
       for (const fact of facts) yield* tell(fact)

@@ -26,6 +26,14 @@ interface OpenResponse {
   readonly cancel: Effect.Effect<boolean>
 }
 
+/** The other calls to a deployment, which share its pauses. Times in milliseconds on the monotonic clock. */
+interface Others {
+  /** Why it is not to be asked any more; `undefined` where nobody was told to wait. */
+  readonly held: (now: number) => O1Error | undefined
+  /** It has failed, which they have to know before they go on. */
+  readonly failed: (error: O1Error, now: number) => void
+}
+
 /** How long whoever leaves waits for the service to hear of it; it is told in any case. */
 const cancelWait = "1 second"
 
@@ -34,6 +42,8 @@ export class Call {
   open: OpenResponse | undefined = undefined
   /** The id of the last request that went out. */
   clientRequestId: string | undefined = undefined
+  /** The other calls to the deployment that is asked. */
+  others: Others | undefined = undefined
   /** Present where somebody observes. */
   readonly observing: Observer | undefined
   private readonly onLeave: "cancel" | "keep" | undefined
