@@ -13,11 +13,11 @@ import type * as ModelProfile from "../ModelProfile.ts"
  * @since 0.1.0
  */
 export interface Clocks {
-  /** From the beginning of the attempt to the headers of the answer: `O1TimeoutError` of kind `headers`. */
+  /** From the request to the headers of the answer: `O1TimeoutError` of kind `headers`. */
   readonly headers?: Duration.Input | undefined
   /** From the headers to the first byte: `first-byte`. */
   readonly firstByte?: Duration.Input | undefined
-  /** From the beginning of the attempt to the first content: `first`. It ends where the service keeps the response. */
+  /** From the request to the first content: `first`. It ends where the service keeps the response. */
   readonly first?: Duration.Input | undefined
   /**
    * The longest silence on the connection, comments and keep-alives counting as sound: `byte-idle`. Where the service keeps the

@@ -12,8 +12,8 @@ import type { O1Error, O1TimeoutError } from "../O1Error.ts"
  * | what is known of the attempt                       | clock                        | ends it as   |
  * | -------------------------------------------------- | ---------------------------- | ------------ |
  * | nothing said yet                                   | `attempt`, from the start    | `attempt`    |
- * | nothing said yet, `clocks.first`                   | `first`, from the start      | `first`      |
- * | no headers yet, `clocks.headers`                   | `headers`, from the start    | `headers`    |
+ * | nothing said yet, `clocks.first`                   | `first`, from the request    | `first`      |
+ * | no headers yet, `clocks.headers`                   | `headers`, from the request  | `headers`    |
  * | headers, and no byte yet, `clocks.firstByte`       | `firstByte`, from there      | `first-byte` |
  * | a byte                                             | `byteIdle`, from it          | `byte-idle`  |
  * | a piece of the answer                              | `idle`, from it              | `idle`       |
@@ -92,6 +92,8 @@ export interface Limits {
 /** What was heard of an attempt so far. */
 export interface Silence {
   readonly startedAt: number
+  /** The request for a stream went out; `undefined` where something in one piece was asked for. */
+  readonly sent: number | undefined
   /** The headers of a stream came. */
   readonly opened: number | undefined
   /** The last byte of it, comments included. */
@@ -120,7 +122,7 @@ const thoughts: ReadonlySet<string> = new Set(["ReasoningDelta", "CommentaryDelt
 export const isThought = (tag: string): boolean => thoughts.has(tag)
 
 /** When an attempt has been silent for too long, by what is known now. */
-export const due = ({ heard, kept, opened, said, startedAt, thinking }: Silence, limits: Limits): Due => {
+export const due = ({ heard, kept, opened, said, sent, startedAt, thinking }: Silence, limits: Limits): Due => {
   if (kept) return never
   let soonest = never
   const consider = (kind: Due["kind"], from: number, limit: number): void => {
@@ -128,11 +130,11 @@ export const due = ({ heard, kept, opened, said, startedAt, thinking }: Silence,
   }
   if (said === undefined) {
     consider("attempt", startedAt, limits.attempt)
-    consider("first", startedAt, limits.first)
+    if (sent !== undefined) consider("first", sent, limits.first)
   } else consider("idle", said, thinking ? Math.max(limits.idle, limits.attempt) : limits.idle)
   if (heard !== undefined) consider("byte-idle", heard, limits.byteIdle)
   else if (opened !== undefined) consider("first-byte", opened, limits.firstByte)
-  else consider("headers", startedAt, limits.headers)
+  else if (sent !== undefined) consider("headers", sent, limits.headers)
   return soonest
 }
 

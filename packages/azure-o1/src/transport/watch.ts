@@ -44,8 +44,6 @@ const millisOf = (input: Duration.Input | undefined, stretch: number): number =>
 /** Times that differ by less, in milliseconds, differ in how numbers are rounded. */
 const instant = 0.001
 
-const noClocks = { headers: Infinity, first: Infinity, firstByte: Infinity, byteIdle: Infinity }
-
 /** How an attempt ends that takes too long; with a token that does not come, the deployment was not asked at all. */
 type Overdue = O1TimeoutError | O1AuthError
 
@@ -66,6 +64,7 @@ export class Watch {
   private readonly stretch: number
   private readonly startedAt: number
   private limits: route.Limits
+  private sent: number | undefined = undefined
   private opened: number | undefined = undefined
   private heardAt: number | undefined = undefined
   private saidAt: number | undefined = undefined
@@ -83,7 +82,7 @@ export class Watch {
     this.silence = silence
     this.route = route
     this.stretch = stretch
-    this.limits = { attempt, idle, ...noClocks }
+    this.limits = { attempt, idle, headers: Infinity, first: Infinity, firstByte: Infinity, byteIdle: Infinity }
     this.startedAt = this.now
   }
 
@@ -98,13 +97,13 @@ export class Watch {
 
   /** What goes out is to be answered in one piece, which has no phases. */
   whole(): void {
-    this.opened = this.heardAt = undefined
-    this.limits = { ...this.limits, ...noClocks }
+    this.sent = this.opened = this.heardAt = undefined
   }
 
   /** What goes out is a stream, with these clocks. */
   streams({ byteIdle = route.longestSilence.stream, first, firstByte, headers }: Clocks): void {
     const { stretch } = this
+    this.sent = this.now
     this.opened = this.heardAt = undefined
     this.limits = {
       ...this.limits,
@@ -198,6 +197,7 @@ export class Watch {
   private get due(): route.Due {
     return route.due({
       startedAt: this.startedAt,
+      sent: this.sent,
       opened: this.opened,
       heard: this.heardAt,
       said: this.saidAt,

@@ -68,6 +68,7 @@ describe("the clocks of an attempt", () => {
   }
   const begun: route.Silence = {
     startedAt: 1000,
+    sent: 1002,
     opened: undefined,
     heard: undefined,
     said: undefined,
@@ -76,10 +77,11 @@ describe("the clocks of an attempt", () => {
   }
   const table: { readonly [what: string]: readonly [Partial<route.Silence>, Partial<route.Limits>, number, string] } = {
     "nothing came": [{}, {}, 1060, "attempt"],
-    "nothing came, and the headers are late before": [{}, { headers: 10 }, 1010, "headers"],
+    "nothing came, and the headers are late before": [{}, { headers: 10 }, 1012, "headers"],
+    "what comes in one piece has no phases": [{ sent: undefined }, { headers: 10, first: 10 }, 1060, "attempt"],
     "the headers are here": [{ opened: 1005 }, { headers: 10 }, 1060, "attempt"],
     "no byte after the headers": [{ opened: 1005 }, { firstByte: 7 }, 1012, "first-byte"],
-    "no content": [{ opened: 1005, heard: 1030 }, { first: 50 }, 1050, "first"],
+    "no content": [{ opened: 1005, heard: 1030 }, { first: 50 }, 1052, "first"],
     "bytes, no content": [{ opened: 1005, heard: 1030 }, {}, 1060, "attempt"],
     "no more bytes, no content": [{ opened: 1005, heard: 1015 }, {}, 1055, "byte-idle"],
     "an answer has begun": [{ opened: 1005, heard: 1070, said: 1070 }, {}, 1090, "idle"],
