@@ -128,13 +128,14 @@ export const due = ({ heard, kept, opened, said, sent, startedAt, thinking }: Si
   const consider = (kind: Due["kind"], from: number, limit: number): void => {
     if (from + limit < soonest.at) soonest = { at: from + limit, kind, limit }
   }
+  // where both are silent for as long, it is the connection
+  if (heard !== undefined) consider("byte-idle", heard, limits.byteIdle)
+  else if (opened !== undefined) consider("first-byte", opened, limits.firstByte)
+  else if (sent !== undefined) consider("headers", sent, limits.headers)
   if (said === undefined) {
     consider("attempt", startedAt, limits.attempt)
     if (sent !== undefined) consider("first", sent, limits.first)
   } else consider("idle", said, thinking ? Math.max(limits.idle, limits.attempt) : limits.idle)
-  if (heard !== undefined) consider("byte-idle", heard, limits.byteIdle)
-  else if (opened !== undefined) consider("first-byte", opened, limits.firstByte)
-  else if (sent !== undefined) consider("headers", sent, limits.headers)
   return soonest
 }
 

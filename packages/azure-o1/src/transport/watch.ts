@@ -157,7 +157,7 @@ export class Watch {
             }
           }
           this.pending = pending
-          this.arm(fiber)
+          this.arm()
           child.addObserver((exit) => {
             if (this.pending !== pending) return
             this.pending = undefined
@@ -206,34 +206,28 @@ export class Watch {
     }, this.limits)
   }
 
-  private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
-
   /** A clock may end sooner than the timer rings. */
   private changed(): void {
-    if (this.pending !== undefined && this.fiber !== undefined && this.due.at < this.ringsAt) this.arm(this.fiber)
+    if (this.pending !== undefined && this.due.at < this.ringsAt) this.arm()
   }
 
-  private arm(fiber: Fiber.Fiber<unknown, unknown>): void {
-    this.fiber = fiber
+  private arm(): void {
     const { at } = this.due
-    if (at === Infinity || (this.timer !== undefined && this.ringsAt <= at)) return
+    if (at === Infinity || this.ringsAt <= at) return
     this.timer?.interruptUnsafe()
     this.ringsAt = at
     // a clock that stands still must not have it ring at once, again and again
     const pause = Duration.millis(Math.max(1, Math.ceil(at - this.now - instant)))
-    this.timer = Effect.runForkWith(fiber.context)(
-      Effect.andThen(Effect.sleep(pause), Effect.sync(() => this.ring(fiber)))
-    )
+    this.timer = Effect.runFork(Effect.andThen(this.clock.sleep(pause), Effect.sync(() => this.ring())))
   }
 
-  private ring(fiber: Fiber.Fiber<unknown, unknown>): void {
-    this.timer = undefined
+  private ring(): void {
     this.ringsAt = Infinity
     const { pending } = this
     // whoever reads is busy, and sets it again when the next piece is waited for
     if (pending === undefined) return
     const { due } = this
-    if (due.at - this.now > instant) return this.arm(fiber)
+    if (due.at - this.now > instant) return this.arm()
     this.pending = undefined
     pending.expire(due)
   }

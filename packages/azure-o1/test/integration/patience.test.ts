@@ -15,6 +15,7 @@ import { O1Error } from "../../src/O1Error.ts"
 import type { O1Event } from "../../src/O1Event.ts"
 import { O1Policy, type O1PolicySettings } from "../../src/O1Policy.ts"
 import { O1Transport } from "../../src/O1Transport.ts"
+import { faster } from "../support/fast-clock.ts"
 import { request } from "../support/harness.ts"
 import {
   answer,
@@ -159,13 +160,13 @@ for (const face of faces) {
         asked: ["POST /responses background stream", "GET /responses/resp_1?stream=true&starting_after=0"]
       },
       "may beat its heart for longer than every limit": {
-        config: { ...kept, clocks: { first: "1 second" } },
-        settings: { ...slow, idle: "200 millis" },
+        config: { ...kept, clocks: { first: "4 seconds" } },
+        settings: { timeout: { medium: "4 seconds" }, idle: "2 seconds" },
         does: [
           does(
             "POST",
             streaming(responses.created(), responses.thought(1, "hm")),
-            heartbeats(100, 15),
+            heartbeats(200, 30),
             say(responses.delta(2, "one "), responses.delta(3, "two"), responses.completed(4, "one two")),
             end
           )
@@ -318,6 +319,79 @@ for (const face of faces) {
         ),
       20_000
     )
+  })
+
+  describe(`${face} with the limits that hold where nobody has said otherwise`, () => {
+    const twoMinutes = face === "complete" ? "success" : "O1TimeoutError/byte-idle"
+    const inTheBackground = [does("POST background", queued), does("GET", done)]
+    const calls: { readonly [what: string]: Against & { readonly ends: string; readonly asked: number } } = {
+      "an answer on chat that is silent for two minutes": {
+        config: onChat,
+        does: [does("POST stream", streaming(chat.delta("one ")), silence), ...inTheBackground],
+        ends: twoMinutes,
+        asked: face === "complete" ? 3 : 1
+      },
+      "no answer on chat for a minute": {
+        config: onChat,
+        does: [does("POST stream", streaming(), heartbeats(100)), ...inTheBackground],
+        ends: "success",
+        asked: 3
+      },
+      "a kept answer that is silent for a minute": {
+        config: kept,
+        does: [does("POST", streaming(...half), silence), does("GET", rest)],
+        ends: "success",
+        asked: 2
+      },
+      "a kept answer with nothing but heartbeats for ten minutes": {
+        config: kept,
+        does: [
+          does(
+            "POST",
+            streaming(...half),
+            heartbeats(50, 100),
+            say(responses.delta(2, "two"), responses.completed(3, "one two")),
+            end
+          )
+        ],
+        ends: "success",
+        asked: 1
+      },
+      "a response that is not found for half a minute": {
+        config: polled,
+        does: [does("POST", queued), { on: "GET", times: 8, does: [notFound] }, does("GET", done)],
+        ends: "success",
+        asked: 10
+      },
+      "a response that is never found": {
+        config: polled,
+        does: [does("POST", queued), does("GET", notFound)],
+        ends: "O1RequestError/response-not-found",
+        asked: 0
+      },
+      "polls that are never answered": {
+        config: polled,
+        does: [does("POST", queued), does("GET", silence)],
+        ends: "O1TimeoutError/byte-idle",
+        asked: 9
+      }
+    }
+    for (const [what, { asked, config, does, ends }] of Object.entries(calls)) {
+      const settings: O1PolicySettings = { timeout: {}, total: "15 minutes" }
+      it.live(
+        what,
+        () =>
+          against({ config: config!, does, settings }, (o1, { asked: seen }, policy) =>
+            Effect.gen(function*() {
+              const outcome = yield* call(o1, face, { retries: 1 })
+              assert.strictEqual(labelOf(outcome), ends)
+              if (asked > 0) assert.strictEqual(seen().length, asked)
+              assert.isFalse(seen().some((request) => request.endsWith("/cancel")))
+              assert.deepInclude(yield* policy.breakerState("o1"), { consecutiveFailures: 0 })
+            })).pipe(faster(100)),
+        30_000
+      )
+    }
   })
 
   describe(`${face} of what takes long`, () => {

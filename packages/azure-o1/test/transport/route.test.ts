@@ -105,8 +105,8 @@ describe("the clocks of an attempt", () => {
     })
   }
 
-  it("of two that end together the one of the content speaks", () => {
-    assert.strictEqual(route.due({ ...begun, heard: 1070, said: 1070 }, { ...limits, byteIdle: 20 }).kind, "idle")
+  it("of two that end together the one of the connection speaks", () => {
+    assert.strictEqual(route.due({ ...begun, heard: 1070, said: 1070 }, { ...limits, byteIdle: 20 }).kind, "byte-idle")
   })
 
   it("thoughts are no answer", () => {
