@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { AzureO1 } from "../src/AzureO1.ts"
 import type * as Credential from "../src/Credential.ts"
+import * as ModelProfile from "../src/ModelProfile.ts"
 import {
   O1AuthError,
   O1ConnectionError,
@@ -148,6 +149,37 @@ describe("members that do not work", () => {
         text,
         expiresIn: Duration.seconds(40)
       }])
+    }))
+})
+
+describe("a startup on members that nobody knows", () => {
+  it.effect("callers that wait for an answer go on to the next member when the first asks for a pause", () =>
+    Effect.gen(function*() {
+      const busy = json(429, { error: { code: "429", message: "Slow down" } }, { "retry-after": "30" })
+      const server = service((asked) =>
+        asked.host.startsWith("a") ? Effect.delay(busy, "100 millis") : answered(asked, asked.host)
+      )
+      const member = (name: string) =>
+        configOf({ endpoint: `https://${name}.openai.azure.com`, deployment: name, profile: ModelProfile.o3 })
+      const o1 = yield* Effect.provide(AzureO1.failover([member("a"), member("b")]), server.http)
+      const fiber = yield* Effect.forkChild(
+        Effect.all(Array.from({ length: 20 }, () => ask(o1)), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(new Set(yield* Fiber.join(fiber)), new Set(["b.openai.azure.com"]))
+      assert.strictEqual(server.asked.filter(({ host }) => host.startsWith("a")).length, 1)
+    }))
+
+  it.effect("what passes a member over is told with the attempt", () =>
+    Effect.gen(function*() {
+      const server = service((asked) => asked.host.startsWith("a") ? json(401, {}) : answered(asked))
+      const member = (name: string) => configOf({ endpoint: `https://${name}.openai.azure.com`, deployment: name })
+      const o1 = yield* Effect.provide(AzureO1.failover([member("a"), member("b")]), server.http)
+      yield* ask(o1)
+      const events = yield* Stream.runCollect(o1.stream(request))
+      assert.deepStrictEqual(events.flatMap((event) => event._tag === "Started" ? [event.learned] : []), [
+        ["\"a\" failed with O1AuthError/unauthorized, so that the others are asked first."]
+      ])
     }))
 })
 

@@ -25,11 +25,6 @@ export const isUnfit = (error: O1Error): boolean => {
   }
 }
 
-const clocks: ReadonlySet<string> = new Set(["attempt", "first", "headers", "first-byte"])
-
-/** Whether one of our own clocks has ended an attempt before there was an answer. */
-export const isTooSlow = (error: O1Error): boolean => error._tag === "O1TimeoutError" && clocks.has(error.kind)
-
 /** Timeouts in a row after which a deployment counts as slow, if another one has answered meanwhile. */
 const patience = 3
 
@@ -56,7 +51,7 @@ export class Slowness {
     return false
   }
 
-  /** Whether it is to be left for the others. */
+  /** Whether it is to be asked after the others. */
   timedOut(name: string, now: number): boolean {
     const known = this.rows.get(name)
     const row = { times: (known?.times ?? 0) + 1, since: known?.since ?? now }

@@ -3,8 +3,9 @@ import * as Duration from "effect/Duration"
 import { O1Error } from "../O1Error.ts"
 import type { Fact } from "../O1Fact.ts"
 import { always, Learned, type Question } from "../transport/learned.ts"
+import { isSlow } from "../transport/route.ts"
 import { Cooldowns, type Refusal } from "./cooldowns.ts"
-import { isTooSlow, isUnfit, restFor, Slowness } from "./fitness.ts"
+import { isUnfit, restFor, Slowness } from "./fitness.ts"
 import { soonest, standingOf } from "./standing.ts"
 
 /** A pause that is longer is no reason not to ask. */
@@ -71,7 +72,7 @@ export class Pool {
 
   /** It has failed, and others can be asked. Gives what there is to tell of it. */
   failed(name: string, error: O1Error, times: Times): Fact | undefined {
-    const slow = isTooSlow(error) ? this.slowness.timedOut(name, times.now) : this.slowness.failed(name)
+    const slow = isSlow(error) ? this.slowness.timedOut(name, times.now) : this.slowness.failed(name)
     if (this.names.length === 1 || (!slow && !isUnfit(error))) return undefined
     const why = slow ? "timed out again and again while others answered" : `failed with ${O1Error.label(error)}`
     const news = this.fitness.refused(name, {

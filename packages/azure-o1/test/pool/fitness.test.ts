@@ -14,7 +14,8 @@ import {
   O1ServerError,
   O1TimeoutError
 } from "../../src/O1Error.ts"
-import { isTooSlow, isUnfit, Slowness } from "../../src/pool/fitness.ts"
+import { isUnfit, Slowness } from "../../src/pool/fitness.ts"
+import { isSlow } from "../../src/transport/route.ts"
 
 describe("pool/fitness", () => {
   const table: Record<"unfit" | "too slow" | "neither", ReadonlyArray<O1Error>> = {
@@ -27,10 +28,11 @@ describe("pool/fitness", () => {
       new O1ServerError({ kind: "not-implemented" }),
       new O1ProtocolError({ kind: "unexpected-content-type" })
     ],
-    "too slow": (["attempt", "first", "headers", "first-byte"] as const).map((kind) => new O1TimeoutError({ kind })),
+    "too slow": (["attempt", "first", "headers", "first-byte", "byte-idle", "idle", "service", "gateway"] as const)
+      .map((kind) => new O1TimeoutError({ kind })),
     neither: [
       new O1AuthError({ kind: "credential" }),
-      ...(["connect", "byte-idle", "idle", "total", "service", "gateway"] as const)
+      ...(["connect", "total"] as const)
         .map((kind) => new O1TimeoutError({ kind })),
       ...(["refused", "reset", "dns", "closed"] as const).map((kind) => new O1ConnectionError({ kind })),
       ...(["requests", "tokens", "capacity", "request-exceeds-limit"] as const)
@@ -48,7 +50,7 @@ describe("pool/fitness", () => {
   for (const [name, errors] of Object.entries(table)) {
     for (const error of errors) {
       it(`${O1Error.label(error)}${"retryAfter" in error && error.retryAfter ? " with a pause" : ""}: ${name}`, () => {
-        assert.deepStrictEqual([isUnfit(error), isTooSlow(error)], [name === "unfit", name === "too slow"])
+        assert.deepStrictEqual([isUnfit(error), isSlow(error)], [name === "unfit", name === "too slow"])
       })
     }
   }
