@@ -196,6 +196,39 @@ const table: ReadonlyArray<{
     whole: ["tool-call f"]
   },
   {
+    name: "calls in another order than their pieces",
+    events: [tool(0, "c2", "g", "{\"b\":2}"), tool(1, "c1", "f", "{\"a\":1")],
+    end: completion({ toolCalls: calls }),
+    stream: [
+      "tool-params-start g",
+      "tool-params-delta {\"b\":2}",
+      "tool-params-start f",
+      "tool-params-delta {\"a\":1",
+      "tool-params-delta }",
+      "tool-params-end",
+      "tool-params-end",
+      "tool-call f",
+      "tool-call g"
+    ],
+    whole: ["tool-call f", "tool-call g"]
+  },
+  {
+    name: "two calls with one id",
+    events: [tool(0, "c1", "f", "{\"a\":1}"), tool(1, "c1", "g", "{\"b\":2}")],
+    end: completion({ toolCalls: calls.map(({ arguments: args, name }) => ({ id: "c1", name, arguments: args })) }),
+    stream: [
+      "tool-params-start f",
+      "tool-params-delta {\"a\":1}",
+      "tool-params-start g",
+      "tool-params-delta {\"b\":2}",
+      "tool-params-end",
+      "tool-params-end",
+      "tool-call f",
+      "tool-call g"
+    ],
+    whole: ["tool-call f", "tool-call g"]
+  },
+  {
     name: "sources, in the words of both APIs",
     events: [delta("TextDelta", "a")],
     end: completion({

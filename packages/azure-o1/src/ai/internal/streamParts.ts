@@ -1,5 +1,5 @@
 import type * as Response from "effect/ai/Response"
-import type { O1Completion } from "../../O1Completion.ts"
+import type { O1Completion, ToolCall } from "../../O1Completion.ts"
 import type { O1Event, ToolCallDelta } from "../../O1Event.ts"
 import { commentaryMetadata, endOf, plain, type ReadCall, returnedOf } from "./parts.ts"
 
@@ -66,7 +66,7 @@ export class StreamParts {
   finish(completion: O1Completion, calls: ReadonlyArray<ReadCall>): ReadonlyArray<Part> {
     return [
       ...this.endWith(returnedOf(completion)),
-      ...completion.toolCalls.flatMap((call, i) => this.settle(i, { ...call, id: calls[i]!.id })),
+      ...completion.toolCalls.flatMap((call, i) => this.settle(i, call, calls[i]!.id)),
       ...endOf(completion, calls)
     ]
   }
@@ -101,7 +101,7 @@ export class StreamParts {
   }
 
   private extend({ arguments: piece, id, index, name }: ToolCallDelta): ReadonlyArray<Part> {
-    const params = this.params.get(index) ?? { id: "", name: "", text: "", waiting: "", started: false }
+    const params = this.params.get(index) ?? nothing()
     this.params.set(index, params)
     params.id ||= id ?? ""
     params.name ||= name ?? ""
@@ -121,12 +121,23 @@ export class StreamParts {
   }
 
   /** A call is complete: what has not been said of its arguments is said now. */
-  private settle(index: number, call: O1Completion["toolCalls"][number]): ReadonlyArray<Part> {
-    const params = this.params.get(index) ?? { id: call.id, name: call.name, text: "", waiting: "", started: false }
-    params.id ||= call.id
+  private settle(index: number, call: ToolCall, id: string): ReadonlyArray<Part> {
+    const params = this.taken(index, call)
+    params.id ||= id
     params.name ||= call.name
     const said = params.text + params.waiting
     if (call.arguments.startsWith(said)) params.waiting += call.arguments.slice(said.length)
     return [...this.flush(params), { type: "tool-params-end", id: params.id }]
   }
+
+  /** What has arrived of a call: where it has an id by that, for the calls of an answer need not be in the order of its pieces. */
+  private taken(index: number, { id }: ToolCall): Params {
+    const [key, params] = Array.from(this.params).find(([, known]) => id !== "" && known.id === id) ??
+      [index, this.params.get(index) ?? nothing()]
+    if (id !== "" && params.id !== "" && params.id !== id) return nothing()
+    this.params.delete(key)
+    return params
+  }
 }
+
+const nothing = (): Params => ({ id: "", name: "", text: "", waiting: "", started: false })
