@@ -77,18 +77,25 @@ const writable = () => {
 
 const read = (file) => existsSync(file) ? readFileSync(file, "utf8") : ""
 
+const members = ["packages", "tools"].flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name)))
+
 /** What an installation depends on: the lockfile and every manifest. */
 const wanted = () => {
-  const members = ["packages", "tools"].flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(folder, name)))
-  const files = ["pnpm-lock.yaml", "pnpm-workspace.yaml", "package.json", ...members.map((name) => join(name, "package.json"))]
-  return createHash("sha256").update(files.map((file) => `${file}\n${read(join(root, file))}`).join("\n")).digest("hex")
+  const files = ["pnpm-lock.yaml", "pnpm-workspace.yaml", "package.json"].map((file) => join(root, file))
+  const texts = [...files, ...members.map((member) => join(member, "package.json"))].map(read)
+  return createHash("sha256").update(texts.join("\n")).digest("hex")
 }
+
+/** Whether a member of the workspace has what it depends on. */
+const linked = (member) =>
+  !/"(devD|d)ependencies"/.test(read(join(member, "package.json"))) || existsSync(join(member, "node_modules"))
 
 const stamp = join(modules, ".installed")
 const installed = () =>
-  read(stamp) === wanted() ||
-  // somebody else has installed it, for instance the owner of a checkout that is mounted read-only
-  (!writable() && read(join(modules, ".pnpm", "lock.yaml")) === read(join(root, "pnpm-lock.yaml")))
+  members.every(linked) &&
+  (read(stamp) === wanted() ||
+    // somebody else has installed it, for instance the owner of a checkout that is mounted read-only
+    (!writable() && read(join(modules, ".pnpm", "lock.yaml")) === read(join(root, "pnpm-lock.yaml"))))
 
 /** Whether the registry answers, found out in seconds: npm and pnpm would try for minutes. */
 const online = () => {
