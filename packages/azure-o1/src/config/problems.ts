@@ -65,7 +65,7 @@ const apiVersionProblem = (config: AzureO1Config): string | undefined => {
 }
 
 /** The v1 path has all of it; of the dated versions, those from March 2025 on have the Responses API. */
-const hasResponses = (apiVersion: string | undefined): boolean =>
+export const hasResponses = (apiVersion: string | undefined): boolean =>
   apiVersion === undefined || apiVersion >= "2025-03-01-preview"
 
 const apiProblem = ({ api, apiVersion, profile = ModelProfile.o1 }: AzureO1Config): string | undefined => {

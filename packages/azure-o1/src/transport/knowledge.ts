@@ -1,5 +1,6 @@
 import { apiOf, type AzureO1Config, hasBackground } from "../AzureO1Config.ts"
 import { memoryOf } from "../config/memory.ts"
+import { hasResponses } from "../config/problems.ts"
 import * as ModelProfile from "../ModelProfile.ts"
 import type { Fact } from "../O1Fact.ts"
 import type { O1Request } from "../O1Request.ts"
@@ -54,6 +55,10 @@ const needs: { readonly [R in Rung]: ReadonlyArray<keyof Abilities> } = {
 /** Whether others may learn from what is said of a request: what `extra` asks for is its caller's own. */
 export const teaches = ({ extra }: O1Request): boolean => extra === undefined || Object.keys(extra).length === 0
 
+/** The profile, without the API that the version of the configuration does not have. */
+const reachable = ({ apiVersion, profile = ModelProfile.o1 }: AzureO1Config): ModelProfile.ModelProfile =>
+  hasResponses(apiVersion) || !profile.apis.includes("chat") ? profile : { ...profile, apis: ["chat"] }
+
 /** What is known of one deployment, and what follows for an attempt. Times in milliseconds on a monotonic clock. */
 export class Knowledge {
   readonly learned = new Learned()
@@ -67,7 +72,7 @@ export class Knowledge {
     const { expiry, longest } = memoryOf(config)
     this.config = config
     this.api = apiOf(config)
-    this.configured = config.profile ?? ModelProfile.o1
+    this.configured = reachable(config)
     this.lasting = doubling(expiry, longest)
   }
 

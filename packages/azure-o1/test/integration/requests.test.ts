@@ -147,6 +147,12 @@ describe("the API that carries a request, over sockets", () => {
       { tools: [weather], reasoningEffort: "none" },
       /chat\/completions$/
     ],
+    [
+      "tools beside reasoning, in a version without the Responses API",
+      { profile: ModelProfile.gpt54, apiVersion: "2024-12-01-preview" },
+      { tools: [weather] },
+      /chat\/completions$/
+    ],
     ["stop", { api: "responses" }, { stop: "END" }, /chat\/completions$/],
     ["temperature without reasoning", {}, { temperature: 0.2, reasoningEffort: "none" }, /chat\/completions$/],
     ["whatever a custom model takes", { profile: ModelProfile.custom("gpt-4.1") }, {
@@ -169,6 +175,15 @@ describe("the API that carries a request, over sockets", () => {
       }).pipe(Effect.provide(AzureO1Node.layerHttpClient)))
   }
 })
+
+it.live("what only the Responses API takes is refused where the version does not have it", () =>
+  Effect.gen(function*() {
+    const server = yield* oddServer(() => completion({ role: "assistant", content: "hi" }))
+    const o1 = yield* AzureO1.make(configOf(server.url, { apiVersion: "2024-12-01-preview" }))
+    const error = yield* Effect.flip(o1.complete({ messages: [user("hello")], previousResponseId: "resp_0" }))
+    assert.deepInclude(error, { _tag: "O1RequestError", param: "previousResponseId" })
+    assert.lengthOf(server.requests, 0)
+  }).pipe(Effect.provide(AzureO1Node.layerHttpClient)))
 
 describe("store in extra", () => {
   const kinds: ReadonlyArray<readonly [config: Partial<AzureO1Config>, store: boolean, refused: boolean]> = [
