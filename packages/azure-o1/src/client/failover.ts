@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Stream from "effect/Stream"
-import type { O1Completion, ResumeToken } from "../O1Completion.ts"
+import type { O1Completion } from "../O1Completion.ts"
 import { O1Error } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
 import type { O1Policy, PolicyParts } from "../O1Policy.ts"
@@ -19,6 +19,7 @@ import type { Question } from "../transport/learned.ts"
 import { CurrentlyKnown, CurrentProgress } from "../transport/progress.ts"
 import { type Callee, type Calling, forbidden } from "./client.ts"
 import { factsOf, type Member } from "./facts.ts"
+import { keepersOf, resumeFrom } from "./keepers.ts"
 
 interface Failure {
   readonly error: O1Error
@@ -238,20 +239,7 @@ export const failover = (policies: O1Policy["Service"], members: NonEmptyReadonl
   const deployments = Arr.map(members, ({ name }) => name)
   const pool = new Pool(deployments)
 
-  /** A token names the deployment, which several members can have. */
-  const keepersOf = (token: ResumeToken): NonEmptyReadonlyArray<Member> => {
-    const keepers = members.filter(({ transport }) => transport.deployment === token.deployment)
-    return Arr.isReadonlyArrayNonEmpty(keepers) ? keepers : members
-  }
-
-  const resumeFrom = (token: ResumeToken, [first, ...others]: NonEmptyReadonlyArray<Member>): Events =>
-    Stream.catch(
-      first.transport.resume(token),
-      (error) =>
-        error._tag === "O1RequestError" && error.kind === "response-not-found" && Arr.isReadonlyArrayNonEmpty(others)
-          ? resumeFrom(token, others)
-          : Stream.fail(error)
-    )
+  const transports = Arr.map(members, ({ transport }) => transport)
 
   return {
     name: deployments.join(", "),
@@ -266,8 +254,8 @@ export const failover = (policies: O1Policy["Service"], members: NonEmptyReadonl
       const { complete, stream } = new Failover(members, pool, parts, calling)
       return { policy: parts.call, complete, stream }
     },
-    resume: (token, options) => policies.forResume(options).stream(resumeFrom(token, keepersOf(token))),
-    cancel: (token) => Effect.firstSuccessOf(Arr.map(keepersOf(token), ({ transport }) => transport.cancel(token))),
+    resume: (token, options) => policies.forResume(options).stream(resumeFrom(token, keepersOf(token, transports))),
+    cancel: (token) => Effect.firstSuccessOf(Arr.map(keepersOf(token, transports), ({ cancel }) => cancel(token))),
     learned: factsOf(members, pool)
   }
 }

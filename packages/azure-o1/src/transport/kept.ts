@@ -1,4 +1,5 @@
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -37,6 +38,11 @@ const monotonic: Effect.Effect<number> = Effect.map(Clock.monotonicTimeNanos, (n
 
 /** From now on nothing that we wait for is too long. */
 const unhurried: Effect.Effect<void> = Effect.map(CurrentWatch, (watch) => watch?.kept())
+
+/** Whether a response that is not found here is looked for elsewhere. */
+export const Elsewhere = Context.Reference<boolean>("@effect-resilience/azure-o1/Elsewhere", {
+  defaultValue: () => false
+})
 
 type Asked = Effect.Effect<Received | undefined, O1Error, Scope.Scope>
 
@@ -87,6 +93,7 @@ export const make = (
    */
   const asker = (answer: wire.ResponsesAnswer, by: route.Reading["by"]) => {
     let reading = route.begun(by)
+    let found = false
     return (
       heard: route.Heard | undefined,
       added: Array<AttemptEvent>,
@@ -94,11 +101,16 @@ export const make = (
     ): Asked =>
       Effect.gen(function*() {
         const fruitless = (yield* CurrentWatch)?.fruitless ?? unlimited.fruitless
+        const away = yield* Elsewhere
         let last = heard
         let told: route.Reading["by"] | undefined
         while (!answer.finished) {
           if (last !== undefined) {
-            const [next, then] = route.read(reading, last, yield* monotonic, { fruitless, interval })
+            const [next, then] = route.read(reading, last, yield* monotonic, {
+              fruitless,
+              interval,
+              elsewhere: away && !found
+            })
             reading = next
             if (then._tag === "Fail") return yield* withToken(answer, then.error)
             if (told !== reading.by) yield* tell?.(reading.by) ?? Effect.void
@@ -110,8 +122,11 @@ export const make = (
             : Effect.as(retrieve(answer, added), undefined)
           const answered = yield* Effect.result(soon(asked))
           if (Result.isFailure(answered)) last = { _tag: "Failed", error: answered.failure }
-          else if (answered.success !== undefined) return answered.success
-          else last = { _tag: "Pending" }
+          else {
+            found = true
+            if (answered.success !== undefined) return answered.success
+            last = { _tag: "Pending" }
+          }
         }
         return undefined
       })

@@ -43,6 +43,7 @@ import type { O1Error, O1TimeoutError } from "../O1Error.ts"
  * | 404 after that, refused, reset, late, 5xx, no JSON | one more     | the same question; the third stream in a row, polls      |
  * | a stream that is refused (4xx)                     | from zero    | polls                                                    |
  * | a poll that is refused (400, 401, 403, TLS)        |              | the end                                                  |
+ * | 404 where another deployment may have it           |              | the end, here                                            |
  *
  * {@link stop} decides how a response is cancelled, {@link leaving} whether it is.
  */
@@ -180,10 +181,12 @@ export interface Patience {
   readonly fruitless: number
   /** The usual pause between two polls, once there were a few. */
   readonly interval: number
+  /** Whether it may be somewhere else, so that "not found" is an answer. */
+  readonly elsewhere: boolean
 }
 
-/** How long a response that is not found may just not be there yet. On Azure up to 33 seconds were seen. */
-const unseenFor = 60_000
+/** How long a response that is not found may just not be there yet, in milliseconds. On Azure up to 33 seconds were seen. */
+export const unseenFor = 60_000
 
 /** Streams in a row that bring nothing new, before polls follow: broken ones, and questions for one. */
 const mostBarren = 5
@@ -192,7 +195,8 @@ const mostStreams = 3
 const shortestPause = 250
 const longestPause = 8000
 
-const growing = (again: number, longest = longestPause): number => Math.min(longest, shortestPause * 2 ** again)
+/** The pause before what has been asked so often in a row is asked again, in milliseconds. */
+export const growing = (again: number, longest = longestPause): number => Math.min(longest, shortestPause * 2 ** again)
 
 const notFoundKinds: ReadonlySet<string> = new Set([
   "response-not-found",
@@ -229,7 +233,7 @@ export const read = (
   reading: Reading,
   heard: Heard,
   now: number,
-  { fruitless: most, interval }: Patience
+  { elsewhere, fruitless: most, interval }: Patience
 ): readonly [Reading, Next] => {
   const ask = (next: Reading, pause: number): readonly [Reading, Next] => [next, { _tag: "Ask", by: next.by, pause }]
   const found: Reading = { ...reading, fruitless: 0, unseenSince: undefined }
@@ -249,6 +253,7 @@ export const read = (
         return ask({ ...found, again }, pause)
       }
       const unseenSince = isUnseen(error) ? reading.unseenSince ?? now : undefined
+      if (elsewhere && unseenSince !== undefined) return [reading, { _tag: "Fail", error }]
       if (unseenSince !== undefined && now - unseenSince < unseenFor) {
         return ask({ ...reading, again, unseenSince }, growing(reading.again))
       }

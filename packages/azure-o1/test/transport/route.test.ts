@@ -116,7 +116,7 @@ describe("the clocks of an attempt", () => {
 })
 
 describe("a response that the service keeps", () => {
-  const patience: route.Patience = { fruitless: 8, interval: 2000 }
+  const patience: route.Patience = { fruitless: 8, interval: 2000, elsewhere: false }
   const broke = (news: boolean, silent = false, resumable = true): route.Heard => ({
     _tag: "Broken",
     silent,
@@ -242,6 +242,10 @@ describe("a response that the service keeps", () => {
 
   for (const [words, error] of Object.entries(missing)) {
     for (const by of ["stream", "poll"] as const) {
+      it(`not found in words ${words} is the end, by ${by}, where it may be elsewhere`, () => {
+        assert.deepStrictEqual(follow(by, [failed(error)], { elsewhere: true }), [`end ${error.kind}`])
+      })
+
       it(`not found in words ${words} is not yet, by ${by}`, () => {
         const short = by === "stream" ? "s" : "p"
         assert.deepStrictEqual(
