@@ -1,9 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as ModelProfile from "../../src/ModelProfile.ts"
 import { O1Error } from "../../src/O1Error.ts"
 import more from "../fixtures/conversations-more.json" with { type: "json" }
 import recorded from "../fixtures/conversations.json" with { type: "json" }
-import { type Conversation, converse, said, told } from "../support/conversations.ts"
+import { type Conversation, converse, exchangeOf, said, talking, told } from "../support/conversations.ts"
+import { request } from "../support/harness.ts"
+import { chat, responses } from "../support/wire-says.ts"
 
 const conversations = [...recorded.cases, ...more.cases] as ReadonlyArray<
   Conversation
@@ -40,6 +44,54 @@ describe("conversations", () => {
             calls.set(event.index, (calls.get(event.index) ?? "") + event.arguments)
           }
           assert.deepStrictEqual(Array.from(calls.values()), came.completion!.toolCalls.map((call) => call.arguments))
+        }))
+    }
+  }
+})
+
+describe("a stream under another name", () => {
+  for (const type of ["application/json", "text/html", "text/plain", "application/octet-stream"]) {
+    it.live(`is told as it comes, and not at its end: ${type}`, () =>
+      Effect.gen(function*() {
+        let hear = (): void => {}
+        const heard = new Promise<void>((resolve) => {
+          hear = resolve
+        })
+        const told = yield* talking([{
+          on: "POST",
+          does: [async (turn) => {
+            await turn.head(200, { "content-type": type })
+            await turn.body(chat.delta("Hel"))
+            // the rest comes only to a reader who has seen the beginning
+            await heard
+            await turn.body(`${chat.delta("lo")}${chat.stop()}${chat.done}`)
+            await turn.end()
+          }]
+        }], (o1) =>
+          Stream.runFold(o1.tokens(request), () => "", (text, token) => {
+            hear()
+            return text + token
+          }), { config: { api: "chat" } })
+        assert.strictEqual(told, "Hello")
+      }))
+  }
+
+  for (const api of ["chat", "responses"] as const) {
+    for (const type of ["application/json", "text/event-stream"]) {
+      it.live(`is an answer where none was asked for, by ${api}, as ${type}`, () =>
+        Effect.gen(function*() {
+          const body = api === "chat" ? chat.whole("Hel", "lo") : responses.whole("Hel", "lo")
+          const asked = yield* talking(
+            [exchangeOf({ on: "POST", status: 200, headers: { "content-type": type }, body })],
+            (o1, server) =>
+              Effect.map(o1.complete(request), ({ text }) => {
+                assert.strictEqual(text, "Hello")
+                return server.requests.map((asked) => asked.body)
+              }),
+            { config: { api, profile: ModelProfile.o1, store: false } }
+          )
+          assert.lengthOf(asked, 1)
+          assert.notInclude(asked[0], "\"stream\":true")
         }))
     }
   }
