@@ -25,8 +25,8 @@ export interface CallPiece {
 /** The tool calls of an answer, in the order in which they began. */
 export class Calls {
   private readonly all: Array<OpenCall> = []
-  /** By the index of Chat Completions: the call that was opened there last. */
-  private readonly byIndex = new Map<number, OpenCall>()
+  /** By the index of Chat Completions: the calls that were opened there. */
+  private readonly byIndex = new Map<number, Array<OpenCall>>()
 
   get list(): ReadonlyArray<ToolCall> {
     return this.all.map(({ arguments: args, id, name }) => ({ id, name, arguments: args.text }))
@@ -76,20 +76,24 @@ export class Calls {
 
   /** Where all calls have the same index, another id is another call. */
   private atIndex(index: number, piece: CallPiece): OpenCall {
-    const known = this.byIndex.get(index)
+    const there = this.byIndex.get(index) ?? []
+    const known = withId(there, piece) ?? there.at(-1)
     if (known !== undefined && !begins(piece, known)) return known
     const call = this.open()
-    this.byIndex.set(index, call)
+    this.byIndex.set(index, [...there, call])
     return call
   }
 
   private withoutIndex(piece: CallPiece, position: number | undefined): OpenCall {
     const last = this.all.at(-1)
-    if (piece.id) return this.all.findLast(({ id }) => id === piece.id) ?? this.open()
-    const known = piece.name || position === undefined ? last : this.all[position] ?? last
+    const inOrder = piece.name || position === undefined ? last : this.all[position] ?? last
+    const known = withId(this.all, piece) ?? inOrder
     return known === undefined || begins(piece, known) ? this.open() : known
   }
 }
+
+const withId = (calls: ReadonlyArray<OpenCall>, piece: CallPiece): OpenCall | undefined =>
+  piece.id ? calls.findLast(({ id }) => id === piece.id) : undefined
 
 const pieceOf = (raw: unknown): CallPiece => ({
   id: json.string(json.at(raw, "id")),
@@ -97,10 +101,9 @@ const pieceOf = (raw: unknown): CallPiece => ({
   arguments: argumentsIn(json.at(raw, "function", "arguments"))
 })
 
-/** Whether a piece is the beginning of another call than this one. */
+/** Whether a piece is the beginning of another call than this one: it has another id, or a name after arguments that are whole. */
 const begins = ({ arguments: args, id, name }: CallPiece, call: OpenCall): boolean => {
-  if (id) return call.id !== "" && call.id !== id
-  // without ids, a name after arguments that are whole
+  if (id && call.id !== "" && call.id !== id) return true
   return Boolean(name) && call.name !== "" && (name !== call.name || args !== "") &&
     json.parse(call.arguments.text) !== undefined
 }

@@ -31,7 +31,10 @@ const Rendering = Schema.Struct({
   ids: Schema.Literals(["own", "own", "none", "new"]),
   whole: Schema.Boolean,
   size: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 200 })),
-  again: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 10 }))
+  again: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 10 })),
+  /** Where the connection breaks, and whether the service then plays all again or only what is new. */
+  cut: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5000 })),
+  playsAll: Schema.Boolean
 })
 type Rendering = typeof Rendering.Type
 
@@ -111,6 +114,11 @@ const eventsOf = (rendering: Rendering): ReadonlyArray<Fields> => {
   ].map((event, sequence_number) => Object.assign(event, { sequence_number }))
 }
 
+const wireOf = (events: ReadonlyArray<Fields>): Uint8Array =>
+  Buffer.from(
+    events.map((event) => `event: ${String(event["type"])}\ndata: ${JSON.stringify(event)}\n\n`).join("")
+  )
+
 /** What is said, of any form of the same answer. */
 const contentOf = (outcome: unknown) => {
   if (O1Error.is(outcome) || typeof outcome !== "object" || outcome === null) return assert.fail(O1Error.label(outcome))
@@ -129,15 +137,22 @@ describe("one answer in all its renderings", () => {
 
     const events = eventsOf(rendering)
     const replayed = events.slice(0, -1)
-    const wire = [...replayed, ...replayed.slice(replayed.length - rendering.again), ...events.slice(-1)].map((event) =>
-      `event: ${String(event["type"])}\ndata: ${JSON.stringify(event)}\n\n`
-    ).join("")
-    const stream = new AnswerStream(new ResponsesAnswer(origin), origin, identity)
+    const repeated = [...replayed, ...replayed.slice(replayed.length - rendering.again), ...events.slice(-1)]
+    const answer = new ResponsesAnswer(origin)
+    const stream = new AnswerStream(answer, origin, identity)
     const told: Array<AttemptEvent> = []
-    const bytes = Buffer.from(wire)
-    for (let at = 0; at < bytes.length; at += rendering.size) {
-      stream.feed(bytes.subarray(at, at + rendering.size))
-      told.push(...stream.taken())
+    const feed = (bytes: Uint8Array): void => {
+      for (let at = 0; at < bytes.length; at += rendering.size) {
+        stream.feed(bytes.subarray(at, at + rendering.size))
+        told.push(...stream.taken())
+      }
+    }
+    feed(wireOf(repeated).subarray(0, rendering.cut))
+    if (stream.outcome === undefined) {
+      answer.continuedFrom(origin)
+      stream.continuedFrom(origin)
+      const { sequence } = answer
+      feed(wireOf(rendering.playsAll ? events : events.slice(sequence + 1)))
     }
     const { outcome } = stream
     assert.deepStrictEqual(contentOf(outcome?._tag === "Finished" ? outcome.completion : outcome), expected)
