@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import { tooLate } from "../credential/token.ts"
 import * as ModelProfile from "../ModelProfile.ts"
 import type { CallOptions, O1Client, ResumeOptions } from "../O1Client.ts"
 import type { O1Completion, ResumeToken } from "../O1Completion.ts"
@@ -148,14 +149,19 @@ export class Calling {
   }
 
   /** The error of the call, with all that is known of it. */
-  readonly explain = (error: O1Error): O1Error =>
-    O1Error.with(error, {
+  readonly explain = (failure: O1Error): O1Error => {
+    const { signsIn } = this.call
+    const isTotal = failure._tag === "O1TimeoutError" && failure.kind === "total" && failure.limit !== undefined
+    // a deployment that was not asked has not been slow
+    const error = signsIn && isTotal ? tooLate(failure.limit) : failure
+    return O1Error.with(error, {
       deployment: error.deployment ?? this.deployment,
       clientRequestId: error.clientRequestId ?? this.call.clientRequestId,
       partialText: error.partialText === "" ? this.call.partialText : error.partialText,
       attempts: this.history.failed(error),
       elapsed: Duration.nanos(this.clock.monotonicTimeNanosUnsafe() - this.began)
     })
+  }
 
   readonly seen = (events: NonEmptyReadonlyArray<AttemptEvent>): NonEmptyReadonlyArray<AttemptEvent> => {
     for (const event of events) this.call.heard(event)

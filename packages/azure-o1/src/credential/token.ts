@@ -80,15 +80,18 @@ export const failure = (cause: unknown, known: Iterable<string>): O1AuthError =>
   })
 }
 
-const saidNothing = (limit: Duration.Duration, whose: string): O1AuthError =>
+const saidNothing = (limit: Duration.Duration, whose: string, passes: boolean): O1AuthError =>
   new O1AuthError({
     kind: "credential",
     detail: `it said nothing within ${Duration.format(limit)} (${whose})`,
-    shouldRetry: true
+    ...passes ? { shouldRetry: true } : {}
   })
 
 /** The failure of a credential that says nothing at all. */
-export const silent = (limit: Duration.Duration): O1AuthError => saidNothing(limit, "tokenTimeout")
+export const silent = (limit: Duration.Duration): O1AuthError => saidNothing(limit, "tokenTimeout", true)
 
 /** The failure of one that says nothing while an attempt may wait. */
-export const late = (limit: Duration.Duration): O1AuthError => saidNothing(limit, "the limit of the attempt")
+export const late = (limit: Duration.Duration): O1AuthError => saidNothing(limit, "the limit of the attempt", true)
+
+/** The failure of one that says nothing until the call is over. */
+export const tooLate = (limit: Duration.Duration): O1AuthError => saidNothing(limit, "the total of the call", false)

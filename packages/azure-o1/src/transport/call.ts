@@ -42,6 +42,8 @@ export class Call {
   open: OpenResponse | undefined = undefined
   /** The id of the last request that went out. */
   clientRequestId: string | undefined = undefined
+  /** A token is waited for. */
+  signsIn = false
   /** The other calls to the deployment that is asked. */
   others: Others | undefined = undefined
   /** Present where somebody observes. */

@@ -6,6 +6,7 @@ import { secretHeaders, secretsOf, textOf } from "../config/headers.ts"
 import { pathsOf } from "../config/paths.ts"
 import * as Credential from "../Credential.ts"
 import { O1Error } from "../O1Error.ts"
+import { CurrentCall } from "./call.ts"
 import { CurrentWatch } from "./watch.ts"
 
 /** What lets a request in: the value of its header, and what has to be kept out of everything that is printed. */
@@ -50,14 +51,20 @@ const passes = (config: AzureO1Config, bearer: boolean): Pick<Sending, "another"
   )
   const explained = <A>(self: Effect.Effect<A, O1Error>) =>
     Effect.withFiber<A, O1Error>((fiber) => {
-      const watch = fiber.getRef(CurrentWatch)
-      if (watch !== undefined) watch.signsIn = true
+      const waiting = [fiber.getRef(CurrentWatch), fiber.getRef(CurrentCall)]
+      const signsIn = (now: boolean): void => {
+        for (const who of waiting) if (who !== undefined) who.signsIn = now
+      }
+      signsIn(true)
       return Effect.mapBoth(self, {
         onSuccess: (token) => {
-          if (watch !== undefined) watch.signsIn = false
+          signsIn(false)
           return token
         },
-        onFailure: (error) => O1Error.with(error, { deployment: config.deployment })
+        onFailure: (error) => {
+          signsIn(false)
+          return O1Error.with(error, { deployment: config.deployment })
+        }
       })
     })
   return {

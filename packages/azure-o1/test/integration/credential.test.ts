@@ -8,6 +8,7 @@ import { AzureO1 } from "../../src/AzureO1.ts"
 import type { AzureO1Config } from "../../src/AzureO1Config.ts"
 import type * as Credential from "../../src/Credential.ts"
 import * as ModelProfile from "../../src/ModelProfile.ts"
+import type { CallOptions } from "../../src/O1Client.ts"
 import { O1Error } from "../../src/O1Error.ts"
 import { O1Policy } from "../../src/O1Policy.ts"
 import { request } from "../support/harness.ts"
@@ -73,16 +74,22 @@ describe("a call with a credential", () => {
       assert.deepStrictEqual(asked, Array.from({ length: 4 }, () => "Bearer first"))
     })))
 
-  const limits: ReadonlyArray<readonly [string, Record<string, string>, string, number]> = [
+  const limits: ReadonlyArray<readonly [string, CallOptions, string, number]> = [
     ["of the credential", {}, "30s (tokenTimeout)", 30],
-    ["of the attempt, if that is shorter", { timeout: "3 seconds" }, "3s (the limit of the attempt)", 3]
+    ["of the attempt, if that is shorter", { timeout: "3 seconds" }, "3s (the limit of the attempt)", 3],
+    [
+      "of the call, if that is shorter",
+      { timeout: "3 seconds", total: "5 seconds", retries: 3 },
+      "5s (the total of the call)",
+      5
+    ]
   ]
   for (const [what, options, words, seconds] of limits) {
     it.effect(`waits for a token up to the limit ${what}, and does not advise to raise another`, () =>
       Effect.scoped(Effect.gen(function*() {
         const { asked, layer } = service()
         const { o1 } = yield* clientOf(configOf(scripted(hangs).credential), layer)
-        const fiber = yield* Effect.forkChild(Effect.flip(o1.complete(request, { ...options, retries: 0 })), {
+        const fiber = yield* Effect.forkChild(Effect.flip(o1.complete(request, { retries: 0, ...options })), {
           startImmediately: true
         })
         yield* TestClock.adjust(`${seconds} seconds`)

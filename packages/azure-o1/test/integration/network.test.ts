@@ -20,7 +20,7 @@ import { patient } from "../support/azure.ts"
 import { request } from "../support/harness.ts"
 import { answer, bytes, continues, end, gzipped, head, say, silence, sse, stream } from "../support/raw-actions.ts"
 import { type Action, rawServer } from "../support/raw-server.ts"
-import { chat } from "../support/wire-says.ts"
+import { chat, responses } from "../support/wire-says.ts"
 
 const secret = "THEVERYSECRET42"
 
@@ -142,6 +142,29 @@ describe("an answer that is compressed", () => {
       const seen = yield* o1.tokens(request).pipe(Stream.take(1), Stream.runCollect)
       assert.deepStrictEqual(seen, ["Hello"])
       while (server.open() > 0) yield* Effect.sleep("5 millis")
+    })))
+
+  it.live("and breaks off is continued, where the service keeps it", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const part = [responses.created(), responses.delta(1, "one "), responses.delta(2, "two ")].join("")
+      const broken = zlib.gzipSync(part, { level: 0 })
+      const server = yield* rawServer(
+        { on: "POST", does: [gzipHead(sse["content-type"]), piece(broken.subarray(0, -8)), end] },
+        {
+          on: "GET stream",
+          does: [
+            gzipHead(sse["content-type"]),
+            piece(gzip(responses.delta(3, "three") + responses.completed(4, "one two three"))),
+            end
+          ]
+        }
+      )
+      const o1 = yield* clientOf(configOf(server.url, { api: "responses", store: true }))
+      assert.strictEqual(yield* faces(o1).tokens, "one two three")
+      assert.deepStrictEqual(server.asked(), [
+        "POST /responses background stream",
+        "GET /responses/resp_1?stream=true&starting_after=2"
+      ])
     })))
 
   it.live("was decompressed by fetch, which leaves its header", () =>
