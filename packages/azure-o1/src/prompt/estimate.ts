@@ -35,12 +35,13 @@ import {
   capitalWord,
   costOf,
   cyrillicWord,
+  english,
   markedWord,
   perStrangePair,
   plainWord,
   rareWord,
-  smallWords,
-  strangeness
+  strangeness,
+  western
 } from "./words.ts"
 
 const hyphen = 0x2d
@@ -161,7 +162,9 @@ class Estimator {
     else if (capitals === 0 && this.wordEnd === start - 1) {
       // the first words say much, for a prompt may have no more
       const weight = Math.max(0.08, 1 / (3.5 + this.words++))
-      this.unknown += ((length < 5 && smallWords.has(letters) ? 0 : 1) - this.unknown) * weight
+      const isWestern = length < 5 && western.has(letters)
+      this.unknown += ((isWestern || (length < 5 && english.has(letters)) ? 0 : 1) - this.unknown) * weight
+      if (isWestern) this.foreign += Math.max(0, 0.8 - this.foreign) * 0.2
     }
     this.wordEnd = this.at
     const cost = capitals > 1 && capitals === length
@@ -169,7 +172,7 @@ class Estimator {
       : this.wordCost(length, worst) + Math.max(0, capitals - 1) * 0.4
     // pieces of letters in no order have two of them, and some have one
     const more = Math.max(0, strange - 1.5 * (length - 1)) * perStrangePair
-    this.total += Math.max(cost, Math.min(cost + more, (capitals === length ? 0.7 : 0.66) * length))
+    this.total += Math.max(cost, Math.min(cost + more, (capitals === length ? 0.7 : 0.68) * length))
   }
 
   private wordCost(length: number, worst: number): number {

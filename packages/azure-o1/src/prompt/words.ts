@@ -3,17 +3,22 @@
 const packed = (word: string): number =>
   Array.from(word).reduce((sum, letter) => (sum << 5) | (letter.charCodeAt(0) & 31), 0)
 
-/** Small words of the languages that the vocabulary knows best. A text without them is in another one, whose words are dearer. */
-export const smallWords: ReadonlySet<number> = new Set(
-  ("the of and to in a is it you that was for on are with as i his they be at one have this from or had by not but what all " +
-    "were we when your can an each do how if will up out them then she so her him has its who now my over did down only may " +
-    "than no any into been use get set new der die das und ist ein eine zu den von mit sich des auf dem im als auch an es ich " +
-    "er sie wir nur wie noch nach bei aus wird sind le la les des et un une du est que qui pas pour dans ce il elle sur plus " +
-    "se ne au avec son sont par el los las y en por una con del lo al su para como mas pero sus ya o e di che per non si da " +
-    "nel una sono os um uma com na do em mais ao").split(" ").filter((word) => word.length > 1 && word.length < 5).map(
-      packed
-    )
-)
+const packedAll = (words: string): ReadonlyArray<number> =>
+  words.split(" ").filter((word) => word.length > 1 && word.length < 5).map(packed)
+
+/** Small words of English, of which the vocabulary knows most words as a whole. */
+export const english: ReadonlySet<number> = new Set(packedAll(
+  "the of and to in is it you that was for are with as his they be at one have this from or had by not but what all were we " +
+    "when your can an each do how if will up out them then she so her him has its who now my over did down only may than any " +
+    "into been use get set new"
+))
+
+/** Small words of German, French, Spanish, Italian and Portuguese, which are known nearly as well. */
+export const western: ReadonlySet<number> = new Set(packedAll(
+  "der die das und ist ein eine zu den von mit sich des auf dem im als auch es ich er sie wir nur wie noch nach bei aus wird " +
+    "sind le la les et un une du est que qui pas pour dans ce il elle au avec sont el los las y en por con del lo al su como " +
+    "mas pero sus di che per non si da nel sono os um uma com na em mais ao"
+))
 
 /** Tokens of a word by its length: the given lengths, a line between them, a slope after the last. */
 const byLength = (points: ReadonlyArray<readonly [length: number, tokens: number]>, slope: number): Float64Array => {

@@ -6,7 +6,7 @@ const reasoningOf = ({ content, encrypted_content: encrypted, id, summary }: Out
   type: "reasoning",
   id,
   summary: summary ?? [],
-  content: content ?? undefined,
+  content: json.array(content).length === 0 ? undefined : content,
   encrypted_content: encrypted ?? undefined
 })
 
