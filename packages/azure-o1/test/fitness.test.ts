@@ -208,6 +208,19 @@ describe("members that are too slow", () => {
       }))
   }
 
+  it.effect("it is asked rather than waiting for the others, for it may answer other requests", () =>
+    Effect.gen(function*() {
+      const busy = fail(new O1RateLimitError({ kind: "tokens", retryAfter: Duration.seconds(50) }))
+      const { news, o1 } = yield* pool(
+        [hang, hang, hang, answer("a")],
+        [answer("b"), answer("b"), answer("b"), busy]
+      )
+      for (let i = 0; i < 3; i++) yield* after(o1)
+      yield* news
+      assert.strictEqual(yield* ask(o1), "a")
+      assert.deepStrictEqual(yield* news, [1, 1])
+    }))
+
   it.effect("answers in between begin the row anew", () =>
     Effect.gen(function*() {
       const { news, o1 } = yield* pool([hang, hang, answer("a"), hang, hang, answer("a")])

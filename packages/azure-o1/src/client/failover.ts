@@ -142,8 +142,8 @@ class Failover {
   })
 
   /**
-   * The first that may be asked. One that was found not to work comes after the others, and where waiting for one of them is
-   * of no use; whether it works again is asked by one call at a time.
+   * The first that may be asked. One that was found not to work comes after the others, and only where waiting for one of them
+   * would not help; one that is slow is asked before they are waited for. Whether it works again is asked by one call at a time.
    */
   private choose(now: number): Member | undefined {
     const { pool } = this
@@ -158,7 +158,9 @@ class Failover {
       if (stand !== "shut") return member
       this.passed = [...this.passed, pool.fact(member.name, now)!.text]
     }
-    return this.members.some((member) => this.isWorthWaitingFor(member, now)) ? undefined : able[0]
+    return this.members.some((member) => this.isWorthWaitingFor(member, now))
+      ? able.find(({ name }) => pool.mayAnswer(name))
+      : able[0]
   }
 
   /** It has asked for a pause, after which it can do this call. */

@@ -51,12 +51,17 @@ export class Slowness {
     return false
   }
 
+  /** It has timed out again and again, and so may still answer somebody else. */
+  isSlow(name: string): boolean {
+    return (this.rows.get(name)?.times ?? 0) >= patience
+  }
+
   /** Whether it is to be asked after the others. */
   timedOut(name: string, now: number): boolean {
     const known = this.rows.get(name)
     const row = { times: (known?.times ?? 0) + 1, since: known?.since ?? now }
     this.rows.set(name, row)
-    return row.times >= patience &&
+    return this.isSlow(name) &&
       Array.from(this.answers).some(([other, at]) => other !== name && at >= row.since)
   }
 }

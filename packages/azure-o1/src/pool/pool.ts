@@ -51,6 +51,11 @@ export class Pool {
     return stand === "wait" ? "shut" : stand
   }
 
+  /** Whether one that is asked after the others is asked rather than they are waited for. */
+  mayAnswer(name: string): boolean {
+    return this.slowness.isSlow(name)
+  }
+
   ask(name: string, now: number): Question {
     return this.fitness.ask(name, now)
   }
