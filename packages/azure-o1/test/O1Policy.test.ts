@@ -363,6 +363,10 @@ describe("O1Policy", () => {
       [{ total: "-1 second" }, "total must be a finite duration > 0, got -1 second"],
       [{ total: "30 seconds" }, "total must be at least the timeout, 1m, got 30s"],
       [{ retries: -1 }, "retries must be an integer >= 0, got -1"],
+      [{ idle: 0 }, "idle must be a finite duration > 0, got 0"],
+      [{ fruitless: 0.5 }, "fruitless must be an integer >= 1, got 0.5"],
+      [{ onBreak: "panic" as "restart" }, "onBreak must be \"continue\" or \"restart\", got panic"],
+      [{ onLeave: "panic" as "keep" }, "onLeave must be \"cancel\" or \"keep\", got panic"],
       [{ onTimeout: "panic" as "never" }, "onTimeout must be \"escalate\", \"same\" or \"never\", got panic"]
     ]
     for (const [options, detail] of bad) {

@@ -263,10 +263,10 @@ export const clientOf = (callee: Callee): O1Client => {
 
   const resume = (
     token: ResumeToken,
-    { onLeave = "keep", ...options }: ResumeOptions = {}
+    options: ResumeOptions = {}
   ): Stream.Stream<AttemptEvent, O1Error> =>
     Stream.unwrap(Effect.withFiber((fiber) => {
-      const call = new Call({ onLeave })
+      const call = new Call({ onLeave: options.onLeave ?? "keep" })
       const events = callee.resume(token, options).pipe(
         Stream.tap((event) => Effect.sync(() => call.heard(event))),
         Stream.mapError((error) => O1Error.with(error, { partialText: error.partialText || call.partialText }))

@@ -26,6 +26,16 @@ export const validDuration = (input: Duration.Input): Option.Option<Duration.Dur
 const bad = (option: string, value: unknown, allowed: string): O1RequestError =>
   new O1RequestError({ kind: "invalid", param: option, detail: `${option} must be ${allowed}, got ${String(value)}` })
 
+/** What is wrong with what becomes of an answer, if anything. */
+const fateProblem = ({ onBreak, onLeave }: Pick<CallOptions, "onBreak" | "onLeave">): O1RequestError | undefined => {
+  if (onBreak !== undefined && onBreak !== "continue" && onBreak !== "restart") {
+    return bad("onBreak", onBreak, "\"continue\" or \"restart\"")
+  }
+  return onLeave !== undefined && onLeave !== "cancel" && onLeave !== "keep"
+    ? bad("onLeave", onLeave, "\"cancel\" or \"keep\"")
+    : undefined
+}
+
 const fruitlessOf = (asked: number | undefined, settings: O1PolicySettings): number | O1RequestError => {
   const fruitless = asked ?? settings.fruitless ?? defaults.fruitless
   return Number.isSafeInteger(fruitless) && fruitless >= 1 ? fruitless : bad("fruitless", fruitless, "an integer >= 1")
@@ -76,6 +86,8 @@ export const limitsOf = (
   if (onTimeout !== "escalate" && onTimeout !== "same" && onTimeout !== "never") {
     return bad("onTimeout", onTimeout, "\"escalate\", \"same\" or \"never\"")
   }
+  const problem = fateProblem(options)
+  if (problem !== undefined) return problem
   return {
     timeout: timeout.value,
     total: tooShort ? timeout.value : total.value,
@@ -91,8 +103,11 @@ export const limitsOf = (
 /** The same for a response that is only read. */
 export const readingLimitsOf = (
   settings: O1PolicySettings,
-  { fruitless: questions, idle: longest, retries, total: whole = settings.total ?? defaults.total }: ResumeOptions
+  { fruitless: questions, idle: longest, onLeave, retries, total: whole = settings.total ?? defaults.total }:
+    ResumeOptions
 ): Pick<Limits, "fruitless" | "silence" | "total"> | O1RequestError => {
+  const problem = fateProblem({ onLeave })
+  if (problem !== undefined) return problem
   const idle = idleOf(longest, settings)
   if (O1Error.is(idle)) return idle
   const total = validDuration(whole)

@@ -45,7 +45,7 @@ import type { O1Error, O1TimeoutError } from "../O1Error.ts"
  * | a poll that is refused (400, 401, 403, TLS)        |              | the end                                                  |
  * | 404 where another deployment may have it           |              | the end, here                                            |
  *
- * {@link stop} decides how a response is cancelled, {@link leaving} whether it is.
+ * Whether another member of a pool is asked is decided by `pool/verdict`, from the same errors. {@link stop} decides how a response is cancelled, {@link leaving} whether it is.
  */
 export interface Route {
   /** How many attempts have shown that this request takes long here. */

@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { AzureO1 } from "../../src/AzureO1.ts"
@@ -584,6 +585,39 @@ describe("a cancel that the service refuses", () => {
   }
 })
 
+it.live("a cancel that fails is an event, and a warning in the log", () =>
+  Effect.scoped(
+    Effect.gen(function*() {
+      const refusing = yield* rawServer(
+        { on: "POST /cancel$", times: Infinity, does: [busy()] },
+        does("POST", streaming(responses.created()), cut("rst")),
+        does("GET", down())
+      )
+      const slow = yield* rawServer(does("POST", wait(500), stream(responses.whole("one ", "two"))))
+      const member = ({ url }: RawServer, deployment: string): AzureO1Config => ({
+        endpoint: url,
+        apiKey: Redacted.make("key"),
+        deployment,
+        profile: ModelProfile.gpt51,
+        api: "responses"
+      })
+      const o1 = yield* AzureO1.failover([member(refusing, "a"), member(slow, "b")])
+      const logged: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => void logged.push(`${logLevel} ${String(message)}`))
+      const events = yield* Stream.runCollect(o1.stream(request, { fruitless: 1 })).pipe(
+        Effect.provide(Logger.layer([logger]))
+      )
+      const failed = events.find((event) => event._tag === "CancelFailed")
+      assert.deepInclude(failed?.resume, { responseId: "resp_1", deployment: "a" })
+      assert.strictEqual(O1Error.label(failed?.error), "O1RateLimitError/requests")
+      const warning = logged.find((line) => line.includes("resp_1"))
+      assert.strictEqual(
+        warning,
+        "Warn The response resp_1 of the deployment \"a\" could not be cancelled, and may go on: O1RateLimitError/requests"
+      )
+    }).pipe(Effect.provide(AzureO1Node.layerHttpClient))
+  ), 20_000)
+
 describe("resume", () => {
   const token = { responseId: "resp_1", deployment: "o1", after: 1 }
   const read = (o1: O1Client, options?: Parameters<O1Client["resume"]>[1]) =>
@@ -619,6 +653,16 @@ describe("resume", () => {
       (o1) =>
         Effect.map(Stream.runCollect(o1.resume(token)), (events) => assert.strictEqual(events.at(-1)?._tag, "Finished"))
     ))
+
+  it.live("takes no options that make no sense", () =>
+    against({ config: kept, does: [] }, (o1, { asked }) =>
+      Effect.gen(function*() {
+        const bad = { total: 0, idle: 0, fruitless: 0, retries: -1, onLeave: "panic" }
+        for (const [param, value] of Object.entries(bad)) {
+          assert.deepInclude(yield* read(o1, { [param]: value }), { _tag: "O1RequestError", kind: "invalid", param })
+        }
+        assert.deepStrictEqual(asked(), [])
+      })))
 
   it.live("ends where nothing comes of so many questions", () =>
     against({ config: kept, does: [does("GET", down())] }, (o1, { asked }) =>
