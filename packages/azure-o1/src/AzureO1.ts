@@ -137,20 +137,24 @@ export class AzureO1 extends Context.Service<AzureO1, O1Client>()("@effect-resil
     _: P
   ): Effect.Effect<ClientFor<P>, never, AzureO1> => Effect.map(AzureO1, (o1) => o1 as never) // it takes more than is promised
 
+  /** A layer is built once in a program, by its identity: the client of another configuration has to be another layer. */
+  private static readonly layerOfServices = (): Layer.Layer<AzureO1, never, O1Policy | O1Transport> =>
+    Layer.effect(
+      AzureO1,
+      Effect.gen(function*() {
+        return clientOf(single(yield* O1Policy, yield* O1Transport))
+      })
+    )
+
   /** The client of whatever policy and transport there are: the layer for swapping one of them. */
-  static readonly layerServices: Layer.Layer<AzureO1, never, O1Policy | O1Transport> = Layer.effect(
-    AzureO1,
-    Effect.gen(function*() {
-      return clientOf(single(yield* O1Policy, yield* O1Transport))
-    })
-  )
+  static readonly layerServices: Layer.Layer<AzureO1, never, O1Policy | O1Transport> = AzureO1.layerOfServices()
 
   /** The client of one deployment, with the production policy, on any `HttpClient`. */
   static readonly layer = (
     config: AzureO1Config
   ): Layer.Layer<AzureO1 | O1Policy, never, HttpClient.HttpClient> =>
-    AzureO1.layerServices.pipe(
-      Layer.provideMerge(O1Policy.layer),
+    AzureO1.layerOfServices().pipe(
+      Layer.provideMerge(O1Policy.layerWith({})),
       Layer.provide(O1Transport.layer(config))
     )
 

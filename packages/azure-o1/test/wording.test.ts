@@ -118,10 +118,16 @@ describe("the words of errors", () => {
   it("name the text so far, or the answer, where there is one", () => {
     for (const error of errors) {
       assert.include(O1Error.with(error, { partialText: "x" }).message, "The text so far is in partialText.")
-      const answered = O1Error.with(error, { partialText: "x", completion })
-      assert.include(answered.message, "The answer is in completion.")
-      assert.notInclude(answered.message, "partialText")
+      assert.notInclude(O1Error.with(error, { partialText: "x", completion }).message, "partialText")
     }
+    for (const error of [...every.limits.slice(1), ...every.protocol.slice(3)]) {
+      assert.strictEqual(O1Error.with(error, { completion }).message.split("The answer is in completion.").length, 2)
+    }
+  })
+
+  it("are one line, whatever this client adds", () => {
+    const { message } = new O1ProtocolError({ kind: "schema-mismatch", detail: "Expected string\n  at [\"a\"]" })
+    assert.strictEqual(message, "The answer does not fit the schema: Expected string at [\"a\"].")
   })
 
   it("give no advice that does not apply", () => {

@@ -146,7 +146,11 @@ export class O1OutputLimitError extends O1ErrorBase("O1OutputLimitError")<{
         return messageOf(this, `Reasoning used up all output tokens${spent}`, advice)
       }
       case "cut-off":
-        return messageOf(this, "The answer was cut off at the limit of output tokens", advice)
+        return messageOf(
+          this,
+          "The answer was cut off at the limit of output tokens",
+          this.completion === undefined ? advice : `${advice} The answer is in completion.`
+        )
     }
   }
 }

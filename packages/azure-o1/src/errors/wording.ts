@@ -29,14 +29,10 @@ const history = (error: Details): string => {
 export const messageOf = (error: Details, happened: string, next: string): string => {
   const { clientRequestId, completion, detail, partialText, requestId = clientRequestId, resume, said } = error
   return [
-    sentence(`${happened}${history(error)}${detail ? `: ${detail}` : ""}`),
+    sentence(`${happened}${history(error)}${detail ? `: ${detail.replaceAll(/\s*\n\s*/g, " ")}` : ""}`),
     ...said ? [sentence(`The service said: ${said}`)] : [],
     ...next === "" ? [] : [next],
-    ...completion !== undefined
-      ? ["The answer is in completion."]
-      : partialText
-      ? ["The text so far is in partialText."]
-      : [],
+    ...completion === undefined && partialText ? ["The text so far is in partialText."] : [],
     ...resume === undefined ? [] : ["The service keeps the answer: resume it with the token in resume."],
     ...requestId === undefined ? [] : [`(request ${requestId})`]
   ].join(" ")
