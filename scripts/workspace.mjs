@@ -136,8 +136,9 @@ export const install = async () => {
   }
   if (current) return undefined
   say(first ? "Installing the packages of pnpm-lock.yaml into node_modules, once ..." : "Installing what has changed ...")
-  const how = [...offline ? ["--offline"] : [], ...offline || !first ? ["--silent"] : []]
-  if (await run("pnpm", ["install", "--frozen-lockfile", ...how], aside) !== 0) {
+  const how = [...offline ? ["--offline"] : [], ...first ? [] : ["--silent"]]
+  // what pnpm says of packages that it does not have says nothing of the network
+  if (await run("pnpm", ["install", "--frozen-lockfile", ...how], offline ? { stdio: "ignore" } : aside) !== 0) {
     return offline ? noNetwork : "pnpm could not install them: `pnpm install --frozen-lockfile` says why."
   }
   writeFileSync(stamp, wanted())
