@@ -103,15 +103,17 @@ export const make = ({ admitted, heal, knowledge, on }: {
       const call = yield* CurrentCall
       const open = call?.open
       const times = { begun: plan.begun, now: yield* monotonic }
-      const detached = open === undefined && error._tag === "O1RequestError" && error.kind === "unknown-item"
+      // what the service has taken on, or begun to answer, it did not refuse
+      const refused = open === undefined && error.partialText === ""
+      const detached = refused && error._tag === "O1RequestError" && error.kind === "unknown-item"
         ? withoutItems(plan.request)
         : undefined
       if (detached !== undefined) {
         for (const question of questions) learned.release(question)
         return attempt(detached, found)
       }
-      const lack = open === undefined ? lacks(plan.rung, error, knowledge.apiFor(request)) : undefined
-      const smaller = heal && open === undefined && lack === undefined ? without(plan.request, error) : undefined
+      const lack = refused ? lacks(plan.rung, error, knowledge.apiFor(request)) : undefined
+      const smaller = heal && refused && lack === undefined ? without(plan.request, error) : undefined
       const facts = !teaches(request)
         ? []
         : lack !== undefined

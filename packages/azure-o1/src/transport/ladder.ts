@@ -29,7 +29,8 @@ const backgroundParameters = new Set(["background", "store"])
 const absent = new Set([404, 405, 501])
 
 /** Words of a refusal that names no parameter, about responses that are made in the background, or kept. */
-const isAboutBackground = /\bbackground\b|\b(?:stored|storing|storage of) responses?\b|\bdata retention\b/i
+const isAboutBackground =
+  /\bbackground\b|\bresponses api\b|\b(?:stored|storing|storage of) responses?\b|\bdata retention\b/i
 const isRefusal = /\bnot\b|n't\b|\bcannot\b|\bun(?:supported|available)\b|\bdisabled\b|\bonly\b/i
 
 /** What of the deployment an error tells: an ability that it does not have, or seems not to have. */
@@ -55,7 +56,9 @@ const lacksBackground = (error: O1Error, api: Api): Lack | undefined => {
     case "O1DeploymentError":
     case "O1ServerError":
       // where the other API carries the calls, it has the last word on whether the deployment is there
-      return api === "chat" && absent.has(error.status ?? 0) ? perhapsWithoutBackground : undefined
+      return api === "chat" && (error.kind === "endpoint-not-found" || absent.has(error.status ?? 0))
+        ? perhapsWithoutBackground
+        : undefined
     case "O1ProtocolError":
       // a gateway that has a page, or another API, for every path
       return api === "chat" && (error.kind === "malformed" || error.kind === "unexpected-content-type")
