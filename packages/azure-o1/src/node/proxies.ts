@@ -54,11 +54,6 @@ const matches = (entry: string, target: Target): boolean => {
   return domain !== "" && (host === domain || (net.isIP(host) === 0 && host.endsWith(`.${domain}`)))
 }
 
-const isLoopback = (hostname: string): boolean => {
-  const host = bare(hostname)
-  return host === "localhost" || host.endsWith(".localhost") || host === "::1" || contains("127.0.0.0/8", host)
-}
-
 type Environment = { readonly [name: string]: string | undefined }
 
 const variable = (environment: Environment, name: string): string | undefined => {
@@ -77,8 +72,8 @@ export const environmentProblems = (environment: Environment): ReadonlyArray<str
   })
 
 /**
- * The proxies that an environment names: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in small letters first. This
- * machine is asked directly, for a proxy means another one by its name.
+ * The proxies that an environment names: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in small letters first. As for
+ * Node and curl, this machine is no exception unless `NO_PROXY` says so.
  */
 export const fromEnvironment = (environment: Environment): Proxies => {
   const of = (name: typeof names[number]): URL | undefined => {
@@ -89,7 +84,7 @@ export const fromEnvironment = (environment: Environment): Proxies => {
   if (https === undefined && http === undefined) return none
   const direct = (variable(environment, "NO_PROXY") ?? "").split(/[\s,]+/).filter((entry) => entry !== "")
   return (target) =>
-    isLoopback(target.hostname) || direct.some((entry) => matches(entry, target))
+    direct.some((entry) => matches(entry, target))
       ? undefined
       : target.protocol === "https:"
       ? https

@@ -18,6 +18,8 @@ import { O1Transport } from "../../src/O1Transport.ts"
 import { patient } from "../support/azure.ts"
 import { selfSigned } from "../support/certificate.ts"
 import { request } from "../support/harness.ts"
+import { stream } from "../support/raw-actions.ts"
+import { rawServer } from "../support/raw-server.ts"
 import { chat } from "../support/wire-says.ts"
 
 const host = "o1.azure.test"
@@ -109,11 +111,11 @@ const proxy = (port: number, refuse?: number) =>
     }
   })
 
-const clientOf = (options: AzureO1Node.HttpClientOptions) =>
+const clientOf = (options: AzureO1Node.HttpClientOptions, of = config) =>
   Effect.map(
     Layer.build(AzureO1.layerServices.pipe(
       Layer.provide(O1Policy.layerWith(patient)),
-      Layer.provide(O1Transport.layer(config)),
+      Layer.provide(O1Transport.layer(of)),
       Layer.provide(AzureO1Node.layerHttpClientWith(options))
     )),
     (context) => Effect.runSync(Effect.provide(AzureO1, context))
@@ -172,6 +174,16 @@ describe("a proxy", () => {
         assert.strictEqual(O1Error.label(yield* failed(excepted)), "O1ConnectionError/dns")
         assert.lengthOf(tunnels, 1)
       }))))
+
+  it.live("without TLS behind it opens tunnels as well", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const server = yield* rawServer({ on: "POST", times: Infinity, does: [stream(chat.whole("Hello"))] })
+      const { tunnels, url } = yield* proxy(Number(new URL(server.url).port))
+      const o1 = yield* clientOf({ proxy: url }, { ...config, endpoint: "http://127.0.0.1:1" })
+      assert.strictEqual((yield* o1.complete(request)).text, "Hello")
+      assert.strictEqual((yield* o1.complete(request)).text, "Hello")
+      assert.strictEqual(tunnels[0]!.authority, "127.0.0.1:1")
+    })))
 
   const refusals: ReadonlyArray<readonly [number, string, number]> = [
     [407, "O1ConnectionError/unusable", 1],

@@ -17,9 +17,20 @@ describe("proxies", () => {
     ["for all but https", { ALL_PROXY: "http://other.example", HTTPS_PROXY: p }, azure, p],
     ["without a protocol", { HTTPS_PROXY: "proxy.example:3128" }, azure, p],
     ["empty", { HTTPS_PROXY: "", https_proxy: " " }, azure, undefined],
-    ["this machine", { HTTP_PROXY: p }, "http://127.0.0.1:8080", undefined],
-    ["this machine by name", { HTTP_PROXY: p }, "http://localhost:8080", undefined],
-    ["this machine in the other family", { HTTP_PROXY: p }, "http://[::1]:8080", undefined],
+    ["this machine is no exception", { HTTP_PROXY: p }, "http://127.0.0.1:8080", p],
+    [
+      "this machine is one",
+      { HTTP_PROXY: p, NO_PROXY: "localhost,127.0.0.0/8,::1" },
+      "http://127.0.0.1:8080",
+      undefined
+    ],
+    [
+      "this machine by name",
+      { HTTP_PROXY: p, NO_PROXY: "localhost,127.0.0.0/8,::1" },
+      "http://localhost:80",
+      undefined
+    ],
+    ["this machine as IPv6", { HTTP_PROXY: p, NO_PROXY: "localhost,127.0.0.0/8,::1" }, "http://[::1]:80", undefined],
     ["all are excepted", { HTTPS_PROXY: p, NO_PROXY: "*" }, azure, undefined],
     ["excepted by name", { HTTPS_PROXY: p, NO_PROXY: "a.example, x.openai.azure.com" }, azure, undefined],
     ["excepted in capitals", { HTTPS_PROXY: p, no_proxy: "X.OPENAI.AZURE.COM" }, azure, undefined],
