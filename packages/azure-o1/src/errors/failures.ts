@@ -54,6 +54,13 @@ export class O1ConnectionError extends O1ErrorBase("O1ConnectionError")<{
   }
 
   override get message(): string {
+    if (this.code?.startsWith("PROXY_") === true) {
+      return messageOf(
+        this,
+        "No connection to the endpoint",
+        "Check the address of the proxy, and whether it lets this process through."
+      )
+    }
     switch (this.kind) {
       case "refused":
         return messageOf(
@@ -91,14 +98,10 @@ export class O1ConnectionError extends O1ErrorBase("O1ConnectionError")<{
   }
 }
 
-const whatToCheck = ({ code, reason }: Pick<O1ConnectionError, "code" | "reason">): string => {
-  if (code?.startsWith("PROXY_") === true) {
-    return "Check the address of the proxy, and whether it lets this process through."
-  }
-  return (code ?? reason) === undefined || /DESTROYED|CLOSED/.test(code ?? "")
+const whatToCheck = ({ code, reason }: Pick<O1ConnectionError, "code" | "reason">): string =>
+  (code ?? reason) === undefined || /DESTROYED|CLOSED/.test(code ?? "")
     ? "Check that its scope is still open: it has to live as long as the calls."
     : "Check the HttpClient that this program provides."
-}
 
 /**
  * What came was not an answer. `truncated`: it ended without saying that it was the end. `unexpected-content-type`: a page, for
