@@ -20,9 +20,28 @@ export interface Beginning {
   readonly ended: () => void
 }
 
-const isGzip = ({ headers }: Beginning): boolean => {
+/** A way to compress a body, and whether a body that begins with this byte is compressed. */
+interface Encoding {
+  readonly format: "gzip" | "deflate" | "brotli"
+  readonly begins: (byte: number) => boolean
+}
+
+/** With these begin JSON, events and pages. */
+const texts = new Set(Array.from("{[\"<: \t\r\ndeir\u00ef", (char) => char.charCodeAt(0)))
+
+const gzip: Encoding = { format: "gzip", begins: (byte) => byte === 0x1f }
+
+/** gzip is asked for; of the others there are gateways that do not ask. */
+const encodings = new Map<string, Encoding>([
+  ["gzip", gzip],
+  ["x-gzip", gzip],
+  ["deflate", { format: "deflate", begins: (byte) => byte === 0x78 }],
+  ["br", { format: "brotli", begins: (byte) => !texts.has(byte) }]
+])
+
+const encodingOf = ({ headers }: Beginning): Encoding | undefined => {
   const encoding = headers["content-encoding"]
-  return encoding !== undefined && /^\s*(x-)?gzip\s*$/i.test(encoding)
+  return encoding === undefined ? undefined : encodings.get(encoding.trim().toLowerCase())
 }
 
 /** What runtimes call compressed data that ends before its end. */
@@ -30,30 +49,39 @@ const isCut = (cause: unknown): boolean =>
   cause instanceof Error &&
   (/end of (file|stream|input)|truncat|incomplete/i.test(cause.message) || isCut(cause.cause))
 
-const decompressed = (bytes: Bytes, deployment: string): Bytes =>
-  Stream.fromReadableStream({
-    // it takes bytes of any kind, which its own type does not tell
-    evaluate: () =>
-      Stream.toReadableStream(bytes).pipeThrough(
-        new DecompressionStream("gzip") as TransformStream<Uint8Array, Uint8Array>
-      ),
-    onError: (cause) => {
-      if (O1Error.is(cause)) return cause
-      return isCut(cause)
-        ? new O1ProtocolError({ kind: "truncated", deployment })
-        : new O1ProtocolError({
+const decompressed = (bytes: Bytes, format: Encoding["format"], deployment: string): Bytes => {
+  return Stream.unwrap(
+    Effect.try({
+      try: () =>
+        // it takes bytes of any kind, and more formats than its types know of
+        new DecompressionStream(format as "gzip") as TransformStream<Uint8Array, Uint8Array>,
+      catch: () =>
+        new O1ProtocolError({
           kind: "malformed",
           deployment,
-          detail: "it is not the gzip that its header says it is"
+          detail: `it is compressed with ${format}, which was not asked for`,
+          shouldRetry: false
         })
-    }
-  })
-
-/** The first byte of gzip, with which neither JSON nor a stream of events begins. */
-const magic = 0x1f
+    }).pipe(Effect.map((decompression) =>
+      Stream.fromReadableStream({
+        evaluate: () => Stream.toReadableStream(bytes).pipeThrough(decompression),
+        onError: (cause) => {
+          if (O1Error.is(cause)) return cause
+          return isCut(cause)
+            ? new O1ProtocolError({ kind: "truncated", deployment })
+            : new O1ProtocolError({
+              kind: "malformed",
+              deployment,
+              detail: `it is not the ${format} that its header says it is`
+            })
+        }
+      })
+    ))
+  )
+}
 
 /** A client on top of `fetch` has decompressed it already, and leaves the header as it was: the first byte tells. */
-const unzipped = (bytes: Bytes, deployment: string): Bytes =>
+const unzipped = (bytes: Bytes, { begins, format }: Encoding, deployment: string): Bytes =>
   Stream.transformPull(bytes, (pull, scope) =>
     Effect.sync(() => {
       let rest: Pulled | undefined
@@ -66,10 +94,9 @@ const unzipped = (bytes: Bytes, deployment: string): Bytes =>
           given = true
           return Effect.succeed(chunks)
         })
-        const next = begin[0] === magic ? decompressed(Stream.fromPull(Effect.succeed(all)), deployment) : undefined
-        return next === undefined
-          ? Effect.suspend(() => rest = all)
-          : Effect.flatMap(Channel.toPullScoped(Stream.toChannel(next), scope), (pull) => rest = pull)
+        if (!begins(begin[0]!)) return Effect.suspend(() => rest = all)
+        const next = decompressed(Stream.fromPull(Effect.succeed(all)), format, deployment)
+        return Effect.flatMap(Channel.toPullScoped(Stream.toChannel(next), scope), (pull) => rest = pull)
       })
       return Effect.suspend(() => rest ?? first)
     }))
@@ -80,7 +107,8 @@ export const bytesOf = (beginning: Beginning): Bytes => {
     Stream.mapError(({ reason }) => beginning.failed(reason.cause)),
     Stream.onEnd(Effect.sync(beginning.ended))
   )
-  return isGzip(beginning) ? unzipped(bytes, beginning.deployment) : bytes
+  const encoding = encodingOf(beginning)
+  return encoding === undefined ? bytes : unzipped(bytes, encoding, beginning.deployment)
 }
 
 /** A body in one piece, as far as it has come. */

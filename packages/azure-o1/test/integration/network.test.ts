@@ -66,7 +66,19 @@ const gzip = (text: string | Uint8Array, ...cut: ReadonlyArray<number>) => zlib.
 const gzipHead = (type: string): Action => head(200, { "content-type": type, "content-encoding": "gzip" })
 const piece = (data: Uint8Array): Action => (turn) => turn.body(data)
 
+/** Node has this since 24.7. */
+const hasBrotli = (() => {
+  try {
+    return new DecompressionStream("brotli" as "gzip") !== undefined
+  } catch {
+    return false
+  }
+})()
+
 describe("an answer that is compressed", () => {
+  const encodedHead = (encoding: string, type = "application/json"): Action =>
+    head(200, { "content-type": type, "content-encoding": encoding })
+  const json = JSON.stringify(chat.plain("Hello"))
   const whole = chat.whole("Hello", ", world.")
   const cases: ReadonlyArray<readonly [string, ReadonlyArray<Action>, string]> = [
     ["a stream", [gzipHead(sse["content-type"]), piece(gzip(whole)), end], "Hello, world."],
@@ -104,6 +116,34 @@ describe("an answer that is compressed", () => {
       piece(Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 255, 255, 255, 255, 255)),
       end
     ], "O1ProtocolError/malformed"],
+    ["one by deflate", [encodedHead("deflate"), piece(zlib.deflateSync(json)), end], "Hello"],
+    [
+      "a stream by deflate",
+      [encodedHead("Deflate", sse["content-type"]), piece(zlib.deflateSync(whole)), end],
+      "Hello, world."
+    ],
+    [
+      "one by deflate that breaks off",
+      [encodedHead("deflate"), piece(zlib.deflateSync(json).subarray(0, 60)), end],
+      "O1ProtocolError/truncated"
+    ],
+    ["one that says deflate and is not", [encodedHead("deflate"), piece(Buffer.from(json)), end], "Hello"],
+    [
+      "one by br",
+      [encodedHead("br"), piece(zlib.brotliCompressSync(json)), end],
+      hasBrotli ? "Hello" : "O1ProtocolError/malformed"
+    ],
+    [
+      "a stream by br",
+      [encodedHead("br", sse["content-type"]), piece(zlib.brotliCompressSync(whole)), end],
+      hasBrotli ? "Hello, world." : "O1ProtocolError/malformed"
+    ],
+    [
+      "one by br that breaks off",
+      [encodedHead("br"), piece(zlib.brotliCompressSync(json).subarray(0, 60)), end],
+      `O1ProtocolError/${hasBrotli ? "truncated" : "malformed"}`
+    ],
+    ["one that says br and is not", [encodedHead("br"), piece(Buffer.from(json)), end], "Hello"],
     ["an error", [
       gzipped(429, "{\"error\":{\"code\":\"429\",\"message\":\"token rate limit\"}}", {
         "content-type": "application/json"
