@@ -69,7 +69,7 @@ const piece = (data: Uint8Array): Action => (turn) => turn.body(data)
 /** Node has this since 24.7. */
 const hasBrotli = (() => {
   try {
-    return new DecompressionStream("brotli" as "gzip") !== undefined
+    return typeof new DecompressionStream("brotli" as "gzip").readable === "object"
   } catch {
     return false
   }
