@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { ToolCall } from "../O1Completion.ts"
 import { O1ProtocolError } from "../O1Error.ts"
+import { clean } from "../wire/words.ts"
 import { structured } from "./structured.ts"
 
 /**
@@ -120,7 +121,7 @@ export const tool = <A = {}>(
     strict: options.strict,
     decode: (call) =>
       Effect.suspend(() => {
-        if (call.name !== name) return Effect.fail(mismatch(call, `The call is of ${call.name}, not of ${name}`))
+        if (call.name !== name) return Effect.fail(mismatch(call, `The call is of ${clean(call.name)}, not of ${name}`))
         return Effect.mapError(
           // a call without arguments has an empty text at times
           Effect.fromResult(decode(call.arguments.trim() === "" ? "{}" : call.arguments)),

@@ -6,6 +6,7 @@ import { O1RequestError } from "../O1Error.ts"
 import { O1Request } from "../O1Request.ts"
 import { ownedField } from "../wire/body.ts"
 import * as json from "../wire/json.ts"
+import { clean } from "../wire/words.ts"
 
 const decode = Schema.decodeUnknownResult(O1Request)
 
@@ -44,7 +45,7 @@ export const problemOf = (request: O1Request): O1RequestError | undefined => {
   if (Result.isFailure(decode(short(request)))) {
     const decoded = decode(request)
     const empty = Array.isArray(json.at(request, "messages")) && request.messages.length === 0
-    return invalid(empty ? "messages" : undefined, Result.isFailure(decoded) ? decoded.failure.message : "")
+    return invalid(empty ? "messages" : undefined, Result.isFailure(decoded) ? clean(decoded.failure.message) : "")
   }
   const owned = ownedField(request)
   return owned && invalid(`extra.${owned.field}`, `extra must not have ${owned.field}: ${owned.why}`)

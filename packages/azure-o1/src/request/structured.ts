@@ -4,6 +4,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { noArguments } from "../wire/body.ts"
+import { clean } from "../wire/words.ts"
 
 type JsonSchema = Readonly<Record<string, unknown>>
 
@@ -102,7 +103,7 @@ export const structured = <A>(schema: Schema.ConstraintCodec<A, unknown>): Struc
         (value) =>
           empty && !isObject(value)
             ? Result.fail("an object was expected")
-            : Result.mapError(decodeValue(reader.complete(jsonSchema, value)), ({ message }) => message)
+            : Result.mapError(decodeValue(reader.complete(jsonSchema, value)), ({ message }) => clean(message))
       )
   }
 }

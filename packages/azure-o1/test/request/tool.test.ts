@@ -116,6 +116,15 @@ describe("the arguments of a tool", () => {
       }))
   }
 
+  it.effect("that are wrong move no cursor of whoever reads the log", () =>
+    Effect.gen(function*() {
+      const f = tool("f", { parameters: Schema.Struct({ tags: Schema.Record(Schema.String, Schema.Number) }) })
+      const args = JSON.stringify({ tags: [{ 0: "a\u001b[2J\nfake line", 1: "x" }] })
+      const error = yield* Effect.flip(f.decode(call(args)))
+      const other = yield* Effect.flip(f.decode(call("{}", "g\r\n\u001b[2J")))
+      for (const { message } of [error, other]) assert.isTrue(Array.from(message).every((char) => char >= " "))
+    }))
+
   it.effect("of another tool are refused", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(tool("f").decode(call("{}", "g")))
