@@ -95,6 +95,15 @@ describe("AzureO1", () => {
         assert.strictEqual(unavailable.attempts.length, 0)
       }).pipe(Effect.provide(AzureO1Test.layerTransport([down]))))
 
+    it.effect("a script within the program of another one is its own", () =>
+      Effect.gen(function*() {
+        const ask = Effect.flatMap(AzureO1, (o1) => Effect.map(o1.complete(request), ({ text }) => text))
+        const inner = Effect.provide(ask, AzureO1Test.layerTransport([AzureO1Test.answer("inner")]))
+        assert.deepStrictEqual(yield* Effect.all([ask, inner, ask]), ["outer", "inner", "outer"])
+      }).pipe(
+        Effect.provide(AzureO1Test.layerTransport([AzureO1Test.answer("outer"), AzureO1Test.answer("outer")]))
+      ))
+
     it.effect("the program's own listener hears the policies as well", () =>
       Effect.gen(function*() {
         const heard: Array<string> = []

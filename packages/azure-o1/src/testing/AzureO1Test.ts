@@ -260,8 +260,9 @@ export class AzureO1Test extends Context.Service<AzureO1Test, {
       const { calls, ...transport } = AzureO1Test.transport(steps, options)
       return Context.make(O1Transport, transport).pipe(Context.add(AzureO1Test, { calls }))
     }))
-    return AzureO1.layerServices.pipe(
-      Layer.provideMerge(options?.policy ?? O1Policy.layer),
+    // a layer is built once in a program, by its identity: the client of another script is another one
+    return Layer.fresh(AzureO1.layerServices).pipe(
+      Layer.provideMerge(options?.policy ?? O1Policy.layerWith({})),
       Layer.provideMerge(wire)
     )
   }
