@@ -4,9 +4,10 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { type O1Error, O1RejectedError, O1TimeoutError } from "../O1Error.ts"
 
-/** Permanent once there is content; but not for the breaker, nor where the answer may begin anew. */
-const isBrokenAnswer = ({ _tag, shouldRetry }: O1Error): boolean =>
-  _tag === "O1ProtocolError" && shouldRetry === undefined
+/** Permanent once there is content; but not for the breaker, nor where the answer may begin anew. A page is no answer at all. */
+const isBrokenAnswer = (error: O1Error): boolean =>
+  error._tag === "O1ProtocolError" && (error.kind === "truncated" || error.kind === "malformed") &&
+  error.shouldRetry === undefined
 
 export const toTotalError = ({ limit }: Timeout.TimeoutExceeded): O1TimeoutError =>
   new O1TimeoutError({ kind: "total", limit })
