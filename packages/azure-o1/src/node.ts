@@ -26,17 +26,19 @@ import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { HttpClient } from "effect/http"
+import { HttpClient } from "effect/http"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { AzureO1 } from "./AzureO1.ts"
 import * as AzureO1Config from "./AzureO1Config.ts"
 import * as connections from "./node/connections.ts"
+import { directly } from "./node/dispatching.ts"
 import type { HttpClientOptions } from "./node/options.ts"
 import type { O1Client } from "./O1Client.ts"
 import { O1Observer } from "./O1Observation.ts"
 import type { O1Policy } from "./O1Policy.ts"
 import type { O1Promise } from "./O1Promise.ts"
+import { withDirect } from "./transport/direct.ts"
 import { Network } from "./verify/network.ts"
 import { network } from "./verify/node.ts"
 
@@ -55,10 +57,17 @@ export const layerHttpClientWith = (options: HttpClientOptions): Layer.Layer<Htt
     const maxSockets = connections.maxSocketsOf(options)
     const observer = yield* O1Observer
     const clock = yield* Clock.Clock
-    return NodeHttpClient.layerUndiciOptions({
+    const dispatcher = NodeHttpClient.layerDispatcherOptions({
       connect: observer === undefined ? connect : connections.observed(connect, observer, clock),
       ...maxSockets === undefined ? {} : { connections: maxSockets }
     })
+    const client = Effect.gen(function*() {
+      return withDirect(yield* HttpClient.HttpClient, directly(yield* NodeHttpClient.Dispatcher))
+    })
+    return Layer.effect(HttpClient.HttpClient)(client).pipe(
+      Layer.provide(NodeHttpClient.layerUndiciNoDispatcher),
+      Layer.provide(dispatcher)
+    )
   }))
 
 /**

@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { constVoid } from "effect/Function"
 import {
   FetchHttpClient,
   Headers,
@@ -21,6 +22,7 @@ import type { Origin } from "../wire/answer.ts"
 import * as errors from "../wire/errors.ts"
 import { type Beginning, bytesOf, textOf, wordsOf } from "./body.ts"
 import { CurrentCall } from "./call.ts"
+import { directOf } from "./direct.ts"
 import * as keeping from "./keeping.ts"
 import { CurrentlyKnown, CurrentProgress, CurrentQuestion } from "./progress.ts"
 import * as sendings from "./sending.ts"
@@ -110,6 +112,34 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
       Effect.catchDefect((defect) => Effect.fail(errors.fromBug(defect, { deployment, clientRequestId: id })))
     )
 
+  const direct = directOf(httpClient)
+
+  /** The answer to a request, and what hears that it has come to its end. */
+  const answered = (
+    request: HttpClientRequest.HttpClientRequest,
+    id: string
+  ): Effect.Effect<Pick<Received, "ended" | "response">, O1Error, Scope.Scope> => {
+    if (direct !== undefined) {
+      return Effect.mapBoth(direct(request), {
+        onFailure: (error) => fromClient(error, id),
+        onSuccess: (response) => ({ response, ended: constVoid })
+      })
+    }
+    return Effect.gen(function*() {
+      // to cancel costs a good deal of all that a request costs, so that it is done only where something is left of it
+      const cancels = Scope.makeUnsafe()
+      let isOver = false
+      yield* Effect.addFinalizer((exit) => isOver ? Effect.void : Scope.close(cancels, exit))
+      const response = yield* Scope.provide(execute(request, id), cancels)
+      return {
+        response,
+        ended: () => {
+          isOver = true
+        }
+      }
+    })
+  }
+
   /** The answer to one request, whatever its status. */
   const exchange = (
     { accept, body, method, url }: Outgoing,
@@ -127,19 +157,12 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
         sending.headers(pass, accept, clientRequestId, body !== undefined),
         body === undefined ? HttpBody.empty : HttpBody.text(body, "application/json")
       )
-      // to cancel costs a good deal of all that a request costs, so that it is done only where something is left of it
-      const cancels = Scope.makeUnsafe()
-      let isOver = false
-      yield* Effect.addFinalizer((exit) => isOver ? Effect.void : Scope.close(cancels, exit))
-      const response = yield* Scope.provide(execute(request, clientRequestId), cancels).pipe(
-        Effect.tap(headersSeen)
-      )
+      const { ended, response } = yield* answered(request, clientRequestId)
+      yield* headersSeen
       const { headers, status } = response
       return {
         response,
-        ended: () => {
-          isOver = true
-        },
+        ended,
         origin: {
           headers,
           // what a browser shows of a redirect that it did not follow
