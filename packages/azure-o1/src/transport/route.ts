@@ -225,6 +225,9 @@ const isRefusal = (error: O1Error): boolean => {
   }
 }
 
+/** The longest pause that a failure may ask for: what is kept is there, and to ask for it costs nothing. */
+const longestHint = 60_000
+
 const hintOf = (error: O1Error): number =>
   "retryAfter" in error && error.retryAfter !== undefined ? Duration.toMillis(error.retryAfter) : 0
 
@@ -265,7 +268,10 @@ export const read = (
       const fruitless = reading.fruitless + 1
       if (fruitless >= most) return [{ ...reading, fruitless }, { _tag: "Fail", error }]
       const by = fruitless >= mostStreams ? "poll" : reading.by
-      return ask({ ...reading, by, fruitless, again, unseenSince }, Math.max(hintOf(error), growing(reading.again)))
+      return ask(
+        { ...reading, by, fruitless, again, unseenSince },
+        Math.max(Math.min(hintOf(error), longestHint), growing(reading.again))
+      )
     }
   }
 }

@@ -216,6 +216,10 @@ describe("a response that the service keeps", () => {
       follow("poll", [failed(new O1ServerError({ kind: "unavailable", retryAfter: Duration.seconds(20) }))]),
       ["p20000"]
     ],
+    "but no more than a minute of it": [
+      follow("poll", [failed(new O1ServerError({ kind: "unavailable", retryAfter: Duration.days(1) }))]),
+      ["p60000"]
+    ],
     "a stream that cannot be had is polled after three questions": [
       follow("stream", times(4, failed(unavailable))),
       ["s250", "s500", "p1000", "p2000"]
