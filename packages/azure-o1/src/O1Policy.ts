@@ -26,38 +26,19 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { limitFrom, limitRules } from "./monitor/limit.ts"
-import * as O1Call from "./O1Call.ts"
 import type { CallOptions, ResumeOptions } from "./O1Client.ts"
-import { O1Error, type O1RequestError, O1TimeoutError } from "./O1Error.ts"
+import { O1Error, type O1RequestError } from "./O1Error.ts"
 import { O1Monitor } from "./O1Monitor.ts"
 import { type O1Request, ReasoningEffort } from "./O1Request.ts"
 import { breakerFault, cooldownWith, retryFault, toRejectedError, toTotalError } from "./policy/faults.ts"
 import { type Limits, limitsOf, readingLimitsOf, saysLimits, validDuration } from "./policy/limits.ts"
+import type { PolicyParts } from "./policy/parts.ts"
 import { type Known, patient, reading } from "./policy/patient.ts"
+import { plain, plainParts, unlimited } from "./policy/plain.ts"
 import { type AdaptiveSettings, defaults, type O1PolicySettings } from "./policy/settings.ts"
 import { isSlow, unknown } from "./transport/route.ts"
 
-/**
- * The policy of one run of a call in its parts, for a client that may ask several deployments in one attempt of the call.
- *
- * @category models
- * @since 0.1.0
- */
-export interface PolicyParts {
-  /** Around all of it: the deadline and the retries. A deployment whose circuit is open is waited for as well. */
-  readonly call: Policy.Policy<O1Error, O1Error>
-  /** Around what is asked of one deployment: its circuit breaker, and the limit, which grows with every timeout of the run. */
-  readonly attempt: (deployment: string) => Policy.Policy<O1Error, O1Error>
-  /** Whether anything may follow this failure. */
-  readonly another: (error: O1Error) => boolean
-  /**
-   * How long a deployment that failed like this is to be left alone, by every call; `undefined` for not at all. It is waited for
-   * only where the error has a `retryAfter` to say so.
-   */
-  readonly cooldown: (error: O1Error) => Duration.Duration | undefined
-}
-
-export type { AdaptiveSettings, O1PolicySettings }
+export type { AdaptiveSettings, O1PolicySettings, PolicyParts }
 
 /** The limit of the first attempt as it was learned; `undefined` where the settings hold. */
 type LimitFor = (
@@ -79,14 +60,6 @@ const totalOf = ({ total }: Pick<Limits, "total">): Policy.Policy<O1Error, O1Err
 interface Breaker {
   readonly breaker: CircuitBreaker.CircuitBreaker
   readonly policy: Policy.Policy<O1Error, O1Error>
-}
-
-/** The parts without any limit. */
-const unlimited: PolicyParts = {
-  call: Policy.identity,
-  attempt: () => Policy.identity,
-  another: () => true,
-  cooldown: cooldownWith(undefined)
 }
 
 const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined): O1Policy["Service"] => {
@@ -235,27 +208,6 @@ const makeAdaptive = (settings: AdaptiveSettings, monitor: O1Monitor["Service"])
     const whole = total === undefined ? Option.none() : validDuration(total)
     return Option.match(whole, { onNone: () => learned, onSome: (whole) => Duration.min(learned, whole) })
   })
-}
-
-const plain: Policy.Policy<O1Error, O1Error> = Policy.make({
-  info: { kind: "O1Call", settings: {}, children: [] },
-  effect: O1Call.call
-})
-
-const plainParts: PolicyParts = {
-  ...unlimited,
-  call: Policy.make({
-    info: { kind: "O1Call", settings: {}, children: [] },
-    effect: Effect.retry({ schedule: O1Call.schedule, while: O1Error.isTransient })
-  }),
-  attempt: () =>
-    Policy.make<O1Error, O1Error>({
-      info: { kind: "timeout", settings: {}, children: [] },
-      effect: Effect.timeoutOrElse({
-        duration: "60 seconds",
-        orElse: () => Effect.fail(O1TimeoutError.attempt("60 seconds"))
-      })
-    })
 }
 
 /**

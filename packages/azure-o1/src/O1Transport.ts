@@ -37,7 +37,8 @@ import * as kept from "./transport/kept.ts"
 import { Knowledge } from "./transport/knowledge.ts"
 import type { Rung } from "./transport/ladder.ts"
 import * as responses from "./transport/responses.ts"
-import { CurrentWatch, unlimited, watchedStream } from "./transport/watch.ts"
+import { CurrentWatch, unlimited } from "./transport/watch.ts"
+import { watchedStream } from "./transport/watched.ts"
 import { emulate } from "./wire/answer.ts"
 
 /** An answer that breaks off may be asked for again where nobody has seen of it. */

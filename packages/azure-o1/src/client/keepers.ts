@@ -9,7 +9,7 @@ import type { O1Error } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
 import type { O1Transport } from "../O1Transport.ts"
 import { Elsewhere } from "../transport/kept.ts"
-import { growing, isUnseen, unseenFor } from "../transport/route.ts"
+import { growing, isUnseen, unseenFor } from "../transport/reading.ts"
 
 type Keeper = O1Transport["Service"]
 

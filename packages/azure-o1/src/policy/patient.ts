@@ -2,7 +2,8 @@ import { Policy } from "@effect-resilience/core"
 import * as Duration from "effect/Duration"
 import type { O1Error } from "../O1Error.ts"
 import * as route from "../transport/route.ts"
-import { type Beginning, unlimited, type Watch, watched, watchedStream } from "../transport/watch.ts"
+import { type Beginning, unlimited, type Watch } from "../transport/watch.ts"
+import { watched, watchedStream } from "../transport/watched.ts"
 import type { Limits } from "./limits.ts"
 
 /** What is known of the attempts of one call at one deployment. */

@@ -17,8 +17,8 @@ import { type Connection, type Received, started } from "./connection.ts"
 import { events, isOnTheWay, type Resume } from "./events.ts"
 import { held } from "./held.ts"
 import { CurrentProgress } from "./progress.ts"
+import * as readings from "./reading.ts"
 import type { Questions } from "./responses.ts"
-import * as route from "./route.ts"
 import { stop, stopQuietly } from "./stopping.ts"
 import { checked } from "./token.ts"
 import { CurrentWatch, unlimited } from "./watch.ts"
@@ -88,25 +88,25 @@ export const make = (
     Effect.andThen(unhurried, report({ _tag: "Accepted", resume: { ...tokenOf(answer), after: -1 } }))
 
   /**
-   * Asks for a response as {@link route.read} decides on what was heard of it last, until there is a stream of its events, or it has
+   * Asks for a response as {@link readings.read} decides on what was heard of it last, until there is a stream of its events, or it has
    * ended and `added` holds what was said meanwhile. `tell` is told of the way in which it is asked for.
    */
-  const asker = (answer: wire.ResponsesAnswer, by: route.Reading["by"]) => {
-    let reading = route.begun(by)
+  const asker = (answer: wire.ResponsesAnswer, by: readings.Reading["by"]) => {
+    let reading = readings.begun(by)
     let found = false
     return (
-      heard: route.Heard | undefined,
+      heard: readings.Heard | undefined,
       added: Array<AttemptEvent>,
-      tell?: (by: route.Reading["by"]) => Effect.Effect<void>
+      tell?: (by: readings.Reading["by"]) => Effect.Effect<void>
     ): Asked =>
       Effect.gen(function*() {
         const fruitless = (yield* CurrentWatch)?.fruitless ?? unlimited.fruitless
         const away = yield* Elsewhere
         let last = heard
-        let told: route.Reading["by"] | undefined
+        let told: readings.Reading["by"] | undefined
         while (!answer.finished) {
           if (last !== undefined) {
-            const [next, then] = route.read(reading, last, yield* monotonic, {
+            const [next, then] = readings.read(reading, last, yield* monotonic, {
               fruitless,
               interval,
               elsewhere: away && !found
@@ -173,7 +173,7 @@ export const make = (
       Effect.gen(function*() {
         const broken = O1Error.with(error, answer.details)
         if (answer.id === "") return yield* broken
-        const heard: route.Heard = {
+        const heard: readings.Heard = {
           _tag: "Broken",
           silent: error._tag === "O1TimeoutError",
           news: answer.sequence > last,

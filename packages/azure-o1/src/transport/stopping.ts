@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { ResumeToken } from "../O1Completion.ts"
 import { O1Error, O1TimeoutError } from "../O1Error.ts"
 import { CurrentProgress } from "./progress.ts"
-import * as route from "./route.ts"
+import * as reading from "./reading.ts"
 
 /** Longer than this the service is not waited for. */
 const limit = Duration.seconds(10)
@@ -14,10 +14,10 @@ const inTime = (self: Effect.Effect<void, O1Error>): Effect.Effect<void, O1Error
     orElse: () => Effect.fail(new O1TimeoutError({ kind: "byte-idle", limit }))
   })
 
-/** Tells the service to stop making a response, as often as {@link route.stop} says. */
+/** Tells the service to stop making a response, as often as {@link reading.stop} says. */
 export const stop = (cancel: Effect.Effect<void, O1Error>, tries = 1): Effect.Effect<void, O1Error> =>
   Effect.catch(inTime(cancel), (error) => {
-    const next = route.stop(error, tries)
+    const next = reading.stop(error, tries)
     if (next === "ended") return Effect.void
     return next === "given-up"
       ? Effect.fail(error)

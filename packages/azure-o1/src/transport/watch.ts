@@ -1,16 +1,12 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
-import * as Channel from "effect/Channel"
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { constVoid } from "effect/Function"
-import type * as Pull from "effect/Pull"
-import * as Stream from "effect/Stream"
 import type { Clocks } from "../AzureO1Config.ts"
 import { late } from "../credential/token.ts"
-import { type O1AuthError, type O1Error, O1TimeoutError } from "../O1Error.ts"
+import { type O1AuthError, O1TimeoutError } from "../O1Error.ts"
 import * as route from "./route.ts"
 
 /** What an attempt begins with. */
@@ -45,7 +41,7 @@ const millisOf = (input: Duration.Input | undefined, stretch: number): number =>
 const instant = 0.001
 
 /** How an attempt ends that takes too long; with a token that does not come, the deployment was not asked at all. */
-type Overdue = O1TimeoutError | O1AuthError
+export type Overdue = O1TimeoutError | O1AuthError
 
 /** A piece of work that is waited for. */
 interface Pending {
@@ -237,43 +233,3 @@ export class Watch {
 export const CurrentWatch = Context.Reference<Watch | undefined>("@effect-resilience/azure-o1/CurrentWatch", {
   defaultValue: () => undefined
 })
-
-/** An attempt, as long as it is not silent for too long. `failed` is told of every failure. */
-export const watched = <A, E extends O1Error, R>(
-  self: Effect.Effect<A, E, R>,
-  beginning: () => Beginning,
-  failed: (error: O1Error, watch: Watch) => void = constVoid
-): Effect.Effect<A, E | Overdue, R> =>
-  Effect.flatMap(Clock.Clock, (clock) => {
-    const watch = new Watch(clock, beginning())
-    return watch.guard(Effect.provideService(self, CurrentWatch, watch)).pipe(
-      Effect.tapError((error) => Effect.sync(() => failed(error, watch))),
-      Effect.ensuring(watch.stop)
-    )
-  })
-
-/** The same for a stream. To open it is part of the first pull. */
-export const watchedStream = <A, E extends O1Error, R>(
-  self: Stream.Stream<A, E, R>,
-  beginning: () => Beginning,
-  failed: (error: O1Error, watch: Watch) => void = constVoid
-): Stream.Stream<A, E | Overdue, R> =>
-  Stream.unwrap(Effect.map(Clock.Clock, (clock) => {
-    const watch = new Watch(clock, beginning())
-    const watching = Stream.provideService(self, CurrentWatch, watch)
-    const guarded = Stream.fromChannel(Channel.fromTransform((_: unknown, scope) =>
-      Effect.sync(() => {
-        type Pieces = Pull.Pull<NonEmptyReadonlyArray<A>, E, void, R>
-        let upstream: Pieces | undefined
-        const opened: Pieces = Effect.flatMap(Channel.toPullScoped(Stream.toChannel(watching), scope), (pull) => {
-          upstream = pull
-          return pull
-        })
-        return watch.guardPull(Effect.suspend(() => upstream ?? opened))
-      })
-    ))
-    return guarded.pipe(
-      Stream.tapError((error) => Effect.sync(() => failed(error, watch))),
-      Stream.ensuring(watch.stop)
-    )
-  }))

@@ -11,6 +11,7 @@ import {
   O1ServerError,
   O1TimeoutError
 } from "../../src/O1Error.ts"
+import * as reading from "../../src/transport/reading.ts"
 import * as route from "../../src/transport/route.ts"
 
 const timeout = (kind: O1TimeoutError["kind"]) => new O1TimeoutError({ kind })
@@ -116,15 +117,15 @@ describe("the clocks of an attempt", () => {
 })
 
 describe("a response that the service keeps", () => {
-  const patience: route.Patience = { fruitless: 8, interval: 2000, elsewhere: false }
-  const broke = (news: boolean, silent = false, resumable = true): route.Heard => ({
+  const patience: reading.Patience = { fruitless: 8, interval: 2000, elsewhere: false }
+  const broke = (news: boolean, silent = false, resumable = true): reading.Heard => ({
     _tag: "Broken",
     silent,
     news,
     resumable
   })
-  const pending: route.Heard = { _tag: "Pending" }
-  const failed = (error: O1Error): route.Heard => ({ _tag: "Failed", error })
+  const pending: reading.Heard = { _tag: "Pending" }
+  const failed = (error: O1Error): reading.Heard => ({ _tag: "Failed", error })
   const missing: { readonly [words: string]: O1Error } = {
     "of the response": new O1RequestError({ kind: "response-not-found", status: 404 }),
     "of the path": new O1DeploymentError({ kind: "endpoint-not-found", status: 404 }),
@@ -136,15 +137,15 @@ describe("a response that the service keeps", () => {
 
   /** What follows on each of these, heard one after another: `s` or `p` with the pause in milliseconds, or the end. */
   const follow = (
-    by: route.Reading["by"],
-    heard: ReadonlyArray<route.Heard>,
-    { every = 0, ...more }: Partial<route.Patience> & { readonly every?: number } = {}
+    by: reading.Reading["by"],
+    heard: ReadonlyArray<reading.Heard>,
+    { every = 0, ...more }: Partial<reading.Patience> & { readonly every?: number } = {}
   ): ReadonlyArray<string> => {
-    let reading = route.begun(by)
+    let state = reading.begun(by)
     let now = 5000
     return heard.map((one) => {
-      const [next, then] = route.read(reading, one, now, { ...patience, ...more })
-      reading = next
+      const [next, then] = reading.read(state, one, now, { ...patience, ...more })
+      state = next
       if (then._tag === "Fail") return `end ${then.error.kind}`
       now += then.pause + every
       return `${then.by === "stream" ? "s" : "p"}${then.pause}`
@@ -297,7 +298,7 @@ describe("a response that nobody waits for", () => {
     const limited = (seconds: number) =>
       new O1RateLimitError({ kind: "requests", status: 429, retryAfter: Duration.seconds(seconds) })
     const missing = new O1RequestError({ kind: "response-not-found", status: 404 })
-    const all = (error: O1Error) => [1, 2, 3].map((tries) => route.stop(error, tries))
+    const all = (error: O1Error) => [1, 2, 3].map((tries) => reading.stop(error, tries))
     assert.deepStrictEqual(all(unavailable), [{ pause: 500 }, { pause: 1000 }, "given-up"])
     assert.deepStrictEqual(all(limited(3)), [{ pause: 3000 }, { pause: 3000 }, "given-up"])
     assert.deepStrictEqual(all(limited(3000)), [{ pause: 10_000 }, { pause: 10_000 }, "given-up"])
