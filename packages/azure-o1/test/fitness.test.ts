@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
+import * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { AzureO1 } from "../src/AzureO1.ts"
@@ -100,6 +101,22 @@ describe("members that do not work", () => {
       // it goes away without an answer, so that another one may ask
       yield* Fiber.interrupt(first)
       assert.strictEqual(yield* ask(o1), "a")
+    }))
+
+  it.effect("wherever the call that asks again is interrupted, the next one asks", () =>
+    Effect.gen(function*() {
+      for (let steps = 0; steps < 2000; steps += 5) {
+        const { o1 } = yield* pool([fail(unauthorized), ...many(answer("a"))])
+        yield* ask(o1)
+        yield* TestClock.adjust("1 minute")
+        const first = yield* Effect.forkChild(Effect.provideService(ask(o1), Scheduler.MaxOpsBeforeYield, 3))
+        for (let step = 0; step < steps; step++) yield* Effect.yieldNow
+        const ended = first.pollUnsafe() !== undefined
+        yield* Fiber.interrupt(first)
+        assert.strictEqual(yield* ask(o1), "a", `after ${steps} steps`)
+        if (ended) return assert.isAbove(steps, 10)
+      }
+      return assert.fail("it was never allowed to end")
     }))
 
   it.effect("all of them: a call asks every one of them all the same, and fails as the service says", () =>

@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
+import * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import type { AzureO1Config } from "../src/AzureO1Config.ts"
@@ -212,6 +213,20 @@ describe("learned: one asks, the others do not", () => {
       yield* TestClock.adjust("2 seconds")
       assert.deepStrictEqual(new Set((yield* Fiber.join(fiber)).map(({ text }) => text)), new Set(["stream"]))
       assert.strictEqual(server.asked.length, 21)
+    }))
+
+  it.effect("wherever the call that asks is interrupted, the next one does not wait for it", () =>
+    Effect.gen(function*() {
+      for (let steps = 0; steps < 2000; steps += 9) {
+        const { o1 } = yield* begin((asked) => Effect.andThen(Effect.yieldNow, answer(asked)))
+        const first = yield* Effect.forkChild(Effect.provideService(ask(o1), Scheduler.MaxOpsBeforeYield, 3))
+        for (let step = 0; step < steps; step++) yield* Effect.yieldNow
+        const ended = first.pollUnsafe() !== undefined
+        yield* Fiber.interrupt(first)
+        assert.strictEqual(yield* ask(o1), "stream", `after ${steps} steps`)
+        if (ended) return assert.isAbove(steps, 50)
+      }
+      return assert.fail("it was never allowed to end")
     }))
 
   it.effect("after the end of a fact one asks again, while the others go on with what is known", () =>
