@@ -4,8 +4,9 @@ import * as Response from "effect/ai/Response"
 import * as Schema from "effect/Schema"
 import { partsOf } from "../../src/ai/internal/parts.ts"
 import { StreamParts } from "../../src/ai/internal/streamParts.ts"
-import { noMetadata, type O1Completion } from "../../src/O1Completion.ts"
+import { noMetadata, type O1Completion, type ToolCall } from "../../src/O1Completion.ts"
 import type { O1Event } from "../../src/O1Event.ts"
+import { uniform } from "../support/random.ts"
 
 const completion = (fields: Partial<O1Completion> = {}): O1Completion => ({
   id: "resp_1",
@@ -313,5 +314,61 @@ describe("the parts of an answer", () => {
     assert.deepStrictEqual(new StreamParts().take({ _tag: "Accepted", resume }), [
       { type: "response-metadata", id: "resp_1", metadata: { azureO1: { resume } } }
     ])
+  })
+
+  it("whatever comes in whichever order: every block has a beginning, an end, and all that was said", () => {
+    for (let seed = 1; seed <= 300; seed++) {
+      const random = uniform(seed)
+      const below = (n: number): number => Math.floor(random() * n)
+      const said = { text: "", reasoning: "", commentary: "", refusal: "" }
+      const made: Array<ToolCall> = []
+      const events: Array<O1Event> = []
+      for (let i = below(20); i > 0; i--) {
+        const piece = String(i)
+        const kind = below(5)
+        if (kind < 4) {
+          events.push(
+            delta((["TextDelta", "ReasoningDelta", "CommentaryDelta", "RefusalDelta"] as const)[kind]!, piece)
+          )
+          said[(["text", "reasoning", "commentary", "refusal"] as const)[kind]!] += piece
+        } else {
+          const index = below(3)
+          const known = made[index]
+          if (known === undefined) {
+            const position = made.push({ id: `c${made.length}`, name: "f", arguments: piece }) - 1
+            events.push(tool(position, `c${position}`, "f", piece))
+          } else {
+            made[index] = { ...known, arguments: known.arguments + piece }
+            events.push(tool(index, undefined, undefined, piece))
+          }
+        }
+      }
+      const or = (text: string) => text === "" ? undefined : text
+      const end = completion({
+        text: said.text,
+        reasoning: or(said.reasoning),
+        commentary: or(said.commentary),
+        refusal: or(said.refusal),
+        toolCalls: made,
+        metadata: below(2) === 0 ? reasoned : noMetadata
+      })
+      const parts = decodeStream(streamed(events, end))
+      const open = new Map<string, string>()
+      const seen: Record<string, string> = {}
+      for (const part of parts) {
+        const [, block, step] = /^(text|reasoning|tool-params)-(start|delta|end)$/.exec(part.type) ?? []
+        if (block === undefined || !("id" in part)) continue
+        const key = `${block} ${part.id}`
+        assert.strictEqual(open.get(key), step === "start" ? undefined : "open", `${seed}: ${part.type}`)
+        if (step === "start") open.set(key, "open")
+        if (step === "end") open.set(key, "closed")
+        if (part.type.endsWith("delta") && "delta" in part) seen[block] = (seen[block] ?? "") + part.delta
+      }
+      assert.isTrue(Array.from(open.values()).every((state) => state === "closed"), String(seed))
+      const sorted = (text: string | undefined) => Array.from(text ?? "").toSorted((a, b) => a < b ? -1 : 1).join("")
+      assert.strictEqual(sorted(seen["text"]), sorted(said.text + said.refusal))
+      assert.strictEqual(sorted(seen["reasoning"]), sorted(said.reasoning + said.commentary))
+      assert.strictEqual(sorted(seen["tool-params"]), sorted(made.map((call) => call.arguments).join("")))
+    }
   })
 })
