@@ -141,16 +141,25 @@ export class ChatAnswer implements Answer {
   }
 
   end(announced = false): O1Completion | O1Error {
-    const { calls, details, id, model, origin, usage } = this
-    const { reasoning, refusal, text } = this.parts
+    const { calls, details } = this
+    const { refusal, text } = this.parts
     const nothing = text.text === "" && refusal.text === "" && calls.isEmpty
     // [DONE] is an end as well, but of nothing
     const finishReason = this.finishReason ?? (announced && !nothing ? "unknown" : undefined)
     if (finishReason === undefined) return new O1ProtocolError({ kind: "truncated", ...details })
+    const completion = this.completed(finishReason)
     if (finishReason === "content_filter") {
-      return new O1ContentFilterError({ kind: "completion", categories: Array.from(this.filtered), ...details })
+      const categories = Array.from(this.filtered)
+      return new O1ContentFilterError({ kind: "completion", categories, ...details, completion })
     }
-    if (finishReason === "length" && nothing) return new O1OutputLimitError({ kind: "reasoning-exhausted", ...details })
+    return finishReason === "length" && nothing
+      ? new O1OutputLimitError({ kind: "reasoning-exhausted", ...details, completion })
+      : completion
+  }
+
+  private completed(finishReason: string): O1Completion {
+    const { calls, id, model, origin, usage } = this
+    const { reasoning, refusal, text } = this.parts
     const { region, requestId } = errors.origin(origin)
     return {
       id,

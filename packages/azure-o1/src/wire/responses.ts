@@ -189,11 +189,7 @@ export class ResponsesAnswer implements Answer {
   }
 
   end(): O1Completion | O1Error {
-    const { details, items, status, usage } = this
-    const text = items.textOf("text")
-    const commentary = items.textOf("commentary")
-    const reasoning = items.textOf("reasoning")
-    const refusal = items.textOf("refusal")
+    const { details, items, status } = this
     if (status === "failed") {
       return O1Error.with(
         errors.fromResponse({
@@ -206,23 +202,32 @@ export class ResponsesAnswer implements Answer {
     // nobody can cancel what is made in the foreground: it has stopped
     if (status === "cancelled" && !this.foreground) return new O1RequestError({ kind: "cancelled", ...details })
     if (status !== "completed" && status !== "incomplete") return new O1ProtocolError({ kind: "truncated", ...details })
+    const completion = this.completed()
     if (this.incomplete === "content_filter") {
       const kind = this.filteredPrompt ? "prompt" : "completion"
-      return new O1ContentFilterError({ kind, categories: Array.from(this.filtered), ...details })
+      return new O1ContentFilterError({ kind, categories: Array.from(this.filtered), ...details, completion })
     }
-    const cut = this.incomplete === "max_output_tokens"
-    if (cut && text === "" && commentary === "" && refusal === "" && items.calls.isEmpty) {
-      return new O1OutputLimitError({ kind: "reasoning-exhausted", ...details })
-    }
+    const { commentary, finishReason, refusal, text } = completion
+    const nothing = text === "" && commentary === undefined && refusal === undefined && items.calls.isEmpty
+    return finishReason === "length" && nothing
+      ? new O1OutputLimitError({ kind: "reasoning-exhausted", ...details, completion })
+      : completion
+  }
+
+  private completed(): O1Completion {
+    const { items, usage } = this
+    const commentary = items.textOf("commentary")
+    const reasoning = items.textOf("reasoning")
+    const refusal = items.textOf("refusal")
     const { region, requestId } = errors.origin(this.origin)
     return {
       id: this.id,
       model: this.model,
-      text,
+      text: items.textOf("text"),
       commentary: commentary === "" ? undefined : commentary,
       reasoning: reasoning === "" ? undefined : reasoning,
       refusal: refusal === "" ? undefined : refusal,
-      finishReason: cut ? "length" : this.finishReason,
+      finishReason: this.finishReason,
       toolCalls: items.calls.list,
       usage,
       warnings: [],
@@ -233,6 +238,7 @@ export class ResponsesAnswer implements Answer {
   }
 
   private get finishReason(): string {
+    if (this.incomplete === "max_output_tokens") return "length"
     if (this.incomplete !== undefined) return shown(this.origin, this.incomplete)
     if (this.status === "incomplete") return "unknown"
     return this.items.calls.isEmpty ? "stop" : "tool_calls"

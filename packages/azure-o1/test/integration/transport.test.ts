@@ -155,6 +155,7 @@ describe("the transport ladder", () => {
                 const error = yield* Effect.flip(o1.object(City, request))
                 labels.push(O1Error.label(error))
                 assert.isAbove(error.usage?.output ?? 0, 0)
+                assert.deepStrictEqual(error.completion?.usage, error.usage)
               }
               assert.deepStrictEqual(labels, [
                 "O1OutputLimitError/cut-off",
