@@ -9,7 +9,8 @@ import type * as Redacted from "effect/Redacted"
  */
 export interface HttpClientOptions {
   /**
-   * How long a connection may take to be made, through a proxy and with TLS: `O1TimeoutError` of kind `connect`.
+   * How long a connection may take to be made, TLS included; behind a proxy the tunnel and TLS have so long each. After that:
+   * `O1TimeoutError` of kind `connect`.
    *
    * @default "10 seconds"
    */

@@ -10,13 +10,20 @@ type Callback = (...result: Result) => void
 
 const failed = (code: string, message: string): Error => Object.assign(new Error(message), { code })
 
+/** A password with a percent sign that nobody has encoded is meant as it is. */
+const decoded = (part: string): string => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
 const authorization = ({ password, username }: URL): Record<string, string> =>
   username === "" && password === ""
     ? {}
     : {
-      "proxy-authorization": `Basic ${
-        Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")
-      }`
+      "proxy-authorization": `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString("base64")}`
     }
 
 /** A connection to a target that a proxy has opened. Its failures have codes that begin with `PROXY_`. */

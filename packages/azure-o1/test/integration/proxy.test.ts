@@ -179,10 +179,16 @@ describe("a proxy", () => {
     Effect.scoped(Effect.gen(function*() {
       const server = yield* rawServer({ on: "POST", times: Infinity, does: [stream(chat.whole("Hello"))] })
       const { tunnels, url } = yield* proxy(Number(new URL(server.url).port))
-      const o1 = yield* clientOf({ proxy: url }, { ...config, endpoint: "http://127.0.0.1:1" })
+      const o1 = yield* clientOf({ proxy: url.replace("//", "//user:100%@") }, {
+        ...config,
+        endpoint: "http://127.0.0.1:1"
+      })
       assert.strictEqual((yield* o1.complete(request)).text, "Hello")
       assert.strictEqual((yield* o1.complete(request)).text, "Hello")
-      assert.strictEqual(tunnels[0]!.authority, "127.0.0.1:1")
+      assert.deepStrictEqual(tunnels[0], {
+        authority: "127.0.0.1:1",
+        authorization: `Basic ${Buffer.from("user:100%").toString("base64")}`
+      })
     })))
 
   const refusals: ReadonlyArray<readonly [number, string, number]> = [
