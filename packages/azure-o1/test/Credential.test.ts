@@ -60,13 +60,13 @@ describe("Credential", () => {
   it.effect("a token is kept until five minutes before it expires, and then renewed in the background", () =>
     Effect.gen(function*() {
       const { asked, tokens } = yield* start()
-      assert.strictEqual(yield* tokens.get, "token-1")
+      assert.strictEqual(yield* tokens.get(), "token-1")
       yield* TestClock.adjust("54 minutes")
-      assert.strictEqual(yield* tokens.get, "token-1")
+      assert.strictEqual(yield* tokens.get(), "token-1")
       yield* TestClock.adjust("2 minutes")
-      assert.strictEqual(yield* tokens.get, "token-1", "nobody waits for the new one")
+      assert.strictEqual(yield* tokens.get(), "token-1", "nobody waits for the new one")
       yield* settled
-      assert.strictEqual(yield* tokens.get, "token-2")
+      assert.strictEqual(yield* tokens.get(), "token-2")
       assert.strictEqual(asked(), 2)
     }))
 
@@ -81,52 +81,52 @@ describe("Credential", () => {
             refreshAfterTimestamp: 10 * minute
           })
       }, "scope")
-      yield* tokens.get
+      yield* tokens.get()
       yield* TestClock.adjust("9 minutes")
-      yield* tokens.get
+      yield* tokens.get()
       assert.strictEqual(asked, 1)
       yield* TestClock.adjust("2 minutes")
-      yield* tokens.get
+      yield* tokens.get()
       yield* settled
-      assert.strictEqual(yield* tokens.get, "token-2")
+      assert.strictEqual(yield* tokens.get(), "token-2")
     }))
 
   it.effect("a renewal that fails does no harm while the old token is good, and is not tried all the time", () =>
     Effect.gen(function*() {
       const { asked, tokens } = yield* start({ fail: new Set([2, 3]) })
-      yield* tokens.get
+      yield* tokens.get()
       yield* TestClock.adjust("56 minutes")
       for (let i = 0; i < 5; i++) {
-        assert.strictEqual(yield* tokens.get, "token-1")
+        assert.strictEqual(yield* tokens.get(), "token-1")
         yield* settled
       }
       assert.strictEqual(asked(), 2)
       yield* TestClock.adjust("1 minute")
-      assert.strictEqual(yield* tokens.get, "token-1")
+      assert.strictEqual(yield* tokens.get(), "token-1")
       yield* settled
       assert.strictEqual(asked(), 3)
       yield* TestClock.adjust("3 minutes")
-      assert.strictEqual(yield* tokens.get, "token-4", "the old one has ended")
+      assert.strictEqual(yield* tokens.get(), "token-4", "the old one has ended")
     }))
 
   it.effect("a renewal that hangs costs nobody anything, is given up after its limit, and tried again", () =>
     Effect.gen(function*() {
       const { aborted, asked, tokens } = yield* start({ hang: new Set([2]) })
-      yield* tokens.get
+      yield* tokens.get()
       yield* TestClock.adjust("56 minutes")
-      for (let i = 0; i < 3; i++) assert.strictEqual(yield* tokens.get, "token-1")
+      for (let i = 0; i < 3; i++) assert.strictEqual(yield* tokens.get(), "token-1")
       assert.strictEqual(asked(), 2)
       yield* TestClock.adjust("31 seconds")
-      assert.strictEqual(yield* tokens.get, "token-1")
+      assert.strictEqual(yield* tokens.get(), "token-1")
       yield* settled
       assert.deepStrictEqual(aborted, [2])
-      assert.strictEqual(yield* tokens.get, "token-3")
+      assert.strictEqual(yield* tokens.get(), "token-3")
     }))
 
   it.effect("many at once ask once", () =>
     Effect.gen(function*() {
       const { asked, tokens } = yield* start()
-      const all = yield* Effect.all(Array.from({ length: 100 }, () => tokens.get), { concurrency: "unbounded" })
+      const all = yield* Effect.all(Array.from({ length: 100 }, () => tokens.get()), { concurrency: "unbounded" })
       assert.deepStrictEqual([...new Set(all)], ["token-1"])
       assert.strictEqual(asked(), 1)
     }))
@@ -134,12 +134,12 @@ describe("Credential", () => {
   it.effect("a failure is shared by all who wait, and the next one asks anew", () =>
     Effect.gen(function*() {
       const { tokens, waiting } = byHand()
-      const fibers = yield* Effect.forEach(Array.from({ length: 20 }), () => fork(Effect.flip(tokens.get)))
+      const fibers = yield* Effect.forEach(Array.from({ length: 20 }), () => fork(Effect.flip(tokens.get())))
       waiting[0]!.reject(new Error("down"))
       const errors = yield* Effect.forEach(fibers, Fiber.join)
       assert.deepStrictEqual([...new Set(errors.map(O1Error.label))], ["O1AuthError/credential"])
       assert.lengthOf(waiting, 1)
-      const next = yield* fork(tokens.get)
+      const next = yield* fork(tokens.get())
       assert.lengthOf(waiting, 2)
       yield* Fiber.interrupt(next)
     }))
@@ -147,9 +147,9 @@ describe("Credential", () => {
   it.effect("one that says nothing is given up after the limit, by all at once, who joined late as well", () =>
     Effect.gen(function*() {
       const { aborted, asked, tokens } = yield* start({ hang: new Set([1]) })
-      const early = yield* fork(Effect.flip(tokens.get))
+      const early = yield* fork(Effect.flip(tokens.get()))
       yield* TestClock.adjust("29 seconds")
-      const late = yield* fork(Effect.flip(tokens.get))
+      const late = yield* fork(Effect.flip(tokens.get()))
       yield* TestClock.adjust("1 second")
       for (const fiber of [early, late]) {
         const error = yield* Fiber.join(fiber)
@@ -157,29 +157,29 @@ describe("Credential", () => {
         assert.include(error.message, "30s (tokenTimeout)")
       }
       assert.deepStrictEqual(aborted, [1])
-      assert.strictEqual(yield* tokens.get, "token-2")
+      assert.strictEqual(yield* tokens.get(), "token-2")
       assert.strictEqual(asked(), 2)
     }))
 
   it.effect("what comes after it was given up is of another time", () =>
     Effect.gen(function*() {
       const { tokens, waiting } = byHand()
-      const early = yield* fork(Effect.flip(tokens.get))
+      const early = yield* fork(Effect.flip(tokens.get()))
       yield* TestClock.adjust("30 seconds")
       yield* Fiber.join(early)
-      const next = yield* fork(tokens.get)
+      const next = yield* fork(tokens.get())
       waiting[0]!.resolve({ token: "late", expiresOnTimestamp: 60 * minute })
       yield* settled
       waiting[1]!.resolve({ token: "good", expiresOnTimestamp: 60 * minute })
       assert.strictEqual(yield* Fiber.join(next), "good")
-      assert.strictEqual(yield* tokens.get, "good")
+      assert.strictEqual(yield* tokens.get(), "good")
     }))
 
   it.effect("a caller who leaves while asking leaves the others be", () =>
     Effect.gen(function*() {
       const { tokens, waiting } = byHand()
-      const first = yield* fork(tokens.get)
-      const second = yield* fork(tokens.get)
+      const first = yield* fork(tokens.get())
+      const second = yield* fork(tokens.get())
       yield* Fiber.interrupt(first)
       assert.isFalse(waiting[0]!.signal.aborted)
       waiting[0]!.resolve({ token: "good", expiresOnTimestamp: 60 * minute })
@@ -189,19 +189,62 @@ describe("Credential", () => {
   it.effect("when the last one leaves, the credential hears of it", () =>
     Effect.gen(function*() {
       const { tokens, waiting } = byHand()
-      const fibers = yield* Effect.forEach([1, 2], () => fork(tokens.get))
+      const fibers = yield* Effect.forEach([1, 2], () => fork(tokens.get()))
       yield* Effect.forEach(fibers, Fiber.interrupt)
       assert.isTrue(waiting[0]!.signal.aborted)
-      const next = yield* fork(tokens.get)
+      const next = yield* fork(tokens.get())
       waiting[1]!.resolve({ token: "good", expiresOnTimestamp: 60 * minute })
       assert.strictEqual(yield* Fiber.join(next), "good")
+    }))
+
+  it.effect("one whose limit cuts it short comes again, and finds the same question", () =>
+    Effect.gen(function*() {
+      const { tokens, waiting } = byHand()
+      const first = yield* fork(tokens.get(() => true))
+      yield* Fiber.interrupt(first)
+      assert.isFalse(waiting[0]!.signal.aborted)
+      const second = yield* fork(tokens.get())
+      assert.lengthOf(waiting, 1)
+      waiting[0]!.resolve({ token: "good", expiresOnTimestamp: 60 * minute })
+      assert.strictEqual(yield* Fiber.join(second), "good")
+    }))
+
+  it.effect("after one that said nothing nobody waits as long, and what comes in the meantime is good", () =>
+    Effect.gen(function*() {
+      const { tokens, waiting } = byHand()
+      const first = yield* fork(Effect.flip(tokens.get()))
+      yield* TestClock.adjust("30 seconds")
+      yield* Fiber.join(first)
+      const second = yield* fork(Effect.flip(tokens.get()))
+      yield* TestClock.adjust("3 seconds")
+      assert.include((yield* Fiber.join(second)).message, "within 3s")
+      assert.isFalse(waiting[1]!.signal.aborted)
+      waiting[1]!.resolve({ token: "good", expiresOnTimestamp: 60 * minute })
+      yield* settled
+      assert.strictEqual(yield* tokens.get(), "good")
+      assert.lengthOf(waiting, 2)
+    }))
+
+  it.effect("a question that nobody waits for is given up after its limit as well", () =>
+    Effect.gen(function*() {
+      const { tokens, waiting } = byHand()
+      for (const seconds of [30, 3, 27]) {
+        const fiber = yield* fork(Effect.flip(tokens.get()))
+        yield* TestClock.adjust(`${seconds} seconds`)
+        if (fiber.pollUnsafe() === undefined) yield* Fiber.interrupt(fiber)
+      }
+      assert.lengthOf(waiting, 2)
+      const next = yield* fork(Effect.flip(tokens.get()))
+      assert.isTrue(waiting[1]!.signal.aborted)
+      assert.lengthOf(waiting, 3)
+      yield* Fiber.interrupt(next)
     }))
 
   describe("a token that was refused", () => {
     it.effect("is followed by another, for all who were refused with it", () =>
       Effect.gen(function*() {
         const { asked, tokens } = yield* start()
-        const first = yield* tokens.get
+        const first = yield* tokens.get()
         const others = yield* Effect.forEach([1, 2, 3], () => tokens.another(first), { concurrency: "unbounded" })
         assert.deepStrictEqual(others, ["token-2", "token-2", "token-2"])
         assert.strictEqual(yield* tokens.another(first), "token-2", "it is replaced already")
@@ -217,10 +260,10 @@ describe("Credential", () => {
             return Promise.resolve({ token: "cached", expiresOnTimestamp: 60 * minute })
           }
         }, "scope")
-        for (let i = 0; i < 5; i++) assert.isUndefined(yield* tokens.another(yield* tokens.get))
+        for (let i = 0; i < 5; i++) assert.isUndefined(yield* tokens.another(yield* tokens.get()))
         assert.strictEqual(asked, 2)
         yield* TestClock.adjust("30 seconds")
-        yield* tokens.another(yield* tokens.get)
+        yield* tokens.another(yield* tokens.get())
         assert.strictEqual(asked, 3)
       }))
   })
@@ -294,7 +337,7 @@ describe("Credential", () => {
     it.effect(`${what}: kind credential, ${fault}, and no token in it`, () =>
       Effect.gen(function*() {
         const credential = { getToken } as Credential.TokenCredential
-        const error = yield* Effect.flip(Credential.tokens(credential, "scope").get)
+        const error = yield* Effect.flip(Credential.tokens(credential, "scope").get())
         assert.strictEqual(O1Error.label(error), "O1AuthError/credential")
         assert.match(error.message, message)
         assert.strictEqual(error[Fault.TypeId]._tag, fault)
@@ -314,7 +357,7 @@ describe("Credential", () => {
             ? Promise.resolve({ token: "opaque-token-1", expiresOnTimestamp: 60 * minute })
             : Promise.reject(new Error("cannot renew opaque-token-1"))
       }, "scope")
-      const error = yield* Effect.flip(Effect.flatMap(tokens.get, tokens.another))
+      const error = yield* Effect.flip(Effect.flatMap(tokens.get(), (token) => tokens.another(token)))
       assert.include(error.message, "cannot renew <redacted>")
     }))
 
@@ -324,9 +367,9 @@ describe("Credential", () => {
       const tokens = Credential.tokens({
         getToken: () => Promise.resolve({ token: `token-${++asked}` } as Credential.AccessToken)
       }, "scope")
-      const all = yield* Effect.all([tokens.get, tokens.get], { concurrency: "unbounded" })
+      const all = yield* Effect.all([tokens.get(), tokens.get()], { concurrency: "unbounded" })
       assert.deepStrictEqual(all, ["token-1", "token-1"])
-      assert.strictEqual(yield* tokens.get, "token-2")
+      assert.strictEqual(yield* tokens.get(), "token-2")
     }))
 
   const scopes: ReadonlyArray<readonly [Credential.Cloud, "v1" | "dated" | "management", string]> = [

@@ -49,14 +49,15 @@ const passes = (config: AzureO1Config, bearer: boolean): Pick<Sending, "another"
     scope ?? Credential.scopeOf(cloud, apiVersion === undefined ? "v1" : "dated"),
     { timeout: tokenTimeout }
   )
-  const explained = <A>(self: Effect.Effect<A, O1Error>) =>
+  const explained = <A>(ask: (isCut: () => boolean) => Effect.Effect<A, O1Error>) =>
     Effect.withFiber<A, O1Error>((fiber) => {
-      const waiting = [fiber.getRef(CurrentWatch), fiber.getRef(CurrentCall)]
+      const watch = fiber.getRef(CurrentWatch)
+      const waiting = [watch, fiber.getRef(CurrentCall)]
       const signsIn = (now: boolean): void => {
         for (const who of waiting) if (who !== undefined) who.signsIn = now
       }
       signsIn(true)
-      return Effect.mapBoth(self, {
+      return Effect.mapBoth(ask(() => watch?.isCut === true), {
         onSuccess: (token) => {
           signsIn(false)
           return token
@@ -68,9 +69,11 @@ const passes = (config: AzureO1Config, bearer: boolean): Pick<Sending, "another"
       })
     })
   return {
-    pass: explained(Effect.map(get, passOf)),
+    pass: explained((isCut) => Effect.map(get(isCut), passOf)),
     another: ({ secret }) =>
-      explained(Effect.map(another(secret), (token) => token === undefined ? undefined : passOf(token)))
+      explained((isCut) =>
+        Effect.map(another(secret, isCut), (token) => token === undefined ? undefined : passOf(token))
+      )
   }
 }
 

@@ -68,6 +68,8 @@ export class Watch {
   private isKept = false
   /** A token is waited for. */
   signsIn = false
+  /** A limit has ended it. */
+  isCut = false
   private pending: Pending | undefined = undefined
   private timer: Fiber.Fiber<void> | undefined = undefined
   private ringsAt = Infinity
@@ -147,6 +149,7 @@ export class Watch {
           if (exit !== undefined) return resume(exit)
           const pending: Pending = {
             expire: ({ kind, limit }) => {
+              this.isCut = true
               const duration = Duration.millis(limit)
               const error = this.signsIn ? late(duration) : new O1TimeoutError({ kind, limit: duration })
               resume(Effect.andThen(Fiber.interrupt(child), Effect.fail(error)))

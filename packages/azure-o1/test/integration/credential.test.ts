@@ -136,6 +136,19 @@ describe("a call with a credential", () => {
       assert.strictEqual(wrong.asked(), 1)
     })))
 
+  it.effect("gets a token that takes longer than the limit of an attempt, after one question", () =>
+    Effect.scoped(Effect.gen(function*() {
+      let give: ((token: Credential.AccessToken) => void) | undefined
+      const { asked, credential } = scripted(() => new Promise((resolve) => give = resolve))
+      const { o1 } = yield* clientOf(configOf(credential), service().layer)
+      const fiber = yield* Effect.forkChild(o1.complete(request, { timeout: "2 seconds" }), { startImmediately: true })
+      yield* TestClock.adjust("5 seconds")
+      give!({ token: "slow", expiresOnTimestamp: hour })
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* Fiber.join(fiber)).text, "Hello")
+      assert.strictEqual(asked(), 1)
+    })))
+
   it.effect("is one of many that share the tokens of a credential", () =>
     Effect.scoped(Effect.gen(function*() {
       const { asked: sent, layer } = service()
