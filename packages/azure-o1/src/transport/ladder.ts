@@ -46,12 +46,15 @@ const perhapsWithoutBackground: Lack = { ability: "background", tentative: true 
 const lacksBackground = (error: O1Error, api: Api): Lack | undefined => {
   switch (error._tag) {
     case "O1RequestError": {
-      if (error.kind === "operation-not-supported" || backgroundParameters.has(error.param ?? "")) {
-        return withoutBackground
-      }
-      if (api === "chat" && error.status === 405) return perhapsWithoutBackground
-      const { param, said = "" } = error
-      return param === undefined && isAboutBackground.test(said) && isRefusal.test(said) ? withoutBackground : undefined
+      const { kind, param, said = "", status } = error
+      if (backgroundParameters.has(param ?? "")) return withoutBackground
+      if (api === "chat" && status === 405) return perhapsWithoutBackground
+      // a response that was taken on and failed tells of what was asked
+      if (status === 200) return undefined
+      return kind === "operation-not-supported" ||
+          (param === undefined && isAboutBackground.test(said) && isRefusal.test(said))
+        ? withoutBackground
+        : undefined
     }
     case "O1DeploymentError":
     case "O1ServerError":

@@ -45,6 +45,8 @@ describe("ladder", () => {
     ["background", said("", 405), "chat", "background, perhaps"],
     ["background", said(""), "chat", undefined],
     ["background", new O1RequestError({ kind: "operation-not-supported" }), "responses", "background"],
+    ["kept", new O1RequestError({ kind: "operation-not-supported", status: 200 }), "responses", undefined],
+    ["background", said("Background images are not supported.", 200), "chat", undefined],
     ["background", new O1ServerError({ kind: "not-implemented", status: 501 }), "chat", "background, perhaps"],
     ["background", new O1ServerError({ kind: "unavailable", status: 503 }), "chat", undefined],
     ["background", page, "chat", "background, perhaps"],
