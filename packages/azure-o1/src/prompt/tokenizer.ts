@@ -24,9 +24,14 @@ export interface Tokenizer {
   readonly countTokens: (text: string, options: { readonly disallowedSpecial: Set<string> }) => number
 }
 
-const load = (): Promise<Tokenizer> =>
-  // bundlers take a caught import of a missing package as optional, and fail on any other
-  import("gpt-tokenizer/encoding/o200k_base").catch((cause: unknown) => Promise.reject(cause))
+// bundlers take an import within `try` for optional, and fail on any other whose package is missing
+const load = async (): Promise<Tokenizer> => {
+  try {
+    return await import("gpt-tokenizer/encoding/o200k_base")
+  } catch (cause) {
+    throw new Error("gpt-tokenizer/encoding/o200k_base cannot be imported", { cause })
+  }
+}
 
 // a tokenizer's time grows with the square of a piece's length, and a piece is a run of letters, of marks or of blanks
 const longest = 512
