@@ -51,7 +51,7 @@ p-retry. Five rounds take about ten minutes; progress goes to standard error.
 
 const usage = "options: --rounds N, --quick, --only NAME, --no-memory, --both-paths, --json FILE, --markdown FILE"
 
-/** What is wrong with the arguments is thrown as an error of one line. */
+/** Bad arguments are thrown as an error of one line. */
 export const parse = (args: ReadonlyArray<string>): Arguments => {
   try {
     const { values } = parseArgs({

@@ -36,7 +36,7 @@ const tripsWhenSlow = async ({ call, start }: Contender): Promise<boolean> => {
   return await rejects(call(callee)) && callee.calls() === 0
 }
 
-/** Leaves it full. Who comes next is refused or waits. */
+/** Leaves it full. The next caller is refused or waits. */
 const letsOneIn = async ({ call, start }: Contender): Promise<boolean> => {
   const callee = counting(asynchronous)
   // the one times out one day, the other is refused: neither is an unhandled rejection

@@ -14,7 +14,7 @@ export interface Limits {
   readonly rate: { readonly calls: number; readonly per: number }
 }
 
-/** What is measured: no limit is reached, not even by the calls in flight whose memory is measured. */
+/** The limits that are measured: none is reached, not even by the calls in flight whose memory is measured. */
 export const measured: Limits = {
   attempt: 60_000,
   total: 900_000,

@@ -3,7 +3,7 @@ import { baseOf, type By, mapContenders, type PerContender, type Run } from "./c
 
 const sliceNanoseconds = 80_000_000
 
-/** What is measured, by the name that `--only` takes. */
+/** The groups that are measured, by the name that `--only` takes. */
 export const groups = {
   asynchronous: "asynchronous callee",
   synchronous: "synchronous callee",

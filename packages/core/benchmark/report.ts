@@ -5,7 +5,7 @@ import type { Weighed } from "./memory.ts"
 import { type Cell, none as nothing, type Table } from "./table.ts"
 import type { Results, Verdict } from "./targets.ts"
 
-/** What was measured, and what the targets say of it. */
+/** The measurements, and the verdicts of the targets. */
 export interface Judged extends Results {
   readonly targets: ReadonlyArray<Verdict>
 }
@@ -47,7 +47,7 @@ const cell = (value: number | undefined, format: (value: number) => string): Cel
 
 const styles = { "met": "green", "missed": "red", "not measured": "dim" } as const
 
-/** What is bare where it is not the call, the element or the stream alone. */
+/** The bare case where it is not the call, the element or the stream alone. */
 const what: { readonly [G in GroupName]: string } = {
   asynchronous: "",
   synchronous: "",

@@ -8,7 +8,7 @@
  *
  * A permit that is given back goes straight to the waiter who is next; a newcomer never overtakes a waiter. First in,
  * first out is the default. Last in, first out serves those who are still waited for when there is more than can be done:
- * there a newcomer who finds the queue full takes the place of whoever has waited longest, and that one is rejected.
+ * there a newcomer who finds the queue full takes the place of the call that has waited longest, and that call is rejected.
  *
  * A waiter that is interrupted, or has waited for `maxWait`, leaves the queue; a permit that reaches a waiter on its way out
  * goes on to the next. A waiter also gives up when the ambient `Deadline` comes, a millisecond before it: a call that begins
@@ -100,7 +100,7 @@ export interface Options {
    */
   readonly maxWait?: Duration.Input | undefined
   /**
-   * Who is next: the one who has waited longest, or the one who came last. With `"lifo"`, whoever has waited longest gives
+   * The next call: the one that has waited longest, or the one that came last. With `"lifo"`, the one that has waited longest gives
    * its place to a newcomer who finds the queue full; where nobody waits, it is an error.
    *
    * @default "fifo"

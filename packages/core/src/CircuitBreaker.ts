@@ -7,7 +7,7 @@
  *
  * **Details**
  *
- * What is a failure is decided by the {@link Fault}: transient ones and defects are; a permanent failure is a success, for
+ * The {@link Fault} decides what counts as a failure: transient ones and defects do; a permanent failure is a success, for
  * the callee answered; rejections by other policies and interruptions count for nothing and free their probe. Throttling
  * counts for nothing while the circuit is closed; a probe that is throttled opens it again, for no longer than before: a
  * callee that asks for a pause is not called by everybody. `result` says which values are faults.
@@ -363,7 +363,7 @@ export interface Change {
 }
 
 /**
- * A call that is made by hand and was let through. What is told of it first counts.
+ * A call that is made by hand and was let through. Only the first outcome that is recorded counts.
  *
  * @category models
  * @since 0.1.0

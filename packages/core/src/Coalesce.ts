@@ -1,5 +1,5 @@
 /**
- * One call in flight per key: whoever asks while it is under way shares its outcome. Also known as single flight (Go),
+ * One call in flight per key: callers who ask in the meantime share its outcome. Also known as single flight (Go),
  * request collapsing (Hystrix) or deduplication.
  *
  * It changes what may come out of an effect to what any caller of the key may get, so it is an operator and not a `Policy`:
@@ -11,7 +11,7 @@
  * interrupted, the others wait on; when the last one is, the call is interrupted, and that one waits for its clean-up. Who
  * asks after that, or after the call has ended, begins a new one: nothing is remembered.
  *
- * The call runs with the services of whoever asked first, but not with what is that caller's alone: the `Deadline`, the
+ * The call runs with the services of the first caller, but not with what is that caller's alone: the `Deadline`, the
  * attempt number of a retry (`Schedule.CurrentMetadata`) and the `Scope`. Log annotations, parent span and telemetry
  * listener are the first caller's. A call that asks for its own key runs on its own, for it would wait for itself.
  *

@@ -1,5 +1,5 @@
 /**
- * Something else in the place of a call that failed: another answer ({@link to}, {@link toStream}) or the last good one
+ * Something else instead of a call that failed: another answer ({@link to}, {@link toStream}) or the last good one
  * ({@link makeStale}).
  *
  * A fallback changes the type of what it wraps, so it is an operator and not a `Policy`: `op(self)` for effects,
@@ -276,7 +276,7 @@ export const toStream: {
 }
 
 /**
- * A value that is served in the place of a failure.
+ * A value that is served instead of a failure.
  *
  * @category models
  * @since 0.1.0
@@ -286,12 +286,12 @@ export interface StaleValue<out A> {
   readonly value: A
   /** How old it may be: the time since it was asked for. */
   readonly age: Duration.Duration
-  /** What is wrong now. */
+  /** The failure of now. */
   readonly cause: Cause.Cause<unknown>
 }
 
 /**
- * What is remembered, and for how long it is good enough.
+ * The values that are remembered, and for how long each is good enough.
  *
  * @category models
  * @since 0.1.0
@@ -392,7 +392,7 @@ const staleOf = <A, B, K>(memory: Memory): Stale<A, B, K> =>
  * transient, throttled, or rejected by a policy. A permanent failure is an answer, and forgets the value; defects and
  * interruptions go through (RFC 5861 section 4 is the same idea for HTTP).
  *
- * It never spares a call: whoever wants that wants a cache. It is a value with a memory: make it once and share it. A key
+ * It never spares a call: for that, use a cache. It is a value with a memory: make it once and share it. A key
  * must name whose data it is, or one user is served what another one saw; keys are compared by `Equal`. A bad
  * option throws a `RangeError`.
  *

@@ -9,7 +9,7 @@
  *
  * Another attempt begins `after` a delay since the one before, or at once when one fails with a transient fault, up to
  * `maxHedges` of them.
- * The first success is delivered at once. What has lost is interrupted and cleaned up in the background; a defect there goes
+ * The first success is delivered at once. The losers are interrupted and cleaned up in the background; a defect there goes
  * to `Telemetry`, and to the log where nobody listens. If all fail, the outcome is that of the attempt that began first. A permanent failure, a defect or an attempt
  * that interrupts itself ends the race: another answer would be the same. After a throttled one, a rejection by another policy, or
  * a transient one with a pause that the callee asked for, no attempt is begun, and those under way go on. `classify`
@@ -347,7 +347,7 @@ export interface StreamAlternatives<out A, out E, out R> {
 }
 
 /**
- * Hedges with other effects, or other streams, in the place of the same one again: another endpoint, another region, a smaller
+ * Hedges with other effects, or other streams, instead of the same one again: another endpoint, another region, a smaller
  * model. The n-th attempt is the n-th of `others`, and there are as many as those, whatever `maxHedges` says. As one endpoint says
  * nothing of another, the next one is begun at once also after a throttled failure and after a rejection by another policy.
  *

@@ -58,7 +58,7 @@ export interface Options {
 }
 
 /**
- * What is known of a value beside its size.
+ * The facts about a value beside its size.
  *
  * @category models
  * @since 0.1.0
@@ -117,7 +117,7 @@ export interface Histogram {
   readonly observedQuantile: (q: number) => number | undefined
   /** The share that exceeds a value; `undefined` without data, or if everything was cut off before it. */
   readonly exceeding: (value: number) => number | undefined
-  /** What was seen and cut off, bucket by bucket, without the empty ones. */
+  /** The counts of seen and cut-off values, bucket by bucket, without the empty ones. */
   readonly bars: () => ReadonlyArray<Bar>
   readonly toData: () => Data
 }

@@ -10,7 +10,7 @@
  * `maxInstances` the least recently used idle one goes that knows nothing. One in use never goes: while more than
  * `maxInstances` are in use at once there are more, and fewer again when they end.
  *
- * What an instance knows is not lost to other keys, for whoever makes up keys could otherwise make a circuit close or a
+ * What an instance knows is not lost to other keys, for a caller who makes up keys could otherwise make a circuit close or a
  * limiter forget. A circuit breaker that has counted failures is kept for its idle time, one that is open for its time, a rate
  * limiter until time has given back what was used, and what somebody decided by hand until somebody says otherwise. When
  * `maxInstances` of them know something, `whenFull` says what a new key gets.
@@ -119,7 +119,7 @@ export interface Keyed<K, P extends Policy.Any, F = never> {
   readonly for: (key: K) => Policy.Policy<Policy.EIn<P>, Policy.EOut<P> | F, Policy.Services<P>>
   /** The instance of a key, made if there is none: for asking and operating it. Counts as a use. */
   readonly get: (key: K) => Effect.Effect<P, F>
-  /** The instances there are, in no particular order. Asking is no use. */
+  /** The instances there are, in no particular order. Reading it does not count as a use. */
   readonly entries: Effect.Effect<ReadonlyArray<Entry<K, P>>>
 }
 

@@ -201,7 +201,7 @@ const bulkheadOf = ({ limiter, name }: Options<unknown>): Bulkhead.Options => ({
   name
 })
 
-/** What is given as an instance is one. */
+/** A policy that is given has to be an instance. */
 const check = (where: string, options: Options<unknown>): void => {
   const { breaker, budget, limiter, result } = checkedOptions(where, options)
   if (budget !== undefined) sharedOf(where, budget)
@@ -257,7 +257,7 @@ const hangsAfterOf = (attempt: number): number | undefined => attempt / 2 < defa
 const statefulOf = <L>(options: Options<L>, times: Times): Stateful<L> => {
   const { breaker, budget, limiter, name } = options
   return {
-    // whoever gives no policy has not said what it adds, and the default of L is what this one does
+    // a caller who gives no policy has not said what it adds, and the default of L is what this one does
     limiter: isPolicy(limiter) ? limiter : Bulkhead.makeUnsafe(bulkheadOf(options)) as Policy.Policy<unknown, any>,
     breaker: isBreaker(breaker) ? breaker : CircuitBreaker.makeUnsafe(breakerOptionsOf(breaker, options, times)),
     budget: budget ?? RetryBudget.makeUnsafe({ name })
@@ -358,7 +358,7 @@ const standardOf = <E, L>(options: StandardOptions<E, L>, times: Times, stateful
 const isInside = (error: unknown): error is Inside =>
   Timeout.isTimeoutExceeded(error) || CircuitBreaker.isCircuitOpen(error)
 
-/** Whoever wrote `while` or `tags` thought of the errors of the call. */
+/** The author of `while` or `tags` thought of the errors of the call. */
 const ownOnly = ({ tags, while: predicate, ...options }: StandardRetry<any> = {}): Retry.Options<any> => ({
   ...options,
   ...predicate === undefined
@@ -466,7 +466,7 @@ export const makeHedging = <L = Bulkhead.BulkheadRejected>(
   })
 
 /**
- * The options of {@link makeStandard} as a `Config`: operators change a limit without a new build. What is not configured is as in
+ * The options of {@link makeStandard} as a `Config`: operators change a limit without a new build. Limits that are not configured are as in
  * `defaults`.
  *
  * | with the prefix `PAYMENTS` | is | for example |

@@ -356,7 +356,7 @@ export const compose: {
 }
 
 /**
- * Puts an error of your own in the place of one that a policy adds.
+ * Replaces an error that a policy adds by one of your own.
  *
  * **Gotchas**
  *
@@ -435,7 +435,7 @@ const print = ({ below, line }: Tree): ReadonlyArray<string> => [
 ]
 
 /**
- * What is wrong with the order of a stack, or with times in it that contradict each other; empty for most. An instance with a
+ * The problems in the order of a stack, and times in it that contradict each other; empty for most. An instance with a
  * memory that stands twice in a path is found as well.
  *
  * A policy that means to be told apart by its `kind` is: what it is called, and durations that its settings hold under the

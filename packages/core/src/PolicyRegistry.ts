@@ -1,7 +1,7 @@
 /**
  * Lists every named stateful policy with its state, for a health endpoint.
  *
- * What is made by `make` where a registry is provided enters itself, if it has a name; `makeUnsafe` has no place to look for
+ * A policy that is made by `make` where a registry is provided enters itself, if it has a name; `makeUnsafe` has no place to look for
  * one. {@link snapshot} gives plain data: numbers, strings and booleans, ready for `JSON.stringify`.
  *
  * **Gotchas**
@@ -34,7 +34,7 @@ import * as Layer from "effect/Layer"
 import type { AnyFiber } from "./internal/primitive.ts"
 
 /**
- * The state of a policy as plain data. What is in it depends on its kind.
+ * The state of a policy as plain data. Its content depends on the kind of policy.
  *
  * @category models
  * @since 0.1.0

@@ -200,7 +200,7 @@ type Single<D extends string> = (D extends unknown ? (_: D) => void : never) ext
 export type Cost<D extends string> = { readonly [K in D]?: number } | (Single<D> extends true ? number : never)
 
 /**
- * What was charged for a call.
+ * The charge of a call.
  *
  * @category models
  * @since 0.1.0
@@ -269,7 +269,7 @@ export interface RateLimiter<D extends string = "calls"> extends Policy.Policy<u
   /** The calls that wait, and the room that there is now. */
   readonly state: Effect.Effect<State<D>>
   /**
-   * Changes limits while calls are made and wait. What was used stays used; whose turn then comes too late is refused.
+   * Changes limits while calls are made and wait. Used permits stay used; a waiter whose turn then comes too late is refused.
    * `tokenBucket` and `gcra` may take each other's place, otherwise a limit stays of its kind: anything else throws a
    * `RangeError`.
    */

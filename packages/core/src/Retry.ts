@@ -3,7 +3,7 @@
  *
  * **Details**
  *
- * What is retried is decided by the {@link Fault} of the failure: transient and throttled ones are, permanent ones,
+ * The {@link Fault} of the failure decides what is retried: transient and throttled ones are, permanent ones,
  * rejections by other policies, defects and interruptions are not. `while` and `tags` narrow that, `classify` replaces it.
  * Delays come from any Effect `Schedule`. A pause that the callee asks for (`Retry-After`) is the least delay, with up to
  * 10 % of it added at random, so that callers who were told the same pause do not return together. Nothing is begun that

@@ -293,7 +293,7 @@ export interface AdaptiveOptions extends Options {
    */
   readonly minCalls?: number | undefined
   /**
-   * What is older than twice this is forgotten, and what is younger than once this is not.
+   * Observations older than twice this are forgotten; those younger than once this are not.
    *
    * @default "5 minutes"
    */

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs"
 import { resolve } from "node:path"
 
 /** Where examples are. */
-export const sources = ["packages/*/src/**/*.ts", "README.md", "docs/**/*.md"]
+export const sources = ["packages/*/src/**/*.ts", "packages/*/README.md", "README.md", "docs/**/*.md"]
 
 /** A fenced example. */
 export interface Example {

@@ -95,7 +95,7 @@ export const cockatielAsIs = (limits: Limits): Table => withTimeout(asItIs, limi
 
 export const cockatielInEffect = (limits: Limits): Table => withTimeout(cheapest, limits, inEffect)
 
-/** Whoever finds no permit waits for one. */
+/** A call without a permit waits for one. */
 export const queueing = (permits: number, queue: number): Contender =>
   contender("bulkhead, queue", bulkhead(permits, queue))
 

@@ -60,7 +60,7 @@ const limiter = (algorithm: "token-bucket" | "fixed-window", { rate }: Limits): 
   return limited({ algorithm, onExceeded: "fail", limit: rate.calls, window: rate.per, key: "callee" })
 }
 
-/** Whoever finds no permit waits for one. */
+/** A call without a permit waits for one. */
 export const queueing = (permits: number): Contender => inFiber("Semaphore.withPermit", bulkhead({ permits }))
 
 const stackOfThree = (limits: Limits): Wrap => flow(timeout(limits.attempt), breaker(inARow), retry(limits))

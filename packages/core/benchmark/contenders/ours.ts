@@ -50,7 +50,7 @@ export const breakersByKey = (count = keys) => {
   return inFiber("Keyed.for(key), CircuitBreaker", (self) => breakers.for(key())(self))
 }
 
-/** Whoever finds no permit waits for one. */
+/** A call without a permit waits for one. */
 export const queueing = ({ permits, queue }: Limits, order: "fifo" | "lifo") =>
   inFiber("Bulkhead, queue", Bulkhead.makeUnsafe({ concurrency: permits, maxQueue: queue, order }))
 

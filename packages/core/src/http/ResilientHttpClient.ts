@@ -18,7 +18,7 @@
  * A request is sent again only if that is safe: its method is idempotent (RFC 9110 section 9.2.2), it has an `Idempotency-Key`,
  * `repeat` allows it, or nothing was sent because there was no connection. A request whose body is a stream is sent once. The
  * failure of a request that must not be sent again still counts for a circuit breaker; `Retry` gives up at once and `Hedge`
- * begins no second attempt. A policy of your own that asks for another one all the same gets a `Rejected` failure, and the
+ * begins no second attempt. A policy of your own that asks for another one anyway gets a `Rejected` failure, and the
  * caller the failure before that.
  *
  * What an attempt has opened is closed when it is lost or interrupted. The body of a failure is read, so that it holds no
@@ -92,7 +92,7 @@ export interface Options {
    */
   readonly isFailure?: ((response: HttpClientResponse.HttpClientResponse) => boolean) | undefined
   /**
-   * Fails with a `StatusCodeError` when the last attempt's response is a failure, in the place of giving it back.
+   * Fails with a `StatusCodeError` when the last attempt's response is a failure, instead of giving it back.
    *
    * @default false
    */
@@ -108,7 +108,7 @@ export interface Options {
    * name of another header; `grpc-timeout` is written as gRPC reads it. One that the request has already is left as it is.
    *
    * When this time is over, a 504, a `DEADLINE_EXCEEDED`, a 503 without `Retry-After` or a connection that is cut is the
-   * service's way of saying so: the caller gets the `TimeoutExceeded` or `DeadlineExceeded` of whoever enforces the deadline.
+   * service's way of saying so: the caller gets the `TimeoutExceeded` or `DeadlineExceeded` of the policy that enforces the deadline.
    *
    * @default false
    */
@@ -133,7 +133,7 @@ export interface Options {
 export interface PolicyFor<in E = never, out EFor = unknown, out RFor = unknown> {
   /**
    * The policy of this request, inside of the one for all requests: asked for once per request, so that `Retry` around it
-   * repeats it. What is made anew for every request remembers nothing: take one out of a `Keyed`, which is bounded by
+   * repeats it. A policy that is made anew for every request remembers nothing: take one out of a `Keyed`, which is bounded by
    * `maxInstances`, by {@link hostOf} or another key. What it throws is a defect of the request.
    *
    * @default none

@@ -181,7 +181,7 @@ export interface Options {
  */
 export interface PolicyFor<out EFor = unknown, out RFor = unknown> {
   /**
-   * The policy of this request, inside of the one for all requests: a limiter for each API key, say. What is made anew for
+   * The policy of this request, inside of the one for all requests: a limiter for each API key, say. A policy that is made anew for
    * every request remembers nothing: take one out of a `Keyed`, which is bounded by `maxInstances`. What it throws is a defect
    * of the request.
    *

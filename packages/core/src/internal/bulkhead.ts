@@ -82,7 +82,7 @@ export class Compartment implements Implementation {
     return fromPull((streamScope) =>
       Effect.suspend(() => {
         const inner = Scope.makeUnsafe()
-        // whoever pulls may keep the stream's scope open for longer than the stream lasts
+        // the consumer may keep the stream's scope open for longer than the stream lasts
         const closeAtEnd = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined =>
           Exit.isSuccess(exit) ? undefined : close(Pull.isDoneCause(exit.cause) ? Exit.void : exit)
         const opened = Effect.map(open(self, inner), (pull) => Effect.onExitPrimitive(pull, closeAtEnd))
@@ -280,7 +280,7 @@ class Waiter extends Timer {
   }
 }
 
-/** A fiber is resumed on the stack of whoever resumes it. A thousand calls that hand on one permit would each nest in the one before. */
+/** A fiber is resumed on the stack of its resumer. A thousand calls that hand on one permit would each nest in the one before. */
 const later = (f: () => void): void => queueMicrotask(f)
 
 /** Gives the permit back of a call that found one at once. */

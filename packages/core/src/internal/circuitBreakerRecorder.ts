@@ -25,7 +25,7 @@ type Handler = (exit: Exit.Exit<any, any>) => undefined
 
 const states: ReadonlyArray<kernel.State> = ["Closed", "HalfOpen", "Open", "Isolated", "MetricsOnly", "Disabled"]
 
-/** The state of a breaker, for whoever measures. */
+/** The state of a breaker, for metrics. */
 export const gauges: GaugesOf<Recorder> = {
   "resilience.breaker.state": { all: states, of: ({ circuit }, at) => circuit.peek(at) }
 }
@@ -70,7 +70,7 @@ export class Recorder {
     this.hangsAfter = hangsAfter
   }
 
-  /** Enters the metrics of whoever calls first in each state, for a breaker that was made where nobody measures. */
+  /** Enters the metrics of the first caller in each state, for a breaker that was made where nobody measures. */
   meet(fiber: AnyFiber): void {
     if (this.metIn === this.circuit.permit) return
     this.metIn = this.circuit.permit

@@ -69,7 +69,7 @@ export const CurrentDeadline = Context.Reference<Deadline | undefined>("@effect-
   defaultValue: () => undefined
 })
 
-/** The nearest one that has not ended, for what begins now. What has ended need not be kept, and clean-up is bound by none. */
+/** The nearest one that has not ended, for what begins now. A deadline that has ended need not be kept, and clean-up is bound by none. */
 export const liveDeadline = (fiber: AnyFiber): Deadline | undefined => {
   if (isInterrupted(fiber)) return undefined
   let deadline = fiber.getRef(CurrentDeadline)

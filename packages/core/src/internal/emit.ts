@@ -27,7 +27,7 @@ export const both = (listener: Listener, outer: Listener): Listener => (event, c
 export const emit = (fiber: AnyFiber, listener: Listener, event: Event): void => tell(listener, event, fiber.context)
 
 /**
- * A defect that no caller will see: told to whoever listens, else logged, as everything that the call logs. `context` is the
+ * A defect that no caller will see: told to the listener, else logged, as everything that the call logs. `context` is the
  * call's.
  */
 export const emitDefect = (

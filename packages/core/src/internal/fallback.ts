@@ -21,7 +21,7 @@ export interface Options {
   readonly when?: Predicate.Predicate<never> | undefined
 }
 
-/** What is known of a fallback before a call. */
+/** The settings of a fallback. */
 class Rules {
   readonly name: string | undefined
   private readonly tags: ReadonlyArray<string> | undefined
@@ -70,7 +70,7 @@ const handler =
     })
   }
 
-/** Until the first element has come out, `instead` may put another stream in the place of one that failed. */
+/** Until the first element has come out, `instead` may replace a stream that failed. */
 export const recoverStream = (
   self: AnyStream,
   instead: (cause: Cause.Cause<unknown>) => Effect.Effect<AnyStream, unknown>

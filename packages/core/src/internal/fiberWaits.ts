@@ -63,7 +63,7 @@ const fiberWaits = (fiber: AnyFiber): FiberWaits => {
   return waits
 }
 
-/** Whom a queue tells how long this fiber waits: the policies that measure its call, and whoever asks {@link waitedSince}. */
+/** Whom a queue tells how long this fiber waits: the policies that measure its call, and callers of {@link waitedSince}. */
 export const waitsOf = (fiber: AnyFiber): Waits => {
   const measured = fiber.getRef(CurrentWaits)?.waits
   const own = fiberWaits(fiber)

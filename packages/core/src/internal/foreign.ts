@@ -1,5 +1,5 @@
 /**
- * A fiber is resumed, interrupted and ended on the stack of whoever does it, and what it then runs may be anybody's: what
+ * A fiber is resumed, interrupted and ended on the stack of the one that does it, and what it then runs may be anybody's: what
  * the host does at the end of a call (`onExit` of `Effect.runCallback`) is not guarded by Effect. A throw there is the
  * host's and must reach it; it must not unwind a loop of ours, with other callers still to be served.
  */

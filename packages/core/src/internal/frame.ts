@@ -23,7 +23,7 @@ export const contAll = "~effect/Effect/ensureCont"
 /** A fiber's loop gives this when the fiber has suspended. */
 const Yield: unknown = Symbol.for("effect/Effect/Yield")
 
-/** What is used of a fiber beyond its interface. */
+/** The members of a fiber that are used beyond its interface. */
 export interface Internals extends Fiber.Fiber<any, any> {
   interruptible: boolean
   currentOpCount: number
@@ -108,7 +108,7 @@ export interface FailureFrame {
 
 export const push = (fiber: AnyFiber, frame: Frame | FailureFrame): void => void internals(fiber)._stack.push(frame)
 
-/** Whoever pushes a frame may change the context for what is above it. The frame gives the fiber back the one that it had. */
+/** A policy that pushes a frame may change the context for what is above it. The frame gives the fiber back the one that it had. */
 export const setContext = (fiber: AnyFiber, context: Context.Context<never>): void =>
   internals(fiber).setContext(context)
 

@@ -31,7 +31,7 @@ export interface Rules {
   readonly queue: TimerQueue | undefined
 }
 
-/** What is raced. */
+/** The attempts of a race. */
 export interface Entrants {
   readonly attempt: (n: number) => AnyEffect
   readonly classify: Fault.Classify<any>
@@ -284,7 +284,7 @@ class Race extends Attempts {
   }
 
   private lost(attempt: Attempt, exit: Exit.Exit<unknown, unknown>): void {
-    if (this.state === "abandoned") return // whoever interrupted it looks after it
+    if (this.state === "abandoned") return // the interrupter looks after it
     this.report(exit)
     this.close(attempt, exit)
   }

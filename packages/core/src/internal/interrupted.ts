@@ -1,7 +1,7 @@
 import * as frame from "./frame.ts"
 import type { AnyFiber } from "./primitive.ts"
 
-/** Without frames a fiber does not show whether it is being interrupted: whoever interrupts it for a policy says so here. */
+/** Without frames a fiber does not show whether it is being interrupted: the policy that interrupts it says so here. */
 const marked = new WeakSet<AnyFiber>()
 
 export const isInterrupted = (fiber: AnyFiber): boolean =>

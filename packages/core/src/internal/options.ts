@@ -80,7 +80,7 @@ const isWithoutUnit = (value: unknown): boolean => {
   return entries.length === 0 || !entries.every(isUnit)
 }
 
-/** `Duration` takes a number that is none for zero. What is no duration is not a number here. */
+/** `Duration` takes a number that is none for zero. Anything that is no duration is not a number here. */
 export const millisOf = (value: Duration.Input): number =>
   Number.isNaN(value) || isWithoutUnit(value)
     ? Number.NaN

@@ -6,7 +6,7 @@ import { integer, millisOf, positiveMillis } from "./options.ts"
 
 type Limit = Duration.Input | (() => Duration.Input)
 
-/** What was said of the times of a pipeline, as it was said. */
+/** The times of a pipeline as they were given. */
 export interface Said {
   readonly total: Limit | undefined
   readonly attempt: Limit | undefined

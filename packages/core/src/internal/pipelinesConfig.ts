@@ -11,7 +11,7 @@ const PositiveDuration = Schema.DurationFromString.check(
 const Count = (least: number) => Schema.FiniteFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(least))
 const Share = Schema.FiniteFromString.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(1))
 
-/** What is read, under its name after the prefix. */
+/** The limits that are read, each under its name after the prefix. */
 const codecs = {
   TOTAL: PositiveDuration,
   ATTEMPT: PositiveDuration,

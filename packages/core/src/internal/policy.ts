@@ -70,7 +70,7 @@ export const make = <P extends Policy<any, any, any>>(impl: Implementation, prot
   return made // the members come from the prototype, which a type cannot follow
 }
 
-/** What was made by {@link make}. */
+/** Whether {@link make} made it. */
 export const isPolicy = (u: unknown): boolean => Predicate.hasProperty(u, TypeId)
 
 /** What {@link make} was given, for the members that a stateful policy's prototype adds. */
@@ -82,7 +82,7 @@ export const letGo = (policy: unknown): void => implementationOf(policy).letGo?.
 export const knowledgeOf = (policy: unknown, at: number): Knowledge =>
   implementationOf(policy).knowledge?.(at) ?? nothing
 
-/** What is made of several policies knows what the one knows that knows most. */
+/** A stack knows what the one of its policies knows that knows most. */
 export const knowledgeOfAll = (policies: ReadonlyArray<unknown>, at: number): Knowledge =>
   policies.reduce<Knowledge>((most, policy) => {
     const knowledge = knowledgeOf(policy, at)

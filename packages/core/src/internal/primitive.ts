@@ -26,6 +26,6 @@ export const Primitive: abstract new() => AnyEffect = (() => {
   return Primitive as any // a constructor function has no type that `extends` accepts
 })()
 
-/** Starts an effect as a root fiber at once. It is nobody's child: whoever starts it interrupts it. */
+/** Starts an effect as a root fiber at once. It is nobody's child: its starter interrupts it. */
 export const fork = (context: Context.Context<never>, self: AnyEffect): AnyFiber =>
   Effect.runForkWith(context as Context.Context<any>)(self)

@@ -50,7 +50,7 @@ export class Limiter {
     }
   }
 
-  /** What was used would be there again in a new limiter. */
+  /** A new limiter would give used permits out again. */
   knowledge(at: number): Knowledge {
     const time = this.kernel.time(at)
     return this.kernel.allowances.some((allowance) => allowance.available(time) < allowance.capacity) ? owed : nothing
@@ -127,7 +127,7 @@ export class Limiter {
   }
 
   /**
-   * Lets through whoever can go, and sets the timer of the one who is then first. A caller that goes on may well change the
+   * Lets through every waiter that can go, and sets the timer of the one who is then first. A caller that goes on may well change the
    * limiter again; a loop that is under way sees to that, so that callers do not pile up on the stack.
    */
   pump(): void {

@@ -78,7 +78,7 @@ export class Dimensions {
     })
   }
 
-  /** What is to be changed. A limit stays of its kind. */
+  /** The change. A limit stays of its kind. */
   changesOf(change: Limits | Limit): ReadonlyArray<Change> {
     const named: Readonly<Record<string, Limit | undefined>> = isLimit(change)
       ? this.byName("reconfigure", change)

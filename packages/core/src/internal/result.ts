@@ -3,7 +3,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fault from "../Fault.ts"
 import { callable } from "./options.ts"
 
-/** Tells that a value which came back is a failure all the same. */
+/** Tells that a value which came back is a failure. */
 export type Result = (value: any) => Fault.Fault | undefined
 
 /**

@@ -37,7 +37,7 @@ export interface Settings {
   readonly schedule: AnySchedule
   /** by a tag of the error, or of the fault */
   readonly schedules: ReadonlyMap<string, AnySchedule> | undefined
-  /** the wait in milliseconds, in the place of the schedule's */
+  /** the wait in milliseconds, instead of the schedule's */
   readonly after: ((failed: Failed) => number | undefined) | undefined
   readonly times: number
   /** whether another attempt may do better than one with this fault */

@@ -67,7 +67,7 @@ export class Memory {
   }
 
   /**
-   * What to give in the place of a failure of a call that began at `since`. A permanent failure is an answer: there is no
+   * The value to give instead of a failure of a call that began at `since`. A permanent failure is an answer: there is no
    * such value any more, and it must not come back with the next failure that passes.
    */
   recall<A>(

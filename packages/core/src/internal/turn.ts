@@ -5,7 +5,7 @@ import { timerResolution } from "./time.ts"
 
 const left = new WeakSet<AnyFiber>()
 
-/** The fiber has been interrupted while it waited for its turn: the call was not made, whoever did it and why. */
+/** The fiber has been interrupted while it waited for its turn: the call was not made, whatever interrupted it. */
 export const leaveQueue = (fiber: AnyFiber): void => void left.add(fiber)
 
 export const hasLeftQueue = (fiber: AnyFiber): boolean => left.has(fiber)
@@ -16,7 +16,7 @@ export const cameBack = (fiber: AnyFiber): void => void left.delete(fiber)
 /** Whether a deadline may end what this fiber does. */
 export const mayBeCut = (fiber: AnyFiber): boolean => fiber.getRef(CurrentDeadline) !== undefined
 
-/** How long an answer has been owed that was asked for at `began`: nothing is owed by whoever has not been called yet. */
+/** How long an answer has been owed that was asked for at `began`: a callee that has not been called yet owes nothing. */
 export const owedSince = (fiber: AnyFiber, began: number, at: number): number =>
   at - began - waitedSince(fiber, began, at)
 

@@ -1,6 +1,6 @@
 import * as Context from "effect/Context"
 
-/** Whoever measures a call. Asked when the call waits, which most calls never do. */
+/** A policy that measures a call. Asked when the call waits, which most calls never do. */
 export interface Measuring {
   readonly waits: Waits
 }

@@ -13,7 +13,7 @@ export interface Allowance {
   giveBack(at: number, mark: number, amount: number): void
   /** The room that there is now; less than nothing when more was used than there was room for. */
   available(at: number): number
-  /** Takes on other numbers. What was used stays used. */
+  /** Takes on other numbers. Used permits stay used. */
   adopt(at: number, rule: Rule): void
   copy(): Allowance
 }

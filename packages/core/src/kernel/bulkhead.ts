@@ -1,6 +1,6 @@
 import { Linked, List } from "./list.ts"
 
-/** Who is next when a permit is free: the one who has waited longest, or the one who came last. */
+/** The next waiter when a permit is free: the one who has waited longest, or the one who came last. */
 export type Order = "fifo" | "lifo"
 
 export interface Limits {
@@ -21,13 +21,13 @@ export class Place<W> extends Linked {
 }
 
 /**
- * Permits and the queue for them. Permits are handed over: whoever gives one back, or adds some, is told which waiters have
+ * Permits and the queue for them. Permits are handed over: the caller that gives one back, or adds some, is told which waiters have
  * them now. So there is never a free permit while somebody waits, and a newcomer has nothing to overtake a waiter with.
  */
 export class Permits<W> {
   private limits: Limits
   private readonly order: Order
-  /** whoever has waited longest is the first */
+  /** the waiter that has waited longest is the first */
   private readonly places = new List<Place<W>>()
   private held = 0
 
@@ -80,7 +80,7 @@ export class Permits<W> {
   }
 
   /**
-   * Last in, first out, whoever has waited longest is the least likely to be waited for: it gives its place to a newcomer, as
+   * Last in, first out, the waiter that has waited longest is the least likely to be waited for: it gives its place to a newcomer, as
    * in .NET's `QueueProcessingOrder.NewestFirst`. Gives one waiter that has lost its place, and has to be called until it
    * gives none.
    */

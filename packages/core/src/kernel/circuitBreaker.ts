@@ -268,7 +268,7 @@ export class Circuit {
   private recordProbe(permit: Permit, outcome: Outcome, now: number, hint: number): void {
     this.probing = this.probing.filter((other) => other !== permit)
     if (outcome === "ignored") return
-    // not let go on with the next caller: whoever is throttled had better not be called by everybody
+    // not let go on with the next caller: a throttled callee had better not be called by everybody
     if (outcome === "throttled") this.pause(now, hint)
     else if (outcome === "failure" || this.isSlow(permit, now)) {
       // counted only if it does not decide: an opening that throws leaves a slot for another probe

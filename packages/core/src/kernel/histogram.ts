@@ -161,7 +161,7 @@ export class Histogram {
     return !further && share > epsilon && last > this.indexOf(this.longest) ? undefined : share
   }
 
-  /** What was seen and cut off, bucket by bucket, without the empty ones. */
+  /** The counts of seen and cut-off values, bucket by bucket, without the empty ones. */
   bars(): ReadonlyArray<Bar> {
     return this.toData().buckets
       .filter(([, observed, censored]) => observed + censored > 0)

@@ -36,7 +36,7 @@ export class Entry<out K, out V> extends Linked {
   }
 }
 
-/** How keys are compared is the affair of whoever holds the table. */
+/** The holder of the table decides how keys are compared. */
 export interface Index<K, V> {
   get(key: K): Entry<K, V> | undefined
   set(key: K, entry: Entry<K, V>): void
@@ -60,7 +60,7 @@ const looks = 8
 
 /**
  * Values by key, made when they are first asked for. There are no timers: what has been idle for too long goes when somebody
- * looks, at any key. What is in use never goes, so that a table grows beyond `max` while more than that are in use at once,
+ * looks, at any key. An instance in use never goes, so that a table grows beyond `max` while more than that are in use at once,
  * and shrinks as they end. What knows something does not go to make room: a caller who may choose keys could make a table
  * forget with them. When `max` entries know something, new keys share one value or get none. Times in milliseconds on a
  * monotonic clock.

@@ -1,7 +1,7 @@
 /** The last good value per key, at most `capacity` of them. Times in milliseconds on a monotonic clock. */
 import { Linked, List } from "./list.ts"
 
-/** What is known of a key. It stands in the list of values, or in the list of those that are gone. */
+/** The memory of a key. It stands in the list of values, or in the list of those that are gone. */
 class Entry<K, A> extends Linked {
   readonly key: K
   /** when the call began that brought it */
@@ -15,7 +15,7 @@ class Entry<K, A> extends Linked {
   }
 }
 
-/** How keys are compared is up to whoever makes it. */
+/** Its maker decides how keys are compared. */
 export interface Entries<K, V> {
   get(key: K): V | undefined
   set(key: K, value: V): unknown

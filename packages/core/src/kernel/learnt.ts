@@ -1,6 +1,6 @@
 import { type Estimate, Histogram, type Observation } from "./histogram.ts"
 
-/** What is remembered: the last so many values to twice as many, or those of the last so many milliseconds to twice as many. */
+/** The memory: the last so many values to twice as many, or those of the last so many milliseconds to twice as many. */
 export type Memory = { readonly values: number } | { readonly millis: number }
 
 /** A quantile is told anew after so many values. */

@@ -7,7 +7,7 @@ export abstract class Linked {
 
 /**
  * A list whose members carry their own links: entering, leaving and looking at the first one take the
- * same time however long it is and whoever has left. A `Set` or `Map` keeps a hole where a member has been, until it is
+ * same time however long it is and whichever members have left. A `Set` or `Map` keeps a hole where a member has been, until it is
  * rebuilt, and a look at its first member walks past all of them.
  */
 export class List<T extends Linked> {

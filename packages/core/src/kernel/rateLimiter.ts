@@ -3,7 +3,7 @@ import { type Allowance, type Rule, wholeMillis } from "./allowance.ts"
 /** What a call costs, by dimension. A dimension in which it costs nothing is not looked at. */
 export type Costs = ReadonlyArray<number>
 
-/** What was taken for a call, so that a part of it can be given back. */
+/** The permits that were taken for a call, so that a part of it can be given back. */
 export interface Ticket {
   readonly costs: Costs
   readonly marks: ReadonlyArray<number>

@@ -49,7 +49,7 @@ export abstract class Budget {
   fail(): void {}
 
   /**
-   * May there be a further attempt? What is granted is either refunded or released, once. An attempt that follows a failure
+   * May there be a further attempt? A grant is either refunded or released, once. An attempt that follows a failure
    * told to {@link fail} has been paid for by that.
    */
   grant(now: number, paid: boolean): Grant | undefined {

@@ -4,7 +4,7 @@
  *
  * **Details**
  *
- * What is decoded is an instance of the policy's own class. A caller on the other side catches it by its tag, `instanceof` holds,
+ * Decoding gives an instance of the policy's own class. A caller on the other side catches it by its tag, `instanceof` holds,
  * and its fault is the one it had: a circuit that is open over there is `Rejected` here as well, and no breaker on this side
  * counts it.
  *

@@ -301,7 +301,7 @@ export interface Faces<out A, out E = never> {
 }
 
 /**
- * A callee, made for one test: what a mocked service calls in the place of the network.
+ * A callee, made for one test: what a mocked service calls instead of the network.
  *
  * @category models
  * @since 0.1.0

@@ -119,7 +119,7 @@ for (const [limit, make] of Object.entries({ attempt: Timeout.attempt, total: Ti
     )
 
     scenario(
-      "a caller that is not interruptible is timed out all the same",
+      "a caller that is not interruptible is timed out nevertheless",
       () => Effect.uninterruptible(Effect.sleep(late).pipe(make(soon))),
       [exceeded]
     )

@@ -11,7 +11,7 @@ import type { AnyEffect } from "../primitive.ts"
 /** A message whose head is there, while the rest is still to come. */
 export interface Opened<Head> {
   readonly head: Head
-  /** What has come together with the head. */
+  /** The part of the body that came together with the head. */
   readonly rest: ReadonlyArray<unknown>
   readonly pull: AnyPull
 }
@@ -46,7 +46,7 @@ export const bodyOf = <E>(
   readTwice: () => E
 ): Stream.Stream<Uint8Array, E> => {
   let read = false
-  // who has waited for the head has enforced the deadline up to there; from now on it is that of whoever reads
+  // who has waited for the head has enforced the deadline up to there; from now on it is that of the reader
   const opened = Context.omit(CurrentDeadline)(context)
   const inContext: AnyPull = Effect.updateContext(
     pull,

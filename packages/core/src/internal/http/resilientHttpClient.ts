@@ -51,7 +51,7 @@ export interface Settings {
 }
 
 /**
- * What the policy sees in the place of a failure: the same error, which states its fault. The caller gets the original.
+ * The policy sees this instead of a failure: the same error, which states its fault. The caller gets the original.
  */
 class Seen extends HttpClientError.HttpClientError {
   readonly [Fault.TypeId]: Fault.Fault
@@ -75,7 +75,7 @@ const isReplayable = (body: HttpBody.HttpBody): boolean => {
     raw instanceof URLSearchParams || raw instanceof FormData
 }
 
-/** What is done with a response that is none of a failure; the moment is that which the server was told. */
+/** The treatment of a response that is no failure; the moment is that which the server was told. */
 type OnAccepted = (response: Response, deadline: number) => AnyEffect
 
 const refusal = Fault.rejected()
@@ -152,7 +152,7 @@ export class Call {
         if (running === undefined) return undefined
         this.last = exit
         if (this.running === running) this.running = undefined
-        // whoever waits beside a success is about to be interrupted
+        // a waiter beside a success is about to be interrupted
         if (Exit.isFailure(exit)) Deferred.doneUnsafe(running, Effect.yieldNow)
         return undefined
       })
@@ -200,7 +200,7 @@ export class Call {
   }
 
   /**
-   * A policy has asked for another attempt all the same: one that does not ask whether it may, or did so too early. It waits
+   * A policy has asked for another attempt anyway: one that does not ask whether it may, or did so too early. It waits
    * for the attempt that runs, and then learns that there is no other. `Rejected`, so that nobody counts it as a call.
    */
   private refuse(fiber: AnyFiber, onAccepted: OnAccepted): AnyEffect {

@@ -8,7 +8,7 @@ export const deadlineHeader = "x-deadline-ms"
 /** The header that carries the number of the attempt. */
 export const attemptHeader = "x-attempt-count"
 
-/** RFC 9110 section 5.1. What is no name of a header would fail every request. */
+/** RFC 9110 section 5.1. Anything else would fail every request. */
 const fieldName = /^[\w!#$%&'*+.^`|~-]+$/
 
 export const isHeaderName = (value: unknown): value is string => typeof value === "string" && fieldName.test(value)

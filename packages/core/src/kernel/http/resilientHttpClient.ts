@@ -40,7 +40,7 @@ export const neverSent = (error: unknown, depth = longestChain): boolean => {
 /** A timer may wake up a millisecond early, on either side of the wire. */
 const resolution = 2
 
-/** How much later than the deadline, in milliseconds, whoever enforces it has surely acted: timers fire in their order. */
+/** How much later than the deadline, in milliseconds, the policy that enforces it has surely acted: timers fire in their order. */
 const grace = 10
 
 interface Answer {
@@ -53,7 +53,7 @@ const gaveUp = ({ headers, status }: Answer): boolean =>
   status === 504 || headers["grpc-status"] === "4" || (status === 503 && headers["retry-after"] === undefined)
 
 /**
- * For how many milliseconds a failure waits for whoever enforces the deadline that the server was told: the server gave up
+ * For how many milliseconds a failure waits for the policy that enforces the deadline that the server was told: the server gave up
  * because of it, a moment before this process's own timer. Without an answer, the connection was cut. `undefined` for any
  * other failure.
  */
