@@ -28,8 +28,7 @@ const metrics: { readonly [Name in keyof GaugesOf<object>]-?: Metric.Gauge<numbe
 }
 
 /**
- * Gauges that are read when somebody takes a snapshot, so that they cost a call nothing and are right, whatever changed
- * they show. Policies that share a name share a series, which is their sum. A series whose policies are all gone ends.
+ * Gauges that are read when somebody takes a snapshot, so that they cost a call nothing and are always right. Policies that share a name share a series, which is their sum. A series whose policies are all gone ends.
  */
 export class SampledGauges implements Gauges {
   private readonly context: Context.Context<never>
