@@ -23,6 +23,9 @@ const codes = {
   39: ["colour"]
 }
 
+// oxlint-disable-next-line no-control-regex -- an escape sequence begins with one
+const sgr = /(\u001b\[\d+m)/u
+
 const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
 
 /** The runs of one style in a line, each with the column where it begins. */
@@ -30,8 +33,8 @@ const runsOf = (line) => {
   const style = {}
   const runs = []
   let column = 0
-  for (const piece of line.split(/(\u001b\[\d+m)/u)) {
-    const code = /^\u001b\[(\d+)m$/u.exec(piece)?.[1]
+  for (const piece of line.split(sgr)) {
+    const code = sgr.test(piece) ? piece.slice(2, -1) : undefined
     if (code === undefined) {
       const last = runs.at(-1)
       const names = Object.values(style).filter(Boolean).join(" ")
