@@ -81,9 +81,10 @@ export class Knowledge {
     return this.actual
   }
 
-  /** The API that carries a request. */
+  /** The API that carries a request: what the model that really answers needs counts, as far as there is such an API. */
   apiFor(request: O1Request): ModelProfile.Api {
-    return ModelProfile.apiFor(this.configured, request, this.api)
+    const { apis } = this.configured
+    return ModelProfile.apiFor({ ...this.actual ?? this.configured, apis }, request, this.api)
   }
 
   /** What is known does not forbid what may be asked by the configuration. */

@@ -222,3 +222,16 @@ describe("transport/knowledge: which model answers", () => {
     })
   }
 })
+
+it("a request is carried by the API that the model which really answers needs", () => {
+  const asked = { messages: [user("hi")], tools: [{ name: "now" }], reasoningEffort: "high" } as const
+  const apiAfter = (answered: string, config: Partial<AzureO1Config>) => {
+    const knowledge = knowledgeOf({ profile: ModelProfile.gpt51, api: "chat", heal: true, ...config })
+    const before = knowledge.apiFor(asked)
+    knowledge.answered(answered, { messages: [user("hi")] }, { begun: 0, now: 1 })
+    return [before, knowledge.apiFor(asked)]
+  }
+  assert.deepStrictEqual(apiAfter("gpt-5.1-2025-11-13", {}), ["chat", "chat"])
+  assert.deepStrictEqual(apiAfter("gpt-5.6-sol", {}), ["chat", "responses"])
+  assert.deepStrictEqual(apiAfter("gpt-5.6-sol", { apiVersion: "2024-12-01-preview" }), ["chat", "chat"])
+})
