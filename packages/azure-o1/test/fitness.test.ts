@@ -119,7 +119,7 @@ describe("members that do not work", () => {
       return assert.fail("it was never allowed to end")
     }))
 
-  it.effect("all of them: a call asks every one of them all the same, and fails as the service says", () =>
+  it.effect("all of them: a call still asks every one of them, and fails as the service says", () =>
     Effect.gen(function*() {
       const { news, o1 } = yield* pool(many(fail(unauthorized)), many(fail(new O1AuthError({ kind: "forbidden" }))))
       for (let i = 0; i < 3; i++) {

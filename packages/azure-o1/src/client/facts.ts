@@ -12,7 +12,7 @@ export interface Member {
   readonly credential?: object | undefined
 }
 
-/** What is known of the members of a pool, under their names. */
+/** The facts about the members of a pool, under their names. */
 export const factsOf = (members: ReadonlyArray<Member>, pool: Pool): Effect.Effect<ReadonlyArray<Fact>> =>
   Effect.gen(function*() {
     const each = yield* Effect.forEach(members, ({ name, transport }) =>

@@ -53,13 +53,13 @@ export const asking = (
       )
       if ("plan" in asked) return asked
       yield* Effect.timeoutOption(settled(learned, asked.question), asked.millis)
-      // whoever asked may have been told that nobody is to ask for a while
+      // the call that asked may have been told to wait
       const error = held?.(yield* monotonic)
       if (error !== undefined) return yield* error
     }
   })
 
-/** Tells what was learnt: whoever watches this call, and the log. */
+/** Tells a new fact to the watchers of this call, and to the log. */
 export const tell = (fact: Fact): Effect.Effect<void> =>
   Effect.flatMap(CurrentProgress, (report) => {
     report?.({ _tag: "Learned", fact, text: fact.text })

@@ -57,7 +57,7 @@ export const make = ({ admitted, heal, knowledge, on }: {
   const entered = ({ plan: { rung } }: Asked): Effect.Effect<void> =>
     Effect.map(CurrentWatch, (watch) => rung === "background" || rung === "plain" ? watch?.whole() : undefined)
 
-  /** An attempt as planned, with what is known and what it finds out. */
+  /** Carries an attempt out as planned, and adds to its answer what was left out of the request. */
   const carried = ({ plan, questions }: Asked, asked: O1Request, { omitted }: Found): Events => {
     const known = [...omitted, ...plan.learned]
     const answered = Effect.fnUntraced(function*(completion: O1Completion) {

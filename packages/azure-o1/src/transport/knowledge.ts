@@ -20,7 +20,7 @@ export interface Plan {
   readonly rung: Rung
   readonly request: O1Request
   readonly begun: number
-  /** What is asked by this attempt, with the first answer that is no refusal. */
+  /** The questions that this attempt asks. An answer that is no refusal answers them. */
   readonly asks: ReadonlyArray<string>
   /** What was left out, and why. */
   readonly omitted: ReadonlyArray<string>
@@ -52,14 +52,14 @@ const needs: { readonly [R in Rung]: ReadonlyArray<keyof Abilities> } = {
   plain: []
 }
 
-/** Whether others may learn from what is said of a request: what `extra` asks for is its caller's own. */
+/** Whether others may learn from the answer to a request. Fields in `extra` are the caller's own affair. */
 export const teaches = ({ extra }: O1Request): boolean => extra === undefined || Object.keys(extra).length === 0
 
 /** The profile, without the API that the version of the configuration does not have. */
 const reachable = ({ apiVersion, profile = ModelProfile.o1 }: AzureO1Config): ModelProfile.ModelProfile =>
   hasResponses(apiVersion) || !profile.apis.includes("chat") ? profile : { ...profile, apis: ["chat"] }
 
-/** What is known of one deployment, and what follows for an attempt. Times in milliseconds on a monotonic clock. */
+/** The facts about one deployment, and how they shape an attempt. Times in milliseconds on a monotonic clock. */
 export class Knowledge {
   readonly learned = new Learned()
   readonly configured: ModelProfile.ModelProfile
@@ -87,7 +87,7 @@ export class Knowledge {
     return ModelProfile.apiFor({ ...this.actual ?? this.configured, apis }, request, this.api)
   }
 
-  /** What is known does not forbid what may be asked by the configuration. */
+  /** The profile that a request goes by. A fact forbids nothing that the configured profile allows. */
   profileFor(request: O1Request, now: number): ModelProfile.ModelProfile {
     const { actual } = this
     return actual !== undefined && this.learned.holds(modelKey(actual), now) &&
@@ -215,7 +215,7 @@ export class Knowledge {
     return news ? [this.learned.fact(key, this.config.deployment, times.now)!] : []
   }
 
-  /** The request without what the model does not have anyway, and may refuse to hear of, and without what is known to be refused. */
+  /** The request without the fields that the model does not have, and without those that the deployment is known to refuse. */
   private sized(request: O1Request, rung: Rung, now: number, mayAsk: boolean): Plan {
     const fields: Array<ReturnType<typeof suspects>[number][0]> = []
     const omitted: Array<string> = []

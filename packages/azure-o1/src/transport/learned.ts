@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
 import type { Fact } from "../O1Fact.ts"
 
-/** What is told of a fact. */
+/** The words of a fact. */
 export type Saying = Pick<Fact, "about" | "text"> & Partial<Pick<Fact, "parameter" | "value">>
 
 /** How long an answer counts that came this many times in a row, in milliseconds. */
@@ -21,11 +21,11 @@ export const cautious = (lasting: Lasting): Lasting => (times) =>
 /** Always the same. */
 export const always = (millis: number): Lasting => () => millis
 
-/** One call asks what nobody knows, or knows any more. */
+/** A question that one call asks, because nobody knows the answer, or knows it any more. */
 export interface Question {
   readonly key: string
   readonly begun: number
-  /** Those who wait for the answer. */
+  /** The calls that wait for the answer. */
   readonly waiting: Set<() => void>
 }
 
@@ -48,12 +48,12 @@ interface Entry {
  */
 export type Standing = "open" | "shut" | "ask" | "wait"
 
-/** What the answers of one deployment, or of several, have taught. Times in milliseconds on a monotonic clock. */
+/** The facts that the answers of deployments have taught. Times in milliseconds on a monotonic clock. */
 export class Learned {
   private readonly entries = new Map<string, Entry>()
   private readonly proven = new Set<string>()
   private readonly questions = new Map<string, Question>()
-  /** Until when what was told of a thing is not told again, however often it comes and goes. */
+  /** A fact that comes and goes is not told again before this time. */
   private readonly told = new Map<string, number>()
 
   /** Whether there was ever an answer against it, which was not taken back since. */
@@ -114,7 +114,7 @@ export class Learned {
     return news
   }
 
-  /** Whoever asked has got no answer: somebody else may ask. */
+  /** The call that asked has got no answer, so that another one may ask. */
   release({ key, waiting }: Question): void {
     if (this.questions.get(key)?.waiting === waiting) this.settle(key)
   }
@@ -134,7 +134,7 @@ export class Learned {
     return this.entries.size === 0
   }
 
-  /** What is known of one thing. */
+  /** One fact, as it is told. */
   fact(key: string, deployment: string, now: number): Fact | undefined {
     const entry = this.entries.get(key)
     if (entry === undefined) return undefined
@@ -142,7 +142,7 @@ export class Learned {
     return { deployment, about, parameter, value, text, expiresIn: Duration.millis(Math.max(0, until - now)) }
   }
 
-  /** What counts, and what is to be asked again. */
+  /** All facts: those that count, and those that are to be asked again. */
   facts(deployment: string, now: number): ReadonlyArray<Fact> {
     return Array.from(this.entries.keys(), (key) => this.fact(key, deployment, now)!)
   }

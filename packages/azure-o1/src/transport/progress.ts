@@ -10,7 +10,7 @@ export const CurrentProgress = Context.Reference<((event: ProgressEvent) => void
   { defaultValue: () => undefined }
 )
 
-/** What is known and has made the attempt what it is. */
+/** The facts that have shaped the attempt, in sentences. */
 export const CurrentlyKnown = Context.Reference<ReadonlyArray<string>>(
   "@effect-resilience/azure-o1/CurrentlyKnown",
   { defaultValue: () => [] }

@@ -30,7 +30,7 @@ describe("transport/learned: how a call takes a thing", () => {
   const table: ReadonlyArray<readonly [string, ReadonlyArray<Step>, number, Standing]> = [
     ["nobody knows", [], 0, "ask"],
     ["somebody is asking", [{ ask: 0 }], 1, "wait"],
-    ["whoever asked has got no answer", [{ ask: 0 }, "release"], 1, "ask"],
+    ["the call that asked has got no answer", [{ ask: 0 }, "release"], 1, "ask"],
     ["it works", [{ ask: 0 }, { works: 0 }], 1, "open"],
     ["it works for as long as nobody says otherwise", [{ works: 0 }], minutes(1e6), "open"],
     ["it does not", [{ ask: 0 }, { refused: [0, 1] }], 2, "shut"],
@@ -75,7 +75,7 @@ describe("transport/learned: how a call takes a thing", () => {
     })
   }
 
-  it("whoever waits is woken by every end of the question, once", () => {
+  it("a call that waits is woken by every end of the question, once", () => {
     const ends: ReadonlyArray<(learned: Learned) => void> = [
       (learned) => learned.works("a", 0),
       (learned) => learned.refused("a", { begun: 0, now: 1, lasting, saying }),
@@ -93,7 +93,7 @@ describe("transport/learned: how a call takes a thing", () => {
     }
   })
 
-  it("whoever asked before cannot release the question of another one", () => {
+  it("a call that asked before cannot release the question of another one", () => {
     const learned = new Learned()
     const first = learned.ask("a", 0)
     learned.release(first)
