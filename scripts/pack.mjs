@@ -22,7 +22,7 @@ try {
   console.log("compiled them, strictly")
   console.log(`\nIn a project of yours:\n  npm install ${
     archives.map((archive) => `${root}/packs/${basename(archive)}`).join(" \\\n    ")
-  } effect`)
+  } effect\n\nThe client on Node's own HTTP client, azure-o1/node, needs @effect/platform-node as well.`)
 } catch (error) {
   console.error(error.message)
   process.exitCode = 1

@@ -90,6 +90,12 @@ describe("the demo", () => {
     patience
   )
 
+  it.live("ends without a word where nobody reads on", () =>
+    Effect.gen(function*() {
+      const { code, stderr } = yield* run(demo, { args: ["--fast", "--act", "4"], beginning: true })
+      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+    }), patience)
+
   it.live("sends nothing where an option is unknown or help is asked for", () =>
     Effect.gen(function*() {
       const azure = yield* FakeAzure

@@ -11,7 +11,12 @@ export interface Ran {
 /** Runs a program of this package as a person would, in an environment of its own. */
 export const run = (
   program: string,
-  options: { readonly args?: ReadonlyArray<string>; readonly env?: Record<string, string> } = {}
+  options: {
+    readonly args?: ReadonlyArray<string>
+    readonly env?: Record<string, string>
+    /** Reads no more than the beginning, as `head` does. */
+    readonly beginning?: boolean
+  } = {}
 ): Effect.Effect<Ran> =>
   Effect.callback((resume) => {
     const file = fileURLToPath(new URL(`../src/${program}`, import.meta.url))
@@ -21,7 +26,10 @@ export const run = (
     const child = spawn(process.execPath, [file, ...options.args ?? []], { env: { ...inherited, ...options.env } })
     let stdout = ""
     let stderr = ""
-    child.stdout.setEncoding("utf8").on("data", (text) => stdout += text)
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      stdout += text
+      if (options.beginning === true) child.stdout.destroy()
+    })
     child.stderr.setEncoding("utf8").on("data", (text) => stderr += text)
     child.on("close", (code) => resume(Effect.succeed({ code, stdout, stderr })))
     return Effect.sync(() => child.kill())

@@ -94,7 +94,10 @@ const onAzure = ({ chosen, prompt }: Options) =>
       yield* heading("Act 2: A stream", question, "An answer as it is made.")
       const { completion, pieces } = yield* stream({ messages: [user(question)] })
       const whole = pieces.join("") === completion.text
-      yield* verdict(whole, `${pieces.length} pieces arrived; together they are ${whole ? "" : "not "}the answer.`)
+      yield* verdict(
+        whole,
+        `Pieces that arrived: ${pieces.length}; together they are ${whole ? "" : "not "}the answer.`
+      )
     }
     for (const number of chosen.filter((number) => acts[number - 1]?.question === undefined)) {
       yield* line()
