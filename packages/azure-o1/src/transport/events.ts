@@ -31,18 +31,12 @@ type Events = Pull.Pull<NonEmptyReadonlyArray<AttemptEvent>, O1Error>
 /** The bytes of a connection that another one can replace, as long as it is not silent. */
 const unlessSilent = (
   bytes: Stream.Stream<Uint8Array, O1Error>,
-  { origin }: Received,
   { byteIdle, firstByte = byteIdle }: Pick<Clocks, "byteIdle" | "firstByte">
 ): Stream.Stream<Uint8Array, O1Error> =>
   Policy.mapError(
     Timeout.phases({ first: firstByte, idle: byteIdle }),
     Timeout.isTimeoutExceeded,
-    ({ limit, phase }) =>
-      new O1TimeoutError({
-        kind: phase === "first" ? "first-byte" : "byte-idle",
-        limit,
-        deployment: origin.deployment
-      })
+    ({ limit, phase }) => new O1TimeoutError({ kind: phase === "first" ? "first-byte" : "byte-idle", limit })
   ).stream(bytes)
 
 /** Our own limits, and what was lost on the way: it tells nothing of the answer, with which the service may go on. */
@@ -82,8 +76,9 @@ export const events = (options: {
     Effect.gen(function*() {
       const { clocks, connection, kept } = options
       const watch: Watch | undefined = yield* CurrentWatch
-      watch?.streams(kept === undefined ? clocks : { ...clocks, firstByte: undefined, byteIdle: Duration.infinity })
-      const byteIdle = Math.min(longestSilence.kept, watch?.silence ?? Infinity)
+      const ofKept = { byteIdle: Math.min(longestSilence.kept, watch?.silence ?? Infinity), ...clocks }
+      watch?.streams(kept === undefined ? clocks : ofKept)
+      if (kept?.known() === true) watch?.kept()
       let connected = Scope.forkUnsafe(scope)
       let bytes: Bytes = Cause.done()
       let ready: ReadonlyArray<AttemptEvent> = []
@@ -95,15 +90,15 @@ export const events = (options: {
           orElse: () => Cause.done()
         })
       })
-      const read = (received: Received): Effect.Effect<void, O1Error, Scope.Scope> => {
-        const all = connection.bytes(received)
-        const limited = kept === undefined ? all : unlessSilent(all, received, { byteIdle, ...clocks })
-        return Effect.flatMap(Effect.scope, (scope) =>
-          Effect.map(Channel.toPullScoped(Stream.toChannel(limited), scope), (pull) => {
+      const pulled = (all: Stream.Stream<Uint8Array, O1Error>): Effect.Effect<void, never, Scope.Scope> =>
+        Effect.flatMap(Effect.scope, (scope) =>
+          Effect.map(Channel.toPullScoped(Stream.toChannel(all), scope), (pull) => {
             bytes = pull
           }))
+      const read = (received: Received): Effect.Effect<void, never, Scope.Scope> => {
+        const all = connection.bytes(received)
+        return pulled(kept?.known() === true ? unlessSilent(all, ofKept) : all)
       }
-
       const takeIn = (answer: AnswerStream, chunks: ReadonlyArray<Uint8Array>): void => {
         for (const chunk of chunks) {
           answer.feed(chunk)
@@ -126,9 +121,7 @@ export const events = (options: {
       }
       /** Takes in what comes next. */
       const step = (answer: AnswerStream): Effect.Effect<void> =>
-        Effect.suspend(() =>
-          answer.complete ? lastWords : bytes
-        ).pipe(
+        Effect.suspend(() => answer.complete ? lastWords : bytes).pipe(
           Effect.matchCauseEffect({
             onSuccess: (chunks) => Effect.sync(() => takeIn(answer, chunks)),
             onFailure: (cause) => conclude(answer, cause)
@@ -145,13 +138,17 @@ export const events = (options: {
         while (!kept.known() && ready.length === 0 && answer.outcome === undefined) yield* step(answer)
         return answer
       })
+      const named = kept?.known() === true
       const answer = yield* Scope.provide(
-        kept === undefined || kept.known() ?
-          beginning :
-          held(beginning, () => kept.known() ? kept.late : Effect.void),
+        kept === undefined || named ? beginning : held(beginning, () => kept.known() ? kept.late : Effect.void),
         connected
       )
-      if (kept?.known() === true) yield* kept.taken
+      if (kept?.known() === true) {
+        yield* kept.taken
+        // before it had a name, a silence was that of the attempt, and the connection was not to be closed by it
+        const rest = Stream.fromPull(Effect.succeed(bytes))
+        if (!named) yield* Scope.provide(pulled(unlessSilent(rest, ofKept)), connected)
+      }
 
       const reconnect = (resume: Resume, error: O1Error): Events =>
         Effect.gen(function*() {

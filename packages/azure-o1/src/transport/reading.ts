@@ -8,8 +8,10 @@ export interface Reading {
   readonly fruitless: number
   /** Connections in a row that brought no new event. */
   readonly barren: number
-  /** Questions in a row after which the pause grows. */
-  readonly again: number
+  /** Polls that were answered: the pause grows with them. */
+  readonly polls: number
+  /** Questions in a row that were not: the pause grows with them as well. */
+  readonly failures: number
   /** When the first of the last 404s in a row came. */
   readonly unseenSince: number | undefined
 }
@@ -19,7 +21,8 @@ export const begun = (by: Reading["by"]): Reading => ({
   by,
   fruitless: 0,
   barren: 0,
-  again: 0,
+  polls: 0,
+  failures: 0,
   unseenSince: undefined
 })
 
@@ -100,38 +103,38 @@ export const read = (
   { elsewhere, fruitless: most, interval }: Patience
 ): readonly [Reading, Next] => {
   const ask = (next: Reading, pause: number): readonly [Reading, Next] => [next, { _tag: "Ask", by: next.by, pause }]
-  const found: Reading = { ...reading, fruitless: 0, unseenSince: undefined }
+  const found: Reading = { ...reading, fruitless: 0, failures: 0, unseenSince: undefined }
   switch (heard._tag) {
     case "Broken": {
       const barren = heard.news ? 0 : reading.barren + 1
       const by = heard.resumable && barren < (heard.silent ? 1 : mostBarren) ? "stream" : "poll"
-      return ask({ ...found, by, barren, again: 0 }, barren === 0 || by === "poll" ? 0 : growing(barren - 1))
+      return ask({ ...found, by, barren }, barren === 0 || by === "poll" ? 0 : growing(barren - 1))
     }
     case "Pending":
-      return ask({ ...found, by: "poll", again: reading.again + 1 }, growing(reading.again, interval))
+      return ask({ ...found, by: "poll", polls: reading.polls + 1 }, growing(reading.polls, interval))
     case "Failed": {
       const { error } = heard
-      const again = reading.again + 1
+      const failures = reading.failures + 1
+      const pause = growing(reading.failures)
       if (error._tag === "O1RateLimitError") {
-        const pause = hintOf(error) || Math.max(interval, growing(reading.again))
-        return ask({ ...found, again }, pause)
+        return ask({ ...found, failures }, hintOf(error) || Math.max(interval, pause))
       }
       const unseenSince = isUnseen(error) ? reading.unseenSince ?? now : undefined
       if (elsewhere && unseenSince !== undefined) return [reading, { _tag: "Fail", error }]
       if (unseenSince !== undefined && now - unseenSince < unseenFor) {
-        return ask({ ...reading, again, unseenSince }, growing(reading.again))
+        return ask({ ...reading, failures, unseenSince }, pause)
       }
       if (unseenSince === undefined && isRefusal(error)) {
         return reading.by === "stream"
-          ? ask({ ...found, by: "poll", again: 0 }, 0)
+          ? ask({ ...found, by: "poll" }, 0)
           : [reading, { _tag: "Fail", error }]
       }
       const fruitless = reading.fruitless + 1
       if (fruitless >= most) return [{ ...reading, fruitless }, { _tag: "Fail", error }]
       const by = fruitless >= mostStreams ? "poll" : reading.by
       return ask(
-        { ...reading, by, fruitless, again, unseenSince },
-        Math.max(Math.min(hintOf(error), longestHint), growing(reading.again))
+        { ...reading, by, fruitless, failures, unseenSince },
+        Math.max(Math.min(hintOf(error), longestHint), pause)
       )
     }
   }

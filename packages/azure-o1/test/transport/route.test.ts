@@ -202,6 +202,10 @@ describe("a response that the service keeps", () => {
       ),
       []
     ],
+    "a failure is asked again soon, however many polls there were before": [
+      follow("poll", [...times(9, pending), failed(unavailable), failed(missing["of the path"]!), pending]).slice(-3),
+      ["p250", "p500", "p2000"]
+    ],
     "so does a 429, and a stream": [
       follow("poll", [
         ...times(7, failed(unavailable)),
