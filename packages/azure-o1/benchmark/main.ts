@@ -43,7 +43,7 @@ const median = (numbers: ReadonlyArray<number>): number =>
 
 const names = Object.keys(clients) as ReadonlyArray<ClientName>
 const scale = values.quick ? 0.1 : 1
-const tasks = { calls: 1000 * scale, stream: 400_000 * scale, memory: 200_000 * scale, concurrent: 2000 * scale }
+const tasks = { calls: 1000 * scale, stream: 400_000 * scale, memory: 200_000 * scale, concurrent: 5000 * scale }
 
 /* oxlint-disable no-await-in-loop -- nothing else may run while something is measured */
 const results: Partial<Record<ClientName, Record<Task["what"], Figures>>> = {}

@@ -94,7 +94,7 @@ const classes: ReadonlyArray<abstract new(fields: never) => O1Error> = [
  */
 export const O1Error = {
   /** Whether it is one of them. */
-  is: (u: unknown): u is O1Error => classes.some((constructor) => u instanceof constructor),
+  is: (u: unknown): u is O1Error => u instanceof Error && classes.some((constructor) => u instanceof constructor),
 
   /** Whether another attempt may go better: transient failures, and throttling that passes. */
   isTransient: (error: O1Error): boolean => {

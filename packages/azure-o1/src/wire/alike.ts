@@ -27,9 +27,11 @@ export class Alike {
   learn({ template }: Answer, raw: string, data: string): void {
     if (template === this.made && this.framed !== undefined) return
     this.made = template
+    this.framed = undefined
+    if (template === undefined) return
     const before = raw.slice(0, -data.length - closing.length)
-    const isPlain = raw.endsWith(`${data}${closing}`) && opening.test(before)
-    this.framed = isPlain && template?.matches(data) === true ? template.between(before, closing) : undefined
+    const isPlain = raw.startsWith(data, before.length) && raw.endsWith(closing) && opening.test(before)
+    if (isPlain && template.matches(data)) this.framed = template.between(before, closing)
     this.before = before.length
   }
 

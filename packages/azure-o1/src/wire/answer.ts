@@ -154,9 +154,10 @@ export class AnswerStream {
 
   /** Takes in a piece of the stream, which is one event if it begins between two, and ends there. */
   private takePiece(piece: string): void {
-    const fed = this.reader.feedText(piece)
-    this.take(fed)
-    if (this.between && !("_tag" in fed) && fed.length === 1) this.alike.learn(this.answer, piece, fed[0]!.data)
+    const plain = this.between ? this.reader.plain(piece) : undefined
+    if (plain === undefined) return this.take(this.reader.feedText(piece))
+    this.takeEvent(plain)
+    this.alike.learn(this.answer, piece, plain.data)
   }
 
   private take(fed: ReturnType<SseReader["feedText"]>): void {

@@ -18,6 +18,8 @@ const eventLine = /^\uFEFF?\s*(data|event|id|retry)?:/
 /** Whether a body is a stream of events, whatever it is called. */
 export const isEvents = (body: string): boolean => eventLine.test(body) && /(^|[\r\n\uFEFF])data:/.test(body)
 
+const plainEvent = /^(?:event: ?([^\r\n]*)\n)?data: ?([^\r\n]*)\n\n$/
+
 /**
  * Server-sent events from bytes, by Effect's parser (WHATWG HTML section 9.2.6). Used directly, because `Sse.decode` fails a
  * stream at a `retry:` line. One leniency: a last `[DONE]` or complete JSON that the connection cut before its blank line
@@ -49,6 +51,15 @@ export class SseReader {
   decode(bytes: Uint8Array): string {
     if (this.pieces !== undefined) this.received += bytes.length
     return this.decoder.decode(bytes, { stream: true })
+  }
+
+  /**
+   * The event that this text is, which begins and ends between two events; `undefined` where it takes the parser to know. Most
+   * have a line of data and a name at most.
+   */
+  plain(text: string): SseEvent | undefined {
+    const found = this.pieces === undefined ? plainEvent.exec(text) : null
+    return found === null ? undefined : { event: found[1] || "message", data: found[2]! }
   }
 
   /** The events that this text completes, or the complaint that one is too large. */
