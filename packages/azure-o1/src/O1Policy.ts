@@ -109,16 +109,19 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
     return Policy.compose(totalOf(limits), retry)
   }
 
-  const calls = new WeakMap<Limits, Map<boolean, Policy.Policy<O1Error, O1Error>>>()
-
-  /** Nothing of it is one run's own, so that calls with the same limits share it. */
-  const sharedCallOf = (limits: Limits, rejected: boolean): Policy.Policy<O1Error, O1Error> => {
-    let shared = calls.get(limits)
-    if (shared === undefined) calls.set(limits, shared = new Map())
-    let call = shared.get(rejected)
-    if (call === undefined) shared.set(rejected, call = callOf(limits, rejected))
-    return call
+  const shared = <A>(make: (limits: Limits) => A) => {
+    const known = new WeakMap<Limits, A>()
+    return (limits: Limits): A => {
+      let made = known.get(limits)
+      if (made === undefined) known.set(limits, made = make(limits))
+      return made
+    }
   }
+
+  // nothing of these is one run's own, so that calls with the same limits share them
+  const alone = shared((limits) => callOf(limits, false))
+  const amongOthers = shared((limits) => callOf(limits, true))
+  const patience = shared(patient)
 
   /** One run of a call: what is known of its attempts is its own, and each deployment's. */
   const runOf = (limits: Limits, { rejected = false }: { readonly rejected?: boolean } = {}) => {
@@ -126,9 +129,9 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
     const attempt = (limits: Limits, deployment: string, breaker: Policy.Policy<O1Error, O1Error>) => {
       let known = routes.get(deployment)
       if (known === undefined) routes.set(deployment, known = { route: unknown })
-      return Policy.compose(breaker, patient(limits, known, ofThePrompt))
+      return Policy.compose(breaker, patience(limits)(known, ofThePrompt))
     }
-    return { call: sharedCallOf(limits, rejected), attempt, another: another(limits) }
+    return { call: rejected ? amongOthers(limits) : alone(limits), attempt, another: another(limits) }
   }
 
   const stackOf = (

@@ -11,37 +11,45 @@ export interface Known {
   route: route.Route
 }
 
-/** Limits what an attempt does not keep, and learns from what takes too long; `ofThePrompt` collects what tells of a long one. */
-export const patient = (
-  { fruitless, idle, onTimeout, silence, timeout }: Limits,
-  known: Known,
-  ofThePrompt: WeakSet<O1Error>
-): Policy.Policy<O1Error, O1Error> => {
-  const beginning = (): Beginning => {
-    const stretch = onTimeout === "escalate" ? route.stretch(known.route) : 1
+/** The policy of the attempts of one call at one deployment. */
+type Patient = (known: Known, ofThePrompt: WeakSet<O1Error>) => Policy.Policy<O1Error, O1Error>
+
+/**
+ * Limits what an attempt does not keep, and learns from what takes too long; `ofThePrompt` collects what tells of a long one. What
+ * follows from the limits alone is the same for every call that has them.
+ */
+export const patient = ({ fruitless, idle, onTimeout, silence, timeout }: Limits): Patient => {
+  const stretched = (stretch: number): Omit<Beginning, "route"> => {
     const attempt = Duration.times(timeout, stretch)
     return {
       attempt: Duration.toMillis(attempt),
       idle: Duration.toMillis(idle(attempt)),
       silence: Duration.toMillis(silence),
       fruitless,
-      route: known.route,
       stretch
     }
   }
-  const failed = (error: O1Error, watch: Watch): void => {
-    known.route = route.after(known.route, error)
-    if (route.isOfThePrompt(error, watch.elapsed)) ofThePrompt.add(error)
+  const first = stretched(1)
+  const info = {
+    kind: "route",
+    settings: { attempt: timeout, idle: idle(timeout), onTimeout, fruitless },
+    children: []
   }
-  return Policy.make<O1Error, O1Error>({
-    info: {
-      kind: "route",
-      settings: { attempt: timeout, idle: idle(timeout), onTimeout, fruitless },
-      children: []
-    },
-    effect: (self) => watched(self, beginning, failed),
-    stream: (self) => watchedStream(self, beginning, failed)
-  })
+  return (known, ofThePrompt) => {
+    const beginning = (): Beginning => {
+      const stretch = onTimeout === "escalate" ? route.stretch(known.route) : 1
+      return { ...stretch === 1 ? first : stretched(stretch), route: known.route }
+    }
+    const failed = (error: O1Error, watch: Watch): void => {
+      known.route = route.after(known.route, error)
+      if (route.isOfThePrompt(error, watch.elapsed)) ofThePrompt.add(error)
+    }
+    return Policy.make<O1Error, O1Error>({
+      info,
+      effect: (self) => watched(self, beginning, failed),
+      stream: (self) => watchedStream(self, beginning, failed)
+    })
+  }
 }
 
 /** What is only read takes as long as it takes. */
