@@ -38,7 +38,7 @@ type Values = AzureO1Config["headers"]
 export const textOf = (value: string | Redacted.Redacted): string =>
   Redacted.isRedacted(value) ? Redacted.value(value) : value
 
-/** What is shorter is found in texts that tell no secret. */
+/** A shorter value is found in texts that tell no secret. */
 const shortestGuess = 8
 
 const isSecret = (name: string, value: string | Redacted.Redacted): boolean =>

@@ -18,7 +18,7 @@ export const pathsOf = ({ endpoint, paths }: Pick<AzureO1Config, "endpoint" | "p
   return /\/v\d\w*$/i.test(path) && !azure.test(path) ? "openai" : "azure"
 }
 
-/** What is before the paths of the APIs, whichever of them the endpoint was copied with. */
+/** The part of an endpoint before the paths of the APIs, whichever of them it was copied with. */
 export const baseOf = (place: Pick<AzureO1Config, "endpoint" | "paths">): string => {
   const { origin, path } = copied(place.endpoint)
   return origin + (pathsOf(place) === "openai" ? path : path.replace(azure, ""))

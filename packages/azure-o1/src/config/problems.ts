@@ -15,7 +15,7 @@ const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
 export const isLoopback = (hostname: string): boolean => loopback.test(hostname)
 
-/** What is wrong with an endpoint, if anything. */
+/** The problem of an endpoint, if it has one. */
 const endpointProblem = (value: string): string | undefined => {
   if (typeof value !== "string" || !URL.canParse(value)) {
     return "must be a URL, for example https://NAME.openai.azure.com"
@@ -77,7 +77,7 @@ const apiProblem = ({ api, apiVersion, profile = ModelProfile.o1 }: AzureO1Confi
     : undefined
 }
 
-/** What is wrong with a duration that may be absent, if anything. */
+/** The problem of a duration that may be absent, if it has one. */
 export const durationProblem = (value: Duration.Input | undefined): string | undefined => {
   if (value === undefined) return undefined
   const duration = Option.getOrUndefined(Duration.fromInput(value))

@@ -62,7 +62,7 @@ export const read = (given: unknown): Token | O1AuthError => {
 
 const gaveNone = (detail: string): O1AuthError => new O1AuthError({ kind: "credential", detail })
 
-/** The failure of a credential. What lies in the network, or in the load of whoever gives tokens, may pass. */
+/** The failure of a credential. A network that fails may pass, and so may the load of a login service. */
 export const failure = (cause: unknown, known: Iterable<string>): O1AuthError => {
   const network = errors.fromCause(cause, {})
   const code = network._tag === "O1ConnectionError" ? network.code : network.kind

@@ -6,7 +6,7 @@ const first = "HTTP/1.1 100"
 const longestHead = 16 * 1024
 
 /**
- * What is left of the beginning of an answer without the `100 Continue`s before it; `undefined` as long as that cannot be told.
+ * The beginning of an answer without the `100 Continue`s before it; `undefined` as long as it is not there yet.
  */
 export const withoutContinues = (data: Buffer): Buffer | undefined => {
   let rest = data

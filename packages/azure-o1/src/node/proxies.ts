@@ -13,7 +13,7 @@ export type Proxies = (target: Target) => URL | undefined
 
 export const none: Proxies = () => undefined
 
-/** What is wrong with the address of a proxy, if anything. The address may hold a password. */
+/** The problem of the address of a proxy, if it has one. The address may hold a password. */
 export const proxyProblem = (value: unknown): string | undefined => {
   if (typeof value !== "string" || !URL.canParse(withProtocol(value))) {
     return "must be a URL, for example http://proxy.example:3128"
@@ -63,7 +63,7 @@ const variable = (environment: Environment, name: string): string | undefined =>
 
 const names = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"] as const
 
-/** What is wrong with the proxies that an environment names. */
+/** The problems of the proxies that an environment names. */
 export const environmentProblems = (environment: Environment): ReadonlyArray<string> =>
   names.flatMap((name) => {
     const value = variable(environment, name)

@@ -210,7 +210,7 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
   }
 }
 
-/** Tells whoever watches that something goes out. */
+/** Tells those who watch that something goes out. */
 export const started = (transport: Transport): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     fiber.getRef(CurrentProgress)?.({
@@ -222,7 +222,7 @@ export const started = (transport: Transport): Effect.Effect<void> =>
     return Effect.void
   })
 
-/** Tells whoever observes that the answer has begun. */
+/** Tells those who observe that the answer has begun. */
 const headersSeen: Effect.Effect<void> = Effect.flatMap(CurrentCall, (call) =>
   call?.observing === undefined
     ? Effect.void

@@ -432,7 +432,7 @@ describe("a request", () => {
       })))
   }
 
-  it.live("keeps its secrets, whoever repeats them", () =>
+  it.live("keeps its secrets, also where a server repeats them", () =>
     Effect.scoped(Effect.gen(function*() {
       const [plain, red, query] = ["-plain", "-red", "-query"].map((end) => secret + end)
       const echo = `${plain} ${red} ${query} a&b /chat?code=${query}+a%26b ${query}%20a%26b`
