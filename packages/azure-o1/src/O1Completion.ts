@@ -51,7 +51,7 @@ export interface Usage {
 export type FinishReason = "stop" | "length" | "tool_calls" | (string & {})
 
 /**
- * What is left of one limit, `undefined` where the service does not tell.
+ * The rest of one limit, `undefined` where the service does not tell.
  *
  * @category models
  * @since 0.1.0

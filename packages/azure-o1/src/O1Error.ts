@@ -87,7 +87,7 @@ const classes: ReadonlyArray<abstract new(fields: never) => O1Error> = [
 ]
 
 /**
- * What is common to all of them.
+ * Functions for all of them.
  *
  * @category guards
  * @since 0.1.0

@@ -1,7 +1,8 @@
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Headers from "effect/http/Headers"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import type { AzureO1Config } from "../AzureO1Config.ts"
 import * as ModelProfile from "../ModelProfile.ts"
 import type { O1Completion } from "../O1Completion.ts"
@@ -12,7 +13,7 @@ import { AnswerStream, takeBody as bodyInto } from "../wire/answer.ts"
 import * as wire from "../wire/responses.ts"
 import * as requests from "../wire/responsesRequest.ts"
 import { type Connection, type Received, started } from "./connection.ts"
-import { events } from "./events.ts"
+import { events, isOnTheWay } from "./events.ts"
 import { responsesUrls } from "./paths.ts"
 
 /** What can be asked of the Responses API. */
@@ -26,17 +27,43 @@ export const questions = (config: AzureO1Config, connection: Connection) => {
   const urlOf = (id: string, action: string, query?: Readonly<Record<string, string>>): string =>
     url(id === "" ? "" : `/${encodeURIComponent(id)}${action}`, query)
 
+  /** Takes in events that were not asked for. Of a response that is known by its id, what they leave out can be asked for. */
+  const takeEvents = (
+    received: Received,
+    answer: wire.ResponsesAnswer,
+    added: Array<AttemptEvent>
+  ): Effect.Effect<void, O1Error> =>
+    Effect.suspend(() => {
+      answer.continuedFrom(received.origin)
+      const stream = new AnswerStream(answer, received.origin, identity)
+      return connection.bytes(received).pipe(
+        Stream.takeUntil((chunk) => {
+          stream.feed(chunk)
+          return stream.outcome !== undefined
+        }),
+        Stream.runDrain,
+        Effect.match({ onFailure: (error) => stream.fail(error), onSuccess: () => stream.end() }),
+        Effect.flatMap(() => {
+          const { outcome } = stream
+          added.push(...stream.taken().filter(({ _tag }) => _tag !== "Finished"))
+          return O1Error.is(outcome) && (answer.id === "" || !isOnTheWay(outcome)) ? Effect.fail(outcome) : Effect.void
+        })
+      )
+    })
+
   /** Takes in an answer in one piece. */
   const takeBody = (
     received: Received,
     answer: wire.ResponsesAnswer,
     added: Array<AttemptEvent>
   ): Effect.Effect<void, O1Error> =>
-    Effect.flatMap(connection.text(received), (body) => {
-      answer.continuedFrom(received.origin)
-      const error = bodyInto(answer, body, received.origin, added)
-      return error === undefined ? Effect.void : Effect.fail(error)
-    })
+    /event-stream/i.test(received.origin.headers["content-type"] ?? "") ?
+      takeEvents(received, answer, added) :
+      Effect.flatMap(connection.text(received), (body) => {
+        answer.continuedFrom(received.origin)
+        const error = bodyInto(answer, body, received.origin, added)
+        return error === undefined ? Effect.void : Effect.fail(error)
+      })
 
   return {
     takeBody,

@@ -27,7 +27,7 @@ export interface Answer {
   readonly template: Template | undefined
   /** Takes in what a chunk of the template says; `false` if it has to be parsed to know. */
   takeText(text: string, events: Array<AttemptEvent>, sequence: number, data: string): boolean
-  /** Takes in one chunk of a stream, and pushes what it adds. What is not known is let by. `data` is what it was parsed from. */
+  /** Takes in one chunk of a stream, and pushes what it adds. It ignores what it does not know. `data` is what it was parsed from. */
   take(chunk: unknown, events: Array<AttemptEvent>, data: string): void
   /** Whether an answer in one piece is one. */
   isAnswer(body: unknown): boolean

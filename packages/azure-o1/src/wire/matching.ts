@@ -1,6 +1,6 @@
 import * as json from "./json.ts"
 
-/** What is known of an item of the stream, as far as it tells it from others. */
+/** The features of an item of the stream that tell it from others. */
 interface Known {
   readonly type: string
   readonly id: string | undefined

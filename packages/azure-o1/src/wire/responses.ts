@@ -52,6 +52,8 @@ export class ResponsesAnswer implements Answer {
   private status: string | undefined = undefined
   /** It is made in the foreground: it stops when nobody is connected. */
   private foreground = false
+  /** Somebody answers in the words of the other API. */
+  private foreign = false
   private readonly items: Items
   private usage: Usage | undefined = undefined
   private failure: unknown = undefined
@@ -123,7 +125,8 @@ export class ResponsesAnswer implements Answer {
     this.template = undefined
     this.target = undefined
     // what keeps the connection alive is not of the response, whatever number a gateway gives it
-    if (type.startsWith("response.") && this.isNew(event, data)) this.takeEvent(type, event, events, data)
+    if (!type.startsWith("response.")) this.foreign ||= Array.isArray(json.at(event, "choices"))
+    else if (this.isNew(event, data)) this.takeEvent(type, event, events, data)
   }
 
   private isNew(event: unknown, data: string): boolean {
@@ -201,7 +204,9 @@ export class ResponsesAnswer implements Answer {
     }
     // nobody can cancel what is made in the foreground: it has stopped
     if (status === "cancelled" && !this.foreground) return new O1RequestError({ kind: "cancelled", ...details })
-    if (status !== "completed" && status !== "incomplete") return new O1ProtocolError({ kind: "truncated", ...details })
+    if (status !== "completed" && status !== "incomplete") {
+      return new O1ProtocolError({ kind: this.foreign && this.id === "" ? "malformed" : "truncated", ...details })
+    }
     const completion = this.completed()
     if (this.incomplete === "content_filter") {
       const kind = this.filteredPrompt ? "prompt" : "completion"
