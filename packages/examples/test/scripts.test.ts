@@ -47,9 +47,12 @@ const alive = (pid: number): boolean => {
 
 describe("the scripts of package.json", () => {
   it("need no Node but the one that runs the bootstrap", () => {
-    const others = Object.entries(scripts).filter(([, command]) =>
-      !/^node scripts\/(bootstrap|task|example)\.mjs( |$)/u.test(command)
-    )
+    // by way of the bootstrap, or by what it is made of
+    const bootstraps = (command: string): boolean => {
+      const file = /^node (scripts\/\w+\.mjs)( |$)/u.exec(command)?.[1]
+      return file !== undefined && readFileSync(join(root, file), "utf8").includes("\"./workspace.mjs\"")
+    }
+    const others = Object.entries(scripts).filter(([, command]) => !bootstraps(command))
     // npm and pnpm run it after an installation
     assert.deepStrictEqual(others.map(([name]) => name), ["prepare"])
     assert.isAbove(tasks.length, 15)
