@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { AzureO1 } from "../src/AzureO1.ts"
+import * as ModelProfile from "../src/ModelProfile.ts"
 import type { CallOptions } from "../src/O1Client.ts"
 import {
   O1AuthError,
@@ -19,8 +20,9 @@ import {
   O1ServerError,
   O1TimeoutError
 } from "../src/O1Error.ts"
+import type { AttemptEvent } from "../src/O1Event.ts"
 import { O1Policy, type O1PolicySettings } from "../src/O1Policy.ts"
-import type { O1Request } from "../src/O1Request.ts"
+import type { O1Request, ReasoningEffort } from "../src/O1Request.ts"
 import { AzureO1Test, type Step } from "../src/testing/index.ts"
 import { during, request, timed, value } from "./support/harness.ts"
 
@@ -344,6 +346,47 @@ describe("O1Policy", () => {
         const silent = AzureO1Test.tokens(["a", "b"], { every: "121 seconds" })
         assert.deepStrictEqual(yield* stream([silent]), ["a", "O1TimeoutError/idle", 120, 1])
       }))
+
+    describe("the silence that ends an answer", () => {
+      /** A piece of this kind, and text after so many seconds. */
+      const after = (tag: "TextDelta" | "ReasoningDelta" | "CommentaryDelta", seconds: number): Step => {
+        const text: AttemptEvent = { _tag: "TextDelta", text: "later" }
+        const later = Stream.fromEffect(Effect.delay(Effect.succeed(text), `${seconds} seconds`))
+        const events = Stream.concat(Stream.make<[AttemptEvent]>({ _tag: tag, text: "first" }), later)
+        return { complete: Effect.never, stream: events }
+      }
+      const table: ReadonlyArray<
+        readonly [ReasoningEffort, Parameters<typeof after>[0], O1PolicySettings, number, number | undefined]
+      > = [
+        // effort, first piece, settings, seconds until the next one, when it ends for silence
+        ["medium", "TextDelta", {}, 119, undefined],
+        ["medium", "TextDelta", {}, 121, 120],
+        ["high", "TextDelta", {}, 239, undefined],
+        ["high", "TextDelta", {}, 241, 240],
+        ["xhigh", "ReasoningDelta", {}, 479, undefined],
+        ["medium", "TextDelta", { idle: "20 seconds" }, 21, 20],
+        ["medium", "ReasoningDelta", { idle: "20 seconds" }, 59, undefined],
+        ["medium", "ReasoningDelta", { idle: "20 seconds" }, 61, 60],
+        ["medium", "CommentaryDelta", { idle: "20 seconds" }, 59, undefined],
+        ["medium", "ReasoningDelta", { idle: "80 seconds" }, 79, undefined],
+        ["medium", "ReasoningDelta", { idle: "80 seconds" }, 81, 80]
+      ]
+      for (const [reasoningEffort, tag, settings, seconds, ends] of table) {
+        it.effect(`${reasoningEffort}, ${tag}, ${JSON.stringify(settings)}, ${seconds} s`, () =>
+          Effect.gen(function*() {
+            const program = Effect.flatMap(
+              AzureO1,
+              (o1) => timed(Stream.runDrain(o1.stream({ ...request, reasoningEffort })))
+            )
+            const wire = AzureO1Test.layerTransport([after(tag, seconds)], {
+              policy: O1Policy.layerWith(settings),
+              profile: ModelProfile.gpt51
+            })
+            const outcome = value(yield* during("1 hour", Effect.provide(program, wire)))
+            assert.deepStrictEqual(outcome, ends === undefined ? ["success", seconds] : ["O1TimeoutError/idle", ends])
+          }))
+      }
+    })
 
     it.effect("the total includes the answer", () =>
       Effect.gen(function*() {

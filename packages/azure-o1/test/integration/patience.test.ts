@@ -293,33 +293,53 @@ for (const face of faces) {
       20_000
     )
 
-    it.live(
-      "is cancelled where the limit of the attempt ends before it has a name, and made in the background",
-      () =>
-        against(
-          {
-            config: kept,
-            settings: slow,
-            does: [
-              does("POST stream /responses$", wait(1500), streaming(responses.created(0, "resp_0")), silence),
-              does("POST /responses$", queued),
-              does("GET", done)
-            ]
-          },
-          (o1, { asked, requests }) =>
-            Effect.gen(function*() {
-              assert.strictEqual((yield* call(o1, face)).text, "one two")
-              yield* until(() => requests.some(({ path }) => path.endsWith("/cancel")))
-              assert.deepStrictEqual(asked().toSorted(), [
-                "GET /responses/resp_1",
-                "POST /responses background",
-                "POST /responses background stream",
-                "POST /responses/resp_0/cancel"
-              ])
-            })
-        ),
-      20_000
-    )
+    const late: { readonly [what: string]: Against } = {
+      "the limit of the attempt": {
+        settings: slow,
+        does: [does("POST stream /responses$", wait(1500), streaming(responses.created(0, "resp_0")), silence)]
+      },
+      "a silence": {
+        config: { clocks: { byteIdle: "200 millis" } },
+        does: [
+          does(
+            "POST stream /responses$",
+            streaming(": hi\n\n"),
+            wait(700),
+            say(responses.created(0, "resp_0")),
+            silence
+          )
+        ]
+      },
+      "the clock of its headers": {
+        config: { clocks: { headers: "200 millis" } },
+        does: [does("POST stream /responses$", wait(700), streaming(responses.created(0, "resp_0")), silence)]
+      }
+    }
+    for (const [what, { config, does: first, settings }] of Object.entries(late)) {
+      it.live(
+        `is cancelled where ${what} ends the attempt before it has a name, and made in the background`,
+        () =>
+          against(
+            {
+              config: { ...kept, ...config },
+              settings,
+              does: [...first, does("POST /responses$", queued), does("GET", done)]
+            },
+            (o1, { asked, requests }) =>
+              Effect.gen(function*() {
+                assert.strictEqual((yield* call(o1, face)).text, "one two")
+                yield* until(() => requests.some(({ path }) => path.endsWith("/cancel")))
+                assert.deepStrictEqual(asked().toSorted(), [
+                  "GET /responses/resp_1",
+                  "POST /responses background",
+                  "POST /responses background stream",
+                  "POST /responses/resp_0/cancel"
+                ])
+              })
+          ),
+        20_000
+      )
+    }
   })
 
   describe(`${face} with the limits that hold where nobody has said otherwise`, () => {
