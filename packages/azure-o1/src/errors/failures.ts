@@ -132,7 +132,11 @@ export class O1ProtocolError extends O1ErrorBase("O1ProtocolError")<{
       case "unexpected-content-type":
         return messageOf(this, "The answer was of another kind", "Check the endpoint: this may be the page of a proxy.")
       case "schema-mismatch":
-        return messageOf(this, "The answer does not fit the schema", "")
+        return messageOf(
+          this,
+          "The answer does not fit the schema",
+          this.completion === undefined ? "" : "The answer is in completion."
+        )
     }
   }
 }
