@@ -228,8 +228,9 @@ class Failover {
     this.asked.unshift(...this.members.filter((member) => member.credential === credential))
   }
 
+  /** By the configured profiles: a model that was found to answer once is no reason to leave a member out. */
   private keepLarger({ transport }: Member): void {
-    const size = ({ adopted, profile }: O1Transport["Service"]): number => (adopted?.() ?? profile()).contextTokens ?? 0
+    const size = ({ profile }: O1Transport["Service"]): number => profile().contextTokens ?? 0
     for (const member of this.members) {
       if (size(member.transport) <= size(transport)) this.unfit.add(member)
     }

@@ -28,10 +28,9 @@ export interface Plan {
   readonly learned: ReadonlyArray<string>
 }
 
-/** Somebody else is asking: the answer is worth a wait of this many milliseconds. */
+/** Somebody else is asking, and the answer is worth a wait. */
 export interface Wait {
   readonly question: Question
-  readonly millis: number
 }
 
 /** What one attempt has found out by itself, and whether it may teach others. */
@@ -42,8 +41,8 @@ export interface Attempted {
   readonly lacking: ReadonlyArray<keyof Abilities>
 }
 
-/** Where a refusal is likely, others wait for the answer; where it is not, only for a moment. */
-const patience = { unknown: 5000, likely: 3000 }
+/** How long the answer to another one's question is worth a wait, in milliseconds. */
+export const patience = 5000
 
 const needs: { readonly [R in Rung]: ReadonlyArray<keyof Abilities> } = {
   kept: ["streams", "background"],
@@ -133,12 +132,10 @@ export class Knowledge {
         const stand = this.learned.stand(ability, now)
         if (stand === "ask" && teaching) asks.push(ability)
         if (stand !== "wait") continue
-        const likely = isLikely(ability, profile, api)
         const question = this.learned.asked(ability)!
-        const limit = likely ? patience.likely : patience.unknown
-        const millis = Math.min(attempted.since, question.begun) + limit - now
-        if (millis > 0) return { question, millis }
-        if (!likely) passed = ability
+        if (!question.overdue && now < attempted.since + patience) return { question }
+        // a likely answer is taken for granted
+        if (!isLikely(ability, profile, api)) passed = ability
       }
       if (passed === undefined) {
         const sized = this.sized(request, rung!, now, true)

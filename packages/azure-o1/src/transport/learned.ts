@@ -27,6 +27,8 @@ export interface Question {
   readonly begun: number
   /** The calls that wait for the answer. */
   readonly waiting: Set<() => void>
+  /** The answer has taken so long that nobody waits for it any more. */
+  overdue: boolean
 }
 
 interface Entry {
@@ -77,9 +79,15 @@ export class Learned {
 
   /** From now on it is asked, by one call. */
   ask(key: string, now: number): Question {
-    const question = { key, begun: now, waiting: new Set<() => void>() }
+    const question = { key, begun: now, waiting: new Set<() => void>(), overdue: false }
     this.questions.set(key, question)
     return question
+  }
+
+  /** The calls that wait go on without the answer. */
+  giveUp(question: Question): void {
+    question.overdue = true
+    question.waiting.forEach((wake) => wake())
   }
 
   /** It works. An answer to what was asked before it was refused says nothing. */

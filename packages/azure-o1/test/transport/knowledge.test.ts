@@ -25,11 +25,12 @@ type Step =
   | readonly ["refuses", keyof Abilities, number]
   | readonly ["seems to refuse", keyof Abilities, number]
   | readonly ["works", keyof Abilities, number]
-  | readonly ["asked", keyof Abilities, number]
+  | readonly ["asked" | "asked in vain", keyof Abilities, number]
 
 const play = (knowledge: Knowledge, steps: ReadonlyArray<Step>): Knowledge => {
   for (const [what, ability, at] of steps) {
     if (what === "asked") knowledge.learned.ask(ability, at)
+    else if (what === "asked in vain") knowledge.learned.giveUp(knowledge.learned.ask(ability, at))
     else if (what === "works") knowledge.learned.works(ability, at)
     else knowledge.lacks({ ability, tentative: what === "seems to refuse" }, { begun: at, now: at })
   }
@@ -45,8 +46,8 @@ interface Case {
   readonly slow?: boolean
   readonly since?: number
   readonly now?: number
-  /** The way, what it asks, and how many facts have led there; or how long somebody else's question is waited for. */
-  readonly expected: readonly [rung: string, asks?: string, facts?: number] | number
+  /** The way, what it asks, and how many facts have led there; or that somebody else's question is waited for. */
+  readonly expected: readonly [rung: string, asks?: string, facts?: number] | "wait"
 }
 
 const yes = { profile: { ...profile, streaming: "yes" } } as const
@@ -61,29 +62,17 @@ describe("transport/knowledge: how an attempt is made", () => {
     { name: "o1", config: { profile: ModelProfile.o1 }, expected: ["background", "background"] },
     { name: "no background where nothing is stored", config: { ...no, store: false }, expected: ["plain"] },
     { name: "none on a dated path", config: { ...no, apiVersion: "2025-04-01-preview" }, expected: ["plain"] },
-    { name: "somebody is asking", steps: [["asked", "streams", 0]], expected: 5000 },
-    { name: "for a while", steps: [["asked", "streams", 0]], since: 1000, now: 3000, expected: 2000 },
+    { name: "somebody is asking", steps: [["asked", "streams", 0]], expected: "wait" },
+    { name: "for a while", steps: [["asked", "streams", 0]], since: 1000, now: 3000, expected: "wait" },
+    { name: "in vain", steps: [["asked in vain", "streams", 0]], expected: ["background", "background"] },
     {
-      name: "for too long",
-      steps: [["asked", "streams", 0]],
-      since: 6000,
-      now: 6000,
-      expected: ["background", "background"]
-    },
-    {
-      name: "we have waited for long",
+      name: "we have waited for long, for others before",
       steps: [["asked", "streams", 4000]],
       now: 5000,
       expected: ["background", "background"]
     },
-    { name: "a likely answer is waited for shortly", config: yes, steps: [["asked", "streams", 0]], expected: 3000 },
-    {
-      name: "and then taken for granted",
-      config: yes,
-      steps: [["asked", "streams", 0]],
-      now: 3000,
-      expected: ["stream"]
-    },
+    { name: "a likely answer is waited for as well", config: yes, steps: [["asked", "streams", 0]], expected: "wait" },
+    { name: "and then taken for granted", config: yes, steps: [["asked in vain", "streams", 0]], expected: ["stream"] },
     {
       name: "it refuses to stream",
       steps: [["refuses", "streams", 0]],
@@ -95,7 +84,7 @@ describe("transport/knowledge: how an attempt is made", () => {
       steps: [["refuses", "streams", 0], ["asked", "background", 1]],
       since: 1,
       now: 1,
-      expected: 5000
+      expected: "wait"
     },
     {
       name: "it refuses both",
@@ -166,7 +155,7 @@ describe("transport/knowledge: how an attempt is made", () => {
     it(name, () => {
       const knowledge = play(knowledgeOf(config), steps)
       const plan = knowledge.plan({ ...request, ...more }, { since, lacking, route: slow ? { slow: 1 } : unknown }, now)
-      if (!("rung" in plan)) return assert.strictEqual(plan.millis, expected)
+      if (!("rung" in plan)) return assert.strictEqual<unknown>(expected, "wait")
       const [rung, asks = "", facts = 0] = expected as readonly [string, string?, number?]
       assert.deepStrictEqual([plan.rung, plan.asks.join(" "), plan.learned.length], [rung, asks, facts])
     })
