@@ -93,6 +93,11 @@ const tasks = {
     commands: [["node", "scripts/pages.mjs"]],
     good: "all are current"
   },
+  changelog: {
+    does: "Moves the notes of .changeset into the changelogs, under the version of the manifests, while that is unpublished.",
+    commands: [["node", "scripts/changelog.mjs"], ["dprint", "fmt", "packages/*/CHANGELOG.md"]],
+    good: "the changelogs are current"
+  },
   unused: {
     does: "Finds files, exports and dependencies that nothing uses.",
     commands: [["knip"]],
