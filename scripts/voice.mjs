@@ -31,7 +31,6 @@ const patterns = [
 const found = places
   .flatMap((place) => globSync(place, { cwd: root, exclude: ["**/node_modules/**", "**/dist/**"] }))
   .filter((file) => !shown.has(file))
-  .toSorted()
   .flatMap((file) =>
     readFileSync(join(root, file), "utf8").split("\n").flatMap((line, i) =>
       patterns.flatMap(([pattern, advice]) => pattern.test(line) ? [`${file}:${i + 1} ${advice}\n  ${line.trim()}`] : [])
