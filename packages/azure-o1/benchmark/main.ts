@@ -1,6 +1,6 @@
 // What the client costs, beside `openai` and `@ai-sdk/azure`, against the same server on loopback: each client and the server
 // in a process of its own, CPU time of the client's only. `--rounds N` (default 3), `--quick` (a tenth
-// of everything), `--json FILE`.
+// of everything), `--only calls|stream|memory|concurrent`, `--json FILE`.
 import { fork } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { availableParallelism, cpus } from "node:os"
@@ -13,6 +13,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
     quick: { type: "boolean", default: false },
+    only: { type: "string" },
     json: { type: "string" }
   }
 })
@@ -45,43 +46,59 @@ const names = Object.keys(clients) as ReadonlyArray<ClientName>
 const scale = values.quick ? 0.1 : 1
 const tasks = { calls: 1000 * scale, stream: 400_000 * scale, memory: 200_000 * scale, concurrent: 5000 * scale }
 
+const kinds = (Object.keys(tasks) as Array<Task["what"]>).filter((what) =>
+  values.only === undefined || values.only === what
+)
+if (kinds.length === 0) {
+  console.error(`--only must be one of ${Object.keys(tasks).join(", ")}, got ${values.only}`)
+  process.exit(1)
+}
+
+type Results = Record<ClientName, Partial<Record<Task["what"], Figures>>>
+
 /* oxlint-disable no-await-in-loop -- nothing else may run while something is measured */
-const results: Partial<Record<ClientName, Record<Task["what"], Figures>>> = {}
-for (const client of names) {
-  const of = async (what: Task["what"]): Promise<Figures> => {
-    console.error(`${client}: ${what} ...`)
-    const all: Array<Figures> = []
-    for (let round = 0; round < rounds; round++) all.push(await measureOnce({ client, what, size: tasks[what] }))
-    return {
-      cpu: median(all.map(({ cpu }) => cpu)),
-      growth: median(all.map(({ growth }) => growth)),
-      done: Math.min(...all.map(({ done }) => done))
+const results = Object.fromEntries(names.map((name) => [name, {}])) as Results
+for (const what of kinds) {
+  const all = new Map<ClientName, Array<Figures>>(names.map((name) => [name, []]))
+  // the clients take turns, so that what else the machine has to do hits all of them
+  for (let round = 0; round < rounds; round++) {
+    for (const client of names) {
+      console.error(`${what}, round ${round + 1}: ${client} ...`)
+      all.get(client)!.push(await measureOnce({ client, what, size: tasks[what] }))
     }
   }
-  results[client] = {
-    calls: await of("calls"),
-    stream: await of("stream"),
-    memory: await of("memory"),
-    concurrent: await of("concurrent")
+  for (const client of names) {
+    const figures = all.get(client)!
+    results[client][what] = {
+      cpu: median(figures.map(({ cpu }) => cpu)),
+      growth: median(figures.map(({ growth }) => growth)),
+      done: Math.min(...figures.map(({ done }) => done))
+    }
   }
 }
 server.disconnect()
 
-const own = results["azure-o1"]!
-const perSecond = ({ cpu, done }: Figures): number => done / cpu * 1000
-const table = names.map((name) => {
-  const { calls, concurrent, memory, stream } = results[name]!
-  return {
-    client: name,
-    "CPU per call": `${(calls.cpu / calls.done).toFixed(2)} ms`,
-    "to ours": (calls.cpu / own.calls.cpu).toFixed(2),
-    "tokens per CPU-second": Math.round(perSecond(stream) / 1000) + "k",
-    "ours to it": (perSecond(own.stream) / perSecond(stream)).toFixed(2),
-    [`heap over ${tasks.memory} tokens`]: `+${(memory.growth / 1e6).toFixed(1)} MB`,
-    [`${tasks.concurrent} streams at once`]: `${concurrent.done} complete`,
-    "tokens that came": `${stream.done} of ${tasks.stream}`
-  }
-})
+/** How many times as much CPU time of ours is in one of what came. */
+const ratio = (name: ClientName, what: Task["what"]): number => {
+  const each = ({ cpu, done }: Figures): number => cpu / done
+  return each(results["azure-o1"][what]!) / each(results[name][what]!)
+}
+const columns: Record<Task["what"], (name: ClientName, figures: Figures) => Record<string, string>> = {
+  calls: (name, { cpu, done }) => ({
+    "CPU per call": `${(cpu / done).toFixed(2)} ms`,
+    "ours to its": ratio(name, "calls").toFixed(2)
+  }),
+  stream: (name, { cpu, done }) => ({
+    "tokens per CPU-second": `${Math.round(done / cpu)}k`,
+    "ours to it": (1 / ratio(name, "stream")).toFixed(2),
+    "tokens that came": `${done} of ${tasks.stream}`
+  }),
+  memory: (_, { growth }) => ({ [`heap over ${tasks.memory} tokens`]: `+${(growth / 1e6).toFixed(1)} MB` }),
+  concurrent: (_, { done }) => ({ [`${tasks.concurrent} streams at once`]: `${done} complete` })
+}
+const table = names.map((client) =>
+  Object.assign({ client }, ...kinds.map((what) => columns[what](client, results[client][what]!)))
+)
 const environment = {
   node: process.version,
   cpu: cpus()[0]?.model.trim() ?? "unknown",

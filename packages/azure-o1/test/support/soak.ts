@@ -4,6 +4,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -197,7 +198,8 @@ export const soak = (options: Options): Effect.Effect<Report> =>
         })
       }, { concurrency: options.concurrency, discard: true })
     })
-    yield* faster(speed)(Effect.provide(run, AzureO1Node.layerHttpClient))
+    // what is learnt and what cannot be cancelled is told in the log, here a thousand times
+    yield* faster(speed)(Effect.provide(run, [AzureO1Node.layerHttpClient, Logger.layer([])]))
 
     // the layer of the client is closed: what it leaves open now is a leak, once the servers have noticed
     const connections = Effect.map(
