@@ -6,7 +6,7 @@ import { main } from "./support/run.ts"
 class Conflict extends Data.TaggedError("Conflict")<{ readonly version: number }> {}
 
 class NotFound extends Data.TaggedError("NotFound")<{}> {
-  // whoever asks, now or later: the callee answered, and will answer the same again
+  // it makes no difference who asks, or when: the callee answered, and will answer the same again
   readonly [Fault.TypeId] = Fault.permanent
 }
 

@@ -68,11 +68,11 @@ const expected: Record<string, string> = {
   "08-prompt.ts": lines(
     "warning: chain-of-thought (about 5 tokens)",
     "info: markdown-not-enabled",
-    "info: pretty-json (about 24 tokens)",
+    "info: pretty-json (about 23 tokens)",
     "developer: \"Formatting re-enabled\\nYou answer questions about the stock. Answer in Markdown.\"",
     "user: \"Which items are sold out?\\n\\n{\\\"warehouse\\\":\\\"north\\\",\\\"items\\\":[{\\\"sku\\\":\\\"KX-1042\\\",\\\"count\\\":12}," +
       "{\\\"sku\\\":\\\"KX-2207\\\",\\\"count\\\":0}]}\"",
-    "estimated 75 tokens, counted 65",
+    "estimated 77 tokens, counted 65",
     "Nothing new. (16 messages given up)"
   ),
   "09-monitor.ts": lines(
@@ -105,8 +105,6 @@ const expected: Record<string, string> = {
     "pass     auth        The key is accepted.",
     "pass     deployment  \"o1\" is there, and it answers.",
     "pass     model       The model is gpt-5.1-2025-11-13, as the profile gpt-5.1 has it.",
-    "skipped  retirement  It is not known when gpt-5.1 is retired.",
-    "                     -> Give access to the management plane, or look at Microsoft's page on model retirement.",
     "pass     streaming   The answer came as a stream.",
     "pass     usage       The answer cost 8 tokens of input and 65 of output.",
     "warn     limits      A request of 27000 tokens is never admitted: a minute has 10000, and Azure counts prompt and maxCompletionTokens when it admits.",
@@ -115,7 +113,7 @@ const expected: Record<string, string> = {
     "skipped  management  The management plane was not asked.",
     "                     -> Give access to it with the option management.",
     "",
-    "The deployment is fit: 10 passed, 1 warning, 3 skipped.",
+    "The deployment is fit.",
     "",
     "The deployment \"o1-misspelt\" cannot be relied on:",
     "- deployment: There is no deployment \"o1-misspelt\". Check its name, which need not be the model's, and that the endpoint is that of its resource; one made in the last five minutes may need a moment."
@@ -161,6 +159,13 @@ const expected: Record<string, string> = {
   )
 }
 
+/** Without what no two runs share, and without what depends on the day: when a model is retired. */
+const settled = (stdout: string): string =>
+  stdout
+    .replaceAll(/ \(request [\da-f-]+\)/gu, "")
+    .replace(/^\w+ +retirement .*\n(?: +-> .*\n)?/mu, "")
+    .replace(/^(The deployment is fit): .*$/mu, "$1.")
+
 describe("examples", () => {
   it("every one of them is here", () => {
     const programs = readdirSync(fileURLToPath(new URL("../src/", import.meta.url))).filter((name) =>
@@ -172,7 +177,8 @@ describe("examples", () => {
   for (const [program, stdout] of Object.entries(expected)) {
     it.live(program, () =>
       Effect.gen(function*() {
-        assert.deepStrictEqual(yield* run(program), { code: 0, stdout, stderr: "" })
-      }))
+        const ran = yield* run(program)
+        assert.deepStrictEqual({ ...ran, stdout: settled(ran.stdout) }, { code: 0, stdout, stderr: "" })
+      }), 180_000)
   }
 })

@@ -17,6 +17,9 @@ export const scaled = (duration: Duration.Input): Effect.Effect<Duration.Duratio
 
 const { backoff, breaker, idle, retryAfterCap, throttledWait, timeout, total } = O1Policy.defaults
 
+/** The limits of an attempt as in production, where they are not what is shown: a busy machine is slow. */
+export const patient: O1PolicySettings = { timeout, total, idle }
+
 const settings: Effect.Effect<O1PolicySettings, never, Scale> = Effect.all({
   timeout: Effect.all({ low: scaled(timeout.low), medium: scaled(timeout.medium), high: scaled(timeout.high) }),
   backoff: scaled(backoff),
@@ -32,9 +35,12 @@ export const fake = (options: FakeAzureOptions): Effect.Effect<FakeAzure["Servic
   Effect.map(Layer.build(FakeAzure.layer(options)), Context.get(FakeAzure))
 
 /** A client of one deployment, or of several, the preferred one first. */
-export const clientOf = (...configs: readonly [AzureO1Config.AzureO1Config, ...Array<AzureO1Config.AzureO1Config>]) =>
+export const clientOf = (
+  configs: readonly [AzureO1Config.AzureO1Config, ...Array<AzureO1Config.AzureO1Config>],
+  overrides: O1PolicySettings = {}
+) =>
   Effect.gen(function*() {
-    const limits = yield* settings
+    const limits = { ...yield* settings, ...overrides }
     const [only, ...others] = configs
     const client = others.length === 0
       ? AzureO1.layerServices.pipe(

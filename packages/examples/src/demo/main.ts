@@ -45,10 +45,9 @@ const verdict = Effect.fnUntraced(function*(shown: boolean, seen: string) {
 
 const onFake = ({ chosen, fast, prompt }: Options) =>
   Effect.gen(function*() {
-    const scale = fast ? 120 : 60
     yield* title(
       "This talks to a fake deployment: a server on this machine that goes wrong on purpose. The limits are those of " +
-        `production, ${scale} times shorter: a minute takes ${fast ? "half a second" : "a second"}.`,
+        "production, 60 times shorter: a minute takes a second.",
       ...Option.isNone(prompt) ? [] : [
         "The fake cannot think about your question, and its answers say so. With AZURE_OPENAI_ENDPOINT, " +
         "AZURE_OPENAI_API_KEY and AZURE_OPENAI_DEPLOYMENT set, your own deployment answers it."
@@ -62,7 +61,7 @@ const onFake = ({ chosen, fast, prompt }: Options) =>
       if (!fast && number !== chosen.at(-1)) yield* Effect.sleep("1200 millis")
     })
     const [duration] = yield* Effect.timed(
-      Effect.forEach(chosen, run, { discard: true }).pipe(Effect.provideService(Scale, scale))
+      Effect.forEach(chosen, run, { discard: true }).pipe(Effect.provideService(Scale, 60))
     )
     const { line } = yield* Screen
     yield* line()

@@ -20,7 +20,7 @@ npm start -- "your question"   asks it in acts 1 and 2
 ${acts.map(({ title }, i) => `  act ${i + 1}        ${title}`).join("\n")}
 
   --act N      only this act; may be given more than once
-  --fast       no pauses, and times twice as short
+  --fast       no pauses for the sake of the reader
   --fake       the fake deployment, whatever the environment says
   -h, --help   this text
 

@@ -7,9 +7,9 @@ import type { Screen } from "../Screen.ts"
 
 /** What a person wants of the acts. */
 interface Wishes {
-  /** A question of one's own. */
+  /** A question of the person's own. */
   readonly prompt: Option.Option<string>
-  /** No waiting for the sake of who watches. */
+  /** No pauses for the sake of the reader. */
   readonly fast: boolean
 }
 
@@ -18,7 +18,7 @@ export interface Act {
   readonly title: string
   /** The question that is asked, if a person's own can take its place. */
   readonly question: string | undefined
-  /** What is about to happen. */
+  /** Announces what will happen. */
   readonly about: string
   /** Shows it, and gives what was seen, in a sentence; or what should have been seen, and was not. */
   readonly run: (

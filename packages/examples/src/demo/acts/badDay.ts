@@ -25,7 +25,7 @@ export const badDay: Act = {
           FakeAzure.answer(answer, { after: yield* scaled("42 seconds"), reasoningTokens: 448 })
         ]
       })
-      const client = yield* clientOf(azure.config)
+      const client = yield* clientOf([azure.config])
       const messages = [user(Option.getOrElse(prompt, () => question))] as const
       const { text } = yield* Effect.provide(complete({ messages, reasoningEffort: "medium" }), client)
       const asked = (yield* azure.requests).filter(({ operation }) => operation === "chat" || operation === "responses")

@@ -4,7 +4,7 @@ import { FakeAzure } from "@effect-resilience/azure-o1/testing"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { stream } from "../ask.ts"
-import { clientOf, fake, scaled } from "../deployment.ts"
+import { clientOf, fake, patient, scaled } from "../deployment.ts"
 import { honest, redSunset, tokensOf } from "../texts.ts"
 import type { Act } from "./Act.ts"
 
@@ -25,7 +25,7 @@ export const brokenStream: Act = {
         reasoningTokens: 320
       })
       const azure = yield* fake({ script: [FakeAzure.broken("reset", Math.ceil(written.length / 2), reply)] })
-      const client = yield* clientOf({ ...azure.config, api: "responses" })
+      const client = yield* clientOf([{ ...azure.config, api: "responses" }], patient)
       const messages = [user(Option.getOrElse(prompt, () => question))] as const
       const { pieces } = yield* Effect.provide(stream({ messages, reasoningEffort: "medium" }), client)
       const paid = (yield* azure.requests).filter(({ operation }) => operation === "responses").length

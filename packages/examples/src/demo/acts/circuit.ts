@@ -6,7 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { timeline } from "../ask.ts"
-import { clientOf, fake, scaled } from "../deployment.ts"
+import { clientOf, fake, patient, scaled } from "../deployment.ts"
 import { describe, lineOf } from "../timeline.ts"
 import type { Act } from "./Act.ts"
 
@@ -75,6 +75,6 @@ export const circuit: Act = {
   run: () =>
     Effect.gen(function*() {
       const azure = yield* fake({ script: Array.from({ length: failures }, () => FakeAzure.status(503)) })
-      return yield* Effect.provide(program(azure), yield* clientOf(azure.config))
+      return yield* Effect.provide(program(azure), yield* clientOf([azure.config], patient))
     })
 }

@@ -4,7 +4,7 @@ import { FakeAzure } from "@effect-resilience/azure-o1/testing"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { timeline } from "../ask.ts"
-import { clientOf, fake, scaled } from "../deployment.ts"
+import { clientOf, fake, patient, scaled } from "../deployment.ts"
 import { describe, type Line } from "../timeline.ts"
 import type { Act } from "./Act.ts"
 
@@ -38,7 +38,7 @@ export const failover: Act = {
         reply: () => FakeAzure.answer("East answers again.")
       })
       const west = yield* fake({ deployment: "west", reply: () => FakeAzure.answer("West answers.") })
-      const client = yield* clientOf(east.config, west.config)
+      const client = yield* clientOf([east.config, west.config], patient)
       const draw = yield* timeline
       const one = (number: number) => Effect.provide(call(number, draw), client)
       const beat = Effect.sleep(fast ? 0 : "300 millis")
