@@ -673,6 +673,7 @@ describe("failover", () => {
           id: name,
           streams: false,
           token: () => ({ responseId: name, deployment: name, after: -1 }),
+          text: () => "",
           cancel: Effect.sync(() => log.push(`${name} is cancelled`) > 0 && stops)
         }
         return Effect.tap(then.complete, Effect.sync(() => call!.open = undefined))

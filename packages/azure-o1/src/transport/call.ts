@@ -22,6 +22,8 @@ interface OpenResponse {
   /** Created with `stream: true`, so that its events can be read from anywhere. */
   readonly streams: boolean
   readonly token: () => ResumeToken
+  /** What is known of its text. */
+  readonly text: () => string
   /** Whether the service has taken it. It is tried several times, and tells of its failure. */
   readonly cancel: Effect.Effect<boolean>
 }
@@ -65,7 +67,7 @@ export class Call {
   }
 
   get partialText(): string {
-    return this.text.toString()
+    return this.text.toString() || (this.open?.text() ?? "")
   }
 
   /** Another attempt, or another deployment, says it all again. */

@@ -50,7 +50,7 @@ type Asked = Effect.Effect<Received | undefined, O1Error, Scope.Scope>
 export const make = (
   config: AzureO1Config,
   connection: Connection,
-  { answerOf, cancel, create, read, retrieve, takeBody }: Questions,
+  { answerOf, begin: beginWith, cancel, create, read, retrieve }: Questions,
   seal: (completion: O1Completion) => O1Completion
 ) => {
   const { clocks = {}, deployment, pollInterval = "2 seconds" } = config
@@ -80,7 +80,13 @@ export const make = (
   /** From now on the service works for this call, whether we are connected or not. */
   const open = (call: Call | undefined, answer: wire.ResponsesAnswer, streams: boolean): void => {
     if (call !== undefined && !answer.finished) {
-      call.open = { id: answer.id, streams, token: () => tokenOf(answer), cancel: stopped(answer) }
+      call.open = {
+        id: answer.id,
+        streams,
+        token: () => tokenOf(answer),
+        text: () => answer.details.partialText ?? "",
+        cancel: stopped(answer)
+      }
     }
   }
 
@@ -143,14 +149,15 @@ export const make = (
       } else {
         const created = Effect.flatMap(
           create(request, { stream: false, background: true }),
-          (received) => takeBody(received, answer, [])
+          (received) => beginWith(received, answer, [])
         )
-        yield* held(created, () => answer.id === "" || answer.finished ? Effect.void : stopped(answer))
+        const { rest } = yield* held(created, () => answer.id === "" || answer.finished ? Effect.void : stopped(answer))
         if (answer.id === "" && !answer.finished) {
           return yield* new O1ProtocolError({ kind: "malformed", ...answer.details })
         }
         open(call, answer, false)
         yield* accepted(answer)
+        yield* Effect.mapError(rest, (error) => answer.finished ? error : withToken(answer, error))
       }
       yield* asker(answer, "poll")(known ? undefined : { _tag: "Pending" }, [])
       if (call !== undefined) call.open = undefined

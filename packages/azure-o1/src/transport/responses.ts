@@ -1,12 +1,16 @@
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Headers from "effect/http/Headers"
+import * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { AzureO1Config } from "../AzureO1Config.ts"
 import * as ModelProfile from "../ModelProfile.ts"
 import type { O1Completion } from "../O1Completion.ts"
-import { O1Error } from "../O1Error.ts"
+import { O1Error, O1TimeoutError } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
 import type { O1Request } from "../O1Request.ts"
 import { AnswerStream, takeBody as bodyInto } from "../wire/answer.ts"
@@ -15,6 +19,14 @@ import * as requests from "../wire/responsesRequest.ts"
 import { type Connection, type Received, started } from "./connection.ts"
 import { events, isOnTheWay } from "./events.ts"
 import { responsesUrls } from "./paths.ts"
+import { longestSilence } from "./route.ts"
+
+const keptSilence = Duration.millis(longestSilence.kept)
+
+/** What has to be known of an answer is known, and `rest` takes in the rest. */
+interface Beginning {
+  readonly rest: Effect.Effect<void, O1Error>
+}
 
 /** What can be asked of the Responses API. */
 export const questions = (config: AzureO1Config, connection: Connection) => {
@@ -27,45 +39,68 @@ export const questions = (config: AzureO1Config, connection: Connection) => {
   const urlOf = (id: string, action: string, query?: Readonly<Record<string, string>>): string =>
     url(id === "" ? "" : `/${encodeURIComponent(id)}${action}`, query)
 
-  /** Takes in events that were not asked for. Of a response that is known by its id, what they leave out can be asked for. */
+  const isEvents = ({ origin }: Received): boolean => /event-stream/i.test(origin.headers["content-type"] ?? "")
+
+  /**
+   * Takes in events that were not asked for, up to the id of their response, and gives what takes in the rest. What they leave out can
+   * be asked for, and so a silence is their end.
+   */
   const takeEvents = (
     received: Received,
     answer: wire.ResponsesAnswer,
     added: Array<AttemptEvent>
-  ): Effect.Effect<void, O1Error> =>
-    Effect.suspend(() => {
+  ): Effect.Effect<Beginning, never, Scope.Scope> =>
+    Effect.gen(function*() {
       answer.continuedFrom(received.origin)
       const stream = new AnswerStream(answer, received.origin, identity)
-      return connection.bytes(received).pipe(
-        Stream.takeUntil((chunk) => {
-          stream.feed(chunk)
-          return stream.outcome !== undefined
-        }),
-        Stream.runDrain,
-        Effect.match({ onFailure: (error) => stream.fail(error), onSuccess: () => stream.end() }),
-        Effect.flatMap(() => {
-          const { outcome } = stream
-          added.push(...stream.taken().filter(({ _tag }) => _tag !== "Finished"))
-          return O1Error.is(outcome) && (answer.id === "" || !isOnTheWay(outcome)) ? Effect.fail(outcome) : Effect.void
-        })
-      )
+      const bytes = yield* Channel.toPullScoped(Stream.toChannel(connection.bytes(received)), yield* Effect.scope)
+      const step = Pull.matchEffect(bytes, {
+        onSuccess: (chunks) => Effect.sync(() => chunks.forEach((chunk) => stream.feed(chunk))),
+        onDone: () => Effect.sync(() => stream.end()),
+        onFailure: (cause) => {
+          const failure = cause.reasons.find(Cause.isFailReason)
+          return failure === undefined
+            ? Effect.failCause(cause as Cause.Cause<never>) // it has no failure
+            : Effect.sync(() => stream.fail(failure.error))
+        }
+      })
+      const inTime = Effect.timeoutOrElse(step, {
+        duration: keptSilence,
+        orElse: () => Effect.sync(() => stream.fail(new O1TimeoutError({ kind: "byte-idle", limit: keptSilence })))
+      })
+      while (answer.id === "" && stream.outcome === undefined) yield* step
+      const rest = Effect.gen(function*() {
+        while (stream.outcome === undefined) yield* inTime
+        const { outcome } = stream
+        added.push(...stream.taken().filter(({ _tag }) => _tag !== "Finished"))
+        if (O1Error.is(outcome) && (answer.id === "" || !isOnTheWay(outcome))) return yield* outcome
+      })
+      return { rest }
     })
+
+  /** Takes in an answer in one piece, or what has to be known of it to ask for it, and gives what takes in the rest. */
+  const begin = (
+    received: Received,
+    answer: wire.ResponsesAnswer,
+    added: Array<AttemptEvent>
+  ): Effect.Effect<Beginning, O1Error, Scope.Scope> =>
+    isEvents(received) ?
+      takeEvents(received, answer, added) :
+      Effect.flatMap(connection.text(received), (body) => {
+        answer.continuedFrom(received.origin)
+        const error = bodyInto(answer, body, received.origin, added)
+        return error === undefined ? Effect.succeed({ rest: Effect.void }) : Effect.fail(error)
+      })
 
   /** Takes in an answer in one piece. */
   const takeBody = (
     received: Received,
     answer: wire.ResponsesAnswer,
     added: Array<AttemptEvent>
-  ): Effect.Effect<void, O1Error> =>
-    /event-stream/i.test(received.origin.headers["content-type"] ?? "") ?
-      takeEvents(received, answer, added) :
-      Effect.flatMap(connection.text(received), (body) => {
-        answer.continuedFrom(received.origin)
-        const error = bodyInto(answer, body, received.origin, added)
-        return error === undefined ? Effect.void : Effect.fail(error)
-      })
+  ): Effect.Effect<void, O1Error> => Effect.scoped(Effect.flatMap(begin(received, answer, added), ({ rest }) => rest))
 
   return {
+    begin,
     takeBody,
 
     create: (

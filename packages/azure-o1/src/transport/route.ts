@@ -113,7 +113,8 @@ export interface Due {
   readonly limit: number
 }
 
-const never: Due = { at: Infinity, kind: "attempt", limit: Infinity }
+/** No clock runs. */
+export const never: Due = { at: Infinity, kind: "attempt", limit: Infinity }
 
 /** Kinds of content that are not yet the answer. */
 const thoughts: ReadonlySet<string> = new Set(["ReasoningDelta", "CommentaryDelta"])

@@ -59,6 +59,7 @@ export class Watch {
   private readonly clock: Clock.Clock
   private readonly stretch: number
   private readonly startedAt: number
+  private readonly deadline: number
   private limits: route.Limits
   private sent: number | undefined = undefined
   private opened: number | undefined = undefined
@@ -74,7 +75,8 @@ export class Watch {
   private timer: Fiber.Fiber<void> | undefined = undefined
   private ringsAt = Infinity
 
-  constructor(clock: Clock.Clock, { attempt, fruitless, idle, route, silence, stretch }: Beginning) {
+  /** `left` is the time that the whole call has: what would end with it, its owner ends. */
+  constructor(clock: Clock.Clock, left: number, { attempt, fruitless, idle, route, silence, stretch }: Beginning) {
     this.clock = clock
     this.fruitless = fruitless
     this.silence = silence
@@ -82,6 +84,7 @@ export class Watch {
     this.stretch = stretch
     this.limits = { attempt, idle, headers: Infinity, first: Infinity, firstByte: Infinity, byteIdle: Infinity }
     this.startedAt = this.now
+    this.deadline = this.startedAt + left
   }
 
   private get now(): number {
@@ -194,7 +197,7 @@ export class Watch {
   })
 
   private get due(): route.Due {
-    return route.due({
+    const due = route.due({
       startedAt: this.startedAt,
       sent: this.sent,
       opened: this.opened,
@@ -203,6 +206,7 @@ export class Watch {
       thinking: this.thinking,
       kept: this.isKept
     }, this.limits)
+    return due.at < this.deadline - instant ? due : route.never
   }
 
   /** A clock may end sooner than the timer rings. */

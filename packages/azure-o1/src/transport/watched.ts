@@ -1,12 +1,22 @@
+import { Deadline } from "@effect-resilience/core"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Channel from "effect/Channel"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { constVoid } from "effect/Function"
+import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { O1Error } from "../O1Error.ts"
 import { type Beginning, CurrentWatch, type Overdue, Watch } from "./watch.ts"
+
+const started = (beginning: () => Beginning): Effect.Effect<Watch> =>
+  Effect.flatMap(Clock.Clock, (clock) =>
+    Effect.map(Deadline.remaining, (remaining) => {
+      const left = Option.match(remaining, { onNone: () => Infinity, onSome: Duration.toMillis })
+      return new Watch(clock, left, beginning())
+    }))
 
 /** An attempt, as long as it is not silent for too long. `failed` is told of every failure. */
 export const watched = <A, E extends O1Error, R>(
@@ -14,8 +24,7 @@ export const watched = <A, E extends O1Error, R>(
   beginning: () => Beginning,
   failed: (error: O1Error, watch: Watch) => void = constVoid
 ): Effect.Effect<A, E | Overdue, R> =>
-  Effect.flatMap(Clock.Clock, (clock) => {
-    const watch = new Watch(clock, beginning())
+  Effect.flatMap(started(beginning), (watch) => {
     return watch.guard(Effect.provideService(self, CurrentWatch, watch)).pipe(
       Effect.tapError((error) => Effect.sync(() => failed(error, watch))),
       Effect.ensuring(watch.stop)
@@ -28,8 +37,7 @@ export const watchedStream = <A, E extends O1Error, R>(
   beginning: () => Beginning,
   failed: (error: O1Error, watch: Watch) => void = constVoid
 ): Stream.Stream<A, E | Overdue, R> =>
-  Stream.unwrap(Effect.map(Clock.Clock, (clock) => {
-    const watch = new Watch(clock, beginning())
+  Stream.unwrap(Effect.map(started(beginning), (watch) => {
     const watching = Stream.provideService(self, CurrentWatch, watch)
     const guarded = Stream.fromChannel(Channel.fromTransform((_: unknown, scope) =>
       Effect.sync(() => {

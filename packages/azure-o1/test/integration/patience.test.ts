@@ -519,7 +519,7 @@ for (const face of faces) {
 
     const partial: { readonly [kind: string]: CallOptions & { readonly clocks?: AzureO1Config["clocks"] } } = {
       idle: { idle: "200 millis" },
-      total: { timeout: "200 millis", total: "300 millis" },
+      total: { timeout: "300 millis", total: "300 millis" },
       "byte-idle": { clocks: { byteIdle: "200 millis" } }
     }
     for (const [kind, { clocks, ...options }] of Object.entries(partial)) {
