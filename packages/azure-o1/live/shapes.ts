@@ -24,7 +24,7 @@ const dataOf = (body: string): ReadonlyArray<string> =>
   body.split(/\r?\n/).filter((line) => line.startsWith("data:")).map((line) => line.slice(5).trim())
 
 /** What was asked, in short. */
-export const questionOf = ({ asked, method, path }: Recorded): string =>
+const questionOf = ({ asked, method, path }: Recorded): string =>
   [
     method,
     path.split("?")[0]!.replace(/^.*\/openai(\/v1)?(\/deployments\/[^/]+)?/, "").replace(/\/resp[_-][^/]+/, "/{id}"),
@@ -33,7 +33,7 @@ export const questionOf = ({ asked, method, path }: Recorded): string =>
   ].join(" ")
 
 /** The shapes of one answer. */
-export const shapesOf = (recorded: Recorded): ReadonlySet<string> => {
+const shapesOf = (recorded: Recorded): ReadonlySet<string> => {
   const { body, headers, status } = recorded
   const shapes = new Set<string>()
   const answer = `${questionOf(recorded)} -> ${status}`

@@ -184,7 +184,7 @@ const pascal = (kind: string): string =>
   kind.replaceAll(/(^|-)([a-z])/g, (_, __, letter: string) => letter.toUpperCase())
 
 /** The neutral name of an error; the kinds of a bad request have their own. */
-export const neutralOf = (error: O1Error): string => {
+const neutralOf = (error: O1Error): string => {
   const label = O1Error.label(error)
   return neutral[label] ?? (label.startsWith("O1RequestError/") ? pascal(label.split("/")[1]!) : label)
 }

@@ -13,7 +13,7 @@ import { uniform } from "./random.ts"
  * - `trickle`: the answer comes in small pieces
  * - `late`: the answer takes a while to begin
  */
-export const proxyFaults = ["drop", "rst", "fin", "garbage", "continue", "trickle", "late"] as const
+const proxyFaults = ["drop", "rst", "fin", "garbage", "continue", "trickle", "late"] as const
 
 export type ProxyFault = typeof proxyFaults[number]
 

@@ -6,13 +6,11 @@ import type * as Scope from "effect/Scope"
 import * as net from "node:net"
 import { type RawRequest, RequestReader } from "./raw-request.ts"
 
-export type { RawRequest }
-
 /** How a connection is ended: as one that is complete, or as by a router that has forgotten it. */
 export type Cut = "fin" | "rst"
 
 /** The answer to one request while it is given. */
-export interface Turn {
+interface Turn {
   readonly request: RawRequest
   /** How many requests this exchange was given to before. */
   readonly nth: number
@@ -40,7 +38,7 @@ export type Action = (turn: Turn) => void | Promise<void>
  * Words that must all fit: a method, `stream` or `plain` (`stream: true` in the body, or in the query), `background`, and
  * parts of the path that begin with a slash, `$` at their end for the path's end; or a function.
  */
-export type On = string | ((request: RawRequest) => boolean)
+type On = string | ((request: RawRequest) => boolean)
 
 export interface Exchange {
   readonly on: On
@@ -81,7 +79,7 @@ const fits = (on: On, request: RawRequest): boolean =>
   typeof on === "function" ? on(request) : on.split(" ").every((word) => wordFits(request, word))
 
 /** A request in short: the API's part of the path, and whether a stream is asked for. */
-export const inShort = (request: RawRequest): string =>
+const inShort = (request: RawRequest): string =>
   `${request.method} ${request.path.replace(/^\/openai(\/v1|\/deployments\/[^/]+)?/, "")}${
     wordFits(request, "background") ? " background" : ""
   }${request.method === "POST" && wordFits(request, "stream") ? " stream" : ""}`
