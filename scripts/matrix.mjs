@@ -1,5 +1,5 @@
 // Packs both packages and uses them wherever they should work: runtimes, TypeScript, module resolutions, bundlers, a browser.
-// Needs `npm run build` before, and the registry for the tools. What is not there is skipped, and said. With --markdown the
+// Needs `npm run build` before, and the registry for the tools. A tool that is missing is skipped, and said. With --markdown the
 // results come as a table as well.
 import { execFileSync } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"

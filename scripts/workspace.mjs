@@ -1,4 +1,4 @@
-// Commands of this workspace, on a machine that may have only an old Node and npm. What is missing or too old goes into
+// Commands of this workspace, on a machine that may have only an old Node and npm. Tools that are missing or too old go into
 // .runtime, once; after that no network is needed, and nothing is written.
 import { spawn, spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
