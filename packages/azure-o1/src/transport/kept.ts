@@ -253,7 +253,10 @@ export const make = (
     Stream.unwrap(Effect.gen(function*() {
       const { after, responseId } = yield* known(token)
       const call = yield* CurrentCall
-      return followed(answerOf(responseId, { after }), call, (ask, added) => ask(undefined, added))
+      const answer = answerOf(responseId, { after })
+      // the service may work for this call before it has said a word of it
+      open(call, answer, true)
+      return followed(answer, call, (ask, added) => ask(undefined, added))
     }))
 
   return {

@@ -18,6 +18,10 @@ export const string = (value: unknown): string | undefined => typeof value === "
 export const number = (value: unknown): number | undefined =>
   typeof value === "number" && Number.isFinite(value) ? value : undefined
 
+/** A number that something can be found by again: one more would be another one. */
+export const place = (value: unknown): number | undefined =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined
+
 export const array = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : []
 
 export const entries = (value: unknown): ReadonlyArray<[string, unknown]> =>

@@ -111,7 +111,7 @@ export class ResponsesAnswer implements Answer {
 
   takeText(text: string, events: Array<AttemptEvent>, sequence: number, data: string): boolean {
     const { target } = this
-    if (target === undefined || sequence <= this.sequence) return false
+    if (target === undefined || json.place(sequence) === undefined || sequence <= this.sequence) return false
     this.sequence = sequence
     this.lastData = data
     // the piece before was of the same part, so that nothing stands between
@@ -130,7 +130,7 @@ export class ResponsesAnswer implements Answer {
   }
 
   private isNew(event: unknown, data: string): boolean {
-    const sequence = json.number(json.at(event, "sequence_number"))
+    const sequence = json.place(json.at(event, "sequence_number"))
     // a gateway that gives another event the same number does not number them
     const alike = sequence === this.sequence && this.lastData !== undefined && data !== this.lastData
     if (sequence !== undefined && sequence <= this.sequence && !alike) return false

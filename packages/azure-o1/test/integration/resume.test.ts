@@ -269,3 +269,40 @@ it.live("an error of a poll has the status and the id of the answer that it is",
       }),
     { profile: { ...ModelProfile.o1, streaming: "no" } }
   ))
+
+describe("a response that is not found before the whole time is up", () => {
+  const token = { responseId: "resp_1", deployment: "o1", after: 7 }
+  const absent: OddAnswer = { status: 404, body: { error: { code: "404", message: "Resource not found" } } }
+  for (const [onLeave, resume, cancels] of [["keep", token, 0], ["cancel", undefined, 1]] as const) {
+    it.live(`leaves its token, unless it is given up: ${onLeave}`, () =>
+      against(
+        (asked) => asked === "cancel" ? { status: 200, body: whole("", "cancelled") } : absent,
+        (o1, { asked }) =>
+          Effect.gen(function*() {
+            const error = yield* Effect.flip(Stream.runDrain(o1.resume(token, { total: "300 millis", onLeave })))
+            assert.strictEqual(O1Error.label(error), "O1TimeoutError/total")
+            assert.deepStrictEqual(error.resume, resume)
+            assert.strictEqual(asked().filter((asked) => asked === "cancel").length, cancels)
+          })
+      ))
+  }
+})
+
+describe("numbers of events that nothing can be found by", () => {
+  it.live("are not asked for", () =>
+    against(
+      (asked) =>
+        asked === "POST"
+          ? {
+            ...stream([created], 0),
+            body: stream([created], 0).body + String(stream([delta("one ")], 1e300).body),
+            ending: "reset"
+          }
+          : { status: 200, body: whole("one two") },
+      (o1, { asked }) =>
+        Effect.gen(function*() {
+          assert.strictEqual(told(yield* collect(o1)), "one two")
+          assert.deepStrictEqual(asked(), ["POST", "GET"])
+        })
+    ))
+})

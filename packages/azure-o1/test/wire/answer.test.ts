@@ -242,6 +242,22 @@ describe("wire/answer", () => {
       assert.isFalse(answer.numbered)
     })
 
+    for (const number of [1e300, 2 ** 53, 1.5, -1]) {
+      it(`an event with the number ${number} is read, and no place to go on from`, () => {
+        const answer = new ResponsesAnswer(origin)
+        const { events } = play(
+          [Buffer.from(
+            event("response.created", { response: { id: "r1", status: "in_progress" }, sequence_number: 0 }) +
+              event("response.output_text.delta", { delta: "x", sequence_number: number })
+          )],
+          answer
+        )
+        assert.strictEqual(textOf(events), "x")
+        assert.isFalse(answer.numbered)
+        assert.strictEqual(answer.sequence, 0)
+      })
+    }
+
     it("the name of the last event is no answer to who has read only the rest", () => {
       const answer = new ResponsesAnswer(origin, { after: 7 })
       const { outcome } = play(
