@@ -46,7 +46,7 @@ import { O1Transport } from "./O1Transport.ts"
 import { namesOf } from "./pool/members.ts"
 
 /**
- * One of several deployments: where it is, or a transport of your own, and what it is to be called in errors, events and by
+ * One of several deployments: where it is, or a transport of your own, and its name in errors, events and
  * `O1Policy.breakerState`.
  *
  * @category models
@@ -81,7 +81,7 @@ const membersOf = Effect.fnUntraced(function*(members: NonEmptyReadonlyArray<Fai
 })
 
 /**
- * The client of a model whose profile is known when the program is compiled: what the model does not take, it does not take.
+ * The client of a model whose profile the compiler knows. It takes only requests that the model takes.
  *
  * @category models
  * @since 0.1.0
@@ -116,8 +116,8 @@ export class AzureO1 extends Context.Service<AzureO1, O1Client>()("@effect-resil
   ): Effect.Effect<O1Client, never, HttpClient.HttpClient> => AzureO1.pipe(Effect.provide(AzureO1.layer(config)))
 
   /**
-   * The client, for a model that is known when the program is compiled: a request that the profile forbids does not compile.
-   * At run time it is the same client, which checks requests against the profile of its own configuration.
+   * The client, for a model that the compiler knows: a request that the profile forbids does not compile. At run time it is
+   * the same client, which checks requests against the profile of its own configuration.
    *
    * **Example** (o1-mini takes no developer messages)
    *
@@ -137,7 +137,7 @@ export class AzureO1 extends Context.Service<AzureO1, O1Client>()("@effect-resil
     _: P
   ): Effect.Effect<ClientFor<P>, never, AzureO1> => Effect.map(AzureO1, (o1) => o1 as never) // it takes more than is promised
 
-  /** A layer is built once in a program, by its identity: the client of another configuration has to be another layer. */
+  /** A layer is built once in a program, by its identity, so each configuration needs a layer of its own. */
   private static readonly layerOfServices = (): Layer.Layer<AzureO1, never, O1Policy | O1Transport> =>
     Layer.effect(
       AzureO1,
@@ -146,7 +146,7 @@ export class AzureO1 extends Context.Service<AzureO1, O1Client>()("@effect-resil
       })
     )
 
-  /** The client of whatever policy and transport there are: the layer for swapping one of them. */
+  /** The client of any policy and transport: the layer for swapping one of them. */
   static readonly layerServices: Layer.Layer<AzureO1, never, O1Policy | O1Transport> = AzureO1.layerOfServices()
 
   /** The client of one deployment, with the production policy, on any `HttpClient`. */
@@ -177,9 +177,9 @@ export class AzureO1 extends Context.Service<AzureO1, O1Client>()("@effect-resil
     )
 
   /**
-   * A client of several deployments, the preferred one first, as a plain value. What fails in a way that another one may do
-   * better goes to the next at once, and never after the first content. A deployment that asked for a pause is left alone for as
-   * long, and while all of them are, the call waits for the first within its deadline. See docs/failover.md.
+   * A client of several deployments, the preferred one first, as a plain value. If a deployment fails in a way that another
+   * may not, the call goes to the next at once, but never after the first content. A deployment that asked for a pause is
+   * left alone for that long. While all of them are, the call waits for the first within its deadline. See docs/failover.md.
    */
   static readonly failover = <const Members extends NonEmptyReadonlyArray<FailoverMember>>(
     members: Members,
@@ -206,9 +206,9 @@ export class AzureO1 extends Context.Service<AzureO1, O1Client>()("@effect-resil
     Layer.provideMerge(AzureO1.layerFailoverServices(members), O1Policy.layerWith(settings))
 
   /**
-   * The client for programs without Effect, of a configuration or of a layer. With a configuration it runs on `fetch`, which on
-   * Node gives up after 300 seconds without a byte: there take `AzureO1Node.promise`. It lives until `close`. Throws of a bad
-   * configuration.
+   * The client for programs without Effect, of a configuration or of a layer. With a configuration it runs on `fetch`, which
+   * on Node gives up after 300 seconds without a byte: take `AzureO1Node.promise` there. The client lives until `close`.
+   * Throws if the configuration is bad.
    *
    * **Example** (A call and a stream)
    *

@@ -1,9 +1,9 @@
 /**
  * Entra ID instead of a key: anything of the shape of `@azure/identity`'s `TokenCredential` will do.
  *
- * The client keeps a token until it is about to expire. The first call that finds it due has it renewed in the background, and goes on
- * with the old token, as all others do. While there is no token, all callers wait for one question to the credential, and share
- * its answer, a failure too. Everything that goes wrong here is an `O1AuthError` of kind `credential`: it says nothing of the
+ * The client keeps a token until it is about to expire. The first call that finds it due starts a renewal in the background,
+ * and all calls go on with the old token. While there is no token, all callers wait for one question to the credential, and
+ * share its answer, or its failure. Every failure here is an `O1AuthError` of kind `credential`. It says nothing of the
  * deployment, and counts neither for its circuit breaker nor for its cooldown. A token that the service refuses is renewed
  * once.
  *

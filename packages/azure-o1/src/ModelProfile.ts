@@ -1,10 +1,10 @@
 /**
  * What a model can be asked: parameters, roles, efforts, streaming, limits.
  *
- * Azure's deployments have names of their own, and a model can be exchanged under the same name. So the profile is chosen by
- * the configuration, `o1` if it says nothing, and checked against the model that really answered. A request that the profile
- * forbids fails before it is sent; where the profile is known when the program is compiled, `RequestFor` is the type of the
- * requests that it allows. A model that is too new to be known here has the profile of the newest one of its kind.
+ * Azure's deployments have names of their own, and a model can be exchanged under the same name. So the configuration chooses
+ * the profile (`o1` by default), and the client checks it against the model that really answered. A request that the profile
+ * forbids fails before it is sent. If the compiler knows the profile, `RequestFor` is the type of the requests that it
+ * allows. A model that is too new to be known here has the profile of the newest one of its kind.
  *
  * **Example** (What o1-mini takes)
  *

@@ -20,11 +20,11 @@ import type { O1Request } from "./O1Request.ts"
  * @since 0.1.0
  */
 export interface CallOptions {
-  /** The limit of the first attempt, to its first content. What the service keeps is not limited by it. */
+  /** The limit of the first attempt, to its first content. It does not limit a response that the service keeps. */
   readonly timeout?: Duration.Input | undefined
   /**
-   * The longest silence within the answer. It ends an attempt whose answer is not kept; where the service keeps it, no byte for so
-   * long means another connection.
+   * The longest silence within the answer. If the service does not keep the answer, such a silence ends the attempt. If the
+   * service keeps it and no byte comes for so long, the client opens another connection.
    *
    * @default that of the policy
    */
@@ -43,23 +43,22 @@ export interface CallOptions {
   /** What follows an attempt that took too long: one with twice the limit, one with the same, or none. */
   readonly onTimeout?: "escalate" | "same" | "never" | undefined
   /**
-   * What follows a stream that breaks after its first content, where the service has not kept it: nothing but the error
-   * (`continue`: what is kept is continued, the rest is not), or the answer once more from the beginning (`restart`), which a
-   * `Restarted` event announces.
+   * What follows if a stream breaks after its first content and the service has not kept it. `continue`: the error; only a
+   * kept answer continues. `restart`: the answer once more from the beginning, which a `Restarted` event announces.
    *
    * @default "continue"
    */
   readonly onBreak?: "continue" | "restart" | undefined
   /**
-   * If reasoning used up all output tokens, so that there is no answer, the call is made once more with this many
+   * If reasoning used up all output tokens and left no answer, the client makes the call once more with this many
    * (`maxCompletionTokens`).
    *
    * @default never
    */
   readonly moreTokens?: number | undefined
   /**
-   * What becomes of a response that the service makes in the background when nobody here waits for it any more: the service is
-   * told to stop (`cancel`), or goes on (`keep`), and `AzureO1.resume` gives the answer later.
+   * What becomes of a response in the background when nobody here waits for it any more. `cancel`: the client tells the
+   * service to stop. `keep`: the service goes on, and `AzureO1.resume` gives the answer later.
    *
    * @default `cancel` when the caller is interrupted or stops to read; `keep` when the call fails, for the error has the token
    */
@@ -67,8 +66,8 @@ export interface CallOptions {
 }
 
 /**
- * What of that makes sense where a response is only read: `retries`, if it is given, is one less than `fruitless`, and `onLeave` is
- * `keep` if it is not given.
+ * The options that make sense for reading a kept response. `retries`, if given, is one less than `fruitless`. `onLeave` is
+ * `keep` by default.
  *
  * @category models
  * @since 0.1.0
@@ -94,7 +93,7 @@ export interface O1Object<A> {
  */
 export interface ObjectOptions extends CallOptions {
   /**
-   * What the service is told the object is called.
+   * The name of the object that the client tells the service.
    *
    * @default "answer"
    */
@@ -113,14 +112,13 @@ export interface O1Client {
   /** The answer as it is made, with the progress meanwhile; it ends with `Finished`. */
   readonly stream: (request: O1Request, options?: CallOptions) => Stream.Stream<O1Event, O1Error>
   /**
-   * The text of the answer as it is made, and nothing else. It fails where `stream` would have to say that the answer begins
-   * anew.
+   * The text of the answer as it is made, and nothing else. It fails where `stream` would tell that the answer begins anew.
    */
   readonly tokens: (request: O1Request, options?: CallOptions) => Stream.Stream<string, O1Error>
   /**
-   * An answer of the form that a schema describes, decoded. What came is otherwise in the error, as `completion` and `usage`: a
-   * refusal is an `O1RefusalError`, an answer that was cut off at the limit of tokens an `O1OutputLimitError` of kind `cut-off`,
-   * and one that does not match an `O1ProtocolError` of kind `schema-mismatch`.
+   * An answer of the form that a schema describes, decoded. A refusal is an `O1RefusalError`, an answer that was cut off at
+   * the limit of tokens an `O1OutputLimitError` of kind `cut-off`, and one that does not match an `O1ProtocolError` of kind
+   * `schema-mismatch`. These errors have what came, as `completion` and `usage`.
    */
   readonly object: <A>(
     schema: Schema.ConstraintCodec<A, unknown>,
@@ -128,11 +126,11 @@ export interface O1Client {
     options?: ObjectOptions
   ) => Effect.Effect<O1Object<A>, O1Error>
   /**
-   * The events of a response that the service keeps, from where the token says. The token is in `Accepted` events and in
+   * The events of a response that the service keeps, from where the token says. `Accepted` events have a token, and so do
    * errors after which the service may still go on.
    */
   readonly resume: (token: ResumeToken, options?: ResumeOptions) => Stream.Stream<O1Event, O1Error>
-  /** Tells the service to stop making a response. It succeeds where the response has ended before. */
+  /** Tells the service to stop making a response. Succeeds if the response has already ended. */
   readonly cancel: (token: ResumeToken) => Effect.Effect<void, O1Error>
   /** What the client has learnt about its deployments, and goes by. */
   readonly learned: Effect.Effect<ReadonlyArray<Fact>>

@@ -1,5 +1,5 @@
 /**
- * What comes of a call: the answer, what it has cost, and what it can be continued by.
+ * The result of a call: the answer, its cost, and what continues it.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import type * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 
 /**
- * A call of one of the caller's functions that the model asks for.
+ * A call of a function of yours that the model asks for.
  *
  * @category models
  * @since 0.1.0
@@ -115,7 +115,7 @@ export interface Metadata {
 }
 
 /**
- * The metadata of an answer of which nothing is known, for example one that a test makes up.
+ * The metadata of an answer without any, for example one that a test makes up.
  *
  * @category models
  * @since 0.1.0
@@ -148,7 +148,7 @@ export interface O1Completion {
   readonly id: string
   /** The model that really answered; a deployment can be upgraded under the same name. */
   readonly model: string
-  /** The answer. Where the model tells its final answer from what it said before, this is the final answer only. */
+  /** The answer. If the model tells its final answer apart from what it said before, this is the final answer only. */
   readonly text: string
   /** What the model said on its way to the answer, if it tells that apart. */
   readonly commentary: string | undefined
@@ -171,8 +171,8 @@ export interface O1Completion {
 }
 
 /**
- * A response that the service makes and keeps, up to which event its stream was read. It is plain data: it can be written
- * down, and used by another process.
+ * A response that the service makes and keeps, and the event up to which its stream was read. It is plain data: you can write
+ * it down, and another process can use it.
  *
  * @category models
  * @since 0.1.0

@@ -12,8 +12,8 @@ import type { O1Error } from "./O1Error.ts"
 import type { Fact } from "./O1Fact.ts"
 
 /**
- * How an attempt is carried: tokens as they come; made in the background by the service, which is asked from time to time; or
- * the whole answer at the end of one request.
+ * How an attempt gets its answer: tokens as they come; a response that the service makes in the background and the client
+ * polls; or the whole answer at the end of one request.
  *
  * @category models
  * @since 0.1.0
@@ -84,7 +84,7 @@ export interface Started {
 }
 
 /**
- * There is nothing to show yet: an attempt is under way, or the next one is being waited for. `elapsed` is the time since
+ * There is nothing to show yet: an attempt is in flight, or the client waits before the next one. `elapsed` is the time since
  * the call began.
  *
  * @since 0.1.0
@@ -109,7 +109,7 @@ export interface Retrying {
 }
 
 /**
- * A deployment has failed, and another one is asked at once. Only with `AzureO1.failover`.
+ * A deployment has failed, and the client asks another one at once. Only with `AzureO1.failover`.
  *
  * @since 0.1.0
  */
@@ -134,8 +134,7 @@ export interface Accepted {
 }
 
 /**
- * The service was told to stop making a response that nobody waits for any more, three times and in vain: it may go on. The same is
- * in the log as a warning.
+ * Three cancels of a response that nobody waits for any more were refused: it may go on. The log has the same as a warning.
  *
  * @since 0.1.0
  */
@@ -155,12 +154,12 @@ export interface Resumed {
   readonly _tag: "Resumed"
   /** What broke it. */
   readonly error: O1Error
-  /** How it goes on: as a stream, or as a response that is asked for from time to time. */
+  /** How it goes on: as a stream, or as a response that the client polls. */
   readonly transport: "stream" | "background"
 }
 
 /**
- * The answer begins anew: the content so far is void, and other content follows. Only where the call has asked for it with
+ * The answer begins anew: the content so far is void, and other content follows. Only if the call has asked for it with
  * `onBreak: "restart"`.
  *
  * @since 0.1.0

@@ -2,8 +2,8 @@
  * Watches the calls of a program and remembers how long they take: quantiles of every phase by deployment, model and
  * reasoning effort, and how attempts and calls end. In bounded memory, and old data fades.
  *
- * To provide `O1Monitor.layer()` around a program is all that is needed. `recommend` makes settings of what was seen,
- * `O1Policy.layerAdaptive` uses them live, `latencySvg` draws it.
+ * Provide `O1Monitor.layer()` around a program. `recommend` derives settings from what was seen, `O1Policy.layerAdaptive`
+ * uses them live, `latencySvg` draws it.
  *
  * **Example** (What was seen of an answer and of an attempt that was cut off)
  *
@@ -41,13 +41,13 @@
  * **Details**
  *
  * - A quantile is wrong by at most 2 % of its value.
- * - An attempt that was cut off, by a limit or by its caller, says only that it takes longer, and is counted so. A second
- *   attempt after a timeout is of the calls that take long, and counts only for what lies beyond the limit of the first.
- *   Where nothing is known of a quantile but that it is above something, that is the answer. Failures say nothing of how
- *   long an answer takes; they are counted by outcome.
+ * - An attempt that was cut off, by a limit or by its caller, says only that it takes longer, and the monitor counts it so.
+ *   A second attempt after a timeout belongs to a call that takes long, and counts only beyond the limit of the first. If all
+ *   that is known of a quantile is that it is above a value, the monitor says that. Failures say nothing of how long an
+ *   answer takes; the monitor counts them by outcome.
  * - What is older than twice the `window` is forgotten.
  * - The number of series is bounded: the one that was not used for longest makes room.
- * - Watching cannot change a call: what an observer throws is caught.
+ * - Watching cannot change a call: the client catches what an observer throws.
  *
  * @since 0.1.0
  */
@@ -143,7 +143,7 @@ const Json = Schema.fromJsonString(MonitorSnapshot)
  * @since 0.1.0
  */
 export class O1Monitor extends Context.Service<O1Monitor, {
-  /** Takes in an observation. The layer has it called for every call; a program of yours can call it too. */
+  /** Takes in an observation. The layer calls it for every call; your program can call it too. */
   readonly observe: (observation: O1Observation) => void
   readonly snapshot: Effect.Effect<MonitorSnapshot>
   /** Adds what another monitor has learned, or this one before a restart, as if it had just been seen. */
@@ -157,8 +157,8 @@ export class O1Monitor extends Context.Service<O1Monitor, {
   readonly attemptsUnsafe: (deployment: string, effort: ReasoningEffort | undefined) => Distribution | undefined
 }>()("@effect-resilience/azure-o1/O1Monitor") {
   /**
-   * The monitor, and the observer that feeds it. An observer that is there already is told as well. A bad option is a defect
-   * that names it.
+   * The monitor, and the observer that feeds it. An observer that is there already gets every observation as well. A bad
+   * option is a defect that names it.
    */
   static readonly layer = (options: O1MonitorOptions = {}): Layer.Layer<O1Monitor> =>
     Layer.effectContext(Effect.gen(function*() {

@@ -6,10 +6,10 @@
  *
  * **Details**
  *
- * An attempt that took too long is followed by one with twice the time (60, 120, 240, 480 seconds), in the background where the
- * deployment has one: repeating the same limit only pays again. The limit of an attempt ends with its first content, of `complete`
- * as well; from then on a silence longer than `idle` ends it. A response that the service keeps is ended by neither: it is asked for
- * until it has ended, until `total`, or until `fruitless` questions in a row brought nothing.
+ * After an attempt that took too long comes one with twice the time (60, 120, 240, 480 seconds), in the background if the
+ * deployment has one: repeating the same limit only pays again. The limit of an attempt ends with its first content, of
+ * `complete` as well. From then on a silence longer than `idle` ends the attempt. Neither ends a response that the service
+ * keeps: the client asks for it until it has ended, until `total`, or until `fruitless` questions in a row brought nothing.
  *
  * The circuit opens after five failures of the service or of the connection in a row. Our own limits, a 408, and a 504 that took more
  * than ten seconds count for nothing: five hard prompts must not open it. A stream is retried only before its first content.
@@ -224,16 +224,16 @@ export class O1Policy extends Context.Service<O1Policy, {
     options: CallOptions & { readonly deployment: string }
   ) => Policy.Policy<O1Error, O1Error>
   /**
-   * The same in its parts, for one run of a call that may ask several deployments. Of bad options `call` fails, before anything
-   * is sent.
+   * The same in its parts, for one run of a call that may ask several deployments. With bad options `call` fails, before
+   * anything is sent.
    */
   readonly parts: (
     request: O1Request,
     options: CallOptions & { readonly deployments: NonEmptyReadonlyArray<string> }
   ) => PolicyParts
-  /** The policy of what only reads a response that the service keeps: the limit of the whole, and how much may be in vain. */
+  /** The policy for reading a response that the service keeps: the limit of the whole, and of fruitless questions. */
   readonly forResume: (options: ResumeOptions) => Policy.Policy<O1Error, O1Error>
-  /** What the circuit breaker of a deployment is doing. */
+  /** The state of a deployment's circuit breaker. */
   readonly breakerState: (deployment: string) => Effect.Effect<CircuitBreaker.State>
 }>()("@effect-resilience/azure-o1/O1Policy") {
   /** The production policy with settings of your own. A bad setting is a defect that names it when the layer is built. */
@@ -244,10 +244,10 @@ export class O1Policy extends Context.Service<O1Policy, {
   static readonly layer: Layer.Layer<O1Policy> = O1Policy.layerWith({})
 
   /**
-   * The production policy, with limits that follow what the monitor sees: the first attempt may take 1.5 times the 99th
-   * percentile of the answers of its deployment and effort, at least `floor` and at most `ceiling`, and the later ones follow
-   * from it. Until enough was seen the settings hold; a call's own `timeout` always wins. A bad setting is a defect that names
-   * it when the layer is built.
+   * The production policy, with limits that follow what the monitor sees. The first attempt may take 1.5 times the 99th
+   * percentile of the answers of its deployment and effort, at least `floor` and at most `ceiling`; the later limits follow
+   * from that. Until enough was seen, the settings hold. A call's own `timeout` always wins. A bad setting is a defect that
+   * names it when the layer is built.
    */
   static readonly layerAdaptive = (settings: AdaptiveSettings = {}): Layer.Layer<O1Policy, never, O1Monitor> =>
     Layer.effect(O1Policy, Effect.map(O1Monitor, (monitor) => makeAdaptive(settings, monitor)))
@@ -256,8 +256,8 @@ export class O1Policy extends Context.Service<O1Policy, {
   static readonly defaults = defaults
 
   /**
-   * The call as `O1Call` has it: 60 seconds, three retries, nothing else. The options of a call change nothing, and there is
-   * no circuit breaker, so that it is always closed.
+   * The call as `O1Call` has it: 60 seconds, three retries, nothing else. The options of a call change nothing. There is no
+   * circuit breaker, so `breakerState` is always closed.
    */
   static readonly layerPlain: Layer.Layer<O1Policy> = Layer.succeed(O1Policy, {
     forRequest: () => plain,

@@ -1,7 +1,7 @@
 /**
  * What is asked of a reasoning model.
  *
- * One request for both of Azure's APIs, Chat Completions and Responses; which one carries it is a matter of the deployment.
+ * One request serves both of Azure's APIs, Chat Completions and Responses. The deployment's configuration chooses the API.
  *
  * **Example** (A request)
  *
@@ -53,8 +53,8 @@ export {
 export { type JsonSchema, Tool, tool, type TypedTool } from "./request/Tool.ts"
 
 /**
- * How long the model may think: the price and the time of an answer grow with it. Which values a model knows is in its
- * `ModelProfile`; o1 has `low`, `medium` and `high`.
+ * How long the model may think: the price and the time of an answer grow with it. The model's `ModelProfile` says which
+ * values it knows; o1 has `low`, `medium` and `high`.
  *
  * @category models
  * @since 0.1.0
@@ -103,7 +103,7 @@ export const ResponseFormat: Schema.Codec<ResponseFormat> = Schema.Union([
 ])
 
 /**
- * A request for one completion. Which of its fields a model takes is in its `ModelProfile`.
+ * A request for one completion. The model's `ModelProfile` says which of its fields the model takes.
  *
  * @category models
  * @since 0.1.0
@@ -114,8 +114,8 @@ export interface O1Request {
   /** The service's default is `medium`, from gpt-5.1 on `none` or what the model has. */
   readonly reasoningEffort?: ReasoningEffort | undefined
   /**
-   * The most tokens that reasoning and answer together may take. Reasoning is not shown but counts: with too small a budget
-   * there is no answer at all. Azure charges it against the tokens-per-minute limit when the call is admitted.
+   * The most tokens that reasoning and answer together may take. Reasoning is not shown but counts: if the budget is too
+   * small, there is no answer at all. Azure charges the budget against the tokens-per-minute limit when it admits the call.
    */
   readonly maxCompletionTokens?: number | undefined
   readonly tools?: ReadonlyArray<Tool> | undefined
@@ -130,8 +130,8 @@ export interface O1Request {
   /** How much the model says. The service's default is `medium`. */
   readonly verbosity?: "low" | "medium" | "high" | undefined
   /**
-   * The stored response that this request continues, so that `messages` are only what is new. It is for the Responses API, which
-   * then carries the call.
+   * The stored response that this request continues; `messages` are then only what is new. The Responses API carries such a
+   * request.
    */
   readonly previousResponseId?: string | undefined
   /** What else the answer is to contain, for example `reasoning.encrypted_content`. Responses API only. */
@@ -147,7 +147,7 @@ export interface O1Request {
   /** Which capacity serves the request, for example `priority`. */
   readonly serviceTier?: "auto" | "default" | "flex" | "priority" | (string & {}) | undefined
   /**
-   * From 0 to 2. Reasoning models take it not at all, or with the effort `none`; the same is true of all that follows but
+   * From 0 to 2. Reasoning models do not take it, or only with the effort `none`. The same is true of all fields below but
    * `seed`.
    */
   readonly temperature?: number | undefined
@@ -163,12 +163,12 @@ export interface O1Request {
   readonly logitBias?: { readonly [token: string]: number } | undefined
   /** Up to four texts at which the answer ends. Chat Completions only. */
   readonly stop?: string | ReadonlyArray<string> | undefined
-  /** Equal requests with equal seeds have alike answers, as far as the service can. The Responses API goes without. */
+  /** Equal requests with equal seeds have similar answers, as far as the service can. Left out with the Responses API. */
   readonly seed?: number | undefined
   /**
-   * Fields of the service that have no name here. An object is merged with what the client sends under that name, a list is
-   * added to it, and anything else takes its place. What the client itself must decide (`model`, `messages`, `input`, `stream`,
-   * `background`, and `store` where it is a setting) is refused.
+   * Fields of the service that have no name here. The client merges an object with what it sends under that name, adds a list
+   * to its own, and replaces anything else. It refuses what it must decide itself (`model`, `messages`, `input`, `stream`,
+   * `background`, and `store` where it is a setting).
    */
   readonly extra?: { readonly [field: string]: unknown } | undefined
 }

@@ -1,17 +1,17 @@
 /**
  * One attempt on the wire, without any policy: a request goes out, and an answer or a typed error comes back.
  *
- * It runs on any `HttpClient`. A success needs proof that the service has ended the answer; what is cut off is an error with
- * the text so far. Streams are cancelled on the wire when the consumer stops or is interrupted. Redirects are not followed,
- * for the key would go along.
+ * It runs on any `HttpClient`. A success needs proof that the service has ended the answer. An answer that is cut off is an
+ * error with the text so far. If the consumer stops or is interrupted, the stream is cancelled on the wire. The client
+ * follows no redirect, because the key would go along.
  *
  * **The transport ladder**
  *
- * The answer is asked for as a stream; where the model does not stream, as o1 on Azure, or the deployment refuses to, as a
- * response made in the background, which is asked for from time to time; and where that is refused too, in one piece. What a
- * deployment refuses is remembered for a while (`memory` in the configuration), and then one call asks again. `complete` and
- * `stream` go the same way: what comes in one piece is given out as a stream. With the Responses API a stream is kept by the
- * service, so that a broken connection is continued without loss or repetition.
+ * The client asks for the answer as a stream. If the model does not stream, as o1 on Azure, or the deployment refuses to, it
+ * asks for a response made in the background and polls it. If that is refused too, it asks for the answer in one piece. It
+ * remembers for a while what a deployment refuses (`memory` in the configuration); then one call asks again. `complete` and
+ * `stream` go the same way: an answer in one piece is given out as a stream. With the Responses API the service keeps a
+ * stream, so a broken connection continues without loss or repetition.
  *
  * @since 0.1.0
  */
@@ -139,7 +139,7 @@ export class O1Transport extends Context.Service<O1Transport, {
   readonly server?: { readonly address: string; readonly port: number } | undefined
   /** What the model can be asked, by the configuration. */
   readonly profile: () => ModelProfile.ModelProfile
-  /** With `heal`: what the model that really answers can be asked, where it is another one. */
+  /** With `heal`: the profile of the model that really answers, if it is another one. */
   readonly adopted?: () => ModelProfile.ModelProfile | undefined
   /** What was learnt about the deployment, and counts. */
   readonly learned?: Effect.Effect<ReadonlyArray<Fact>>

@@ -1,5 +1,5 @@
 /**
- * Makes settings of what the monitor saw, and says why: every value comes with the figures it is made of.
+ * Derives settings from what the monitor saw, and says why: every value comes with the figures it is made of.
  *
  * **Example** (A deployment that answers within 30 seconds)
  *
@@ -67,7 +67,7 @@ export interface RecommendOptions extends LimitOptions {
    */
   readonly settings?: O1PolicySettings | undefined
   /**
-   * A limit that cuts off a larger share of the attempts than this is warned of.
+   * A warning tells of a limit that cuts off a larger share of the attempts than this.
    *
    * @default 0.05
    */
@@ -86,13 +86,13 @@ export interface Recommendation {
   readonly effort: ReasoningEffort | undefined
   /** The limit of the first attempt. */
   readonly timeout: Advice<Duration.Duration>
-  /** Where content comes as it is made: how long to wait for the first of it. */
+  /** If content streams: how long to wait for the first of it. */
   readonly firstOutput: Advice<Duration.Duration>
   readonly idle: Advice<Duration.Duration>
   readonly onTimeout: Advice<"escalate" | "same" | "never">
   readonly retries: Advice<number>
   readonly total: Advice<Duration.Duration>
-  /** When a second request beside the first would pay, for those who hedge. No setting is made of it. */
+  /** When a second request beside the first would pay, if you hedge. No setting uses it. */
   readonly hedgeDelay: Advice<Duration.Duration | undefined>
   readonly warnings: ReadonlyArray<AdviceWarning>
 }
@@ -133,8 +133,8 @@ const hedgeAdvice = (sketch: Histogram.Histogram, minSamples: number): Recommend
 }
 
 /**
- * What the settings should be, for every deployment, model and effort that was seen. With too few samples they stay as they
- * are. Bad options throw and name the option.
+ * The recommended settings, for every deployment, model and effort that was seen. With too few samples they stay as they are.
+ * Bad options throw and name the option.
  *
  * @category recommendations
  * @since 0.1.0
@@ -180,8 +180,8 @@ const largest = (values: ReadonlyArray<Duration.Duration>): Duration.Duration =>
   values.reduce((a, b) => Duration.max(a, b))
 
 /**
- * The settings of a policy as recommended for one deployment; one that has to hold for several efforts is the largest. Without
- * a recommendation for the deployment there is nothing to set.
+ * The settings of a policy as recommended for one deployment. A setting that has to hold for several efforts is the largest.
+ * Without a recommendation for the deployment there is nothing to set.
  *
  * @category recommendations
  * @since 0.1.0

@@ -1,12 +1,12 @@
 /**
  * A deployment's configuration, verified before it is relied on.
  *
- * `verifyDeployment` asks what can be asked in a few seconds, and gives a report: for each check what was found, and what to do
- * about it. It never fails and never hangs; what could not be found out is a finding as well. `layer` is the same as a
+ * `verifyDeployment` asks what can be asked in a few seconds. Its report says for each check what was found and what to do
+ * about it. It never fails and never hangs: if a check finds nothing out, that is a finding as well. `layer` is the same as a
  * condition of starting.
  *
- * The cheap probe is one request that the deployment has to refuse: it costs no tokens, but counts as a request, of which one
- * unit of o1's capacity has one in a minute. Of a report's findings none holds a key or token.
+ * The cheap probe is one request that the deployment has to refuse. It costs no tokens, but it counts as a request, and one
+ * unit of o1's capacity has one request in a minute. No finding holds a key or token.
  *
  * **Example** (A misspelt deployment)
  *
@@ -200,8 +200,8 @@ export const layer = (
   }))
 
 /**
- * A report for a terminal: a line for each finding, with what to do in the next one, and a summary. It is plain text; with
- * `color` the status has one, in ANSI escapes.
+ * A report for a terminal: a line for each finding, what to do in the next line, and a summary. It is plain text; `color`
+ * colours the status with ANSI escapes.
  *
  * **Example** (A report)
  *

@@ -1,7 +1,7 @@
 /**
- * The client on Node, with an HTTP client whose own limits are out of the way: Node's `fetch` gives up after 300 seconds
- * without headers or body, and reasoning takes longer. TCP keep-alive is on, for load balancers drop connections that are
- * silent for four minutes. The sockets close with the layer.
+ * The client on Node, with an HTTP client without limits of its own: Node's `fetch` gives up after 300 seconds without
+ * headers or body, and reasoning takes longer. TCP keep-alive is on, because load balancers drop connections that are silent
+ * for four minutes. The sockets close with the layer.
  *
  * **Example** (From the environment)
  *
@@ -46,7 +46,7 @@ export type * from "./node/options.ts"
 
 /**
  * The HTTP client: undici without limits on headers and body, which the policy sets, with a limit for connecting, and TCP
- * keep-alive. Where there is an `O1Observer`, it is told of every connection.
+ * keep-alive. If there is an `O1Observer`, it hears of every connection.
  *
  * @category layers
  * @since 0.1.0
@@ -90,8 +90,8 @@ export const layer = (
 ): Layer.Layer<AzureO1 | O1Policy> => Layer.provide(AzureO1.layer(config), layerHttpClientWith(options))
 
 /**
- * The client of one deployment as a plain value. It lives with the scope in which it is made: when that closes, so do its
- * sockets, and a call fails with an `O1ConnectionError` of kind `unusable`.
+ * The client of one deployment as a plain value. It lives with the scope in which it is made. When the scope closes, its
+ * sockets close, and a call fails with an `O1ConnectionError` of kind `unusable`.
  *
  * **Example** (A client for as long as the program runs)
  *
@@ -136,7 +136,7 @@ export const layerConfig: Layer.Layer<AzureO1 | O1Policy, Config.ConfigError> = 
 )
 
 /**
- * Lets `Verify` look at the host's name, its connections and its certificate, and not only at how HTTP fares.
+ * Lets `Verify` look at the host's name, its connections and its certificate, beside the HTTP request.
  *
  * @category layers
  * @since 0.1.0

@@ -5,9 +5,9 @@ import type * as ModelProfile from "../ModelProfile.ts"
 
 /**
  * The limits of the phases of one attempt, each with an error kind of its own. Only answers that stream have phases: a plain
- * one shows nothing before it is complete. All but `byteIdle` are not set by default, for the policy limits the attempt and the
- * silence between pieces of content. An attempt that one of them has ended is followed by one with twice the time. How long a
- * connection may take to be made is an option of the HTTP client.
+ * one shows nothing before it is complete. By default only `byteIdle` is set, because the policy limits the attempt and the
+ * silence between pieces of content. After an attempt that one of these limits has ended comes one with twice the time. The
+ * time for connecting is an option of the HTTP client.
  *
  * @category models
  * @since 0.1.0
@@ -17,10 +17,10 @@ export interface Clocks {
   readonly headers?: Duration.Input | undefined
   /** From the headers to the first byte: `first-byte`. */
   readonly firstByte?: Duration.Input | undefined
-  /** From the request to the first content: `first`. It ends where the service keeps the response. */
+  /** From the request to the first content: `first`. It ends when the service keeps the response. */
   readonly first?: Duration.Input | undefined
   /**
-   * The longest silence on the connection, comments and keep-alives counting as sound: `byte-idle`. Where the service keeps the
+   * The longest silence on the connection: `byte-idle`. Comments and keep-alives are no silence. If the service keeps the
    * response, another connection follows, and no error.
    *
    * @default "2 minutes", and "60 seconds" where the service keeps the response
@@ -36,7 +36,7 @@ export interface Clocks {
  */
 export interface Memory {
   /**
-   * How long a fact counts. It counts twice as long each time that the next question brings the same answer.
+   * How long a fact counts. Each time that the next question brings the same answer, it counts for twice as long.
    *
    * @default "10 minutes"
    */
@@ -57,7 +57,8 @@ export interface AzureO1Config {
   /**
    * The resource, for example `https://NAME.openai.azure.com` or `https://NAME.services.ai.azure.com`, a project of the
    * latter, a gateway in front of it, path included, or any API that is compatible with OpenAI's, for example
-   * `https://gateway.example/v1`. `http://` is accepted for a loopback address only, for the key would be readable on the way.
+   * `https://gateway.example/v1`. `http://` is accepted for a loopback address only, because the key would be readable on the
+   * way.
    */
   readonly endpoint: string
   /**
@@ -83,15 +84,15 @@ export interface AzureO1Config {
    */
   readonly scope?: string | undefined
   /**
-   * How long the credential may take to give a token; then all calls that wait for it fail with an `O1AuthError` of kind
-   * `credential`.
+   * How long the credential may take to give a token. After that all calls that wait for it fail with an `O1AuthError` of
+   * kind `credential`.
    *
    * @default "30 seconds"
    */
   readonly tokenTimeout?: Duration.Input | undefined
   /** @default "public" */
   readonly cloud?: Credential.Cloud | undefined
-  /** The name that the deployment was given, which need not be the model's. */
+  /** The deployment's name, which need not be the model's. */
   readonly deployment: string
   /**
    * For example `2024-12-01-preview`, which o1 needs at least. Absent: the v1 path, which has no dated versions.
@@ -110,14 +111,14 @@ export interface AzureO1Config {
    */
   readonly api?: ModelProfile.Api | undefined
   /**
-   * Whether the service may keep responses, prompts included, as it does for 30 days by default. With `false` it keeps nothing:
-   * nothing is made in the background, and no answer can be resumed.
+   * Whether the service may keep responses, prompts included, as it does for 30 days by default. With `false` it keeps
+   * nothing, makes nothing in the background, and can resume no answer.
    *
    * @default true
    */
   readonly store?: boolean | undefined
   /**
-   * How often a response that is made in the background is asked for, once it has been for a while; at first sooner.
+   * How often the client polls a response in the background, once it has taken a while; at first sooner.
    *
    * @default "2 seconds"
    */
@@ -129,20 +130,20 @@ export interface AzureO1Config {
    * @default false
    */
   readonly heal?: boolean | undefined
-  /** How long what a deployment was found not to do is taken for granted, before one call asks again. */
+  /** How long the client relies on what a deployment refused, before one call asks again. */
   readonly memory?: Memory | undefined
   readonly clocks?: Clocks | undefined
   /**
-   * Headers of every request, for example the keys of a gateway. A value that is `Redacted`, or whose name speaks of a key, a
-   * token or a secret, is kept out of errors, logs and spans. Those that the client sends itself cannot be replaced; a
-   * `user-agent` is put before the client's own.
+   * Headers of every request, for example the keys of a gateway. The client keeps a value out of errors, logs and spans if it
+   * is `Redacted`, or if its name speaks of a key, a token or a secret. You cannot replace the headers that the client sends
+   * itself. Your `user-agent` goes before the client's.
    */
   readonly headers?: { readonly [name: string]: string | Redacted.Redacted } | undefined
   /** Parameters in the query of every request. */
   readonly query?: { readonly [name: string]: string | Redacted.Redacted } | undefined
   /**
-   * How many bytes of an answer in one piece, or of the page of an error, are read, decompressed. A longer answer is an
-   * `O1ProtocolError` of kind `malformed`. Streams have no such limit, for they are not held in memory.
+   * How many bytes of an answer in one piece, or of an error page, the client reads, decompressed. A longer answer is an
+   * `O1ProtocolError` of kind `malformed`. Streams have no such limit, because they are not held in memory.
    *
    * @default 16777216 (16 MiB)
    */

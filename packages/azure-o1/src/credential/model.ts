@@ -50,13 +50,12 @@ export interface TokensOptions {
  */
 export interface Tokens {
   /**
-   * A token that is good now. A caller who is interrupted stops waiting; `isCut` tells whether that is for a limit of his, after
-   * which he may come again, so that the question goes on.
+   * A token that is good now. A caller who is interrupted stops waiting. `isCut` tells whether the caller's own limit did
+   * that; the caller may then come again, so the question goes on.
    */
   readonly get: (isCut?: () => boolean) => Effect.Effect<string, O1AuthError>
   /**
-   * After a token that the service refused: another one that is worth a try, or `undefined` where the credential has none, or
-   * has just been asked for one.
+   * Another token after the service refused one. `undefined` if the credential has none, or has just been asked for one.
    */
   readonly another: (refused: string, isCut?: () => boolean) => Effect.Effect<string | undefined, O1AuthError>
 }

@@ -10,7 +10,7 @@ type Complete<Fields> =
   & { readonly [K in keyof Details]-?: Details[K] }
   & { readonly partialText: string; readonly attempts: ReadonlyArray<Attempt> }
 
-/** A tagged error whose details all have a value, so that nobody has to ask whether the history is there. */
+/** A tagged error whose details all have a value, so nobody has to check for a history. */
 export const O1ErrorBase = <Tag extends string>(tag: Tag): new<Fields extends object>(
   fields: Fields & Details
 ) => Cause.YieldableError & { readonly _tag: Tag } & Complete<Fields> => {

@@ -2,7 +2,7 @@ import type * as Duration from "effect/Duration"
 import type { O1Completion, ResumeToken, Usage } from "../O1Completion.ts"
 
 /**
- * One attempt of a call that failed. With failover, an attempt is one entry for each deployment that was asked.
+ * One attempt of a failed call. With failover, an attempt has one entry for each deployment that was asked.
  *
  * @category models
  * @since 0.1.0
@@ -10,14 +10,14 @@ import type { O1Completion, ResumeToken, Usage } from "../O1Completion.ts"
 export interface Attempt {
   /** From 1. */
   readonly attempt: number
-  /** What was asked; `undefined` where nobody was, for all of them had asked to be left alone. */
+  /** The deployment that was asked; `undefined` if none was, because all had asked for a pause. */
   readonly deployment: string | undefined
   readonly duration: Duration.Duration
   /** How it ended, for example `O1ServerError/unavailable` or `interrupted`. */
   readonly outcome: string
   /** The wait before the next attempt, if there was one. */
   readonly delay: Duration.Duration | undefined
-  /** What its answer can be read with, where another deployment was asked although this one may go on. */
+  /** The token for its answer, if another deployment was asked although this one may go on. */
   readonly resume?: ResumeToken | undefined
 }
 
@@ -47,13 +47,13 @@ export interface Details {
   readonly shouldRetry?: boolean | undefined
   /** The text that had arrived before the failure. */
   readonly partialText?: string | undefined
-  /** What `AzureO1.resume` continues the answer with, if the service goes on with it. */
+  /** The token with which `AzureO1.resume` continues the answer, if the service goes on with it. */
   readonly resume?: ResumeToken | undefined
   /** The history of the call, this failure included. */
   readonly attempts?: ReadonlyArray<Attempt> | undefined
   /** From the beginning of the call to this failure, waits included. */
   readonly elapsed?: Duration.Duration | undefined
-  /** The answer, where one came and was paid for, but is not what was asked for. */
+  /** The answer, if one came and was paid for, but is not what was asked for. */
   readonly completion?: O1Completion | undefined
   /** What the service has billed, where it told. */
   readonly usage?: Usage | undefined

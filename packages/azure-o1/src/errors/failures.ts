@@ -35,8 +35,8 @@ export class O1ServerError extends O1ErrorBase("O1ServerError")<{
 }
 
 /**
- * The connection failed. `closed` is an end that nobody announced, `client-closed` (499) a gateway that believes that we
- * left, `unusable` an HTTP client of this process that is closed or broken: no request goes out, and none will.
+ * The connection failed. `closed`: it ended without notice. `client-closed` (499): a gateway believes that we left.
+ * `unusable`: the HTTP client of this process is closed or broken; no request goes out, and none will.
  *
  * @category errors
  * @since 0.1.0
@@ -45,7 +45,7 @@ export class O1ConnectionError extends O1ErrorBase("O1ConnectionError")<{
   readonly kind: "refused" | "reset" | "dns" | "tls" | "closed" | "client-closed" | "unusable"
   /** The code of the platform, for example `ECONNRESET`. */
   readonly code?: string | undefined
-  /** The name of the error that broke the client, for example `TypeError`; its words may hold the request, and stay out. */
+  /** The name of the error that broke the client, for example `TypeError`. Its message may hold the request, and stays out. */
   readonly reason?: string | undefined
 }> {
   get [Fault.TypeId](): Fault.Fault {
@@ -104,8 +104,9 @@ const whatToCheck = ({ code, reason }: Pick<O1ConnectionError, "code" | "reason"
     : "Check the HttpClient that this program provides."
 
 /**
- * What came was not an answer. `truncated`: it ended without saying that it was the end. `unexpected-content-type`: a page, for
- * example of a proxy. `schema-mismatch`: an answer that is not of the schema that `object` asked for.
+ * The service sent something that is not an answer. `truncated`: it ended without saying that it was the end.
+ * `unexpected-content-type`: a page, for example of a proxy. `schema-mismatch`: an answer that does not match the schema
+ * given to `object`.
  *
  * @category errors
  * @since 0.1.0

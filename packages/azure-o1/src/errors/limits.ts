@@ -124,8 +124,8 @@ export class O1RateLimitError extends O1ErrorBase("O1RateLimitError")<{
 }
 
 /**
- * The budget of output tokens did not suffice. `reasoning-exhausted`: reasoning used up all of it, so that there is no answer.
- * `cut-off`: the answer ends in the middle, where an object was asked for.
+ * The budget of output tokens did not suffice. `reasoning-exhausted`: reasoning used up all of it and left no answer.
+ * `cut-off`: an object was asked for, and the answer ends in the middle.
  *
  * @category errors
  * @since 0.1.0

@@ -64,7 +64,7 @@ export class O1RequestError extends O1ErrorBase("O1RequestError")<{
 }
 
 /**
- * Not let in. `credential` is a failure before the deployment was asked: this process could not get a token.
+ * The service refused access. `credential`: this process could not get a token, and asked no deployment.
  *
  * @category errors
  * @since 0.1.0
@@ -146,7 +146,7 @@ export class O1ContentFilterError extends O1ErrorBase("O1ContentFilterError")<{
 }
 
 /**
- * The model refused, where an object was asked for. (A refusal in words is an answer: it is in the completion's `refusal`.)
+ * The model refused to give an object. (A refusal in words is an answer: it is in the completion's `refusal`.)
  *
  * @category errors
  * @since 0.1.0

@@ -13,7 +13,7 @@ const span = (duration: Duration.Duration): string => {
     : Duration.format(Duration.seconds(Math.round(millis / 1000)))
 }
 
-/** How long all attempts and the waits between them took, where nobody has measured the whole. */
+/** How long all attempts and the waits between them took, if nobody has measured the whole. */
 const lengthOf = ({ attempts = [] }: Details): Duration.Duration =>
   attempts.reduce(
     (sum, { delay, duration }) => Duration.sum(Duration.sum(sum, duration), delay ?? Duration.zero),
@@ -46,7 +46,7 @@ const shortened = (text: string): string =>
     ? text
     : `${text.slice(0, longestText).replace(/[\uD800-\uDBFF]$/, "")}… (${text.length} characters)`
 
-/** Of an answer, what it was and what it has cost; its text is in `partialText`. */
+/** What an answer was and what it has cost; its text is in `partialText`. */
 const summaryOf = ({ finishReason, id, model, usage }: O1Completion): object => ({ id, model, finishReason, usage })
 
 const shown = (key: string, value: unknown): unknown => {

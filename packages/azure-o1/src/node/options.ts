@@ -9,7 +9,7 @@ import type * as Redacted from "effect/Redacted"
  */
 export interface HttpClientOptions {
   /**
-   * How long a connection may take to be made, TLS included; behind a proxy the tunnel and TLS have so long each. After that:
+   * How long connecting may take, TLS included. Behind a proxy the tunnel and TLS have so long each. After that:
    * `O1TimeoutError` of kind `connect`.
    *
    * @default "10 seconds"
@@ -23,7 +23,7 @@ export interface HttpClientOptions {
    */
   readonly proxy?: string | Redacted.Redacted | false | undefined
   /**
-   * How many sockets there may be to one host; further requests wait for one. A stream holds its socket until it ends.
+   * The most sockets to one host; further requests wait for one. A stream holds its socket until it ends.
    *
    * @default no limit
    */

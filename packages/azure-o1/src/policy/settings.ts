@@ -10,15 +10,15 @@ import type { ReasoningEffort } from "../O1Request.ts"
  */
 export interface O1PolicySettings {
   /**
-   * The limit of the first attempt by reasoning effort; `medium` where a request does not say. It ends with the first piece of
-   * content, and where the service keeps the response.
+   * The limit of the first attempt by reasoning effort; `medium` if a request does not say. It ends with the first piece of
+   * content, and when the service keeps the response.
    *
    * @default up to medium "60 seconds", high "120 seconds", above "240 seconds"
    */
   readonly timeout?: { readonly [E in ReasoningEffort]?: Duration.Input | undefined } | undefined
   /**
-   * What follows an attempt that took too long (a limit of this client, 408, 504): one with twice the time, one with the same, or
-   * none. It is made in the background where the deployment has one.
+   * What follows an attempt that took too long (a limit of this client, 408, 504): one with twice the time, one with the
+   * same, or none. It is made in the background if the deployment has one.
    *
    * @default "escalate"
    */
@@ -38,7 +38,7 @@ export interface O1PolicySettings {
    */
   readonly throttledWait?: Duration.Input | undefined
   /**
-   * The longest pause that the service may ask for. A longer one, and Azure asks for a whole day at times, fails at once.
+   * The longest pause that the service may ask for. A longer one fails at once; Azure asks for a whole day at times.
    *
    * @default "2 minutes"
    */
@@ -50,9 +50,9 @@ export interface O1PolicySettings {
    */
   readonly total?: Duration.Input | undefined
   /**
-   * The longest silence within an answer that the service does not keep, from a piece of content to the next. After a piece of
-   * reasoning or commentary it is at least the limit of the attempt. What the service keeps may be silent for as long as it takes: no
-   * byte for so long, or for a minute, means another connection there.
+   * The longest silence within an answer that the service does not keep, from a piece of content to the next. After a piece
+   * of reasoning or commentary it is at least the limit of the attempt. A kept answer may be silent for as long as it takes:
+   * if no byte comes for so long, or for a minute, the client opens another connection.
    *
    * @default twice the limit of the attempt, and at least "2 minutes": 4 with high effort, 8 above
    */
