@@ -36,7 +36,7 @@ const guid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i
 const isOpaque = (word: string): boolean => /\d/.test(word) && /[a-z]/i.test(word) && !guid.test(word)
 
 /** The words of a credential without line breaks, without what it must not tell, and not too many of them. */
-export const shown = (words: string, known: Iterable<string>): string => {
+const shown = (words: string, known: Iterable<string>): string => {
   let text = words
   for (const secret of known) if (secret !== "") text = text.replaceAll(secret, "<redacted>")
   for (const [pattern, instead] of secrets) text = text.replace(pattern, instead)

@@ -5,7 +5,7 @@
  */
 
 /** Where a fact is from, and the day of the page or release that was read. */
-export const sources = {
+const sources = {
   reasoning: { page: "learn.microsoft.com: Azure OpenAI reasoning models", day: "2026-02-10" },
   quotas: { page: "learn.microsoft.com: Azure OpenAI quotas and limits", day: "2026-02-10" },
   retirement: { page: "learn.microsoft.com: model retirement schedule", day: "2026-09-02" },

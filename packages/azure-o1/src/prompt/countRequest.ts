@@ -61,7 +61,7 @@ export const tokensPerImage = { low: 85, high: 1445 } as const
  * @category constants
  * @since 0.1.0
  */
-export const tokensPerFile = { bytesPerToken: 8, atLeast: 3000 } as const
+const tokensPerFile = { bytesPerToken: 8, atLeast: 3000 } as const
 
 const countPart = (part: Part, count: Count): number => {
   switch (part.type) {
