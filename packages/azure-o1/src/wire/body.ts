@@ -20,8 +20,7 @@ const withExtra = (own: Fields, extra: Fields): Fields => ({
 const loneSurrogate = /(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}/g
 
 /** Halves of characters, as a text has them that was cut within one, become U+FFFD. */
-const wellFormed = (body: string): string =>
-  body.includes("\\ud") ? body.replace(loneSurrogate, "$1\ufffd") : body
+const wellFormed = (body: string): string => body.includes("\\ud") ? body.replace(loneSurrogate, "$1\ufffd") : body
 
 export const bodyOf = (own: Fields, extra: Fields | undefined): string =>
   wellFormed(JSON.stringify(extra === undefined ? own : withExtra(own, extra)))
