@@ -1,11 +1,13 @@
-// `npm run picture`: plays the first two acts of the demo and writes what the terminal shows to docs/bad-day.svg, for the README.
+// `npm run picture`: makes the pictures of the README and the pages. It plays the first two acts of the demo and writes what the
+// terminal shows to docs/bad-day.svg; example 09 draws docs/latency.svg.
 import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import process from "node:process"
 import { stripVTControlCharacters } from "node:util"
 import { install, say } from "./workspace.mjs"
 
-const usage = `npm run picture   plays acts 1 and 2 of the demo and writes docs/bad-day.svg`
+const usage = `npm run picture   plays acts 1 and 2 of the demo and writes docs/bad-day.svg;
+                  runs example 09 and writes docs/latency.svg`
 
 /** SGR codes of the demo, and the class that each sets (`undefined`: takes off). */
 const codes = {
@@ -86,26 +88,42 @@ ${text.join("\n")}
 `
 }
 
+/** What a program of the examples prints, or `undefined` where it fails. */
+const printed = (program, ...options) => {
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    ["scripts/bootstrap.mjs", "node", `packages/examples/src/${program}`, ...options],
+    { encoding: "utf8", env: { ...process.env, FORCE_COLOR: "1" }, stdio: ["ignore", "pipe", "inherit"] }
+  )
+  return status === 0 ? stdout : undefined
+}
+
+const badDay = () => {
+  const printedLines = printed("demo/main.ts", "--fake", "--act", "1", "--act", "2")?.split("\n").map((line) => line.trimEnd())
+  if (printedLines === undefined) return false
+  // the end tells of further acts
+  const end = printedLines.findIndex((line) => /^ {2}2 acts in/u.test(stripVTControlCharacters(line)))
+  const shown = printedLines.slice(1, end < 0 ? printedLines.length : end - 1)
+  writeFileSync("docs/bad-day.svg", svgOf(shown))
+  say(`docs/bad-day.svg shows ${shown.length} lines.`)
+  return true
+}
+
+const latency = () => {
+  if (printed("09-monitor.ts", "docs/latency.svg") === undefined) return false
+  say("docs/latency.svg shows how long the attempts of example 09 take.")
+  return true
+}
+
 if (process.argv.length > 2) {
   console.log(usage)
   process.exitCode = ["--help", "-h"].includes(process.argv[2]) ? 0 : 1
 } else {
   const problem = await install()
   if (problem === undefined) {
-    const played = spawnSync(
-      process.execPath,
-      ["scripts/bootstrap.mjs", "node", "packages/examples/src/demo/main.ts", "--fake", "--act", "1", "--act", "2"],
-      { encoding: "utf8", env: { ...process.env, FORCE_COLOR: "1" }, stdio: ["ignore", "pipe", "inherit"] }
-    )
-    if (played.status === 0) {
-      const lines = played.stdout.split("\n").map((line) => line.trimEnd())
-      // the end tells of further acts
-      const end = lines.findIndex((line) => /^ {2}2 acts in/u.test(stripVTControlCharacters(line)))
-      const shown = lines.slice(1, end < 0 ? lines.length : end - 1)
-      writeFileSync("docs/bad-day.svg", svgOf(shown))
-      say(`docs/bad-day.svg shows ${shown.length} lines.`)
-    } else {
-      say("The demo has failed; the picture is as it was.")
+    for (const [what, make] of [["The demo", badDay], ["Example 09", latency]]) {
+      if (make()) continue
+      say(`${what} has failed; its picture is as it was.`)
       process.exitCode = 1
     }
   } else process.exitCode = 1

@@ -8,6 +8,8 @@ import * as Duration from "effect/Duration"
 import type { ReasoningEffort } from "../O1Request.ts"
 import { showMillis } from "./format.ts"
 import type { MonitorSnapshot, SeriesSnapshot } from "./snapshot.ts"
+import { element, escape, label, line, round, shorten, style, widthOf } from "./svgElements.ts"
+import { drawMarks, type Mark, markOf, place, rowHeight, type Scale, scaleOf } from "./svgMarks.ts"
 
 /**
  * @category models
@@ -23,90 +25,56 @@ export interface LatencySvgOptions {
 }
 
 const width = 800
-const height = 400
-const left = 16
+const left = 72
 const right = width - 16
-const bottom = height - 44
 const columns = 40
-const rowHeight = 18
+/** Of the bars. */
+const height = 240
+/** Where the first label of a line may begin, below the title and the legend. */
 const top = 64
 
-const style = `
-svg { color-scheme: light dark }
-text { font: 12px system-ui, sans-serif; fill: #24292f }
-.title { font-size: 14px; font-weight: 600 }
-.ground { fill: #ffffff }
-.axis { stroke: #8c959f }
-.grid { stroke: #d0d7de }
-.seen { fill: #3b76b0 }
-.cut { fill: #d9822b }
-.quantile { stroke: #24292f }
-.limit { stroke: #b3261e; stroke-width: 2; stroke-dasharray: 6 4 }
-.limit-label { fill: #b3261e; font-weight: 600 }
-.mark { paint-order: stroke; stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round }
-@media (prefers-color-scheme: dark) {
-text { fill: #e6edf3 }
-.ground { fill: #0d1117 }
-.axis { stroke: #7d8590 }
-.grid { stroke: #30363d }
-.seen { fill: #6ca4dc }
-.cut { fill: #f0a04b }
-.quantile { stroke: #e6edf3 }
-.limit { stroke: #ff8a80 }
-.limit-label { fill: #ff8a80 }
-.mark { stroke: #0d1117 }
-}`
-
-const escape = (text: string): string =>
-  text
-    // characters that XML does not have
-    .replaceAll(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, "\uFFFD")
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll("\"", "&quot;")
-
-const round = (value: number): string => String(Math.round(value * 10) / 10)
-
-const element = (name: string, attributes: Readonly<Record<string, string | number>>, content = ""): string => {
-  const shown = Object.entries(attributes).map(([key, value]) =>
-    ` ${key}="${typeof value === "number" ? round(value) : escape(value)}"`
-  )
-  return content === "" ? `<${name}${shown.join("")}/>` : `<${name}${shown.join("")}>${content}</${name}>`
-}
-
-const line = (x1: number, y1: number, x2: number, y2: number, kind: string): string =>
-  element("line", { x1, y1, x2, y2, class: kind })
-
-const label = (x: number, y: number, text: string, attributes: Readonly<Record<string, string>> = {}): string =>
-  element("text", { x, y, ...attributes }, escape(text))
-
-/** From a time to its place; both ends are beyond everything that is drawn. */
-interface Scale {
-  readonly from: number
-  readonly to: number
-  readonly x: (millis: number) => number
-}
-
-const scaleOf = (values: ReadonlyArray<number>): Scale => {
-  const positive = values.filter((value) => value > 0)
-  const from = Math.min(...positive) / 1.3
-  const to = Math.max(...positive) * 1.6
-  const x = (millis: number): number =>
-    left + (right - left) * Math.log(Math.max(millis, from) / from) / Math.log(to / from)
-  return { from, to, x }
-}
-
 const seconds = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600, 7200, 18_000]
-const ticks = [1, 2, 5, 10, 20, 50, 100, 200, 500, ...seconds.map((value) => value * 1000)]
+const times = [1, 2, 5, 10, 20, 50, 100, 200, 500, ...seconds.map((value) => value * 1000)]
 
-const axis = ({ from, to, x }: Scale): ReadonlyArray<string> => [
-  ...ticks.filter((tick) => tick > from * 1.05 && tick < to / 1.05).map((tick) =>
-    line(x(tick), top, x(tick), bottom, "grid") +
-    label(x(tick), bottom + 16, showMillis(tick).replace(".0", ""), { "text-anchor": "middle" })
-  ),
-  line(left, bottom, right, bottom, "axis")
-]
+const timeAxis = ({ from, to, x }: Scale, start: number, end: number): ReadonlyArray<string> => {
+  let free = -Infinity
+  const drawn: Array<string> = []
+  for (const time of times.filter((each) => each > from && each < to)) {
+    const text = showMillis(time).replace(".0", "")
+    const half = widthOf(text) / 2
+    if (x(time) - half < free || x(time) + half > right) continue
+    free = x(time) + half + 6
+    drawn.push(
+      line(x(time), start, x(time), end + 4, "grid"),
+      label(x(time), end + 18, text, { "text-anchor": "middle" })
+    )
+  }
+  return [
+    ...drawn,
+    line(left, end, right, end, "axis"),
+    label((left + right) / 2, end + 40, "time of an attempt (logarithmic scale)", { "text-anchor": "middle" })
+  ]
+}
+
+/** The least of 1, 2, 5, 10, ... with at most five steps up to the highest bar. */
+const stepOf = (highest: number): number => {
+  const power = 10 ** Math.floor(Math.log10(highest / 5))
+  return power * ([1, 2, 5].find((each) => each * power * 5 >= highest) ?? 10)
+}
+
+const numberAxis = (highest: number, start: number, end: number): ReadonlyArray<string> => {
+  const compact = new Intl.NumberFormat("en", { notation: "compact" })
+  const step = stepOf(highest)
+  const numbers = Array.from({ length: Math.floor(highest / step) + 1 }, (_, index) => index * step)
+  const y = (number: number): number => end - (end - start) * number / highest
+  return numbers.flatMap((number) => [
+    line(left - 4, y(number), right, y(number), "grid"),
+    label(left - 8, y(number) + 4, compact.format(number), { "text-anchor": "end" })
+  ])
+}
+
+const numberTitle = (y: number): string =>
+  label(24, y, "number of attempts", { "text-anchor": "middle", transform: `rotate(-90 24 ${round(y)})` })
 
 /** How much of what was seen and cut off falls into each column; a bucket that lies in two is shared between them. */
 const columnsOf = (
@@ -129,12 +97,6 @@ const columnsOf = (
   return sums
 }
 
-interface Mark {
-  readonly at: number
-  readonly text: string
-  readonly kind: "quantile" | "limit"
-}
-
 const marksOf = (
   sketch: Histogram.Histogram,
   limits: ReadonlyArray<readonly [string, number]>
@@ -142,44 +104,11 @@ const marksOf = (
   const quantiles = [0.5, 0.95, 0.99].flatMap((q): ReadonlyArray<Mark> => {
     const estimate = sketch.quantile(q)
     return estimate?._tag === "Known"
-      ? [{ at: estimate.value, text: `p${q * 100} ${showMillis(estimate.value)}`, kind: "quantile" }]
+      ? [markOf(`p${q * 100}`, showMillis(estimate.value), estimate.value, "quantile")]
       : []
   })
-  const drawn = limits.map(([name, at]): Mark => ({ at, text: `${name} ${showMillis(at)}`, kind: "limit" }))
-  return [...quantiles, ...drawn].toSorted((a, b) => a.at - b.at)
+  return [...quantiles, ...limits.map(([name, at]) => markOf(name, showMillis(at), at, "limit"))]
 }
-
-interface PlacedMark extends Mark {
-  readonly x: number
-  readonly row: number
-  /** The label is to the left of its line. */
-  readonly turned: boolean
-}
-
-/** Each label beside its line, in the first row where there is room for it. */
-const place = (marks: ReadonlyArray<Mark>, { x: placeOf }: Scale): ReadonlyArray<PlacedMark> => {
-  const ends: Array<number> = []
-  return marks.map((mark) => {
-    const x = placeOf(mark.at)
-    const length = mark.text.length * 7.2 + 10
-    const turned = x + length > right
-    const start = turned ? x - length : x
-    const free = ends.findIndex((end) => end <= start)
-    const row = free === -1 ? ends.length : free
-    ends[row] = start + length
-    return { ...mark, x, row, turned }
-  })
-}
-
-const drawMarks = (marks: ReadonlyArray<PlacedMark>): ReadonlyArray<string> => [
-  ...marks.map(({ kind, row, x }) => line(x, top + 3 + row * rowHeight, x, bottom, kind)),
-  ...marks.map(({ kind, row, text, turned, x }) =>
-    label(turned ? x - 6 : x + 6, top + 14 + row * rowHeight, text, {
-      class: kind === "limit" ? "mark limit-label" : "mark",
-      "text-anchor": turned ? "end" : "start"
-    })
-  )
-]
 
 /** A bar of nothing is none. */
 const bar = (x: number, y: number, barHeight: number, kind: string): string =>
@@ -187,14 +116,18 @@ const bar = (x: number, y: number, barHeight: number, kind: string): string =>
     ? ""
     : element("rect", { x: x + 0.5, y, width: (right - left) / columns - 1, height: barHeight, class: kind })
 
-const bars = (sketch: Histogram.Histogram, scale: Scale, highestY: number): ReadonlyArray<string> => {
+const bars = (sketch: Histogram.Histogram, scale: Scale, start: number, end: number): ReadonlyArray<string> => {
   const sums = columnsOf(sketch, scale)
-  const unit = (bottom - highestY) / Math.max(...sums.map(([seen, cutOff]) => seen + cutOff))
-  return sums.map(([seen, cutOff], column) => {
-    const x = left + column * (right - left) / columns
-    const y = bottom - seen * unit
-    return bar(x, y, seen * unit, "seen") + bar(x, y - cutOff * unit, cutOff * unit, "cut")
-  }).filter((drawn) => drawn !== "")
+  const highest = Math.max(...sums.map(([seen, cutOff]) => seen + cutOff))
+  const unit = (end - start) / highest
+  return [
+    ...numberAxis(highest, start, end),
+    ...sums.map(([seen, cutOff], column) => {
+      const x = left + column * (right - left) / columns
+      const y = end - seen * unit
+      return bar(x, y, seen * unit, "seen") + bar(x, y - cutOff * unit, cutOff * unit, "cut")
+    }).filter((drawn) => drawn !== "")
+  ]
 }
 
 const legend = (sketch: Histogram.Histogram): ReadonlyArray<string> => {
@@ -202,9 +135,10 @@ const legend = (sketch: Histogram.Histogram): ReadonlyArray<string> => {
     element("rect", { x, y: 40, width: 10, height: 10, class: kind }),
     label(x + 16, 49, text)
   ]
+  const answers = `${round(sketch.observed)} answers`
   return [
-    ...entry(left, "seen", `${round(sketch.observed)} answers`),
-    ...entry(left + 160, "cut", `${round(sketch.censored)} attempts cut off`)
+    ...entry(left, "seen", answers),
+    ...entry(left + widthOf(answers) + 40, "cut", `${round(sketch.censored)} attempts cut off`)
   ]
 }
 
@@ -217,9 +151,9 @@ const chosen = (
   (effort === undefined || series.effort === effort)
 
 /**
- * How long attempts take, as an SVG document: a histogram over a logarithmic axis, what was cut off in another colour, the
- * median, the 95th and the 99th percentile where they are known, and the limits that are given. For light and dark; nothing
- * in it is loaded from elsewhere.
+ * Draws how long attempts take, as an SVG document: a histogram of their number over logarithmic time. What was cut off has a colour
+ * of its own. Solid lines are the median, the 95th and the 99th percentile where they are known, dashed ones the limits that are given.
+ * The picture follows the colour scheme of the reader, light or dark, and loads nothing from elsewhere.
  *
  * **Example** (A picture with two limits)
  *
@@ -244,37 +178,43 @@ export const latencySvg = (snapshot: MonitorSnapshot, options: LatencySvgOptions
   const sketch = Histogram.empty()
   for (const series of snapshot.series.filter(chosen(options))) sketch.merge(series.attempts.total)
   const filter = [options.deployment, options.model, options.effort].filter((part) => part !== undefined)
-  const title = ["Time of an attempt", ...filter].join(", ")
+  const title = ["How long attempts take", ...filter].join(", ")
   const empty = sketch.observed + sketch.censored === 0
-  const scale = scaleOf([
-    ...sketch.bars().flatMap(({ from, to }) => [from, to]),
-    ...limits.map(([, at]) => at),
-    ...empty ? [1000, 100_000] : []
-  ])
-  const marks = place(marksOf(sketch, limits), scale)
+  const marks = marksOf(sketch, limits)
+  const scale = scaleOf(
+    [
+      ...sketch.bars().flatMap(({ from, to }) => [from, to]),
+      ...limits.map(([, at]) => at),
+      ...empty ? [1000, 100_000] : []
+    ],
+    marks,
+    left,
+    right
+  )
+  const placed = place(marks, scale)
   // the bars begin below the labels
-  const highestY = top + rowHeight * (1 + Math.max(0, ...marks.map(({ row }) => row)))
+  const start = top + rowHeight * (1 + Math.max(0, ...placed.map(({ row }) => row)))
+  const end = start + height
   return element(
     "svg",
     {
       xmlns: "http://www.w3.org/2000/svg",
-      viewBox: `0 0 ${width} ${height}`,
+      viewBox: `0 0 ${width} ${end + 54}`,
       width,
-      height,
+      height: end + 54,
       role: "img",
       "aria-label": title
     },
     [
       `<title>${escape(title)}</title>`,
       `<style>${style}</style>`,
-      element("rect", { width, height, class: "ground" }),
-      label(left, 26, title, { class: "title" }),
-      ...legend(sketch),
-      ...axis(scale),
-      ...empty
-        ? [label(width / 2, height / 2, "Nothing was observed.", { "text-anchor": "middle" })]
-        : bars(sketch, scale, highestY),
-      ...drawMarks(marks)
+      element("rect", { width, height: end + 54, class: "ground" }),
+      label(16, 26, shorten(title, 880), { class: "title" }),
+      ...empty ? [label(left, 49, "Nothing was observed.")] : legend(sketch),
+      ...timeAxis(scale, start, end),
+      numberTitle((start + end) / 2),
+      ...empty ? [] : bars(sketch, scale, start, end),
+      ...drawMarks(placed, top, end)
     ].join("\n")
   ) + "\n"
 }

@@ -43,6 +43,44 @@ const rects = (svg: string, kind: string) =>
     .filter(([, , , , , each]) => each === kind)
     .map(([, x, y, width, height]) => ({ x: Number(x), y: Number(y), width: Number(width), height: Number(height) }))
 
+interface Line {
+  readonly x: number
+  readonly y1: number
+  readonly y2: number
+}
+
+const lines = (svg: string, kind: string): ReadonlyArray<Line> =>
+  [...svg.matchAll(/<line x1="([\d.]+)" y1="([\d.]+)" x2="[\d.]+" y2="([\d.]+)" class="([\w-]+)"\/>/g)]
+    .filter(([, , , , each]) => each === kind)
+    .map(([, x, y1, y2]) => ({ x: Number(x), y1: Number(y1), y2: Number(y2) }))
+
+/** The texts beside the lines of quantiles and limits, as boxes of letters that are no wider than those of common fonts. */
+const marks = (svg: string) =>
+  [...svg.matchAll(/<text x="([\d.]+)" y="([\d.]+)"(?: class="limit-label")?>([^<]*)<\/text>/g)]
+    .map(([, x, y, text]) => ({ x: Number(x), y: Number(y), text: text! }))
+    .filter(({ x, y }) => y > 60 && x > 72)
+    .map(({ text, x, y }) => ({ text, from: x, to: x + text.length * 7.2, top: y - 10, bottom: y + 3 }))
+
+/** The colours of the classes in one scheme, and what WCAG calls the contrast of two. */
+const coloursOf = (svg: string, scheme: "light" | "dark") => {
+  const [light, dark] = svg.slice(svg.indexOf("<style>"), svg.indexOf("</style>")).split("@media")
+  return (name: string): string =>
+    new RegExp(`^${name} {.*?(?:fill|stroke): (#[0-9a-f]{6})`, "m").exec(scheme === "light" ? light! : dark!)![1]!
+}
+
+const luminance = (colour: string): number => {
+  const [red, green, blue] = [1, 3, 5].map((start) => {
+    const part = Number.parseInt(colour.slice(start, start + 2), 16) / 255
+    return part <= 0.039_28 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
+  }) as [number, number, number]
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
+
+const contrast = (one: string, other: string): number => {
+  const [less, more] = [luminance(one), luminance(other)].toSorted((a, b) => a - b) as [number, number]
+  return (more + 0.05) / (less + 0.05)
+}
+
 describe("latencySvg", () => {
   it("is XML, with the quantiles and the limits in it", () => {
     const svg = latencySvg(snapshotOf(500), { limits: { now: "60 seconds", recommended: "95 seconds" } })
@@ -59,8 +97,9 @@ describe("latencySvg", () => {
     const svg = latencySvg(snapshotOf(500, 50))
     const seen = rects(svg, "seen").filter(({ width }) => width > 10)
     const cutOff = rects(svg, "cut").filter(({ width }) => width > 10)
+    const [{ y1: axis }] = lines(svg, "axis") as [Line]
     for (const { height, width, x, y } of [...seen, ...cutOff]) {
-      assert.isTrue(x >= 16 && x + width <= 784 && y >= 64 && y + height <= 356.1)
+      assert.isTrue(x >= 72 && x + width <= 784 && y >= 64 && y + height <= axis + 0.1)
     }
     const sum = (bars: typeof seen): number => bars.reduce((all, { height }) => all + height, 0)
     assert.closeTo(sum(cutOff) / sum(seen), 0.1, 0.01)
@@ -100,10 +139,101 @@ describe("latencySvg", () => {
     }
   })
 
-  it("labels do not lie upon each other", () => {
-    const limits = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`limit ${i}`, `${60 + i} seconds` as const]))
-    const svg = latencySvg(snapshotOf(100), { limits })
-    const rows = [...svg.matchAll(/<text x="[\d.]+" y="([\d.]+)" class="mark limit-label"/g)].map(([, y]) => y)
-    assert.strictEqual(new Set(rows).size, 6)
+  it("says what it shows: a title, and a word and numbers for each axis", () => {
+    const svg = latencySvg(snapshotOf(500, 50), { effort: "medium" })
+    for (
+      const text of [
+        "How long attempts take, medium",
+        "time of an attempt (logarithmic scale)",
+        "number of attempts",
+        "20s"
+      ]
+    ) {
+      assert.include(svg, `>${text}</text>`)
+    }
+    const numbers = [...svg.matchAll(/<text x="64" y="[\d.]+" text-anchor="end">(\d+)</g)].map(([, number]) =>
+      Number(number)
+    )
+    const highest = Math.max(...numbers)
+    assert.isTrue(numbers.length >= 3 && numbers.length <= 6)
+    // the unit is that of the bars
+    const bars = [...rects(svg, "seen"), ...rects(svg, "cut")].filter(({ width }) => width > 10)
+    const unit = (Number(/<text x="64" y="([\d.]+)" text-anchor="end">0</.exec(svg)![1]) -
+      Number(new RegExp(`<text x="64" y="([\\d.]+)" text-anchor="end">${highest}<`).exec(svg)![1])) / highest
+    assert.closeTo(bars.reduce((sum, { height }) => sum + height, 0) / unit, 550, 1)
   })
+
+  const manyAt = (seconds: ReadonlyArray<number>, name = "limit") =>
+    Object.fromEntries(seconds.map((each, index) => [`${name} ${index}`, `${each} seconds` as const]))
+
+  it.each(
+    [
+      ["none", {}],
+      ["one above each quantile", manyAt([21, 47, 70])],
+      ["as the monitor recommends", { now: "60 seconds", recommended: "149 seconds" }],
+      ["close together", manyAt([60, 61, 62, 63, 64, 65])],
+      ["at one time", manyAt([60, 60, 60])],
+      ["upon the median", manyAt([20, 20])],
+      ["far below and far above", manyAt([0.001, 90_000])],
+      ["at the right end, with long names", manyAt([300, 320, 340], "the limit that is configured")],
+      ["more than the picture was made for", manyAt(Array.from({ length: 25 }, (_, index) => 5 * 1.2 ** index))],
+      ["a name that is too long", { ["a limit of the configuration ".repeat(9)]: "60 seconds" }]
+    ] as const
+  )("no label crosses a line, another label or the edge: limits %s", (_, limits) => {
+    const svg = latencySvg(snapshotOf(500, 20), { limits })
+    parse(svg)
+    const labels = marks(svg)
+    const drawn = [...lines(svg, "limit"), ...lines(svg, "quantile"), ...lines(svg, "grid")]
+    assert.strictEqual(labels.length, Object.keys(limits).length + lines(svg, "quantile").length)
+    for (const [index, each] of labels.entries()) {
+      assert.isTrue(each.to <= 800, each.text)
+      for (const { x, y1, y2 } of drawn) {
+        assert.isFalse(x > each.from && x < each.to && y1 < each.bottom && y2 > each.top, `a line through ${each.text}`)
+      }
+      for (const other of labels.slice(index + 1)) {
+        const apart = each.to <= other.from || other.to <= each.from || each.bottom <= other.top ||
+          other.bottom <= each.top
+        assert.isTrue(apart, `${each.text}, ${other.text}`)
+      }
+    }
+    for (const { top } of labels) assert.isTrue(top > 50 && top < Number(lines(svg, "axis")[0]!.y1) - 240)
+  })
+
+  it("no two times at the axis lie upon each other", () => {
+    for (const limits of [{}, manyAt([0.001, 90_000]), manyAt([0.001]), manyAt([18_000])]) {
+      const svg = latencySvg(snapshotOf(500), { limits })
+      const shown = [...svg.matchAll(/<text x="([\d.]+)" y="[\d.]+" text-anchor="middle">(\d+(?:ms|s|min))</g)]
+        .map(([, x, text]) => ({ x: Number(x), half: text!.length * 3.6 }))
+      assert.isTrue(shown.length >= 4)
+      for (const [index, { half, x }] of shown.slice(1).entries()) {
+        assert.isTrue(shown[index]!.x + shown[index]!.half < x - half)
+      }
+    }
+  })
+
+  it.each(["light", "dark"] as const)(
+    "in %s everything is seen by its lightness alone, a limit over any bar",
+    (scheme) => {
+      const svg = latencySvg(snapshotOf(500, 50), { limits: { now: "60 seconds" } })
+      const colour = coloursOf(svg, scheme)
+      for (const kind of [".seen", ".cut", ".limit", ".quantile", ".axis"]) {
+        assert.isAtLeast(contrast(colour(kind), colour(".ground")), 3, kind)
+      }
+      for (const kind of ["text", ".limit-label"]) {
+        assert.isAtLeast(
+          contrast(colour(kind), colour(".ground")),
+          4.5,
+          kind
+        )
+      }
+      assert.isAtLeast(contrast(colour(".seen"), colour(".cut")), 1.8)
+      assert.strictEqual(colour(".casing"), colour(".ground"))
+      const [limit] = lines(svg, "limit") as [Line]
+      // the casings lie between the bars and the lines
+      const kinds = [...svg.matchAll(/ class="(seen|cut|casing|quantile|limit)"\/>/g)].map(([, kind]) => kind!)
+      assert.isTrue(Math.max(kinds.lastIndexOf("seen"), kinds.lastIndexOf("cut")) < kinds.indexOf("casing"))
+      assert.isTrue(kinds.lastIndexOf("casing") < Math.min(kinds.indexOf("quantile"), kinds.indexOf("limit")))
+      assert.isTrue(lines(svg, "casing").some(({ x }) => x === limit.x))
+    }
+  )
 })
