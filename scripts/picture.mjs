@@ -121,8 +121,8 @@ if (process.argv.length > 2) {
 } else {
   const problem = await install()
   if (problem === undefined) {
-    for (const [what, make] of [["The demo", badDay], ["Example 09", latency]]) {
-      if (make()) continue
+    for (const { made, what } of [{ what: "The demo", made: badDay() }, { what: "Example 09", made: latency() }]) {
+      if (made) continue
       say(`${what} has failed; its picture is as it was.`)
       process.exitCode = 1
     }

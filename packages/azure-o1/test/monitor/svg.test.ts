@@ -196,7 +196,7 @@ describe("latencySvg", () => {
         assert.isTrue(apart, `${each.text}, ${other.text}`)
       }
     }
-    for (const { top } of labels) assert.isTrue(top > 50 && top < Number(lines(svg, "axis")[0]!.y1) - 240)
+    for (const { top } of labels) assert.isTrue(top > 50 && top < lines(svg, "axis")[0]!.y1 - 240)
   })
 
   it("no two times at the axis lie upon each other", () => {
