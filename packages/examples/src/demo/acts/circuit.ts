@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { timeline } from "../ask.ts"
 import { clientOf, fake, patient, scaled } from "../deployment.ts"
-import { describe, lineOf } from "../timeline.ts"
+import { describe, type Line, lineOf } from "../timeline.ts"
 import type { Act } from "./Act.ts"
 
 const failures = 4
@@ -23,15 +23,23 @@ const program = (azure: FakeAzure["Service"]) =>
     // retries would only show the same thing more slowly
     const call = breaker(o1.complete({ messages: [user("Hello?")] }, { retries: 0 }))
     const shown = (number: number) =>
-      Effect.gen(function*() {
-        const result = yield* Effect.result(call)
-        yield* Result.isSuccess(result)
-          ? draw({ mark: "✓", who: `call ${number}`, text: "answered" })
-          : draw({ mark: "✗", who: `call ${number}`, text: describe(result.failure) })
-      }).pipe(Telemetry.listen((event) => {
-        const line = event._tag === "CircuitChanged" && event.name === "demo" ? lineOf(event) : undefined
-        if (line !== undefined) Effect.runSync(draw(line))
-      }))
+      Effect.suspend(() => {
+        const changes: Array<Line> = []
+        const told = Telemetry.listen((event) => {
+          const line = event._tag === "CircuitChanged" && event.name === "demo" ? lineOf(event) : undefined
+          if (line === undefined) return
+          // a call is let through after this change, and causes the others
+          if (event._tag === "CircuitChanged" && event.to === "HalfOpen") Effect.runSync(draw(line))
+          else changes.push(line)
+        })
+        return Effect.gen(function*() {
+          const result = yield* Effect.result(told(call))
+          yield* Result.isSuccess(result)
+            ? draw({ mark: "✓", who: `call ${number}`, text: "answered" })
+            : draw({ mark: "✗", who: `call ${number}`, text: describe(result.failure) })
+          yield* Effect.forEach(changes, draw, { discard: true })
+        })
+      })
 
     for (let number = 1; number <= failures; number++) yield* shown(number)
     const requests = Effect.map(azure.requests, ({ length }) => length)
