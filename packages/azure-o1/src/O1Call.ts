@@ -1,8 +1,8 @@
 /**
- * The call, as plain Effect: readable in a minute, and the sentence that the production policy starts from.
+ * The call, as plain Effect: readable in a minute, and the base of the production policy.
  *
- * One attempt has 60 seconds; what may pass is tried again up to three times, after 1, 2 and 4 seconds; timeout, rate limit
- * and server errors are told apart by their types. `O1Policy.layerPlain` is this call as a layer.
+ * One attempt has 60 seconds. Failures that may pass are tried again up to three times, after 1, 2 and 4 seconds. Types tell
+ * timeout, rate limit and server errors apart. `O1Policy.layerPlain` is this call as a layer.
  *
  * **Example** (A service that is busy twice)
  *

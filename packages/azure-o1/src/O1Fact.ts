@@ -1,8 +1,9 @@
 /**
  * What a client has learnt about its deployments from their answers.
  *
- * A fact changes how the next requests are made: which transport is used, which parameter is left out, which deployment is
- * asked first. It is no reason to refuse a request, it expires, and one call asks again while the others go on with it.
+ * A fact changes how the client makes the next requests: which transport it uses, which parameter it leaves out, which
+ * deployment it asks first. A fact is no reason to refuse a request, and it expires. Then one call asks again while the
+ * others go on with the fact.
  *
  * @since 0.1.0
  */

@@ -1,8 +1,8 @@
 /**
  * What surrounds a call: total deadline > retry > circuit breaker > limits of the attempt.
  *
- * It starts from the sentence in `O1Call` and adds what real days need: limits that follow the reasoning effort and grow
- * after a timeout, jitter, the pauses that the service asks for, a circuit breaker per deployment, a deadline over all of it.
+ * It starts from the call in `O1Call` and adds what real days need: limits that follow the reasoning effort and grow after a
+ * timeout, jitter, the pauses that the service asks for, a circuit breaker per deployment, a deadline over all of it.
  *
  * **Details**
  *

@@ -20,7 +20,7 @@ export interface Abortable {
 }
 
 /**
- * What `AzureO1.promise` gives: the same calls as those of `AzureO1`, under the same policy. What fails is thrown as the
+ * The result of `AzureO1.promise`: the same calls as those of `AzureO1`, under the same policy. A failure is thrown as the
  * `O1Error` that it is, with its `_tag` and `kind`.
  *
  * @category models
@@ -29,7 +29,7 @@ export interface Abortable {
 export interface O1Promise {
   /** The whole answer. */
   readonly complete: (request: O1Request, options?: CallOptions & Abortable) => Promise<O1Completion>
-  /** The answer as it is made, with the progress meanwhile; it ends with `Finished`. To leave the loop ends the call. */
+  /** The answer as it is made, with the progress meanwhile; it ends with `Finished`. If you leave the loop, the call ends. */
   readonly stream: (request: O1Request, options?: CallOptions & Abortable) => AsyncIterable<O1Event>
   /** The text of the answer as it is made, and nothing else. */
   readonly tokens: (request: O1Request, options?: CallOptions & Abortable) => AsyncIterable<string>
@@ -43,7 +43,7 @@ export interface O1Promise {
   readonly resume: (token: ResumeToken, options?: ResumeOptions & Abortable) => AsyncIterable<O1Event>
   /** Tells the service to stop making a response. */
   readonly cancel: (token: ResumeToken) => Promise<void>
-  /** Ends the calls that are under way, and closes the sockets. A call after it fails with an `O1ConnectionError`. */
+  /** Ends the calls in flight, and closes the sockets. A later call fails with an `O1ConnectionError`. */
   readonly close: () => Promise<void>
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }

@@ -5,10 +5,10 @@
  * **Details**
  *
  * The option `{ azureO1: { imageDetail: "low" } }` of an image tells how closely the model looks at it, and so what it costs:
- * `"auto"`, `"low"` or `"high"`. In what comes back, `{ azureO1: { refusal: true } }` marks the text of a refusal,
- * `{ azureO1: { phase: "commentary" } }` what the model says on its way to the answer, which is a part of type `reasoning` so that
- * nobody takes it for the answer, and `{ azureO1: { items } }` holds what the service asks to have back in the next turn: keep the
- * options of the parts where you keep a conversation, as `Chat` does.
+ * `"auto"`, `"low"` or `"high"`. In the answer, `{ azureO1: { refusal: true } }` marks the text of a refusal.
+ * `{ azureO1: { phase: "commentary" } }` marks what the model says on its way to the answer; such a part has the type
+ * `reasoning`, so that nobody takes it for the answer. `{ azureO1: { items } }` holds what the service wants back in the next
+ * turn: when you keep a conversation, keep the options of its parts, as `Chat` does.
  *
  * **Example** (A conversation with a tool)
  *
@@ -138,7 +138,7 @@ const languageModel = (o1: O1Client, settings: Settings): Effect.Effect<Language
 }
 
 /**
- * The language model of the client that there is, as a plain value.
+ * The language model of the provided client, as a plain value.
  *
  * @category constructors
  * @since 0.1.0
@@ -147,7 +147,7 @@ export const make = (settings: Settings = {}): Effect.Effect<LanguageModel.Langu
   Effect.flatMap(AzureO1, (o1) => languageModel(o1, settings))
 
 /**
- * The language model of the client that there is.
+ * The language model of the provided client.
  *
  * @category layers
  * @since 0.1.0
@@ -157,7 +157,7 @@ export const layer = (settings: Settings = {}): Layer.Layer<LanguageModel.Langua
 
 /**
  * {@link layer} as a `Model` of `effect/ai`, which an `ExecutionPlan` can take and which tells its names. The name is for the
- * program alone: which deployment answers is a matter of the client.
+ * program alone: the client decides which deployment answers.
  *
  * @category layers
  * @since 0.1.0
@@ -169,8 +169,8 @@ export const model = (
   Model.make("azure.ai.openai", name, layer(settings))
 
 /**
- * The error of the client that stands behind one of `effect/ai`, with the history of the attempts, the text that had arrived
- * and the token that resumes the answer; `undefined` where it did not come from the client.
+ * The client's error behind one of `effect/ai`, with the history of the attempts, the text that had arrived and the token
+ * that resumes the answer; `undefined` if it did not come from the client.
  *
  * @category getters
  * @since 0.1.0

@@ -140,7 +140,7 @@ export interface UserMessage<out Content extends UserContent = UserContent> {
 }
 
 /**
- * What an answer says a message is for: `commentary` on the way, or the `final_answer`; the service may name further ones.
+ * What a message is for: `commentary` on the way, or the `final_answer`; the service may name further ones.
  *
  * @category models
  * @since 0.1.0
@@ -148,7 +148,8 @@ export interface UserMessage<out Content extends UserContent = UserContent> {
 export type Phase = "commentary" | "final_answer" | (string & {})
 
 /**
- * A piece of an answer as the Responses API gave it, for example reasoning. Plain data that only the service has to understand.
+ * A piece of an answer as the Responses API gave it, for example reasoning. It is plain data that only the service has to
+ * understand.
  *
  * @category models
  * @since 0.1.0
@@ -158,7 +159,7 @@ export interface OutputItem {
 }
 
 /**
- * What the model has answered. `Message.fromCompletion` makes one with all that the service asks to have back.
+ * An answer of the model. `Message.fromCompletion` makes one with all that the service wants back.
  *
  * @category models
  * @since 0.1.0
@@ -173,14 +174,14 @@ export interface AssistantMessage {
   /** What `content` is in the turn. */
   readonly phase?: Phase | undefined
   /**
-   * The answer as the Responses API gave it: reasoning, commentary, messages and calls in their order. It says in which order,
-   * and with which reasoning, `content` and `toolCalls` are sent back; what it does not mention comes after it. Chat
-   * Completions has no place for it.
+   * The answer as the Responses API gave it: reasoning, commentary, messages and calls in their order. It decides in which
+   * order, and with which reasoning, `content` and `toolCalls` are sent back; anything that it does not mention comes last.
+   * Chat Completions has no place for it.
    */
   readonly items?: ReadonlyArray<OutputItem> | undefined
   /**
-   * The host that gave `items`. Another one, as after a failover, knows neither their ids nor how to read their reasoning, and is
-   * sent the text and the calls only.
+   * The host that gave `items`. Another host, as after a failover, does not know their ids and cannot read their reasoning,
+   * so it gets only the text and the calls.
    */
   readonly host?: string | undefined
 }
@@ -247,7 +248,7 @@ const MessageSchema: Schema.Codec<Message> = Schema.Union([
 ])
 
 /**
- * The schema of a message, and what makes the next turn's message of an answer.
+ * The schema of a message, and `fromCompletion`, which makes the next turn's message of an answer.
  *
  * **Example** (The next turn of a conversation)
  *
@@ -274,8 +275,8 @@ const MessageSchema: Schema.Codec<Message> = Schema.Union([
  */
 export const Message: Schema.Codec<Message> & {
   /**
-   * An answer as a message of the conversation, with what the API asks to have back: tool calls, refusal, and from the Responses
-   * API reasoning (encrypted where nothing is stored), commentary and phases. Both APIs take it.
+   * An answer as a message of the conversation, with what the API wants back: tool calls, refusal, and from the Responses API
+   * reasoning (encrypted if nothing is stored), commentary and phases. Both APIs take it.
    */
   readonly fromCompletion: (completion: Answered) => AssistantMessage
 } = Object.assign(MessageSchema, { fromCompletion })

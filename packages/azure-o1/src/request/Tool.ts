@@ -27,7 +27,7 @@ export const Name = Schema.String.check(
 )
 
 /**
- * A function of the caller's that the model may ask for. `tool` makes one from a schema.
+ * A function of yours that the model may ask for. `tool` makes one from a schema.
  *
  * @category models
  * @since 0.1.0
@@ -71,9 +71,8 @@ export const Tool: Schema.ConstraintCodec<Tool> = Schema.Struct({
 export interface TypedTool<out A> extends Tool {
   readonly parameters: JsonSchema
   /**
-   * The arguments of a call. `null` for a field that need not be there means that it is absent. A call of another tool, and
-   * arguments that do not match, are an `O1ProtocolError` of kind
-   * `schema-mismatch`; the model's words are its `partialText`.
+   * The arguments of a call. `null` for an optional field means that the field is absent. A call of another tool, and
+   * arguments that do not match, are an `O1ProtocolError` of kind `schema-mismatch`; its `partialText` has the model's words.
    */
   readonly decode: (call: ToolCall) => Effect.Effect<A, O1ProtocolError>
 }

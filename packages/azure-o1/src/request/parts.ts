@@ -31,7 +31,7 @@ export const developer = (content: string): DeveloperMessage => ({ role: "develo
 export const system = (content: string): SystemMessage => ({ role: "system", content })
 
 /**
- * What the user says: text, or pieces of text, images and files.
+ * A message of the user: text, or pieces of text, images and files.
  *
  * @category constructors
  * @since 0.1.0
@@ -39,7 +39,7 @@ export const system = (content: string): SystemMessage => ({ role: "system", con
 export const user = <C extends UserContent>(content: C): UserMessage<C> => ({ role: "user", content })
 
 /**
- * What the model has answered, in words of the caller's. `Message.fromCompletion` makes one of a completion.
+ * An answer of the model, in your words. `Message.fromCompletion` makes one of a completion.
  *
  * @category constructors
  * @since 0.1.0

@@ -111,8 +111,8 @@ export class FakeAzure extends Context.Service<FakeAzure, {
    */
   readonly enqueueReads: (...replies: ReadonlyArray<Reply>) => Effect.Effect<void>
   /**
-   * Replies for the next cancels. One that says no has not cancelled anything; one that breaks has, and only its answer is
-   * lost.
+   * Replies for the next cancels. A reply that refuses cancels nothing. A reply that breaks has cancelled, and only its
+   * answer is lost.
    */
   readonly enqueueCancels: (...replies: ReadonlyArray<Reply>) => Effect.Effect<void>
 }>()("@effect-resilience/azure-o1/testing/FakeAzure") {
@@ -185,8 +185,8 @@ export class FakeAzure extends Context.Service<FakeAzure, {
   static readonly slow: (duration: Duration.Input, reply?: Reply) => Reply = replies.slow
 
   /**
-   * A background response of which nobody hears for a while, although it is being made: who leaves before has begun what
-   * goes on.
+   * A background response that stays silent for a while, although the server makes it: a caller that leaves meanwhile has
+   * begun something that goes on.
    */
   static readonly slowCreate: (duration: Duration.Input, reply?: Reply) => Reply = replies.slowCreate
 
@@ -194,11 +194,11 @@ export class FakeAzure extends Context.Service<FakeAzure, {
   static readonly unreadable: (duration: Duration.Input, reply?: Reply) => Reply = replies.unreadable
 
   /**
-   * A reply that breaks, before the headers (`"nothing"`) or after so many tokens. In background mode it is the connection
-   * that breaks: the answer goes on being made.
+   * A reply that breaks, before the headers (`"nothing"`) or after so many tokens. In background mode only the connection
+   * breaks: the server goes on making the answer.
    */
   static readonly broken: (kind: FakeBreak, after: "nothing" | number, reply?: Reply) => Reply = replies.broken
 
-  /** A read of stored events that begins so many before its cursor, and sends again what the reader has seen. */
+  /** A read of stored events that begins so many before its cursor, and repeats what the reader has seen. */
   static readonly rewound = (events: number): Reply => ({ ...plainReply, rewind: events })
 }

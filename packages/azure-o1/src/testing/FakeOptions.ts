@@ -105,7 +105,7 @@ export interface FakeAzureOptions {
   /** @default "fake-key" */
   readonly apiKey?: string | undefined
   /**
-   * The tokens that are taken as `Authorization: Bearer`, or what is thought of each.
+   * The tokens that are accepted as `Authorization: Bearer`, or a verdict on each.
    *
    * @default []
    */
@@ -129,7 +129,7 @@ export interface FakeAzureOptions {
    */
   readonly responses?: boolean | undefined
   /**
-   * Decides what parameters and roles are taken: those of the o-series and of gpt-5 are known.
+   * Decides which parameters and roles are accepted: those of the o-series and of gpt-5 are known.
    *
    * @default "o1-2024-12-17"
    */
