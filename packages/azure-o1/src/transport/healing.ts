@@ -33,7 +33,8 @@ const chosen: ReadonlySet<Field> = new Set<Field>([
   "reasoningEffort",
   "reasoningSummary",
   "verbosity",
-  "parallelToolCalls"
+  "parallelToolCalls",
+  "serviceTier"
 ])
 
 const chosenIn = (request: O1Request, field: Field): string | undefined => {
@@ -64,6 +65,9 @@ const omit = (request: O1Request, omitted: ReadonlyArray<Field>): O1Request => (
 /** The service speaks of the parameter as such, whatever its value. */
 const isWhole = /\b(?:unsupported parameter|unknown parameter|unrecognized request argument)/i
 
+/** Whatever value there is but the default will be refused, and leaving it out means the default. */
+const isDefaultOnly = /\bonly the default\b/i
+
 /** The request without a parameter that the deployment refuses; `undefined` where it cannot do without, or does not have it. */
 export const without = (request: O1Request, error: O1Error): Smaller | undefined => {
   if (error._tag !== "O1RequestError" || error.kind !== "unsupported-parameter" || error.param === undefined) {
@@ -75,6 +79,7 @@ export const without = (request: O1Request, error: O1Error): Smaller | undefined
     const refusals = present.flatMap((field): ReadonlyArray<Refusal> => {
       if (isWhole.test(said)) return [{ field, value: undefined }]
       const value = chosenIn(request, field)
+      if (value === undefined && isDefaultOnly.test(said)) return [{ field, value: undefined }]
       return value === undefined ? [] : [{ field, value }]
     })
     return { request: omit(request, present), parameter, refusals }

@@ -220,4 +220,24 @@ describe("learned, over real sockets", () => {
         assert.deepStrictEqual(server.requests.map(effort), ["xhigh", "absent", "high", "absent"], api)
       }
     }))))
+
+  it.live("what has its default only is left out of later requests, whatever its value", () =>
+    within(Effect.scoped(Effect.gen(function*() {
+      const temperature = ({ json }: { readonly json?: unknown }) =>
+        (json as { readonly temperature?: number }).temperature ?? "absent"
+      const server = yield* rawServer(
+        {
+          on: (request) => temperature(request) !== "absent",
+          times: Infinity,
+          does: [refused(
+            "temperature",
+            "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported."
+          )]
+        },
+        always("POST /chat/completions", streamed)
+      )
+      const o1 = yield* clientOf(server, { api: "chat", heal: true, profile: ModelProfile.custom("o1") })
+      for (const temperature of [0.2, 0.7, 0.2]) yield* o1.complete({ ...request, temperature })
+      assert.deepStrictEqual(server.requests.map(temperature), [0.2, "absent", "absent", "absent"])
+    }))))
 })

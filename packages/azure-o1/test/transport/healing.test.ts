@@ -10,11 +10,14 @@ const request: O1Request = {
   user: "somebody",
   verbosity: "high",
   topP: 0.5,
+  serviceTier: "flex",
   extra: { seed: 1, store: false }
 }
 
 const refused = (param: string, said: string) => new O1RequestError({ kind: "unsupported-parameter", param, said })
 const value = "Unsupported value: '...' does not support '...' with this model. Supported values are: 'a', and 'b'."
+const byDefault =
+  "Unsupported value: '...' does not support 0.5 with this model. Only the default (1) value is supported."
 const parameter = "Unsupported parameter: '...' is not supported with this model."
 
 describe("transport/healing", () => {
@@ -41,6 +44,11 @@ describe("transport/healing", () => {
     ["text.verbosity", value, { verbosity: undefined }, ["verbosity=high"]],
     ["top_p", parameter, { topP: undefined }, ["topP"]],
     ["top_p", value, { topP: undefined }, []],
+    // one answer tells of all values, however many there are
+    ["top_p", byDefault, { topP: undefined }, ["topP"]],
+    ["reasoning_effort", byDefault, { reasoningEffort: undefined }, ["reasoningEffort=low"]],
+    ["service_tier", value, { serviceTier: undefined }, ["serviceTier=flex"]],
+    ["service_tier", parameter, { serviceTier: undefined }, ["serviceTier"]],
     ...["constructor", "__proto__", "toString", "hasOwnProperty", ""].map((name) =>
       [name, parameter, undefined, []] as const
     )
