@@ -1,33 +1,32 @@
 /**
- * Lets only so many calls run at once, and so many wait, so that one slow callee cannot take everything a program has.
+ * Limits how many calls run at once and how many wait. One slow callee then cannot take everything that a program has.
  *
- * A call that finds a permit runs. One that finds none waits, if fewer than `maxQueue` do, and otherwise gets
- * {@link BulkheadRejected} at once, without having been made.
+ * A call that finds a permit runs. A call that finds none waits if fewer than `maxQueue` calls wait. Otherwise it is not
+ * made, and fails with {@link BulkheadRejected} at once.
  *
  * **Details**
  *
- * A permit that is given back goes straight to the waiter who is next; a newcomer never overtakes a waiter. First in,
- * first out is the default. Last in, first out serves those who are still waited for when there is more than can be done:
- * there a newcomer who finds the queue full takes the place of the call that has waited longest, and that call is rejected.
+ * A returned permit goes straight to the next waiter; a newcomer never overtakes a waiter. First in, first out is the
+ * default. Under lasting overload, last in, first out serves calls that somebody still waits for. A newcomer that finds the
+ * queue full then takes the place of the call that has waited longest, and that call is rejected.
  *
- * A waiter that is interrupted, or has waited for `maxWait`, leaves the queue; a permit that reaches a waiter on its way out
- * goes on to the next. A waiter also gives up when the ambient `Deadline` comes, a millisecond before it: a call that begins
- * then cannot finish. (Timers can be late: once in a while a total timeout is first. That is no failure of the callee
- * either.)
+ * A waiter that is interrupted, or has waited for `maxWait`, leaves the queue. A permit that reaches such a waiter goes on to
+ * the next one. A waiter also gives up a millisecond before the ambient `Deadline`: a call that begins then cannot finish.
+ * (Timers can be late, so a total timeout is sometimes first. The callee is not to blame for that either.)
  *
- * `resize` changes the limits while calls run. New permits go to waiters at once; where there are too many, running calls
- * finish and waiters keep their places.
+ * `resize` changes the limits while calls run. New permits go to waiters at once. If too many calls run, they finish, and
+ * waiters keep their places.
  *
- * A stream is one call: it holds its permit until it has ended and what it opened is closed, also when its consumer stops
+ * A stream is one call: it holds its permit until it has ended and has closed what it opened, also if its consumer stops
  * early or is interrupted.
  *
  * **Gotchas**
  *
- * A call that goes through the same bulkhead again on its way waits for itself. An attempt timeout outside counts the wait
- * as the callee's time: put it inside.
+ * A call that goes through the same bulkhead a second time waits for itself. An attempt timeout outside counts the wait as
+ * the callee's time: put it inside.
  *
- * The name is Nygard's (Release It!, 2007); serving the last to come first, at the cost of the first, is .NET's
- * `QueueProcessingOrder.NewestFirst`.
+ * The name is Nygard's (Release It!, 2007). .NET's `QueueProcessingOrder.NewestFirst` also serves the newest call first, at
+ * the cost of the oldest.
  *
  * What this adds to `Effect`'s `Semaphore`: a bounded queue, a bounded wait, a typed rejection, last in first out, streams,
  * telemetry.
@@ -64,7 +63,7 @@ import type * as PolicyRegistry from "./PolicyRegistry.ts"
 export { BulkheadRejected, isBulkheadRejected } from "./internal/errors.ts"
 
 /**
- * What {@link Bulkhead.resize} changes; what is left out stays.
+ * The limits that {@link Bulkhead.resize} changes; a missing one stays.
  *
  * @category models
  * @since 0.1.0
@@ -94,14 +93,14 @@ export interface Options {
    */
   readonly maxQueue?: number | undefined
   /**
-   * How long a call waits. With a `maxQueue` of 0 it would mean nothing, and is an error.
+   * How long a call waits. With a `maxQueue` of 0, this is an error.
    *
    * @default until the deadline of the call, or without end
    */
   readonly maxWait?: Duration.Input | undefined
   /**
-   * The next call: the one that has waited longest, or the one that came last. With `"lifo"`, the one that has waited longest gives
-   * its place to a newcomer who finds the queue full; where nobody waits, it is an error.
+   * Which waiting call is next: the one that has waited longest, or the newest. With `"lifo"`, a newcomer that finds the
+   * queue full takes the place of the one that has waited longest. Where nobody waits, `"lifo"` is an error.
    *
    * @default "fifo"
    */
@@ -144,9 +143,9 @@ export interface Bulkhead extends Policy.Policy<unknown, BulkheadRejected> {
   /** The state now. */
   readonly state: Effect.Effect<State>
   /**
-   * Takes a permit by hand, for what is no effect: a connection that a library opens and closes, a job whose end another
-   * part of the program hears of. It waits and is turned away as a call is. The permit is given back when the scope closes,
-   * or before that by the handle's `release`.
+   * Takes a permit by hand, for work that is no effect: a connection that a library opens and closes, or a job whose end
+   * another part of the program learns. It waits and is rejected as a call is. The permit goes back when the scope closes, or
+   * earlier through the handle's `release`.
    *
    * **Example** (A permit for as long as a job runs)
    *

@@ -1,44 +1,42 @@
 /**
- * Stops calling what is broken, and finds out when it works again.
+ * Stops calling a callee that fails, and finds out when it works again.
  *
- * A **closed** circuit lets every call through and watches their outcomes; when `trip` says so it **opens** and rejects every
- * call with {@link CircuitOpen}, without calling. After a while it is **half-open**: `halfOpen.probes` calls are let through, and
- * their success closes it, their failure opens it again, for longer.
+ * A **closed** circuit lets every call through and counts outcomes. When a rule of `trip` is met, the circuit **opens** and
+ * rejects every call with {@link CircuitOpen}, without calling. After the open time it is **half-open** and lets
+ * `halfOpen.probes` calls through. Their success closes the circuit; their failure opens it again, for longer.
  *
  * **Details**
  *
- * The {@link Fault} decides what counts as a failure: transient ones and defects do; a permanent failure is a success, for
- * the callee answered; rejections by other policies and interruptions count for nothing and free their probe. Throttling
- * counts for nothing while the circuit is closed; a probe that is throttled opens it again, for no longer than before: a
- * callee that asks for a pause is not called by everybody. `result` says which values are faults.
+ * The {@link Fault} decides what counts as a failure. Transient failures and defects count. A permanent failure is a success,
+ * because the callee answered. Rejections by other policies and interruptions count for nothing and free their probe.
+ * Throttling counts for nothing while the circuit is closed. A throttled probe opens the circuit again, for no longer than
+ * before, because the callee has asked for a pause. `result` says which values are faults.
  *
- * A deadline that ends a call, wherever it comes from, makes the call a failure if an answer was owed and the call has had
- * `hangsAfter` to give it: a callee that hangs trips the circuit even if a total timeout outside does the interrupting, and an
- * impatient caller does not. A call that still waited for its turn, in a bulkhead or a limiter inside, owed nothing. Of a
- * stream, an answer is owed while somebody pulls: a consumer that takes its time says nothing. `classify` replaces all of
- * that.
+ * A deadline that ends a call, wherever it comes from, makes the call a failure if the callee has owed an answer for
+ * `hangsAfter`. A callee that hangs therefore trips the circuit even if a total timeout outside interrupts the call, and an
+ * impatient caller does not. A call that still waited for its turn, in a bulkhead or a limiter inside, owed nothing. A stream
+ * owes an answer while somebody pulls; the consumer's own time does not count. `classify` replaces all of that.
  *
  * Every call carries the generation of the state that let it through: an outcome from before a change of state changes
- * nothing. There are no timers; an open circuit becomes half-open when someone looks after its time. A probe that is lost
- * gives its slot back after `halfOpen.lease`.
+ * nothing. There are no timers: the next call or reading after the open time makes the circuit half-open. A lost probe gives
+ * its slot back after `halfOpen.lease`.
  *
- * Which calls are slow can count as well ({@link slowRate}), also while they are under way. Somebody can decide for the
- * circuit: `isolate` it, `observe` without rejecting, `disable` it, `open` it; and `reconfigure` it while it is in use.
+ * Slow calls can count as well ({@link slowRate}), even while they are in flight. An operator can decide for the circuit:
+ * `isolate` it, `observe` without rejecting, `disable` it, `open` it; and `reconfigure` it while it is in use.
  *
  * A stream is one call: its outcome is that of the whole stream, a probe succeeds with the first element, and a consumer
  * that stops early is an interruption.
  *
- * The states are Nygard's (Release It!, 2007), slow calls and the states set by hand resilience4j's, generations and the open
- * time by schedule those of `effect/persistence`'s `CircuitBreaker`.
+ * The states are Nygard's (Release It!, 2007). Slow calls and the states set by hand come from resilience4j, generations and
+ * the open time by schedule from `effect/persistence`'s `CircuitBreaker`.
  *
  * **Gotchas**
  *
- * Outside a retry it sees one outcome per logical call, inside a retry one per attempt. Share one instance between all
- * callers of one callee: it is a value, made once.
+ * Outside a retry a breaker sees one outcome per logical call, inside a retry one per attempt. Make one instance, and share
+ * it between all callers of one callee.
  *
  * What this adds to `effect/persistence`'s `CircuitBreaker`: time windows, slow calls, several probes with a ratio and a
- * lease, manual states, streams, a rejection that costs a thirtieth; what that one has and this one has not is state shared
- * through Redis.
+ * lease, manual states, streams, a rejection at a thirtieth of the cost. Only Effect's shares its state through Redis.
  *
  * **Example** (Five failures in a row)
  *
@@ -107,7 +105,7 @@ export type Share =
      */
     readonly ratio?: number | undefined
     /**
-     * The share of fewer calls says nothing.
+     * A share of fewer calls is ignored.
      *
      * @default 20, or `calls` if that is less
      */
@@ -115,19 +113,19 @@ export type Share =
   }
   & (
     | {
-      /** The last so many calls. */
+      /** The last `calls` calls. */
       readonly calls: number
       readonly within?: never
     }
     | {
-      /** The calls of the last while. */
+      /** The calls within this time. */
       readonly within: Duration.Input
       readonly calls?: never
     }
   )
 
 /**
- * Trips after so many failures in a row.
+ * Trips after this many failures in a row.
  *
  * @category constructors
  * @since 0.1.0
@@ -151,10 +149,10 @@ const shareOf = (where: string, share: Share) => {
 }
 
 /**
- * Trips when the share of failures is `ratio` or more, over the last `calls` calls or over the calls `within` the last
- * while, looked at with every outcome, and never before there are `minCalls` of them.
+ * Trips when the share of failures is `ratio` or more, over the last `calls` calls or over the calls of the time `within`.
+ * Every outcome checks the rule; it never trips on fewer than `minCalls` calls.
  *
- * A window of time is kept in ten buckets and ages when it is read: what happened before a quiet hour no longer counts.
+ * A window of time has ten buckets and ages when it is read: calls from before a quiet hour no longer count.
  *
  * @category constructors
  * @since 0.1.0
@@ -165,8 +163,8 @@ export const failureRate = (options: Share): Trip => ({
 })
 
 /**
- * Trips when the share of slow calls is `ratio` or more. A call is slow that has not answered `after` that time: it counts
- * from then on, while it is under way, so that a callee that hangs trips the circuit before the first timeout.
+ * Trips when the share of slow calls is `ratio` or more. A call that has not answered `after` that time is slow. It counts
+ * from then on, while it is still in flight, so a callee that hangs trips the circuit before the first timeout.
  *
  * Half-open, a probe that succeeds slowly has failed. For a stream, the answer is its first element. A call whose outcome
  * counts for nothing is forgotten when it ends.
@@ -245,16 +243,16 @@ export interface Options {
    */
   readonly trip?: Trip | ReadonlyArray<Trip> | undefined
   /**
-   * How long the circuit stays open. The n-th delay of a schedule is for the n-th opening in a row, its last one for all
-   * after that; its steps must be synchronous.
+   * How long the circuit stays open. The n-th delay of a schedule is for the n-th opening in a row, and its last delay for
+   * all later ones. Its steps must be synchronous.
    *
    * @default 10 seconds, doubling up to 5 minutes
    */
   readonly open?: Duration.Input | Schedule.Schedule<unknown, number> | undefined
   /**
-   * Heeds the pause that the callee asks for. A failure with such a hint that opens the circuit keeps it open for at least
-   * as long; a throttled call with a hint, which else counts for nothing, opens it at once, for as long as it asks. Neither
-   * is longer than `maxDelay`. An infinite hint names no time: then it is that of `open`.
+   * Heeds the pause that the callee asks for. If a failure with such a hint opens the circuit, it stays open for at least
+   * that pause. A throttled call with a hint opens the circuit at once, for that pause; without a hint it counts for nothing.
+   * Neither is longer than `maxDelay`. An infinite hint means the time of `open`.
    *
    * @default hints are not looked at; `maxDelay` is 5 minutes
    */
@@ -266,9 +264,9 @@ export interface Options {
    */
   readonly halfOpen?: HalfOpen | undefined
   /**
-   * A deadline that ends a call speaks against the callee only if an answer was owed for so long: a call that was let through
-   * with three milliseconds left says nothing. Waits for a permit, in a bulkhead or a limiter inside, do not count. Zero is
-   * any time at all; with an infinite one a deadline never speaks against the callee.
+   * How long the callee must have owed an answer for a deadline to count as a failure: a call that was let through with three
+   * milliseconds left does not count. Waits for a permit, in a bulkhead or a limiter inside, do not count as owed. With zero,
+   * every deadline counts; with an infinite time, none does.
    *
    * @default "1 second"
    */
@@ -280,15 +278,14 @@ export interface Options {
    */
   readonly classify?: Fault.Classify<any> | undefined
   /**
-   * Says of a value that came back which fault it is, if it is one: it counts as that fault, and is returned as it is. For a
-   * stream, the first element is asked about. `classify` is not asked about a value then.
+   * Says which fault a returned value is, if any. The value counts as that fault, and the caller gets it unchanged. For a
+   * stream, this is asked about the first element. `classify` is not asked about such a value.
    *
    * @default values are no faults
    */
   readonly result?: ((value: any) => Fault.Fault | undefined) | undefined
   /**
-   * The state in which it is made, and which `reset` brings back. An opening begins when somebody calls or looks for the
-   * first time.
+   * The state in which the breaker is made, and to which `reset` returns. An open time begins with the first call or reading.
    *
    * @default "Closed"
    */
@@ -310,7 +307,7 @@ export type Reconfiguration = Omit<Options, "name" | "initial">
  * @since 0.1.0
  */
 export interface Counts {
-  /** In the window of the first rule that has one; 0 with {@link consecutive} alone. */
+  /** Calls in the window of the first rule with a window; 0 with {@link consecutive} alone. */
   readonly calls: number
   /** In the same window. */
   readonly failures: number
@@ -318,7 +315,7 @@ export interface Counts {
   readonly consecutiveFailures: number
   /** In the same window; only with {@link slowRate}. */
   readonly slow?: number
-  /** Calls under way that are slow already; only with {@link slowRate}. */
+  /** Calls in flight that are slow already; only with {@link slowRate}. */
   readonly overdue?: number
 }
 
@@ -338,7 +335,7 @@ export type State =
   }
   | {
     readonly _tag: "HalfOpen"
-    /** Probes under way. */
+    /** Probes in flight. */
     readonly probing: number
     /** Probes that have succeeded. */
     readonly succeeded: number
@@ -346,7 +343,7 @@ export type State =
   | { readonly _tag: "Isolated" }
   | {
     readonly _tag: "MetricsOnly"
-    /** Whether it would open, if it did more than count. */
+    /** Whether the rule is met: the circuit would be open. */
     readonly exceeded: boolean
   } & Counts
   | { readonly _tag: "Disabled" }
@@ -363,7 +360,7 @@ export interface Change {
 }
 
 /**
- * A call that is made by hand and was let through. Only the first outcome that is recorded counts.
+ * A call by hand that was let through. Only the first recorded outcome counts.
  *
  * @category models
  * @since 0.1.0
@@ -382,14 +379,13 @@ export interface Admission {
  * @since 0.1.0
  */
 export interface CircuitBreaker extends Policy.Policy<unknown, CircuitOpen> {
-  /** The state now. Looking at an open circuit whose time is up makes it half-open. */
+  /** The state now. Reading an open circuit after its open time makes it half-open. */
   readonly state: Effect.Effect<State>
   /** The changes of state from the subscription on. */
   readonly changes: Stream.Stream<Change>
   /**
-   * Lets a call through that is made by hand: where the end of the call is not the end of an effect or a stream. A call that is
-   * not recorded when its scope closes counts for nothing. A probe whose scope does not close gives its slot back after
-   * `halfOpen.lease`.
+   * Lets a call by hand through, for calls that do not end with an effect or a stream. A call that is not recorded when its
+   * scope closes counts for nothing. A probe whose scope does not close gives its slot back after `halfOpen.lease`.
    *
    * **Example** (A call that ends with an event)
    *
@@ -414,16 +410,17 @@ export interface CircuitBreaker extends Policy.Policy<unknown, CircuitOpen> {
   readonly observe: Effect.Effect<void>
   /** Lets every call through and counts nothing, until somebody says otherwise. */
   readonly disable: Effect.Effect<void>
-  /** Opens the circuit as if a rule were met: for so long, or for as long as the next opening lasts. */
+  /** Opens the circuit as if a rule were met: for the given time, or for the time of the next opening. */
   readonly open: (duration?: Duration.Input) => Effect.Effect<void>
-  /** Closes the circuit, with an empty window. Should it open again, it stays open as long as if it had not been closed. */
+  /** Closes the circuit, with an empty window. The next opening lasts as long as it would have without this. */
   readonly close: Effect.Effect<void>
-  /** Makes the circuit breaker as new. */
+  /** Returns the circuit breaker to its initial state, with nothing counted. */
   readonly reset: Effect.Effect<void>
   /**
-   * Changes options and keeps the state: what is open stays open for its time, probes keep their slots, calls under way
-   * count, and a window of the same size keeps its calls. A rule is looked at with the next outcome. Options that are not
-   * given stay as they are, those of `halfOpen` among them; one that is `undefined` is as by default. A bad one is a defect, a `RangeError`, and changes nothing.
+   * Changes options and keeps the state: an open circuit stays open for its time, probes keep their slots, calls in flight
+   * count, and a window of the same size keeps its calls. The next outcome checks the new rule. Missing options stay as they
+   * are, also those of `halfOpen`; `undefined` restores a default. A bad option is a defect, a `RangeError`, and changes
+   * nothing.
    */
   readonly reconfigure: (options: Reconfiguration) => Effect.Effect<void>
 }

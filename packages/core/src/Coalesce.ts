@@ -2,27 +2,27 @@
  * One call in flight per key: callers who ask in the meantime share its outcome. Also known as single flight (Go),
  * request collapsing (Hystrix) or deduplication.
  *
- * It changes what may come out of an effect to what any caller of the key may get, so it is an operator and not a `Policy`:
- * `op(self)` for effects, `op.stream(self)` for streams, and {@link Coalesce.for} gives the operator of a key.
+ * Every caller of a key gets the same result, so `Coalesce` is an operator and not a `Policy`: `op(self)` for effects,
+ * `op.stream(self)` for streams, and {@link Coalesce.for} gives the operator of a key.
  *
  * **Details**
  *
- * All who wait get the same exit: value, errors, defects. The call belongs to none of them. When one that waits is
- * interrupted, the others wait on; when the last one is, the call is interrupted, and that one waits for its clean-up. Who
- * asks after that, or after the call has ended, begins a new one: nothing is remembered.
+ * All waiters get the same exit: value, errors, defects. The call belongs to none of them. If one waiter is interrupted, the
+ * others wait on. If the last one is interrupted, so is the call, and that waiter waits for its clean-up. A caller who asks
+ * after that, or after the call has ended, begins a new one: nothing is remembered.
  *
- * The call runs with the services of the first caller, but not with what is that caller's alone: the `Deadline`, the
- * attempt number of a retry (`Schedule.CurrentMetadata`) and the `Scope`. Log annotations, parent span and telemetry
- * listener are the first caller's. A call that asks for its own key runs on its own, for it would wait for itself.
+ * The call runs with the services of the first caller, but without what belongs to that caller alone: the `Deadline`, the
+ * attempt number of a retry (`Schedule.CurrentMetadata`) and the `Scope`. Log annotations, parent span and telemetry listener
+ * are the first caller's. A call that asks for its own key runs on its own, because it would wait for itself.
  *
- * A stream can be joined until its first element has come out, so that everybody sees all of it. From then on it belongs to
- * those who are there, and the next one begins a stream of its own. The fastest reader is at most `capacity` chunks before the
- * slowest. When the last reader has gone, the stream is closed.
+ * A caller can join a stream until its first element has come out, so all readers see all of it. After that, the next caller
+ * begins a new stream. The fastest reader is at most `capacity` chunks ahead of the slowest. When the last reader has gone,
+ * the stream is closed.
  *
  * **Gotchas**
  *
- * A key must name everything that the answer depends on, whose data it is included. Put timeouts for one caller outside, and
- * timeouts and retries for the shared call inside. A call that acquires into the caller's `Scope` dies for want of one.
+ * A key must name everything that the answer depends on, including whose data it is. Put timeouts for one caller outside, and
+ * timeouts and retries for the shared call inside. A call that needs the caller's `Scope` dies, because it has none.
  *
  * **Example** (A hundred callers, one call)
  *
@@ -65,7 +65,7 @@ export interface Options {
   /** For telemetry, {@link Policy.explain} and the `PolicyRegistry`. */
   readonly name?: string | undefined
   /**
-   * How many chunks of a stream the fastest reader may be before the slowest.
+   * How many chunks the fastest reader of a stream may be ahead of the slowest.
    *
    * @default 16
    */
@@ -93,7 +93,7 @@ export interface Operator<in out A, in out E = never> {
 export interface Coalesce<in out A, in out E = never, in K = string> extends Operator<A, E> {
   /** The operator for a key. */
   readonly for: (key: K) => Operator<A, E>
-  /** The number of calls under way, and of streams that can be joined. */
+  /** The number of calls in flight, and of streams that a caller can still join. */
   readonly inFlight: Effect.Effect<number>
 }
 
@@ -125,7 +125,7 @@ export const makeUnsafe = <A, E = never, K = string>(options: Options = {}): Coa
   coalesce(coalescerOf(options))
 
 /**
- * Makes what coalesces calls that give an `A` or fail with an `E`, by keys of type `K`. Keys are compared by
+ * Makes an operator that coalesces calls that give an `A` or fail with an `E`, by keys of type `K`. Keys are compared by
  * `Equal`. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
  *
  * @category constructors

@@ -1,22 +1,22 @@
 /**
  * The moment after which nobody waits for the result of a call.
  *
- * {@link within} and `Timeout.total` publish it to everything inside: `Retry` begins no wait and no attempt that could not
- * finish in time, and a timeout whose own limit is not earlier neither forks nor arms a timer. A program reads it to decide
- * whether a piece of work is still worth starting. It crosses services as a header that says how much time is left.
+ * {@link within} and `Timeout.total` publish it to everything inside. `Retry` begins no wait and no attempt that could not
+ * end in time. A timeout that is not earlier neither forks nor arms a timer. A program reads the deadline to decide whether a
+ * piece of work is still worth starting. The deadline crosses services as a header with the time left.
  *
  * **Details**
  *
- * A deadline is absolute, and a nested one only shrinks it. The policy that publishes it owns and enforces it, and it ends with
- * what that policy limits. Policies that limit or give up obey it in the owner's own fiber and in fibers that policies fork for the
- * call; in any other fiber, and in finalizers, they keep their own limits. What only tells of it ({@link remaining},
- * {@link toHeader}) sees it in every fiber of the call. Across services it is what gRPC calls a deadline, handed on as
- * `grpc-timeout` is: as the time that is left.
+ * A deadline is absolute, and a nested one can only shorten it. The policy that publishes the deadline owns and enforces it,
+ * and the deadline ends with the work that this policy limits. Policies that limit or give up obey it in the owner's own
+ * fiber and in fibers that policies fork for the call. In any other fiber, and in finalizers, they keep their own limits.
+ * Functions that only read it ({@link remaining}, {@link toHeader}) see it in every fiber of the call. Across services it is
+ * gRPC's deadline, handed on as `grpc-timeout` is: as the time left.
  *
  * **Gotchas**
  *
- * A retry in a concurrent `Effect.forEach` does not obey it, because Effect forks that as it forks a look-up which others share:
- * see {@link inherit}.
+ * A retry in a concurrent `Effect.forEach` does not obey the deadline, because Effect forks it in the same way as a shared
+ * look-up: see {@link inherit}.
  *
  * **Example** (A server takes over the deadline of its caller)
  *
@@ -80,9 +80,9 @@ export interface Options {
 }
 
 /**
- * Everything inside has to be done within this time, a stream to its last element; a deadline that is earlier stays. At the
- * deadline the work is interrupted, as by `Timeout.total`; after it, nothing is begun. Zero or less is a deadline that has
- * passed, an infinite duration none of its own; what is no duration throws a `RangeError`.
+ * Limits everything inside to this time, a stream to its last element; an earlier deadline stays. At the deadline the work is
+ * interrupted, as by `Timeout.total`; after it, nothing begins. Zero or less is a deadline that has passed; an infinite
+ * duration adds no limit. A value that is no duration throws a `RangeError`.
  *
  * @category constructors
  * @since 0.1.0
@@ -109,7 +109,7 @@ export const within = (duration: Duration.Input, options: Options = {}): Policy.
 }
 
 /**
- * Takes the deadline away, for work that goes on when the caller has gone and must not tell of its deadline.
+ * Takes the deadline away, for work that goes on after the caller has gone and must not see the caller's deadline.
  *
  * @category constructors
  * @since 0.1.0
@@ -121,8 +121,8 @@ export const without: Policy.Policy = Policy.make({
 })
 
 /**
- * Makes a fiber part of the call again, for as long as the effect runs: what is inside obeys the deadline as it would in the
- * caller's own fiber. For what runs in the concurrent fibers of `Effect.forEach`, `Effect.race` and their like.
+ * Makes a fiber part of the call again while the effect runs: everything inside obeys the deadline as in the caller's own
+ * fiber. Use it in the concurrent fibers of `Effect.forEach`, `Effect.race` and the like.
  *
  * **Example** (Two look-ups that give up with the call)
  *
@@ -148,8 +148,7 @@ export const inherit: Policy.Policy = internal.make({
 })
 
 /**
- * The time left until the deadline of the call, in whichever fiber of it: zero when it has passed, none when there is no
- * deadline, or none any more.
+ * The time left until the deadline of the call, in any of its fibers: zero if it has passed, none without a deadline.
  *
  * @category accessors
  * @since 0.1.0
@@ -170,8 +169,8 @@ export const exceeded: Effect.Effect<boolean> = Effect.withFiber((fiber) =>
 )
 
 /**
- * Fails when the deadline of the call has passed. For the start of a piece of work that has waited in a queue, and between the
- * steps of one that does not suspend.
+ * Fails if the deadline of the call has passed. Use it at the start of work that has waited in a queue, and between the steps
+ * of work that does not suspend.
  *
  * @category accessors
  * @since 0.1.0
@@ -182,7 +181,7 @@ export const check: Effect.Effect<void, DeadlineExceeded> = Effect.withFiber((fi
 })
 
 /**
- * What to send to a service that is called now: the whole milliseconds that are left, none without a deadline.
+ * The value to send to another service now: the whole milliseconds left, none without a deadline.
  *
  * @category encoding
  * @since 0.1.0
@@ -193,8 +192,8 @@ export const toHeader: Effect.Effect<Option.Option<string>> = Effect.map(
 )
 
 /**
- * The time that a caller says is left: milliseconds (`"1500"`), or the form of `grpc-timeout` (`"1500m"`, `"2S"`). A header
- * that is missing or malformed says nothing. The header is the caller's word: `maxRemaining` is the longest that is believed.
+ * Reads the time that a caller has left: milliseconds (`"1500"`), or the form of `grpc-timeout` (`"1500m"`, `"2S"`). A
+ * missing or malformed header gives none. The caller may say anything: more than `maxRemaining` counts as `maxRemaining`.
  *
  * **Example** (Both forms)
  *

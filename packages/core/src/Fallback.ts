@@ -1,20 +1,20 @@
 /**
- * Something else instead of a call that failed: another answer ({@link to}, {@link toStream}) or the last good one
- * ({@link makeStale}).
+ * Gives something else when a call fails: another answer ({@link to}, {@link toStream}) or the last good one ({@link
+ * makeStale}).
  *
  * A fallback changes the type of what it wraps, so it is an operator and not a `Policy`: `op(self)` for effects,
- * `op.stream(self)` for streams. It belongs outermost, outside of what retries and rejects.
+ * `op.stream(self)` for streams. Put it outermost, outside the policies that retry and reject.
  *
  * **Details**
  *
- * Only typed failures are handled. A cause with a defect in it is not: the defect stays, for it is a bug that nobody
- * expected. An interruption is not either: nobody waits any more. Of several failures in one cause, all must be handled ones.
+ * It handles only typed failures. A cause with a defect keeps the defect, which is a bug. An interruption stays as well:
+ * nobody waits any more. If one cause has several failures, the fallback must handle all of them.
  *
- * A stream falls back only before its first element, and what it had opened is closed before the other one is opened. After
- * that a failure is a failure, for half of one answer and the whole of another are no answer; hence the errors stay in the
- * type of a stream.
+ * A stream falls back only before its first element. It closes what it had opened, and then the other stream opens. After the
+ * first element a failure stays a failure: half of one answer and the whole of another are no answer. The errors therefore
+ * stay in the type of a stream.
  *
- * What this adds to `Effect.catch`: streams that are not cut and pasted, telemetry, and stale values.
+ * What this adds to `Effect.catch`: streams that never join two answers, telemetry, and stale values.
  *
  * **Example** (A cached price when the circuit is open)
  *
@@ -52,8 +52,8 @@ import { now } from "./internal/time.ts"
 import type * as Policy from "./Policy.ts"
 
 /**
- * An operator for effects with the errors `EIn`. It takes `Handled` from the error channel and gives `B` in their place; what
- * it falls back to may fail with `EOut` and need `R`.
+ * An operator for effects with the errors `EIn`. It removes `Handled` from the error channel and adds `B` to the result. The
+ * alternative may fail with `EOut` and need `R`.
  *
  * @category models
  * @since 0.1.0
@@ -66,8 +66,8 @@ export interface Fallback<in out EIn, in out Handled, out B, out EOut = never, o
 }
 
 /**
- * A {@link Fallback} for effects with whatever errors, as long as there are such with the tags `Tag` among them: it was made
- * away from any effect, by tags or by a type guard.
+ * A {@link Fallback} for effects with any errors that include the tags `Tag`: it was made without an effect, by tags or by a
+ * type guard.
  *
  * @category models
  * @since 0.1.0
@@ -137,14 +137,14 @@ interface Named {
 }
 
 /**
- * Falls back to what `f` makes of the error. Without options, every typed error is handled; the errors that are handled
- * leave the error channel of an effect. A stream that falls back has the one element that `f` gives; {@link toStream} gives
- * a stream.
+ * Falls back to the effect that `f` returns for the error. Without options, it handles every typed error. The handled errors
+ * leave the error channel of an effect. A stream that falls back has the one element that `f` gives; {@link toStream} gives a
+ * stream.
  *
  * **Details**
  *
- * The compiler rejects a tag that no error of the effect has, as it does for `Effect.catchTag`. In a `pipe` of an effect, and
- * with the effect or stream as the first argument, it knows the type of the error that `f` is given.
+ * The compiler rejects a tag that no error of the effect has, as it does for `Effect.catchTag`. It knows the type of `f`'s
+ * error in a `pipe` of an effect, and with the effect or stream as the first argument.
  *
  * **Example** (By tag, by predicate)
  *
@@ -284,14 +284,14 @@ export const toStream: {
 export interface StaleValue<out A> {
   /** The last good one. */
   readonly value: A
-  /** How old it may be: the time since it was asked for. */
+  /** How old a value may be, counted from the question. */
   readonly age: Duration.Duration
   /** The failure of now. */
   readonly cause: Cause.Cause<unknown>
 }
 
 /**
- * The values that are remembered, and for how long each is good enough.
+ * Which values are remembered, and how long each may be served.
  *
  * @category models
  * @since 0.1.0
@@ -314,7 +314,7 @@ export interface StaleOptions<in A, out B = A> {
    */
   readonly maxElements?: number | undefined
   /**
-   * Makes of a stale value what the caller gets, for example one that says how old it is. For a stream, of every element.
+   * Turns a stale value into the caller's result, for example one with its age. For a stream, it turns every element.
    *
    * @default the value as it was
    */
@@ -349,8 +349,8 @@ export interface Stale<in out A, out B = A, in K = string> extends StaleOperator
   /** The operator for a key. */
   readonly for: (key: K) => StaleOperator<A, B>
   /**
-   * Forgets what a key had, for example because it was changed here. The answer to a question that was asked before does not
-   * bring it back.
+   * Forgets the value of a key, for example because it was changed here. The answer to an earlier question does not bring it
+   * back.
    */
   readonly invalidate: (key: K) => Effect.Effect<void>
   /** The number of values and streams that are remembered: a key can have one of each. */
@@ -390,15 +390,13 @@ const staleOf = <A, B, K>(memory: Memory): Stale<A, B, K> =>
 /**
  * Stale-while-error: remembers the last good value, per key, and serves it when the call fails in a way that may pass:
  * transient, throttled, or rejected by a policy. A permanent failure is an answer, and forgets the value; defects and
- * interruptions go through (RFC 5861 section 4 is the same idea for HTTP).
+ * interruptions pass through (RFC 5861 section 4 is the same idea for HTTP).
  *
- * It never spares a call: for that, use a cache. It is a value with a memory: make it once and share it. A key
- * must name whose data it is, or one user is served what another one saw; keys are compared by `Equal`. A bad
- * option throws a `RangeError`.
+ * It never saves a call: for that, use a cache. It has a memory: make it once and share it. A key must name whose data it is,
+ * or one user gets what another one saw. Keys are compared by `Equal`. A bad option throws a `RangeError`.
  *
- * A value is as old as the question: an answer to a question that was asked earlier does not replace one that was asked
- * later. A stream is remembered when it has ended well and was not too long, and served when the next one fails before its
- * first element.
+ * A value is as old as the question: an answer to an earlier question does not replace an answer to a later one. A stream is
+ * remembered if it has ended well and was not too long, and served when the next one fails before its first element.
  *
  * **Example** (The user as he was)
  *

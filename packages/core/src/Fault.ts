@@ -1,8 +1,8 @@
 /**
  * One classification of failures for all policies.
  *
- * Every policy asks the same question of an `Exit`: is it worth another try, does it speak against the callee, did the
- * callee ask for a pause? It is answered once, here, and every policy takes `classify` to answer it differently.
+ * Every policy asks the same question of an `Exit`: is it worth another try, does it speak against the callee, did the callee
+ * ask for a pause? This module answers once, and every policy takes `classify` to answer differently.
  *
  * | fault | retried | circuit breaker | examples |
  * | --- | --- | --- | --- |
@@ -45,7 +45,7 @@ import * as grpc from "./kernel/grpc.ts"
 export const TypeId = "~effect-resilience/core/Fault"
 
 /**
- * It may go well next time. `retryAfter` is the pause that the callee asked for.
+ * The next attempt may succeed. `retryAfter` is the pause that the callee asked for.
  *
  * @category models
  * @since 0.1.0
@@ -126,8 +126,8 @@ export interface Classified {
 }
 
 /**
- * Tells what the exit of a call means; `undefined` is a success. `now` is the time in milliseconds since the epoch, needed
- * where a pause is given as a date.
+ * Says what the exit of a call means; `undefined` is a success. `now` is the time in milliseconds since the epoch, needed for
+ * a pause that is a date.
  *
  * @category models
  * @since 0.1.0
@@ -231,7 +231,7 @@ export const ofStatus = (status: number, hint?: Hint): Fault => {
 /**
  * The fault of a gRPC status code, `undefined` for `OK` (0). `RESOURCE_EXHAUSTED` is `Throttled`; `UNAVAILABLE`,
  * `DEADLINE_EXCEEDED`, `INTERNAL`, `UNKNOWN` and codes that gRPC does not know are `Transient`; `CANCELLED` is `Interrupted`;
- * the rest is `Permanent`, `ABORTED` among it, which is to be tried again from the start of the transaction (gRPC status
+ * the rest is `Permanent`. That includes `ABORTED`: the caller retries it from the start of the transaction (gRPC status
  * codes; gRFC A6 leaves the choice of what is retried to the service).
  *
  * **Example** (A service that is not there, and one that asks for less)
@@ -273,7 +273,7 @@ const ofHttpReason = (reason: unknown, now: number | undefined): Fault => {
   return said ?? ofStatus(status, { retryAfter })
 }
 
-/** How a client of an `RpcGroup` tells of its transport. What HTTP said is the cause, where it has not been lost on a way. */
+/** The transport error of an `RpcGroup`'s client. Its cause is the HTTP error, unless that was lost on the way. */
 const ofRpcReason = (reason: unknown, now: number | undefined): Fault => {
   if (Predicate.isTagged(reason, "RpcClientDefect")) return permanent
   if (!Predicate.isTagged(reason, "HttpError") || !Predicate.hasProperty(reason, "kind")) return plainTransient
@@ -284,9 +284,9 @@ const ofRpcReason = (reason: unknown, now: number | undefined): Fault => {
 const permanentTags = new Set(["SchemaError", "ConfigError", "NoSuchElementError", "IllegalArgumentError"])
 
 /**
- * The fault of a typed failure. In this order: what the error says itself by {@link TypeId}; Effect's convention
- * `isRetryable` and `retryAfter` (`AiError`, `SqlError`, ...); an `HttpClientError` by its `grpc-status` header or else its
- * status, with the pause of `grpc-retry-pushback-ms` (negative: no other attempt, as gRFC A6 has it), `retry-after-ms`,
+ * The fault of a typed failure. In this order: the error's own fault under {@link TypeId}; Effect's convention `isRetryable`
+ * and `retryAfter` (`AiError`, `SqlError`, ...); an `HttpClientError` by its `grpc-status` header or else its status, with
+ * the pause of `grpc-retry-pushback-ms` (negative: no other attempt, as gRFC A6 has it), `retry-after-ms`,
  * `x-ms-retry-after-ms` or `Retry-After`, in this order; an `RpcClientError` over HTTP likewise; `SchemaError`,
  * `ConfigError`, `NoSuchElementError`, `IllegalArgumentError` and an `RpcClientError` about malformed data are permanent;
  * anything else is transient.
@@ -331,8 +331,8 @@ export const ofCause = (cause: Cause.Cause<unknown>, now?: number): Fault => {
 /**
  * The fault of an exit, `undefined` for a success. It is the default of every policy's `classify`.
  *
- * `now`, in milliseconds since the epoch, is needed only for a `Retry-After` that is a date; without it such a date is
- * left out of account.
+ * `now`, in milliseconds since the epoch, is needed only for a `Retry-After` that is a date; without `now`, such a date is
+ * ignored.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,37 +1,38 @@
 /**
- * Begins another attempt beside one that is slow, and takes the first answer.
+ * Begins another attempt beside a slow one, and takes the first answer.
  *
- * Where one answer in twenty takes ten times as long as the others, a second attempt after the time in which 95 % answer
- * removes most of that tail, for 5 % more calls (Dean and Barroso, "The Tail at Scale", CACM 56(2), 2013). It is for calls
- * that may be made twice, to a callee with room for more; a `RetryBudget` keeps it from adding load where there is none.
+ * Suppose that one answer in twenty takes ten times as long as the others. A second attempt after the time in which 95 %
+ * answer removes most of that tail, for 5 % more calls (Dean and Barroso, "The Tail at Scale", CACM 56(2), 2013). Hedge calls
+ * that may be made twice, to a callee with room for more; a `RetryBudget` keeps hedges from loading a callee without room.
  *
  * **Details**
  *
  * Another attempt begins `after` a delay since the one before, or at once when one fails with a transient fault, up to
- * `maxHedges` of them.
- * The first success is delivered at once. The losers are interrupted and cleaned up in the background; a defect there goes
- * to `Telemetry`, and to the log where nobody listens. If all fail, the outcome is that of the attempt that began first. A permanent failure, a defect or an attempt
- * that interrupts itself ends the race: another answer would be the same. After a throttled one, a rejection by another policy, or
- * a transient one with a pause that the callee asked for, no attempt is begun, and those under way go on. `classify`
- * replaces all of that. No other attempt is begun at or after the ambient `Deadline`.
+ * `maxHedges` of them. The first success is delivered at once. The losers are interrupted and cleaned up in the background; a
+ * defect there goes to `Telemetry`, and to the log if nobody listens. If all fail, the outcome is that of the attempt that
+ * began first. A permanent failure, a defect or an attempt that interrupts itself ends the race: another answer would be the
+ * same. No attempt begins after a throttled failure, a rejection by another policy, or a transient failure with a pause that
+ * the callee asked for; those in flight go on. `classify` replaces all of that. No other attempt begins at or after the
+ * ambient `Deadline`.
  *
- * With `after: { quantile }` the delay is learnt from the time that first attempts take. One that is beaten, fails or is
- * interrupted is known only to take longer, and is used as such, so that the share of calls that are hedged stays what was
- * asked for. Until `minCalls` calls have answered, there is no hedge but after a failure. What a call waits for its turn in a
- * bulkhead or a limiter inside is not part of that time, and the delay begins after it.
+ * With `after: { quantile }` the hedge learns the delay from the times of first attempts. If an attempt is beaten, fails or
+ * is interrupted, only a lower bound of its time is known. The estimate uses it as that, so the share of hedged calls stays
+ * as requested. Until `minCalls` calls have answered, a hedge begins only after a failure. The time that a call waits in a
+ * bulkhead or a limiter inside is not part of its time, and the delay begins after it.
  *
- * An interruption of the caller interrupts all attempts and waits for them. Every attempt inherits the caller's services,
- * the deadline among them, and its async context. A `Scope` of the caller is the winner's; a loser's part of it is closed when it loses.
+ * An interruption of the caller interrupts all attempts and waits for them. Every attempt inherits the caller's services, the
+ * deadline among them, and its async context. The winner keeps what it acquired in the caller's `Scope`; a loser's part
+ * closes when it loses.
  *
  * A stream is raced to its first element: the losers are closed, the winner goes on.
  *
  * **Gotchas**
  *
- * Every attempt runs in a fiber of its own: what it changes in its own services stays there, and fibers that it forks with
+ * Every attempt runs in a fiber of its own: changes to its own services stay there, and fibers that it forks with
  * `Effect.forkChild` end with it.
  *
- * What this adds to `Effect.race`: the second attempt begins only when it is needed, the winner does not wait for the loser's
- * clean-up, a permanent failure ends it, budgets, a delay that is learnt, telemetry, streams.
+ * What this adds to `Effect.race`: the second attempt begins only if it is needed, the winner does not wait for the loser's
+ * clean-up, a permanent failure ends the race, budgets, a learnt delay, telemetry, streams.
  *
  * **Example** (The first replica hangs)
  *
@@ -68,7 +69,7 @@ import type * as Policy from "./Policy.ts"
 import type { RetryBudget } from "./RetryBudget.ts"
 
 /**
- * A delay that is learnt from the times that the last 500 to 1000 calls took.
+ * A delay that the hedge learns from the times of the last 500 to 1000 calls.
  *
  * @category models
  * @since 0.1.0
@@ -77,7 +78,7 @@ export interface Learnt {
   /** The share of the calls that answer within the delay, between 0 and 1: 0.95 hedges one call in twenty. */
   readonly quantile: number
   /**
-   * So many calls have to answer before there is a delay.
+   * How many calls have to answer before there is a delay.
    *
    * @default 20
    */
@@ -113,7 +114,7 @@ export interface Options {
   readonly name?: string | undefined
   /**
    * When another attempt begins: a time after the one before, or a share of the calls. With 0 all begin together; with an
-   * infinite one, another begins only after a failure.
+   * infinite time, another begins only after a failure.
    */
   readonly after: Duration.Input | Learnt
   /**
@@ -129,14 +130,14 @@ export interface Options {
    */
   readonly budget?: RetryBudget | undefined
   /**
-   * In the place of the default classification of failures.
+   * Replaces the default classification of failures.
    *
    * @default Fault.of
    */
   readonly classify?: Fault.Classify<any> | undefined
   /**
-   * Tells of a value that it is a fault. It is hedged and counted as that fault, and returned as it is when no other attempt has
-   * done better. Of a stream, it is asked of the first element.
+   * Says which fault a value is, if any. Such a value is hedged and counted as that fault, and returned unchanged if no other
+   * attempt does better. For a stream, this is asked about the first element.
    *
    * @default no value is a fault
    */
@@ -152,7 +153,7 @@ export interface Options {
 export interface State {
   /** The delay now; infinite while there is none. */
   readonly delay: Duration.Duration
-  /** How many answers the delay is learnt from; 0 for one that was given. */
+  /** How many answers the delay is learnt from; 0 for a given delay. */
   readonly answers: number
 }
 
@@ -348,10 +349,11 @@ export interface StreamAlternatives<out A, out E, out R> {
 
 /**
  * Hedges with other effects, or other streams, instead of the same one again: another endpoint, another region, a smaller
- * model. The n-th attempt is the n-th of `others`, and there are as many as those, whatever `maxHedges` says. As one endpoint says
- * nothing of another, the next one is begun at once also after a throttled failure and after a rejection by another policy.
+ * model. The n-th attempt is the n-th of `others`, and there are as many as those, whatever `maxHedges` says. One endpoint says
+ * nothing about another, so the next attempt begins at once also after a throttled failure and after a rejection by another
+ * policy.
  *
- * The delay, what was learnt about it and the budget are those of `hedge`, which is made once.
+ * The delay, its memory and the budget are those of `hedge`: make that once.
  *
  * **Example** (Another region)
  *

@@ -1,20 +1,21 @@
 /**
- * Quantiles of values in bounded memory, also where some values are only known to be larger than something: how long calls take,
- * when some of them were cut off before they had answered.
+ * Quantiles of values in bounded memory, even if only a lower bound of some values is known: for example call times, when
+ * some calls were cut off before they had answered.
  *
  * **Details**
  *
- * Values are counted in buckets that grow by a constant factor, so that every quantile is told to within {@link Options.accuracy}
- * of itself, and histograms can be merged (DDSketch: Masson, Rim and Lee, PVLDB 12, 2019). A call that was cut off after 60 s
- * says that it takes longer, and no more: left out, or taken for an answer, it would make the quantiles drift. The estimator of
- * Kaplan and Meier (JASA 53, 1958) uses exactly that. Where the data ends before a quantile, the answer is that it lies above.
+ * A histogram counts values in buckets that grow by a constant factor. Every quantile is therefore exact to within
+ * {@link Options.accuracy} of itself, and histograms can be merged (DDSketch: Masson, Rim and Lee, PVLDB 12, 2019). A call that was
+ * cut off after 60 s takes longer than that, and no more is known. Without it, or with 60 s as its answer, the quantiles
+ * would drift. The estimator of Kaplan and Meier (JASA 53, 1958) uses exactly the lower bound. If the data ends before a
+ * quantile, the answer is that the quantile lies above.
  *
  * The delay that a `Hedge` learns and the limit of an adaptive `Timeout` come from such histograms.
  *
  * **Gotchas**
  *
- * A histogram is changed by `add` and `merge`. It knows nothing of units or of time: to forget what is old, begin a new one now
- * and then, and merge the last few.
+ * `add` and `merge` change a histogram. It knows neither units nor time: to forget old values, begin a new histogram now and
+ * then, and merge the last few.
  *
  * **Example** (Ten calls that were given up after 100 ms)
  *
@@ -49,8 +50,8 @@ export interface Options {
    */
   readonly accuracy?: number | undefined
   /**
-   * More buckets than these are never kept: the lowest become one. With the accuracy it decides how far apart two values may
-   * be that are both told exactly.
+   * The most buckets that are kept: beyond that, the lowest become one. With the accuracy, this decides the range of values
+   * that are counted exactly.
    *
    * @default 512, which at an accuracy of 0.02 is a factor of 7e8
    */
@@ -107,13 +108,13 @@ export interface Histogram {
   readonly max: number
   /** The largest value, seen or cut off; 0 without one. */
   readonly longest: number
-  /** Counts a value. One that is negative or not finite is left out, as is a weight that is not positive. */
+  /** Counts a value. It ignores a value that is negative or not finite, and a weight that is not positive. */
   readonly add: (value: number, observation?: Observation) => void
   /** Adds another histogram, as if its values had been added here. In any order and grouping the result is the same. */
   readonly merge: (other: Data) => void
   /** The smallest value that a share of at least `q` does not exceed; `undefined` without data. */
   readonly quantile: (q: number) => Estimate | undefined
-  /** The same of the values that were seen, as if nothing had been cut off. */
+  /** The same for the seen values alone, as if nothing had been cut off. */
   readonly observedQuantile: (q: number) => number | undefined
   /** The share that exceeds a value; `undefined` without data, or if everything was cut off before it. */
   readonly exceeding: (value: number) => number | undefined
@@ -137,7 +138,7 @@ export const empty = ({ accuracy = 0.02, maxBuckets = 512 }: Options = {}): Hist
 }
 
 /**
- * Makes a histogram of what another one gave as {@link Data}, here or in another process.
+ * Makes a histogram from another one's {@link Data}, of this or another process.
  *
  * **Example** (What two processes have seen)
  *

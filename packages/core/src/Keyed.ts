@@ -1,26 +1,26 @@
 /**
  * One instance of a policy per key: a circuit breaker per host, a bulkhead per tenant, a limiter per user.
  *
- * `keyed.for(key)` is a policy. The instance behind it is made when the first call needs it, shared by all calls of an equal
- * key, and let go when nobody has used it for a while.
+ * `keyed.for(key)` is a policy. The first call makes the instance behind it, and all calls with an equal key share the
+ * instance. `Keyed` lets it go when nobody has used it for a while.
  *
  * **Details**
  *
- * There are no timers: what has been idle for too long goes when the next call comes, for whatever key. Beyond
- * `maxInstances` the least recently used idle one goes that knows nothing. One in use never goes: while more than
- * `maxInstances` are in use at once there are more, and fewer again when they end.
+ * There are no timers: the next call, with whatever key, removes instances that have been idle for too long. Beyond
+ * `maxInstances`, the least recently used idle instance that holds no information goes. An instance in use never goes: while
+ * more than `maxInstances` are in use at once, the table is larger.
  *
- * What an instance knows is not lost to other keys, for a caller who makes up keys could otherwise make a circuit close or a
- * limiter forget. A circuit breaker that has counted failures is kept for its idle time, one that is open for its time, a rate
- * limiter until time has given back what was used, and what somebody decided by hand until somebody says otherwise. When
- * `maxInstances` of them know something, `whenFull` says what a new key gets.
+ * Other keys cannot push out an instance that holds information; otherwise a caller who makes up keys could close a circuit
+ * or reset a limiter. A circuit breaker with failures stays for its idle time, an open one for its open time, and a rate
+ * limiter until time has given back what was used. A decision by hand stays until somebody says otherwise. If `maxInstances`
+ * instances hold information, `whenFull` says what a new key gets.
  *
  * Keys are compared by `Equal`: strings and numbers by value, and so are plain objects, arrays and `Data`.
  *
  * **Gotchas**
  *
- * Policies that share something between keys, a retry budget for example, are made outside of `lookup`. An instance that is
- * let go takes along what it was changed to by `resize` or `reconfigure`: what is to last belongs into `lookup`.
+ * Make things that keys share, for example a retry budget, outside `lookup`. A change by `resize` or `reconfigure` is lost
+ * with its instance: put what must last into `lookup`.
  *
  * **Example** (A circuit breaker per host)
  *
@@ -55,7 +55,7 @@ import type * as Policy from "./Policy.ts"
 export { isKeyedRejected, KeyedRejected } from "./internal/errors.ts"
 
 /**
- * What makes the policy of a key, and how many are kept for how long.
+ * How to make the policy of a key, and how many are kept for how long.
  *
  * @category models
  * @since 0.1.0
@@ -64,27 +64,26 @@ export interface Options<K, P extends Policy.Any, W extends "share" | "reject" =
   /** For `Policy.explain` and the `PolicyRegistry`. */
   readonly name?: string | undefined
   /**
-   * Makes the policy of a key: a value, or an effect that does not wait. The effect runs with the services that were there
-   * when the `Keyed` was made, so that `CircuitBreaker.make` finds their `PolicyRegistry`. What it throws is a defect of
-   * the call.
+   * Makes the policy of a key: a value, or an effect that does not wait. The effect runs with the services of the moment when
+   * the `Keyed` was made, so `CircuitBreaker.make` finds their `PolicyRegistry`. An exception is a defect of the call.
    */
   readonly lookup: (key: K) => P | Effect.Effect<P>
   /**
-   * An instance that nobody has used for so long is let go.
+   * After this time without a call, an instance is let go.
    *
    * @default "5 minutes"
    */
   readonly idleTimeToLive?: Duration.Input | undefined
   /**
-   * How many instances are kept. What knows something takes its place from no other key, so that there have to be more than
-   * keys that know something at one time: for limiters, than keys that are used within the window.
+   * How many instances are kept. An instance that holds information keeps its place, so set this above the number of keys
+   * that hold information at one time. For limiters, that is the number of keys in use within the window.
    *
    * @default 1000
    */
   readonly maxInstances?: number | undefined
   /**
-   * What a new key gets when all instances know something that must not be forgotten: a share of one more instance, which
-   * `lookup` makes for the first of those keys, or a {@link KeyedRejected}.
+   * What a new key gets when all instances hold information: a share of one more instance, which `lookup` makes for the first
+   * of those keys, or a {@link KeyedRejected}.
    *
    * @default "share"
    */
@@ -104,7 +103,7 @@ export interface Entry<K, P> {
   readonly inUse: number
   /** For how long there have been none. */
   readonly idle: Duration.Duration
-  /** Whether it is the one that keys share for which there is no room. Its key is that of the first of them. */
+  /** Whether this is the instance that keys without room share. Its key is that of the first of them. */
   readonly shared: boolean
 }
 
@@ -115,9 +114,9 @@ export interface Entry<K, P> {
  * @since 0.1.0
  */
 export interface Keyed<K, P extends Policy.Any, F = never> {
-  /** The policy for a key. It holds no instance: each call uses the one of its time. */
+  /** The policy for a key. It holds no instance: each call looks up the current one. */
   readonly for: (key: K) => Policy.Policy<Policy.EIn<P>, Policy.EOut<P> | F, Policy.Services<P>>
-  /** The instance of a key, made if there is none: for asking and operating it. Counts as a use. */
+  /** The instance of a key, made if there is none, to ask or operate it. Counts as a use. */
   readonly get: (key: K) => Effect.Effect<P, F>
   /** The instances there are, in no particular order. Reading it does not count as a use. */
   readonly entries: Effect.Effect<ReadonlyArray<Entry<K, P>>>
