@@ -1,6 +1,6 @@
 /**
- * Gives something else when a call fails: another answer ({@link to}, {@link toStream}) or the last good one ({@link
- * makeStale}).
+ * Gives something else when a call fails: another answer ({@link to}, {@link toStream}) or the last good one
+ * ({@link makeStale}).
  *
  * A fallback changes the type of what it wraps, so it is an operator and not a `Policy`: `op(self)` for effects,
  * `op.stream(self)` for streams. Put it outermost, outside the policies that retry and reject.

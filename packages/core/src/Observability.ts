@@ -1,9 +1,9 @@
 /**
- * What policies tell, where operators look: in metrics, in logs, in spans, or as a stream.
+ * Brings the events of policies to operators: as metrics, logs, spans, or a stream.
  *
- * Each is a layer around a program, or a policy around a call; without them nobody listens, and nothing is told. They add to a
- * listener that is there already. Log lines and span events belong to the call of which they tell: they have its annotations,
- * its span and its trace.
+ * Each is a layer around a program, or a policy around a call; without them nobody listens, and policies build no event. They
+ * add to an existing listener. Log lines and span events belong to their call: they have its annotations, its span and its
+ * trace.
  *
  * **Example** (How calls ended, as a metric)
  *
@@ -101,7 +101,7 @@ const layerListener = <R>(make: Effect.Effect<Telemetry.Listener, never, R>): La
   Layer.effect(Telemetry.CurrentListener, Effect.flatMap(make, joined))
 
 /**
- * A policy that tells how a whole call ended, and how long it took: the outside of a stack.
+ * A policy for the outside of a stack: tells how a whole call ended, and how long it took.
  *
  * @category constructors
  * @since 0.1.0
@@ -263,7 +263,7 @@ export const layerSpans: Layer.Layer<never> = Layer.merge(
 )
 
 /**
- * What policies tell, as a stream: everyone who reads it gets everything from then on. A reader that is slow loses the oldest.
+ * The events of policies as a stream: every reader gets all events from then on. A slow reader loses the oldest.
  *
  * @category services
  * @since 0.1.0

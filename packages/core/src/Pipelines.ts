@@ -6,15 +6,14 @@
  * - {@link makeHedging}: total timeout > hedge > limiter > circuit breaker > attempt timeout, for calls that may be made twice
  *   at once.
  *
- * The orders are those of .NET's standard resilience and hedging handlers. What differs are the budget and the breaker's
- * doubling open time: in a callee that retries have brought down, retries without a budget, or with one that traffic funds,
- * keep it down.
+ * The orders are those of .NET's standard resilience and hedging handlers. The budget and the breaker's doubling open time
+ * differ: retries without a budget, or with one that traffic funds, keep down a callee that retries have brought down.
  *
  * **Details**
  *
- * A pipeline is a value with a memory: make one per callee, for all its callers. {@link makeStandardUnsafe} and
- * {@link makeHedgingUnsafe} make the same without an effect, and enter nothing into the `PolicyRegistry`. Each part can be
- * given as options or, the stateful ones, as an instance that is shared with other stacks.
+ * A pipeline has a memory: make one per callee, for all its callers. {@link makeStandardUnsafe} and {@link makeHedgingUnsafe}
+ * make the same without an effect, and enter nothing into the `PolicyRegistry`. Each part can be given as options or, the
+ * stateful ones, as an instance that is shared with other stacks.
  *
  * Times that are not given follow from those that are: with a total of 5 seconds an attempt has a third of that, and an
  * attempt of a minute comes with a total of three. Only two times that are both given can contradict each other, and throw a
@@ -100,15 +99,15 @@ export interface Options<L = Bulkhead.BulkheadRejected> {
    */
   readonly breaker?: CircuitBreaker.CircuitBreaker | Omit<CircuitBreaker.Options, "name"> | undefined
   /**
-   * Tells of a value that it is a fault, to the breaker, and to the retry or the hedge: it is counted and tried again as that
-   * fault, and returned as it is when the attempts are over. A part that has a `result` of its own, and a breaker that is given
-   * as an instance, keep theirs.
+   * Says which fault a value is, if any, for the breaker and for the retry or the hedge. They count and retry the value as
+   * that fault, and the caller gets it unchanged after the last attempt. A part with its own `result`, and a breaker given as
+   * an instance, keep theirs.
    *
    * @default no value is a fault
    */
   readonly result?: ((value: any) => Fault.Fault | undefined) | undefined
   /**
-   * What all calls together may spend on further attempts.
+   * Bounds what all calls together spend on further attempts.
    *
    * @default RetryBudget.tokens({ maxTokens: 100, ratio: 0.1 })
    */

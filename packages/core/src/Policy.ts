@@ -132,8 +132,7 @@ export const make = <EIn = unknown, EOut = never, R = never>(options: {
   })
 
 /**
- * The policy that does nothing: the neutral element of {@link compose}, and what a test provides where a program asks for a
- * policy.
+ * The policy that does nothing: the neutral element of {@link compose}. Tests provide it where a program asks for a policy.
  *
  * @category constructors
  * @since 0.1.0
@@ -289,8 +288,8 @@ interface Part<in EIn, out EOut, out R> {
 }
 
 /**
- * Composes policies, the outermost first. A policy whose predicate does not accept the errors that are added inside it
- * does not compile.
+ * Composes policies, the outermost first. If a policy's predicate does not accept the errors that the policies inside it add,
+ * the stack does not compile.
  *
  * **Example** (What an order means in numbers of calls)
  *
@@ -360,8 +359,7 @@ export const compose: {
  *
  * **Gotchas**
  *
- * The guard tells errors apart, not where they come from: an error of the same class that the wrapped call brings along is
- * replaced as well.
+ * The guard sees an error, not its origin: it also replaces an error of the same class from the wrapped call.
  *
  * @category combinators
  * @since 0.1.0
@@ -435,11 +433,11 @@ const print = ({ below, line }: Tree): ReadonlyArray<string> => [
 ]
 
 /**
- * The problems in the order of a stack, and times in it that contradict each other; empty for most. An instance with a
- * memory that stands twice in a path is found as well.
+ * The problems in the order of a stack, and times in it that contradict each other; empty for most. It also finds an instance
+ * with a memory that stands twice in a path.
  *
- * A policy that means to be told apart by its `kind` is: what it is called, and durations that its settings hold under the
- * names of the options, is all that is looked at. Limits that are functions are not.
+ * It reads only the `kind` of a policy, and durations that the settings hold under the names of the options. It ignores
+ * limits that are functions.
  *
  * **Example** (A total that is over first)
  *

@@ -1,13 +1,13 @@
 /**
  * Lists every named stateful policy with its state, for a health endpoint.
  *
- * A policy that is made by `make` where a registry is provided enters itself, if it has a name; `makeUnsafe` has no place to look for
- * one. {@link snapshot} gives plain data: numbers, strings and booleans, ready for `JSON.stringify`.
+ * A policy that is made by `make` where a registry is provided enters itself, if it has a name; `makeUnsafe` cannot find one.
+ * {@link snapshot} gives plain data: numbers, strings and booleans, ready for `JSON.stringify`.
  *
  * **Gotchas**
  *
- * The registry holds its policies weakly: it keeps none alive, nobody has to take one out, and one that the program has let
- * go of disappears when the garbage collector has found it. Until then it may still be listed.
+ * The registry holds its policies weakly: it keeps none alive, and nobody has to remove one. A policy that the program has
+ * let go disappears when the garbage collector finds it. Until then it may still be listed.
  *
  * **Example** (What a health endpoint returns)
  *

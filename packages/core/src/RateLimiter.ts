@@ -1,5 +1,5 @@
 /**
- * Lets no more calls through than a rate allows; the others wait for their turn, or are refused.
+ * Lets only as many calls through as a rate allows. The others wait for their turn, or are rejected.
  *
  * A limit is one of four algorithms: {@link tokenBucket} allows bursts and refills steadily, {@link gcra} spaces calls
  * evenly, {@link slidingWindow} never allows more than so much in any span, {@link fixedWindow} counts from the first call
@@ -8,12 +8,12 @@
  *
  * **Details**
  *
- * A call costs 1 in each dimension, or what {@link RateLimiter.cost} says. When there is no room it waits, if `maxWait`, the
- * ambient `Deadline` and the queue allow it; when it is known from the start that the wait cannot fit, it is refused at once
- * with {@link RateLimiterRejected}. A cost larger than there ever is room for is refused with an infinite `retryAfter`.
+ * A call costs 1 in each dimension, or the amount given to {@link RateLimiter.cost}. Without room it waits, if `maxWait`, the
+ * ambient `Deadline` and the queue allow it. If the wait cannot fit, it is rejected at once with {@link RateLimiterRejected}.
+ * A cost above the capacity is rejected with an infinite `retryAfter`.
  *
- * Those who wait are served in order. Nobody overtakes, whatever the cost, so that small calls do not starve large ones.
- * They have taken nothing yet: when one goes away, those behind it move up.
+ * Waiters are served in order. No call overtakes, whatever its cost, so small calls do not starve large ones. A waiter has
+ * taken nothing yet: if one goes away, those behind it move up.
  *
  * What a call really cost may be known only afterwards: {@link RateLimiter.settle} charges an estimate and gives back or
  * charges the difference.
@@ -22,12 +22,12 @@
  *
  * **Gotchas**
  *
- * A call that was let through stays charged, whatever becomes of it. Outside a retry a limiter is charged once per logical
- * call, inside a retry once per attempt, and the attempts are what the callee counts.
+ * A call that was let through stays charged, however it ends. Outside a retry the limiter charges once per logical call,
+ * inside a retry once per attempt. The callee counts attempts.
  *
  * What this adds to `effect/persistence`'s `RateLimiter`: several dimensions at once, a bounded wait that costs those behind
- * nothing when the caller goes away, settling, GCRA and sliding windows, deadlines, streams; what that one has and this one
- * has not is state shared through Redis.
+ * nothing when the caller goes away, settling, GCRA and sliding windows, deadlines, streams. Only Effect's shares its state
+ * through Redis.
  *
  * **Example** (Requests and tokens)
  *
@@ -130,9 +130,9 @@ export const tokenBucket = (
   limitOf("token-bucket", "RateLimiter.tokenBucket", options, "capacity", () => options.capacity ?? options.limit)
 
 /**
- * Spaces calls evenly, one every `within / limit`: the generic cell rate algorithm of ITU-T I.371. It is the token bucket with
- * another default: `burst` may go through at once after a pause. Timers wake late, and with a burst of 1 what they are late
- * is lost; a burst of 2 or more makes up for it.
+ * Spaces calls evenly, one every `within / limit`: the generic cell rate algorithm of ITU-T I.371. It is the token bucket
+ * with another default: `burst` may go through at once after a pause. Timers wake late. With a burst of 1 that time is lost;
+ * a burst of 2 or more makes up for it.
  *
  * @category constructors
  * @since 0.1.0
@@ -154,8 +154,8 @@ export const gcra = (
 export const slidingWindow = (options: Rate): Limit => limitOf("sliding-window", "RateLimiter.slidingWindow", options)
 
 /**
- * At most `limit` in a window of `within`, which opens with the first call after the last one has closed. Around the end of a
- * window twice as much may go through in a short time: it is for callees that count that way.
+ * At most `limit` in a window of `within`, which opens with the first call after the previous window has closed. Around the
+ * end of a window twice as much may go through in a short time: it is for callees that count that way.
  *
  * @category constructors
  * @since 0.1.0
@@ -172,7 +172,7 @@ export interface Options {
   /** For errors, telemetry, {@link Policy.explain} and the `PolicyRegistry`. */
   readonly name?: string | undefined
   /**
-   * How long a call may wait for its turn. One whose turn comes later is refused at once.
+   * How long a call may wait for its turn. A call whose turn comes later is rejected at once.
    *
    * @default 0: no call waits
    */
@@ -239,7 +239,7 @@ export interface State<D extends string = "calls"> {
   readonly waiting: number
   readonly limits: {
     readonly [K in D]: {
-      /** Less than nothing when calls turned out to cost more than there was room for. */
+      /** Negative if calls turned out to cost more than the room. */
       readonly available: number
       readonly capacity: number
     }
@@ -269,9 +269,9 @@ export interface RateLimiter<D extends string = "calls"> extends Policy.Policy<u
   /** The calls that wait, and the room that there is now. */
   readonly state: Effect.Effect<State<D>>
   /**
-   * Changes limits while calls are made and wait. Used permits stay used; a waiter whose turn then comes too late is refused.
-   * `tokenBucket` and `gcra` may take each other's place, otherwise a limit stays of its kind: anything else throws a
-   * `RangeError`.
+   * Changes limits while calls are made and wait. Used permits stay used; a waiter whose turn then comes too late is
+   * rejected. `tokenBucket` and `gcra` may take each other's place, otherwise a limit stays of its kind: anything else throws
+   * a `RangeError`.
    */
   reconfigure(
     limits: { readonly [K in D]?: Limit } | (Single<D> extends true ? Limit : never)

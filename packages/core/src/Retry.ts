@@ -1,17 +1,17 @@
 /**
- * Tries again what failed, when the failure is one that may pass.
+ * Makes a failed call again if the failure may pass.
  *
  * **Details**
  *
- * The {@link Fault} of the failure decides what is retried: transient and throttled ones are, permanent ones,
- * rejections by other policies, defects and interruptions are not. `while` and `tags` narrow that, `classify` replaces it.
- * Delays come from any Effect `Schedule`. A pause that the callee asks for (`Retry-After`) is the least delay, with up to
- * 10 % of it added at random, so that callers who were told the same pause do not return together. Nothing is begun that
- * could not finish before the ambient `Deadline`. The error is the last attempt's, its type unchanged; the history goes to
- * `Telemetry`. Attempts after the first see `Schedule.CurrentMetadata`.
+ * The {@link Fault} of the failure decides. Transient and throttled failures are retried. Permanent ones, rejections by other
+ * policies, defects and interruptions are not. `while` and `tags` narrow that, `classify` replaces it. Delays come from any
+ * Effect `Schedule`. A pause that the callee asks for (`Retry-After`) is the least delay, with up to 10 % of it added at
+ * random, so that callers with the same pause do not return together. Nothing begins that could not end before the ambient
+ * `Deadline`. The error is the last attempt's, its type unchanged; the history goes to `Telemetry`. Attempts after the first
+ * see `Schedule.CurrentMetadata`.
  *
- * A stream is retried only while nothing has been emitted (`commit` narrows which elements count); what was started is
- * closed before the wait. {@link resume} continues a stream that has emitted.
+ * A stream is retried only while nothing has been emitted (`commit` narrows which elements count). The retry closes what an
+ * attempt opened before the wait. {@link resume} continues a stream that has emitted.
  *
  * A `RetryBudget` bounds what all calls together spend on retries: each is paid for before its wait, and refunded if the wait
  * is interrupted.
@@ -83,7 +83,7 @@ export type TagsOf<E> = E extends { readonly _tag: infer Tag extends string } ? 
 type FaultTag = "Transient" | "Throttled" | "Rejected"
 
 /**
- * An attempt that did not go well, and after which there may be another one.
+ * An attempt that failed, and after which there may be another one.
  *
  * @category models
  * @since 0.1.0
@@ -122,8 +122,8 @@ export interface Options<in E = unknown, out SE = never, out SR = never, Tag ext
     | { readonly [K in Tag | FaultTag]?: Schedule.Schedule<unknown, E, SE, SR> }
     | undefined
   /**
-   * The delay, computed from what has happened. `undefined` leaves it to the schedule, which decides in any case when to give
-   * up. A pause that the callee asks for is still the least delay.
+   * Computes the delay from the attempts so far. `undefined` keeps the schedule's delay. The schedule always decides when to
+   * give up, and a pause that the callee asks for is still the least delay.
    */
   readonly after?: ((failed: Failed<E>) => Duration.Input | undefined) | undefined
   /**
@@ -137,20 +137,20 @@ export interface Options<in E = unknown, out SE = never, out SR = never, Tag ext
   /** Retries only errors with one of these tags, of those that the classification allows. At least one. */
   readonly tags?: ReadonlyArray<Tag> | undefined
   /**
-   * In the place of the default classification of failures.
+   * Replaces the default classification of failures.
    *
    * @default Fault.of
    */
   readonly classify?: Fault.Classify<E> | undefined
   /**
-   * Tells of a value that it is a fault. It is retried and counted as that fault, and returned as it is when the attempts are
-   * over. Of a stream, it is asked of the first element that commits.
+   * Says which fault a value is, if any. Such a value is retried and counted as that fault, and returned unchanged after the
+   * last attempt. For a stream, this is asked about the first element that commits.
    *
    * @default no value is a fault
    */
   readonly result?: ((value: any) => Fault.Fault | undefined) | undefined
   /**
-   * Retries what another policy inside refused as well.
+   * Retries rejections by another policy inside as well.
    *
    * @default false
    */
@@ -161,7 +161,7 @@ export interface Options<in E = unknown, out SE = never, out SR = never, Tag ext
    * @default no bound but that of each call
    */
   readonly budget?: RetryBudget | undefined
-  /** What comes of a pause that the callee asks for. */
+  /** How a pause that the callee asks for is treated. */
   readonly retryAfter?: {
     /**
      * The longest pause that the callee may ask for.
@@ -280,7 +280,7 @@ type Has<Tag extends string, E> = [Tag] extends [TagsOf<E> | FaultTag] ? unknown
  *
  * **Gotchas**
  *
- * It is not a `Policy` of all errors, for it does not accept all. Where one is asked for, name the errors:
+ * It does not accept all errors, so it is not a `Policy` of all errors. Where such a policy is expected, name the errors:
  * `Retry.make<MyError>({ tags: [...] })`.
  *
  * @category models
@@ -345,7 +345,7 @@ export interface Resume<in out A, in out E, out SE = never, out R = never> {
 
 /**
  * Like {@link make}, and a stream that fails after it has emitted goes on with `from(last, error)`, where `last` is the last
- * element that came out. `from` must not emit again what was emitted. Schedule and `times` count over the whole stream.
+ * element that came out. `from` must not repeat elements. Schedule and `times` count over the whole stream.
  *
  * **Example** (A list that breaks after every second element)
  *

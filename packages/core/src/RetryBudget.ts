@@ -1,29 +1,29 @@
 /**
  * Bounds what all calls to one callee spend on further attempts, so that retries do not turn an overload into a collapse.
  *
- * A limit of three retries per call says nothing about a thousand calls: when a callee fails, every one of them makes four
- * attempts, and the callee gets four times the load when it can bear the least. A budget is one value that all those calls
- * share, given to `Retry.make` and `Hedge.make`. There are three ways to fund it:
+ * A limit of three retries per call does not bound a thousand calls: when a callee fails, each call makes four attempts. The
+ * callee then gets four times the load when it can bear the least. A budget is one value that all those calls share, given to
+ * `Retry.make` and `Hedge.make`. There are three ways to fund it:
  *
- * - {@link tokens}: a failure takes a token, a success brings a part of one (gRPC's retry throttling, gRFC A6). While
- *   nothing succeeds, next to nothing is retried: of the three this is the one that lets an overloaded callee recover.
- * - {@link traffic}: a share of the calls of the last while (Finagle, tower).
+ * - {@link tokens}: a failure takes a token, a success brings a part of one (gRPC's retry throttling, gRFC A6). While nothing
+ *   succeeds, almost nothing is retried: it alone lets an overloaded callee recover.
+ * - {@link traffic}: a share of the calls of a recent window (Finagle, tower).
  * - {@link inFlight}: a share of the calls in flight (Envoy, failsafe-go).
  *
  * **Details**
  *
  * The first attempt of a call is always free. A further one is paid for before the wait for it begins, and refunded if the
- * wait is interrupted. When the budget is used up, the call ends with the failure that it has; the event `BudgetExhausted` tells
- * why. Attempts that are under way are never stopped by the budget. A call that waits for its next attempt is not in
- * flight, so that a backlog of waiting calls does not fund its own retries.
+ * wait is interrupted. When the budget is used up, the call ends with the failure that it has; the event `BudgetExhausted`
+ * tells why. The budget never stops attempts in flight. A call that waits for its next attempt is not in flight, so a backlog
+ * of waiting calls does not fund its own retries.
  *
  * Transient and throttled failures speak against the callee and take tokens; permanent ones, rejections by other policies,
  * defects and interruptions do not.
  *
  * **Gotchas**
  *
- * Calls are counted by every policy that has the budget. In a stack with a hedge inside a retry, give it to the hedge alone
- * or to the retry alone, or a call counts twice.
+ * Every policy that has the budget counts calls. In a stack with a hedge inside a retry, give it to the hedge alone or to the
+ * retry alone, or a call counts twice.
  *
  * **Example** (A hundred calls to a callee that is down)
  *
@@ -60,7 +60,7 @@ import * as kernel from "./kernel/retryBudget.ts"
 export const TypeId: typeof internal.TypeId = internal.TypeId
 
 /**
- * Where the right to make further attempts comes from: {@link tokens}, {@link traffic} or {@link inFlight}.
+ * How further attempts are paid for: {@link tokens}, {@link traffic} or {@link inFlight}.
  *
  * @category models
  * @since 0.1.0
@@ -80,8 +80,8 @@ const notNegative = (where: string, option: string, value: number): number => {
  * which no failure has paid for, takes one as well.
  *
  * When more than `ratio / (1 + ratio)` of the attempts fail for a while (9 % by default), the tokens run out. From then on
- * there are `minPerMinute` further attempts a minute, whatever the traffic: nothing to a callee that thousands call, and enough
- * for one that is called once a minute. A minute's worth of them is saved up at most.
+ * there are `minPerMinute` further attempts a minute, whatever the traffic. A busy callee hardly notices them, and they are
+ * enough for a callee that is called once a minute. At most a minute's worth is saved up.
  *
  * @category constructors
  * @since 0.1.0
@@ -89,7 +89,7 @@ const notNegative = (where: string, option: string, value: number): number => {
 export const tokens = (
   options: {
     /**
-     * From 2 to 1000. One less than half of it is how many failures in a row may be followed by another attempt.
+     * From 2 to 1000. `maxTokens / 2 - 1` failures in a row may each be followed by another attempt.
      *
      * @default 100
      */
@@ -101,7 +101,7 @@ export const tokens = (
      */
     readonly ratio?: number | undefined
     /**
-     * For callers with little traffic; 0 or more. With 0 only successes bring anything, as A6 has it.
+     * For callers with little traffic; 0 or more. With 0, only successes bring tokens, as in A6.
      *
      * @default 10
      */
@@ -126,7 +126,7 @@ export const tokens = (
  * there holds at most `ratio` times as many of them as calls, and `minPerSecond` more. No call funds twice: any span of time
  * holds at most the share of the calls in it and in the `within` before it, and the floor once for each `within`.
  *
- * A callee that was brought down by this share of additional load is kept down by it.
+ * If this share of additional load brought a callee down, it also keeps the callee down.
  *
  * @category constructors
  * @since 0.1.0
@@ -164,8 +164,8 @@ export const traffic = (
 }
 
 /**
- * Funded by the calls in flight, as Envoy's and failsafe-go's budgets: another attempt is made while those under way or waited
- * for are no more than `ratio` of the calls in flight, or fewer than `minAttempts`.
+ * Funded by the calls in flight, as Envoy's and failsafe-go's budgets: another attempt is made while further attempts, in
+ * flight or waiting, are no more than `ratio` of the calls in flight, or fewer than `minAttempts`.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What policies tell about themselves.
+ * The events of policies, and who listens to them.
  *
  * A listener is a plain function in a `Context.Reference`. There is none by default, and then a policy builds no event at
  * all. Logical calls and attempts are told apart: `AttemptEnded` comes once per attempt, the other events once per

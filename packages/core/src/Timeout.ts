@@ -1,23 +1,23 @@
 /**
- * Ends what takes too long, with an error that tells which limit it was.
+ * Ends a call that takes too long, with an error that names the limit.
  *
  * - {@link attempt} limits one attempt: put it inside a retry. For a stream it ends with the first element.
- * - {@link total} limits everything: put it outside. It publishes the `Deadline`, so what is inside does not begin
- *   what could not finish. For a stream it ends with the last element.
+ * - {@link total} limits everything: put it outside. It publishes the `Deadline`, so policies inside begin nothing that could
+ *   not end in time. For a stream it ends with the last element.
  * - {@link phases} watches a stream: the time to the first element, the silence between two, the whole.
- * - {@link makeAdaptive} limits one attempt by what attempts have taken.
+ * - {@link makeAdaptive} limits one attempt by the times of earlier attempts.
  *
  * **Details**
  *
- * When time is up the call is interrupted, and the caller gets {@link TimeoutExceeded} after the call's clean-up, or, with
- * `detach`, at once. A result that comes while the call is being interrupted is dropped. The limit is set after the call's first
- * turn, and a tie goes to whichever of call and limit was set first, as with `Effect.timeout`. A timeout whose limit does not end
- * before the deadline of the call leaves the matter to the owner of the deadline: that one's phase is reported. A defect in the
- * clean-up of a call that timed out goes to `Telemetry`; a defect in the clean-up of a call whose caller went away joins the
- * caller's cause.
+ * When the time is up, the call is interrupted, and the caller gets {@link TimeoutExceeded} after the call's clean-up, or,
+ * with `detach`, at once. A result that comes while the call is being interrupted is dropped. The limit is set after the
+ * call's first turn, and a tie goes to whichever of call and limit was set first, as with `Effect.timeout`. A timeout that
+ * does not end before the deadline of the call leaves the end to the owner of the deadline, and the error has the owner's
+ * phase. A defect in the clean-up of a call that timed out goes to `Telemetry`; a defect in the clean-up of a call whose
+ * caller went away joins the caller's cause.
  *
- * A stream never ends silently: every phase is an error. The silence between two elements does not include the time that
- * the consumer takes, the total does; a total that passes while the consumer is busy is delivered at the next pull.
+ * A stream never ends silently: every phase is an error. The silence between two elements does not include the consumer's
+ * time; the total does. If a total passes while the consumer is busy, the next pull delivers the error.
  *
  * **Gotchas**
  *
@@ -105,7 +105,7 @@ const exceeded = (
 
 /**
  * A time limit: a finite duration longer than zero, or a function that is asked for one at every call. Anything else throws a
- * `RangeError`, in the function as a defect of the call.
+ * `RangeError`; from the function, it is a defect of the call.
  *
  * @category models
  * @since 0.1.0
@@ -122,10 +122,9 @@ export interface Options {
   /** For errors, telemetry and {@link Policy.explain}; one that is adaptive is also in the `PolicyRegistry`. */
   readonly name?: string | undefined
   /**
-   * Do not wait for the clean-up of a call that is interrupted, because its time is up or because its caller goes away, if
-   * that takes time: answer, and let it end in the background. For calls that ignore interruption; {@link detached} tells
-   * how many there are. A consumer of a stream that goes away does not wait for a pull that ignores it, but for what else the
-   * stream holds.
+   * Answers without a wait for a slow clean-up of an interrupted call, whether its time is up or its caller goes away. The
+   * call ends in the background. Use it for calls that ignore interruption; {@link detached} tells how many there are. A
+   * stream's consumer that goes away does not wait for a pull that ignores it, but for everything else that the stream holds.
    *
    * @default false
    */
@@ -213,7 +212,7 @@ export const total = (limit: Limit, options?: Options): Policy.Policy<unknown, T
   })
 
 /**
- * Watches a stream. An effect is a stream of one element: `first` and `total` limit it, `idle` has nothing to say.
+ * Watches a stream. An effect is a stream of one element: `first` and `total` limit it, `idle` does not apply.
  *
  * @category constructors
  * @since 0.1.0
@@ -256,7 +255,7 @@ export const phases = (
 
 /**
  * How many calls of this process were interrupted and left behind by a timeout with `detach`, and are still running. A
- * number that grows is a leak: each of them holds what it holds.
+ * growing number is a leak: each call keeps what it holds.
  *
  * @category accessors
  * @since 0.1.0
@@ -264,7 +263,7 @@ export const phases = (
 export const detached: Effect.Effect<number> = Effect.sync(leftBehind)
 
 /**
- * How a limit follows from what calls have taken.
+ * How the limit follows from earlier call times.
  *
  * @category models
  * @since 0.1.0
@@ -281,7 +280,7 @@ export interface AdaptiveOptions extends Options {
    */
   readonly quantile?: number | undefined
   /**
-   * The multiple; more than 1, for that is how a limit that has become too short grows again.
+   * The multiple; more than 1, so that a limit that has become too short can grow again.
    *
    * @default 1.5
    */
@@ -420,18 +419,19 @@ const learntOf = (options: AdaptiveOptions): LearntLimit =>
   new LearntLimit(rulesOf(options), positiveMillis("Timeout.makeAdaptive", "within", options.within ?? "5 minutes"))
 
 /**
- * Limits one attempt, as {@link attempt} does, by what attempts have taken: `factor` times a quantile of the last while,
- * between `minLimit` and `maxLimit`. It is a value with a memory: make it once for all callers of one callee.
+ * Limits one attempt, as {@link attempt} does, by the times of earlier attempts: `factor` times a recent quantile, between
+ * `minLimit` and `maxLimit`. It has a memory: make it once for all callers of one callee.
  *
  * **Details**
  *
- * What a call has waited for its turn in a bulkhead or a limiter inside is nobody's slowness, and is left out. A success
- * counts with the time it took. A call that times out, or is interrupted at the ambient deadline, is known only to take longer
- * than the time that it had, and counts as that: left out, or taken for an answer, it would pull the limit down. As soon as more
- * than `1 - quantile` of the calls are cut off so, the limit grows by `factor`, until they are not. Failures and other
- * interruptions do not count, for they say nothing about how long an answer takes.
+ * The time that a call waits in a bulkhead or a limiter inside does not count. A success counts with its time. If a call
+ * times out, or is interrupted at the ambient deadline, only a lower bound of its time is known, and it counts as that.
+ * Without it, or with it as an answer, the limit would fall. As soon as more than `1 - quantile` of the calls are cut off in
+ * this way, the limit grows by `factor`, until they are not. Failures and other interruptions do not count: they do not tell
+ * how long an answer takes.
  *
- * Quantiles are told to within 2 % in some kilobytes, whatever the traffic. Of a stream, the time to the first element counts.
+ * Quantiles are exact to within 2 % in a few kilobytes, whatever the traffic. Of a stream, the time to the first element
+ * counts.
  *
  * **Example** (A limit from what was seen)
  *

@@ -1,5 +1,5 @@
 /**
- * Any `HttpClient` with any policy.
+ * Puts any policy around any `HttpClient`.
  *
  * **Details**
  *
@@ -15,19 +15,19 @@
  *   policy adds to the body is the `cause` of an `HttpClientError`, the only error that the type of a body has.
  * - `body: "headers"`: the policy ends with the head, and the body is the caller's.
  *
- * A request is sent again only if that is safe: its method is idempotent (RFC 9110 section 9.2.2), it has an `Idempotency-Key`,
- * `repeat` allows it, or nothing was sent because there was no connection. A request whose body is a stream is sent once. The
- * failure of a request that must not be sent again still counts for a circuit breaker; `Retry` gives up at once and `Hedge`
- * begins no second attempt. A policy of your own that asks for another one anyway gets a `Rejected` failure, and the
- * caller the failure before that.
+ * A request is sent again only if that is safe: its method is idempotent (RFC 9110 section 9.2.2), it has an
+ * `Idempotency-Key`, `repeat` allows it, or nothing was sent because there was no connection. A request whose body is a
+ * stream is sent once. The failure of a request that must not be sent again still counts for a circuit breaker; `Retry` gives
+ * up at once and `Hedge` begins no second attempt. A policy of your own that asks for another attempt anyway gets a
+ * `Rejected` failure, and the caller gets the failure before it.
  *
- * What an attempt has opened is closed when it is lost or interrupted. The body of a failure is read, so that it holds no
- * connection while a policy waits.
+ * When an attempt is lost or interrupted, the client closes what the attempt opened. It reads the body of a failure, so that
+ * the body holds no connection while a policy waits.
  *
  * **Gotchas**
  *
- * `fetch` follows redirects itself: that there was no connection may then be true of the last hop only. Where such a request
- * must not be repeated, let it fail on redirects.
+ * `fetch` follows redirects itself, so a refused connection may be the last hop's. If such a request must not be repeated,
+ * let it fail on redirects.
  *
  * What this adds to `HttpClient.retryTransient` and `withCircuitBreaker`: any policy, the body, methods, a bound for
  * `Retry-After`, one count of attempts for statuses and errors.

@@ -1,9 +1,9 @@
 /**
- * Any policy as a middleware of an HTTP server.
+ * Makes any policy a middleware of an HTTP server.
  *
  * **Details**
  *
- * What the policy refuses or cuts off, the middleware answers. A handler's own failures stay its own.
+ * The middleware answers requests that the policy refuses or cuts off. A handler's own failures stay as they are.
  *
  * | the policy fails with | answer |
  * | --- | --- |
@@ -142,7 +142,7 @@ export interface Options {
    */
   readonly deadlineHeaders?: ReadonlyArray<string> | undefined
   /**
-   * The longest that a caller is believed to wait, as in `Deadline.fromHeader`.
+   * A caller with more time left counts as this, as in `Deadline.fromHeader`.
    *
    * @default "1 hour"
    */
