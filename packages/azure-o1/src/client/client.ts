@@ -127,7 +127,7 @@ export class Calling {
   /** From now on somebody else is asked. */
   readonly asking = (deployment: string): void => {
     this.deployment = deployment
-    this.call.forget()
+    this.call.again()
     this.turns.asking(deployment)
   }
 
@@ -175,7 +175,7 @@ export class Calling {
     this.history.listener(event, context)
     this.observing?.listener?.(event, context)
     // another attempt says it all again
-    if (event._tag === "RetryScheduled") this.call.forget()
+    if (event._tag === "RetryScheduled") this.call.again()
   }
 }
 

@@ -51,8 +51,10 @@ export class Call {
   /** Present where somebody observes. */
   readonly observing: Observer | undefined
   private readonly onLeave: "cancel" | "keep" | undefined
-  /** The text of the attempt that is under way. */
+  /** The text of the last attempt that said something. */
   private readonly text = new Text()
+  /** It is of an attempt that has failed. */
+  private outdated = false
 
   constructor(
     options: { readonly onLeave?: "cancel" | "keep" | undefined; readonly observing?: Observer | undefined } = {}
@@ -63,15 +65,20 @@ export class Call {
 
   /** What an attempt has said is kept, for the call may fail where nobody knows of it. */
   readonly heard = (event: AttemptEvent): void => {
-    if (event._tag === "TextDelta") this.text.add(event.text)
+    if (event._tag !== "TextDelta") return
+    if (this.outdated) this.text.clear()
+    this.outdated = false
+    this.text.add(event.text)
   }
 
   get partialText(): string {
     return this.text.toString() || (this.open?.text() ?? "")
   }
 
-  /** Another attempt, or another deployment, says it all again. */
-  readonly forget = (): void => this.text.clear()
+  /** Another attempt, or another deployment, says it all again; until it does, this is all that the caller has. */
+  readonly again = (): void => {
+    this.outdated = true
+  }
 
   /** The error of the call says how the response can be continued, if it goes on. */
   readonly explain = (error: O1Error): O1Error => {

@@ -537,6 +537,27 @@ for (const face of faces) {
         ))
     }
 
+    for (
+      const [what, second, partialText] of [
+        ["says nothing leaves what the first has said", does("POST", down()), "one "],
+        ["says something is what there is", does("POST", streaming(chat.delta("two ")), cut("rst")), "two "]
+      ] as const
+    ) {
+      it.live(`an attempt after a break that ${what}`, () =>
+        against(
+          {
+            config: { ...onChat, store: false },
+            does: [{ on: "POST", times: 1, does: [streaming(chat.delta("one ")), cut("rst")] }, second]
+          },
+          (o1, { asked }) =>
+            Effect.gen(function*() {
+              const { error } = yield* call(o1, face, { retries: 1, onBreak: "restart" })
+              assert.strictEqual(error?.partialText, partialText)
+              assert.strictEqual(asked().length, 2)
+            })
+        ))
+    }
+
     const hard: { readonly [what: string]: Against & { readonly state: string } } = {
       "silence on chat": { config: onChat, does: [does("POST", silence)], state: "Closed" },
       "silence after content on chat": {
