@@ -320,7 +320,7 @@ export interface StaleOptions<in A, out B = A> {
    */
   readonly as?: ((stale: StaleValue<A>) => B) | undefined
   /**
-   * In the place of the default classification.
+   * Replaces the default classification.
    *
    * @default Fault.of
    */

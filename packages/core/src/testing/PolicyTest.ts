@@ -47,7 +47,7 @@ import { last } from "./internal/last.ts"
 /**
  * A policy that rejects every call with this error. The call is not made.
  *
- * **Example** (In the place of a service's policy)
+ * **Example** (Instead of a service's policy)
  *
  * ```ts import.meta.vitest
  * import { Bulkhead, Policy } from "@effect-resilience/core"

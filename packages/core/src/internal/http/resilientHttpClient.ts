@@ -84,8 +84,8 @@ const failureOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isFailReason)?.error : undefined
 
 /**
- * The failure, but for the one that a server has only because the deadline which it was told is over. That speaks for whoever
- * enforces the deadline, here or further out, and who is about to interrupt this attempt. Where nobody does, for the work is
+ * The failure, unless the server has it only because the deadline that it was sent is over. The policy that enforces the
+ * deadline, here or further out, then interrupts this attempt, and its error counts. If no policy does, because the work is
  * shared, the failure stands.
  */
 export const afterDeadline = <E>(failure: E, deadline: number): Effect.Effect<never, E> =>
