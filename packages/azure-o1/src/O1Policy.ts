@@ -65,8 +65,8 @@ interface Breaker {
 const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined): O1Policy["Service"] => {
   const throttledWait = Duration.fromInputUnsafe(settings.throttledWait ?? defaults.throttledWait)
   const breakers = new Map<string, Breaker>()
-  /** Failures that tell of a long prompt, and nothing of the service. */
-  const ofThePrompt = new WeakSet<O1Error>()
+  /** Failures that tell of a long prompt, or were told to another call, and nothing of the service. */
+  const uncounted = new WeakSet<O1Error>()
 
   const makeBreaker = (deployment: string): Breaker => {
     const breaker = CircuitBreaker.makeUnsafe({
@@ -78,7 +78,7 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
         // a probe is a call that may take minutes
         lease: "2 minutes"
       },
-      classify: breakerFault((error) => ofThePrompt.has(error))
+      classify: breakerFault((error) => uncounted.has(error))
     })
     return { breaker, policy: Policy.mapError(breaker, CircuitBreaker.isCircuitOpen, toRejectedError) }
   }
@@ -129,7 +129,7 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
     const attempt = (limits: Limits, deployment: string, breaker: Policy.Policy<O1Error, O1Error>) => {
       let known = routes.get(deployment)
       if (known === undefined) routes.set(deployment, known = { route: unknown })
-      return Policy.compose(breaker, patience(limits)(known, ofThePrompt))
+      return Policy.compose(breaker, patience(limits)(known, uncounted))
     }
     return { call: rejected ? amongOthers(limits) : alone(limits), attempt, another: another(limits) }
   }

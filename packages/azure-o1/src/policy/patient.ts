@@ -12,11 +12,11 @@ export interface Known {
 }
 
 /** The policy of the attempts of one call at one deployment. */
-type Patient = (known: Known, ofThePrompt: WeakSet<O1Error>) => Policy.Policy<O1Error, O1Error>
+type Patient = (known: Known, uncounted: WeakSet<O1Error>) => Policy.Policy<O1Error, O1Error>
 
 /**
- * Limits what an attempt does not keep, and learns from what takes too long; `ofThePrompt` collects what tells of a long one. What
- * follows from the limits alone is the same for every call that has them.
+ * Limits what an attempt does not keep, and learns from what takes too long; `uncounted` collects what tells of a long one,
+ * and what another call was told. What follows from the limits alone is the same for every call that has them.
  */
 export const patient = ({ fruitless, idle, onTimeout, silence, timeout }: Limits): Patient => {
   const stretched = (stretch: number): Omit<Beginning, "route"> => {
@@ -35,14 +35,14 @@ export const patient = ({ fruitless, idle, onTimeout, silence, timeout }: Limits
     settings: { attempt: timeout, idle: idle(timeout), onTimeout, fruitless },
     children: []
   }
-  return (known, ofThePrompt) => {
+  return (known, uncounted) => {
     const beginning = (): Beginning => {
       const stretch = onTimeout === "escalate" ? route.stretch(known.route) : 1
       return { ...stretch === 1 ? first : stretched(stretch), route: known.route }
     }
     const failed = (error: O1Error, watch: Watch): void => {
       known.route = route.after(known.route, error)
-      if (route.isOfThePrompt(error, watch.elapsed)) ofThePrompt.add(error)
+      if (watch.isHeld || route.isOfThePrompt(error, watch.elapsed)) uncounted.add(error)
     }
     return Policy.make<O1Error, O1Error>({
       info,

@@ -7,6 +7,7 @@ import type { Fact } from "../O1Fact.ts"
 import { patience, type Plan, type Wait } from "./knowledge.ts"
 import type { Learned, Question } from "./learned.ts"
 import { CurrentProgress } from "./progress.ts"
+import { CurrentWatch } from "./watch.ts"
 
 /** Milliseconds on the monotonic clock. */
 export const monotonic: Effect.Effect<number> = Effect.map(
@@ -78,7 +79,11 @@ export const asking = (
       yield* settled(learned, asked.question)
       // the call that asked may have been told to wait
       const error = held?.(yield* monotonic)
-      if (error !== undefined) return yield* error
+      if (error !== undefined) {
+        const watch = yield* CurrentWatch
+        if (watch !== undefined) watch.isHeld = true
+        return yield* error
+      }
     }
   })
 

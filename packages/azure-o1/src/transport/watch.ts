@@ -69,6 +69,8 @@ export class Watch {
   private isKept = false
   /** A token is waited for. */
   signsIn = false
+  /** Another call was told to wait, so that nothing was asked for this one. */
+  isHeld = false
   /** A limit has ended it. */
   isCut = false
   private pending: Pending | undefined = undefined

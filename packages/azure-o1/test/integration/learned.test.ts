@@ -177,6 +177,30 @@ describe("learned, over real sockets", () => {
       assert.isAtLeast(performance.now() - began, 1400)
     }))))
 
+  for (
+    const [name, make] of [["one deployment", singleOf], [
+      "a pool",
+      (server: RawServer) => AzureO1.failover([configOf(server, {})])
+    ]] as const
+  ) {
+    it.live(`one answer that asks for a pause is one failure, however many callers waited for it: ${name}`, () =>
+      within(Effect.scoped(
+        Effect.gen(function*() {
+          const server = yield* rawServer(
+            {
+              on: "POST /chat/completions stream",
+              does: [wait(300), answer(503, { error: { code: "503", message: "down" } }, { "retry-after-ms": "700" })]
+            },
+            always("POST /chat/completions stream", streamed)
+          )
+          const o1 = yield* make(server)
+          const texts = yield* Effect.all(Array.from({ length: 10 }, () => text(o1)), { concurrency: "unbounded" })
+          assert.deepStrictEqual(new Set(texts), new Set(["streamed"]))
+          assert.strictEqual(server.requests.length, 11)
+        }).pipe(Effect.provide(AzureO1Node.layerHttpClient))
+      )))
+  }
+
   it.live("a member whose key is not taken is asked once, and the others answer", () =>
     within(Effect.scoped(
       Effect.gen(function*() {
