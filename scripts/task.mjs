@@ -36,6 +36,12 @@ const tasks = {
     good: "everything is formatted",
     hint: "npm run fix formats it"
   },
+  voice: {
+    does: "Finds the sentences that docs/voice.md rules out.",
+    commands: [["node", "scripts/voice.mjs"]],
+    good: "no sentence to read twice, as far as a machine can tell",
+    hint: "docs/voice.md has a better one for each"
+  },
   fix: {
     does: "Mends what lint and format complain of, as far as a machine can.",
     commands: [["oxlint", "--type-aware", "--fix"], ["dprint", "fmt"]],

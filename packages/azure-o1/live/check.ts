@@ -10,9 +10,9 @@ import type { Allowed, Target } from "./target.ts"
 type Facts = Readonly<Record<string, string | number | boolean>>
 
 export interface Found {
-  /** What is to be the same of both. */
+  /** The values that both have to share. */
   readonly facts: Facts
-  /** What is told, and not compared: times, names, numbers. */
+  /** Details to print, which are not compared: times, names, numbers. */
   readonly seen?: Facts
   /** The call that the exchanges of the check are of, so that they can be played again. */
   readonly call?: Call | undefined

@@ -1,4 +1,4 @@
-// What a transcript says of whoever made it: nothing. Keys, hosts, names of deployments, ids and prompts of the user's become
+// A transcript says nothing of its maker. Keys, hosts, names of deployments, ids and prompts of the user's become
 // words that say what was there.
 
 /** What must not be read in a transcript. */

@@ -1,4 +1,4 @@
-// The words of a run, for whoever sits before it.
+// The words of a run, for the person before it.
 import type { Cost, Outcome, Report } from "./run.ts"
 
 const help = `npm run live -- --yes [--burst N] [--max-tokens N] [--out FILE]

@@ -23,7 +23,7 @@ const fieldsOf = (value: unknown, path: string, shapes: Set<string>): void => {
 const dataOf = (body: string): ReadonlyArray<string> =>
   body.split(/\r?\n/).filter((line) => line.startsWith("data:")).map((line) => line.slice(5).trim())
 
-/** What was asked, in short. */
+/** The request, in short. */
 const questionOf = ({ asked, method, path }: Recorded): string =>
   [
     method,

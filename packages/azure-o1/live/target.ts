@@ -26,7 +26,7 @@ export interface Target {
   readonly config: AzureO1Config.AzureO1Config
   readonly profile: ModelProfile.ModelProfile
   readonly allowed: Allowed
-  /** What was heard since the check began. */
+  /** The exchanges since the check began. */
   readonly log: ReadonlyArray<Recorded>
   /** A client with its own configuration, whose calls are recorded, and are not tried again. */
   readonly client: (config?: Partial<AzureO1Config.AzureO1Config>) => Effect.Effect<AzureO1["Service"]>

@@ -1,4 +1,4 @@
-// What was heard, in the form of the case files of the tests: a call whose exchanges are in `cases` can be played to the client
+// The exchanges, in the form of the case files of the tests: a call whose exchanges are in `cases` can be played to the client
 // again, and is expected to end as it has ended; the others are in `recorded`.
 import { type Conversation, type Expected, type Told, told } from "../test/support/conversations.ts"
 import type { Call } from "./calls.ts"

@@ -17,7 +17,7 @@
  * ModelProfile.forModel("gpt-5.4-pro")?.apis // => ["responses"]
  * ```
  *
- * What is known of the models, with its sources and the days on which they were read, is in `src/profiles/facts.ts`. A limit
+ * The facts about the models, with their sources and the days on which they were read, are in `src/profiles/facts.ts`. A limit
  * that is not known is left to the service.
  *
  * @since 0.1.0

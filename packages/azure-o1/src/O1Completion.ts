@@ -160,7 +160,7 @@ export interface O1Completion {
   readonly toolCalls: ReadonlyArray<ToolCall>
   /** Absent where the service does not tell. */
   readonly usage: Usage | undefined
-  /** What was not as configured, though there is an answer: another model under the same name, a parameter left out. */
+  /** Differences from the configuration, though there is an answer: another model under the same name, a parameter left out. */
   readonly warnings: ReadonlyArray<string>
   /** For Azure's support. */
   readonly requestId: string | undefined

@@ -79,7 +79,7 @@ export interface Finished {
 export interface Started {
   readonly _tag: "Started"
   readonly transport: Transport
-  /** What is known of the deployment and has made this attempt what it is, in sentences. */
+  /** The facts about the deployment that have shaped this attempt, in sentences. */
   readonly learned: ReadonlyArray<string>
 }
 

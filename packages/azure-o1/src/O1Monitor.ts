@@ -45,7 +45,7 @@
  *   A second attempt after a timeout belongs to a call that takes long, and counts only beyond the limit of the first. If all
  *   that is known of a quantile is that it is above a value, the monitor says that. Failures say nothing of how long an
  *   answer takes; the monitor counts them by outcome.
- * - What is older than twice the `window` is forgotten.
+ * - Observations older than twice the `window` are forgotten.
  * - The number of series is bounded: the one that was not used for longest makes room.
  * - Watching cannot change a call: the client catches what an observer throws.
  *
@@ -79,7 +79,7 @@ export type QuantileEstimate = Histogram.Estimate
  */
 export interface O1MonitorOptions {
   /**
-   * What is seen is remembered for this long at least, and at most for twice as long.
+   * An observation is remembered for this long at least, and at most for twice as long.
    *
    * @default "1 hour"
    */

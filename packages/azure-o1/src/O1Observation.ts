@@ -1,5 +1,5 @@
 /**
- * What calls tell whoever wants to learn from them: how long each phase took, what it cost, how it ended. `O1Monitor` makes
+ * The observations that calls make for those who want to learn from them: how long each phase took, what it cost, how it ended. `O1Monitor` makes
  * quantiles and recommendations of it; a program can have an observer of its own.
  *
  * @since 0.1.0
@@ -82,7 +82,7 @@ export interface ConnectionObservation {
 export type O1Observation = AttemptObservation | CallObservation | ConnectionObservation
 
 /**
- * Whoever wants to know; nobody by default, and then nothing is measured.
+ * The observer; none by default, and then nothing is measured.
  *
  * @category references
  * @since 0.1.0

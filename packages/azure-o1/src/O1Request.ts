@@ -1,5 +1,5 @@
 /**
- * What is asked of a reasoning model.
+ * A request to a reasoning model.
  *
  * One request serves both of Azure's APIs, Chat Completions and Responses. The deployment's configuration chooses the API.
  *

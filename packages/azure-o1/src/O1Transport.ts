@@ -99,7 +99,7 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
     return problem === undefined ? byItself(attempt(request)) : Stream.fail(problem)
   }
 
-  /** The end of an attempt. What comes before it is no news to the caller, but to whoever watches that something comes. */
+  /** The end of an attempt. The caller does not hear of earlier content, but the watch does. */
   const complete = (request: O1Request): Effect.Effect<O1Completion, O1Error> =>
     Effect.gen(function*() {
       const call = yield* CurrentCall
@@ -141,7 +141,7 @@ export class O1Transport extends Context.Service<O1Transport, {
   readonly profile: () => ModelProfile.ModelProfile
   /** With `heal`: the profile of the model that really answers, if it is another one. */
   readonly adopted?: () => ModelProfile.ModelProfile | undefined
-  /** What was learnt about the deployment, and counts. */
+  /** The facts about the deployment that count now. */
   readonly learned?: Effect.Effect<ReadonlyArray<Fact>>
   /** One attempt whose answer comes in one piece. */
   readonly complete: (request: O1Request) => Effect.Effect<O1Completion, O1Error>

@@ -61,7 +61,7 @@ export type { LimitOptions } from "./monitor/limit.ts"
  */
 export interface RecommendOptions extends LimitOptions {
   /**
-   * What is configured now.
+   * The limits that are configured now.
    *
    * @default O1Policy.defaults
    */

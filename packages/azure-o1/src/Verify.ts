@@ -53,7 +53,7 @@ import { look, notLooked, reach } from "./verify/reach.ts"
 export { Check, Finding, type Management, type Options, Report, Status } from "./verify/model.ts"
 export { type Certificate, Network, NetworkFailure } from "./verify/network.ts"
 
-/** What was found out before anything is judged. */
+/** The facts, before anything is judged. */
 interface Facts {
   readonly steps: Effect.Success<ReturnType<typeof look>>
   readonly probe: probes.Probe | undefined

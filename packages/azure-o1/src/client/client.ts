@@ -134,7 +134,7 @@ export class Calling {
   /** What the one that was asked has begun may go on, and another one is asked. */
   readonly leftOpen = (resume: ResumeToken): void => this.history.leftOpen(resume)
 
-  /** Who was asked has failed, and the attempt goes on. */
+  /** The deployment that was asked has failed, and the attempt goes on. */
   get left(): Turns["left"] {
     return this.turns.left
   }
@@ -280,7 +280,7 @@ export const clientOf = (callee: Callee): O1Client => {
   return fromFaces({
     complete,
     stream: (request, options) => withProgress(content("stream", request, options)),
-    // whoever sees only the text cannot be told that it begins anew
+    // a reader of the text alone cannot be told that it begins anew
     tokens: (request, options) => tokensOf(content("tokens", request, { ...options, onBreak: "continue" })),
     resume: (token, options) => withProgress(resume(token, options)),
     cancel: callee.cancel,

@@ -48,7 +48,7 @@ class Failover {
   private readonly unfit: Set<Member>
   /** The last failure of each. */
   private readonly failures = new Map<Member, Failure>()
-  /** Who was asked in this attempt, the last one last. */
+  /** The members that were asked in this attempt, the last one last. */
   private asked: Array<Member> = []
   private last: Member | undefined
   /** Whether the one that is being asked works again. */

@@ -13,7 +13,7 @@ import type { ReasoningEffort } from "../O1Request.ts"
 import { outcomeOf } from "./history.ts"
 import type { Turn } from "./turns.ts"
 
-/** What is told of one call while it goes on. */
+/** The observer of one call while it goes on. */
 export interface CallObserver {
   /** What happens for the call happens in this span. */
   readonly span?: Tracer.Span | undefined
@@ -161,7 +161,7 @@ export class Observing implements CallObserver {
     this.tell(observation)
   }
 
-  /** Whoever observes must not be able to break a call. */
+  /** An observer must not be able to break a call. */
   private tell(observation: O1Observation): void {
     try {
       this.observer(observation)

@@ -25,7 +25,7 @@ export interface Server {
   readonly port: number
 }
 
-/** What is asked, as far as spans tell of it. */
+/** The request, as far as spans tell of it. */
 interface Traced {
   readonly name: string
   readonly serverOf: (deployment: string | undefined) => Server | undefined
@@ -44,7 +44,7 @@ const ofServer = (server: Server | undefined): Attributes => ({
   "server.port": server?.port
 })
 
-/** What is known of a call when it begins, in the words of OpenTelemetry, and in words of our own where it has none. */
+/** The attributes of a call when it begins, in the words of OpenTelemetry, and in words of our own where it has none. */
 const ofRequest = (operation: Operation, deployment: string, request: Partial<O1Request>): Attributes => ({
   "gen_ai.operation.name": "chat",
   "gen_ai.provider.name": provider,

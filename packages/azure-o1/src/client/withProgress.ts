@@ -23,7 +23,7 @@ const interval = "5 seconds"
 type Content = NonEmptyReadonlyArray<AttemptEvent>
 type ContentFiber = Fiber.Fiber<Content, O1Error | Cause.Done>
 
-/** The progress of one call, in the order in which it happened, and whoever waits for it. */
+/** The progress of one call, in the order in which it happened, and its waiter. */
 class Progress {
   private readonly startedAt: bigint
   private phase: Waiting["phase"] = "attempt"
@@ -37,7 +37,7 @@ class Progress {
   }
 
   readonly report = (event: ProgressEvent): void => {
-    // whoever has not taken the last tick gets the newest one
+    // a reader that has not taken the last tick gets the newest one
     if (event._tag === "Waiting" && this.events.at(-1)?._tag === "Waiting") this.events.pop()
     this.events.push(event)
     this.wake()

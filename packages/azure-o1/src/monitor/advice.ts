@@ -43,7 +43,7 @@ export interface AdviceWarning {
   readonly message: string
 }
 
-/** What is configured now for a series. Times in milliseconds. */
+/** The limits that are configured now for a series. Times in milliseconds. */
 export interface Current {
   readonly timeout: number
   readonly total: number

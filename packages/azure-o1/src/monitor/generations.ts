@@ -1,5 +1,5 @@
 /**
- * What was learned lately: a few generations, each of one span of time, of which the oldest is dropped when a new one begins.
+ * Recent observations: a few generations, each of one span of time, of which the oldest is dropped when a new one begins.
  * Something is forgotten between `count - 1` and `count` spans after it was learned. The time is an argument.
  */
 export class Generations<A> {

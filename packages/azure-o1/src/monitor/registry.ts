@@ -9,7 +9,7 @@ import { Connections, isEmpty, Tally } from "./tally.ts"
 
 const generations = 2
 
-/** What is evicted first is what was not used for longest. */
+/** The series that was not used for longest is evicted first. */
 class Recent<A> {
   private readonly entries = new Map<string, A>()
   private readonly capacity: number
@@ -69,7 +69,7 @@ const groupOf = ({ deployment, effort }: Omit<Subject, "model">): string => JSON
 const keyOf = (subject: Subject): string => JSON.stringify([subject.deployment, subject.effort, subject.model])
 
 /**
- * What was learned, by deployment, model and effort, and by origin. Times in milliseconds on a monotonic clock.
+ * Observations, by deployment, model and effort, and by origin. Times in milliseconds on a monotonic clock.
  *
  * An attempt that was cut off does not know its model: it counts for the model that answered last with that effort, or for
  * the first one that answers.

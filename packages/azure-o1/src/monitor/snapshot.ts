@@ -36,7 +36,7 @@ export type Distribution = typeof Distribution.Type
 const Outcomes = Schema.Record(Schema.String, Amount)
 
 /**
- * What was learned of one deployment, model and reasoning effort. Times are in milliseconds.
+ * The observations of one deployment, model and reasoning effort. Times are in milliseconds.
  *
  * @category schemas
  * @since 0.1.0
@@ -77,7 +77,7 @@ export const SeriesSnapshot = Schema.Struct({
 export type SeriesSnapshot = typeof SeriesSnapshot.Type
 
 /**
- * What was learned of the connections to one origin. Times are in milliseconds.
+ * The observations of the connections to one origin. Times are in milliseconds.
  *
  * @category schemas
  * @since 0.1.0

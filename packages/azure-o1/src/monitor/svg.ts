@@ -151,7 +151,7 @@ const chosen = (
   (effort === undefined || series.effort === effort)
 
 /**
- * Draws how long attempts take, as an SVG document: a histogram of their number over logarithmic time. What was cut off has a colour
+ * Draws how long attempts take, as an SVG document: a histogram of their number over logarithmic time. A cut-off attempt has a colour
  * of its own. Solid lines are the median, the 95th and the 99th percentile where they are known, dashed ones the limits that are given.
  * The picture follows the colour scheme of the reader, light or dark, and loads nothing from elsewhere.
  *

@@ -27,7 +27,7 @@ interface Controller {
 /** How many bytes may wait for a reader before the socket is not read any more. */
 const mostWaiting = 256 * 1024
 
-/** The bytes of one answer, between the socket and whoever reads them. */
+/** The bytes of one answer, between the socket and the reader. */
 export class Incoming {
   private controller: Controller | undefined = undefined
   private waiting: Array<Uint8Array> = []
@@ -89,7 +89,7 @@ export class Incoming {
     this.controller?.resume()
   }
 
-  /** What has come since the last time, or comes next. What came before a failure is told before it. */
+  /** The bytes since the last time, or the next ones. Bytes that came before a failure are told before it. */
   readonly pull = (failed: (cause: Error) => HttpClientError.HttpClientError): Bytes => {
     const next: Bytes = Effect.suspend(() => {
       const { waiting } = this

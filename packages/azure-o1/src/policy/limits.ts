@@ -26,7 +26,7 @@ export const validDuration = (input: Duration.Input): Option.Option<Duration.Dur
 const bad = (option: string, value: unknown, allowed: string): O1RequestError =>
   new O1RequestError({ kind: "invalid", param: option, detail: `${option} must be ${allowed}, got ${String(value)}` })
 
-/** What is wrong with what becomes of an answer, if anything. */
+/** The problem of the options about an answer's end, if there is one. */
 const fateProblem = ({ onBreak, onLeave }: Pick<CallOptions, "onBreak" | "onLeave">): O1RequestError | undefined => {
   if (onBreak !== undefined && onBreak !== "continue" && onBreak !== "restart") {
     return bad("onBreak", onBreak, "\"continue\" or \"restart\"")

@@ -6,7 +6,7 @@ import { type Beginning, unlimited, type Watch } from "../transport/watch.ts"
 import { watched, watchedStream } from "../transport/watched.ts"
 import type { Limits } from "./limits.ts"
 
-/** What is known of the attempts of one call at one deployment. */
+/** The attempts of one call at one deployment. */
 export interface Known {
   route: route.Route
 }
@@ -52,7 +52,7 @@ export const patient = ({ fruitless, idle, onTimeout, silence, timeout }: Limits
   }
 }
 
-/** What is only read takes as long as it takes. */
+/** A response that is only read takes as long as it takes. */
 export const reading = (
   { fruitless, silence }: Pick<Limits, "fruitless" | "silence">
 ): Policy.Policy<O1Error, O1Error> => {

@@ -1,6 +1,6 @@
-/** Who is left alone, until when, and why. Times in milliseconds on a monotonic clock. */
+/** The members that are left alone, until when, and why. Times in milliseconds on a monotonic clock. */
 
-/** Timers count whole milliseconds: whoever was woken so little before the end has waited long enough. */
+/** Timers count whole milliseconds: a caller that was woken so little before the end has waited long enough. */
 const resolution = 1
 
 /** Somebody has asked to be left alone. */

@@ -9,7 +9,7 @@ export interface Standing {
   readonly error: O1Error
   /** When it failed; `-Infinity` where this attempt has not asked it. */
   readonly at: number
-  /** When it may be asked again; `Infinity` where that would be of no use to this call. */
+  /** When it may be asked again; `Infinity` where that would not help this call. */
   readonly from: number
 }
 

@@ -11,7 +11,7 @@ import type { O1Error } from "../O1Error.ts"
  */
 export type Verdict = "end" | "next" | "gone" | "larger"
 
-/** What is wrong with a request wherever it is sent, and what is wrong with it here. */
+/** The faults that a request has everywhere, and those that it has only here. */
 const requests: { readonly [Kind in Extract<O1Error, { _tag: "O1RequestError" }>["kind"]]: Verdict } = {
   invalid: "end",
   "too-large": "end",

@@ -1,5 +1,5 @@
 /**
- * What is known of the models, where from, and on which day it was read. Everything that goes out of date is here.
+ * The facts about the models, each with its source and the day on which it was read. Everything that goes out of date is here.
  *
  * A profile forbids only what one of these says; what they do not say is left to the service.
  */

@@ -70,7 +70,7 @@ const calibrated = (
 }
 
 /**
- * The counter that `Prompt.lint`, `Prompt.fit` and whoever else asks uses: the estimate, unless a layer says otherwise.
+ * The counter that `Prompt.lint`, `Prompt.fit` and other callers use: the estimate, unless a layer says otherwise.
  *
  * @category services
  * @since 0.1.0

@@ -21,10 +21,10 @@ import { TokenCounter } from "./TokenCounter.ts"
 export interface FitOptions {
   /** The most tokens of the prompt, at least 1; the answer's are not among them. */
   readonly budget: number
-  /** What is given up, and how; of several, the next one where the one before was not enough. */
+  /** The parts that are given up, and how; of several, the next one where the one before was not enough. */
   readonly drop: FitPolicy | ReadonlyArray<FitPolicy>
   /**
-   * What is neither dropped nor cut, beside the messages of developer and system and the last of the user; `false` leaves
+   * The parts that are neither dropped nor cut, beside the messages of developer and system and the last of the user; `false` leaves
    * those to the policy as well.
    */
   readonly keep?: ((message: Message, index: number) => boolean) | false | undefined

@@ -14,7 +14,7 @@ export interface Droppable {
 }
 
 /**
- * What is dropped, and in which order: a function from everything that may be dropped, oldest first, to what may really be, the
+ * The messages that are dropped, and in which order: a function from everything that may be dropped, oldest first, to what may really be, the
  * first to go first. As much is dropped as has to be.
  *
  * @category models

@@ -118,7 +118,7 @@ export const textsOf = ({ messages }: Working, keeps: Keeps, count: Count): Read
   return texts.toSorted((a, b) => b.tokens - a.tokens)
 }
 
-/** A text put in the place of another one, if that is shorter. */
+/** A text instead of another one, if that is shorter. */
 export const shortened = (
   working: Working,
   { index, part }: { readonly index: number; readonly part: number },

@@ -118,7 +118,7 @@ const wordsOf = (text: string): ReadonlyArray<string> => text.toLowerCase().matc
 /** Half of a pair of delimiters: such a paragraph cannot go alone. */
 const unbalanced = /"""|'''|^[ \t]*(?:<\/?[A-Za-z]|([-=*#~])\1{2,}[ \t\r]*$|`{3}|~{3})/m
 
-/** What is known of the paragraphs of a request. */
+/** The paragraphs of a request. */
 export class Paragraphs {
   /** Of the developer and the user; what others have said is not changed. */
   readonly all: ReadonlyArray<Paragraph>

@@ -192,7 +192,7 @@ const elementsOf = (text: string): ReadonlyArray<Range> => {
 
 const rule = /^[ \t]*([-=*#~])\1{2,}[ \t\r]*$/
 
-/** What is between two lines of dashes or the like. More than two of them divide a text into parts. */
+/** The text between two lines of dashes or the like. More than two of them divide a text into parts. */
 const ruledOf = (lines: ReadonlyArray<Line>): ReadonlyArray<Range> => {
   const [first, second, ...more] = lines.filter(({ content }) => rule.test(content))
   return first === undefined || second === undefined || more.length > 0 ? [] : [{ start: first.start, end: second.end }]
@@ -204,7 +204,7 @@ export interface Layout {
   readonly json: ReadonlyArray<Json>
   /** Where line breaks and blanks are not the author's: fences and JSON. In order, without overlaps. */
   readonly verbatim: ReadonlyArray<Range>
-  /** What is set apart from the instructions: fences, JSON, and what is between quotes or tags of their own. As above. */
+  /** The parts that are set apart from the instructions: fences, JSON, and what is between quotes or tags of their own. As above. */
   readonly data: ReadonlyArray<Range>
   /** Paragraphs, without the blanks around them. Nothing that is verbatim is divided. */
   readonly paragraphs: ReadonlyArray<Range>

@@ -19,7 +19,7 @@ export class TokenizerUnavailable extends Data.TaggedError("TokenizerUnavailable
   }
 }
 
-/** What is used of gpt-tokenizer. */
+/** The part of gpt-tokenizer that is used. */
 export interface Tokenizer {
   readonly countTokens: (text: string, options: { readonly disallowedSpecial: Set<string> }) => number
 }

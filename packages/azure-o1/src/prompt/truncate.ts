@@ -7,7 +7,7 @@ const boundary = (text: Intl.Segments, length: number, at: number): number =>
   at >= length ? length : text.containing(Math.max(0, at))?.index ?? 0
 
 /**
- * What is left of a text within a budget: as much of it as fits, and a marker for the rest. If not even the marker fits, it is
+ * The part of a text that fits a budget: as much of it as fits, and a marker for the rest. If not even the marker fits, it is
  * the marker.
  */
 export const cutText = (text: string, { lost, marker }: Truncation, budget: number, count: Count): string => {

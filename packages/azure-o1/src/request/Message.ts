@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { type Metadata, type O1Completion, ToolCall } from "../O1Completion.ts"
 
 /**
- * Who speaks. Reasoning models take instructions from `developer`; a `system` message is treated as one, and a conversation
+ * The speaker. Reasoning models take instructions from `developer`; a `system` message is treated as one, and a conversation
  * has either the one or the other.
  *
  * @category models

@@ -40,7 +40,7 @@ const short = (request: O1Request): O1Request => {
   return { ...request, messages: odd.length === 0 ? [request.messages[0]!] : odd }
 }
 
-/** What is no request, whatever the model. */
+/** The problem of something that is no request, whatever the model. */
 export const problemOf = (request: O1Request): O1RequestError | undefined => {
   if (Result.isFailure(decode(short(request)))) {
     const decoded = decode(request)

@@ -52,7 +52,7 @@ import { O1Transport } from "../O1Transport.ts"
 import { emulate } from "../wire/answer.ts"
 
 /**
- * What was asked.
+ * One question to the double.
  *
  * @category models
  * @since 0.1.0
@@ -85,7 +85,7 @@ export interface Step {
  * @since 0.1.0
  */
 export type TestTransport = O1Transport["Service"] & {
-  /** What was asked of it so far, in order. */
+  /** The requests so far, in order. */
   readonly calls: Effect.Effect<ReadonlyArray<Call>>
 }
 
@@ -138,7 +138,7 @@ class Script {
     return Effect.suspend(() => this.next({ request, options, face: "complete" }).complete)
   }
 
-  /** What is resumed is the next step that is not for particular requests. */
+  /** `resume` takes the next step that is not for particular requests. */
   resume(): Stream.Stream<AttemptEvent, O1Error> {
     return this.stream(resumption)
   }
@@ -153,7 +153,7 @@ class Script {
  * @since 0.1.0
  */
 export class AzureO1Test extends Context.Service<AzureO1Test, {
-  /** What was asked so far, in order: calls, or attempts on the wire. */
+  /** The requests so far, in order: calls, or attempts on the wire. */
   readonly calls: Effect.Effect<ReadonlyArray<Call>>
 }>()("@effect-resilience/azure-o1/testing/AzureO1Test") {
   /** A whole answer, after a while. As a stream, its text is one delta. */

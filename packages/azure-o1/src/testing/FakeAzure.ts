@@ -97,7 +97,7 @@ export class FakeAzure extends Context.Service<FakeAzure, {
    * which it does here by default.
    */
   readonly config: AzureO1Config
-  /** What was asked so far, in order. */
+  /** The requests so far, in order. */
   readonly requests: Effect.Effect<ReadonlyArray<FakeRequest>>
   /** The responses that are stored, those that are being made in the background among them, in order. */
   readonly responses: Effect.Effect<ReadonlyArray<FakeResponse>>

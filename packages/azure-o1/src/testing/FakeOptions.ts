@@ -17,7 +17,7 @@ export interface FakeRequest {
   readonly method: string
   readonly path: string
   readonly api: "classic" | "v1"
-  /** What was asked for; `undefined` if there is nothing at that path. */
+  /** The operation; `undefined` if there is nothing at that path. */
   readonly operation: "chat" | "responses" | "retrieve" | "cancel" | "delete" | "models" | undefined
   readonly headers: IncomingHttpHeaders
   readonly body: unknown

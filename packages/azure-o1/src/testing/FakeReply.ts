@@ -185,5 +185,5 @@ export const plainReply: Reply = {
 
 export const millis = (duration: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(duration))
 
-/** What is wrong with a reply, in a word. */
+/** The fault of a reply, in a word. */
 export const faultOf = (reply: Reply): FakeFaultKind | undefined => reply.fault?.kind ?? reply.injects

@@ -22,7 +22,7 @@ interface OpenResponse {
   /** Created with `stream: true`, so that its events can be read from anywhere. */
   readonly streams: boolean
   readonly token: () => ResumeToken
-  /** What is known of its text. */
+  /** The text of it so far. */
   readonly text: () => string
   /** Whether the service has taken it. It is tried several times, and tells of its failure. */
   readonly cancel: Effect.Effect<boolean>
@@ -36,7 +36,7 @@ interface Others {
   readonly failed: (error: O1Error, now: number) => void
 }
 
-/** How long whoever leaves waits for the service to hear of it; it is told in any case. */
+/** How long a leaving caller waits for the service to hear of it; the service is told in any case. */
 const cancelWait = "1 second"
 
 /** What the attempts of one call share: an attempt goes on with the response that one before it has begun. */
@@ -88,7 +88,7 @@ export class Call {
   }
 
   /**
-   * What was begun is asked for elsewhere, so that it is cancelled first. Gives its token where it goes on: where it is to be
+   * The call goes elsewhere with its request, so that the response it has begun is cancelled first. Gives its token where it goes on: where it is to be
    * kept, or the service has not confirmed in time that it stops.
    */
   readonly leave: Effect.Effect<ResumeToken | undefined> = Effect.suspend(() => {
@@ -137,7 +137,7 @@ export const asStreamedCall = <A, R>(self: Stream.Stream<A, O1Error, R>, call: C
         failed = true
         return call.explain(error)
       }),
-      // a stream is closed with the error of whoever reads it, too
+      // a stream is closed with the error of its reader, too
       Stream.onExit(() => call.close(failed ? "failed" : "left"))
     )
   })

@@ -61,7 +61,7 @@ export interface Kept {
 }
 
 /**
- * The events of an answer, from the bytes of one connection, or of several where it is kept: whoever reads does not see where one
+ * The events of an answer, from the bytes of one connection, or of several where it is kept: the reader does not see where one
  * ends and the next begins.
  */
 export const events = (options: {

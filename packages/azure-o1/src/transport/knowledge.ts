@@ -22,7 +22,7 @@ export interface Plan {
   readonly begun: number
   /** The questions that this attempt asks. An answer that is no refusal answers them. */
   readonly asks: ReadonlyArray<string>
-  /** What was left out, and why. */
+  /** The parameters that were left out, and why. */
   readonly omitted: ReadonlyArray<string>
   /** All that is known and has made this attempt what it is. */
   readonly learned: ReadonlyArray<string>

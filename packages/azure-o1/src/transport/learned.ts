@@ -100,7 +100,7 @@ export class Learned {
   }
 
   /**
-   * It does not work. Gives whether that is worth telling. What was asked before the last refusal, or while that one counts,
+   * It does not work. Gives whether that is worth telling. A request from before the last refusal, or while that one counts,
    * adds nothing to it.
    */
   refused(key: string, answer: {
@@ -132,7 +132,7 @@ export class Learned {
     this.entries.delete(key)
   }
 
-  /** What was learnt of one thing, and counts. */
+  /** Whether a fact about one thing counts now. */
   holds(key: string, now: number): boolean {
     const entry = this.entries.get(key)
     return entry !== undefined && now < entry.until

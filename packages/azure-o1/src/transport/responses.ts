@@ -23,7 +23,7 @@ import { longestSilence } from "./route.ts"
 
 const keptSilence = Duration.millis(longestSilence.kept)
 
-/** What has to be known of an answer is known, and `rest` takes in the rest. */
+/** The beginning of an answer is known, and `rest` takes in the rest. */
 interface Beginning {
   readonly rest: Effect.Effect<void, O1Error>
 }

@@ -89,7 +89,7 @@ export interface Limits {
   readonly byteIdle: number
 }
 
-/** What was heard of an attempt so far. */
+/** The signs of life of an attempt so far. */
 export interface Silence {
   readonly startedAt: number
   /** The request for a stream went out; `undefined` where something in one piece was asked for. */

@@ -229,7 +229,7 @@ export class Watch {
   private ring(): void {
     this.ringsAt = Infinity
     const { pending } = this
-    // whoever reads is busy, and sets it again when the next piece is waited for
+    // the reader is busy, and sets it again when the next piece is waited for
     if (pending === undefined) return
     const { due } = this
     if (due.at - this.now > instant) return this.arm()

@@ -13,7 +13,7 @@ const unreachable = /^(EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENETDOWN|EADDRNOTAVAIL
 
 /** Where the connection failed, if that is why there is no answer. */
 export const brokenStep = ({ answers, error, sent }: Probe): Step | undefined => {
-  // whoever gives the tokens has connections too
+  // the issuer of tokens has connections too
   if (sent === 0 || answers.length > 0 || error === undefined) return undefined
   if (error._tag === "O1TimeoutError") return error.kind === "connect" ? "tcp" : undefined
   if (error._tag !== "O1ConnectionError") return undefined

@@ -253,7 +253,7 @@ const skewOf = ({ headers, receivedAt, sentAt }: Answered): number | undefined =
 }
 
 /**
- * Whether this clock and the service's agree: tokens are good between two points in time. What was let in just now, the clock
+ * Whether this clock and the service's agree: tokens are good between two points in time. A request that was let in just now, the clock
  * does not keep out.
  */
 export const clock = ({ credential }: AzureO1Config, probe: Probe | undefined, admitted: boolean): Finding => {

@@ -27,7 +27,7 @@ export const order = [
 ] as const
 
 /**
- * What is looked at. A report has its findings in this order.
+ * The checks. A report has its findings in this order.
  *
  * @category models
  * @since 0.1.0
@@ -63,7 +63,7 @@ export type Status = typeof Status.Type
 export const Finding = Schema.Struct({
   check: Check,
   status: Status,
-  /** What is so. */
+  /** The finding. */
   message: Schema.String,
   /** What to do next; `""` if nothing. */
   fix: Schema.String,
@@ -111,7 +111,7 @@ export interface Management {
    * @default that of the configuration
    */
   readonly credential?: TokenCredential | undefined
-  /** A token in the place of a credential, for example from `az account get-access-token`. */
+  /** A token instead of a credential, for example from `az account get-access-token`. */
   readonly token?: Redacted.Redacted | undefined
   /**
    * Where the management plane is.

@@ -49,7 +49,7 @@ export interface Network {
 }
 
 /**
- * Whoever can look below HTTP; nobody by default, and then name, connection and certificate are judged by how the HTTP request
+ * The means to look below HTTP; none by default, and then name, connection and certificate are judged by how the HTTP request
  * fails. `layerNetwork` of `azure-o1/node` is the one for Node.
  *
  * @category references

@@ -36,7 +36,7 @@ export interface Probe {
   readonly surprise?: string | undefined
 }
 
-/** What went over the wire, whoever sent it. */
+/** The exchanges on the wire, of all senders. */
 class Log {
   sent = 0
   readonly answers: Array<Answered> = []
@@ -71,7 +71,7 @@ export const remembering = (
 })
 
 /**
- * A request that the deployment has to refuse, and that only the deployment does: whoever gets that far is let in. The limit of
+ * A request that the deployment has to refuse, and that only the deployment does: a request that gets that far is let in. The limit of
  * the Responses API's is below what it takes, so that it is refused even where no input should be accepted.
  */
 const invalid = (config: AzureO1Config.AzureO1Config): { readonly url: string; readonly body: unknown } => {

@@ -85,7 +85,7 @@ const failed = (check: Check, host: string, code: string | undefined, through: b
   return through
     ? warn(
       check,
-      `${message(host)} The HTTP client got through all the same, as it does by a proxy.`,
+      `${message(host)} The HTTP client got through anyway, as it does by a proxy.`,
       "With a proxy nothing has to be done; without one, look at what differs between the two ways.",
       details
     )
@@ -105,7 +105,7 @@ const certificate = (
   if (validTo <= now) {
     const message = `The certificate of ${host} has expired on ${until}.`
     return through
-      ? warn("tls", `${message} The HTTP client got through all the same.`, failures.tls.fix, details)
+      ? warn("tls", `${message} The HTTP client got through anyway.`, failures.tls.fix, details)
       : fail("tls", message, failures.tls.fix, details)
   }
   return validTo - now < soon
@@ -113,7 +113,7 @@ const certificate = (
     : pass("tls", `The certificate of ${host} is good until ${until}.`, details)
 }
 
-/** What is found below HTTP. What the client's own connection met counts more than a look from the side. */
+/** The findings below HTTP. The experience of the client's own connection counts more than a look from the side. */
 export const reach = (
   endpoint: string,
   steps: Steps,

@@ -9,7 +9,7 @@ import type { Probe } from "./probe.ts"
 /** There is no telling whether the key or token is good. */
 export const unknownAuth = (why: string): Finding => skipped("auth", `Whether it lets us in is not known: ${why}.`)
 
-/** Whoever gets so far is let in. */
+/** A request that gets so far is let in. */
 export const admitted = (config: AzureO1Config): Finding =>
   pass("auth", config.credential === undefined ? "The key is accepted." : "The token is accepted.")
 

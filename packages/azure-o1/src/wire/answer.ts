@@ -13,7 +13,7 @@ import type { Template } from "./template.ts"
 export type { Origin }
 
 /**
- * What has come of an answer so far, and what it amounts to at the end. Each API has one, for both of its forms: an answer in
+ * The content of an answer so far, and the outcome at its end. Each API has one, for both of its forms: an answer in
  * one piece is taken in as a stream of one chunk.
  */
 export interface Answer {
@@ -120,7 +120,7 @@ export class AnswerStream {
   outcome: Finished | O1Error | undefined = undefined
   private reader: SseReader
   private ready: Array<AttemptEvent> = []
-  /** What was fed so far ends between two events. */
+  /** Whether the bytes so far end between two events. */
   private between = false
   private readonly alike = new Alike()
   private readonly answer: Answer

@@ -80,7 +80,7 @@ export class Items {
     return this.whole.length > 0 ? this.whole : this.list.flatMap(({ raw }) => raw === undefined ? [] : [raw])
   }
 
-  /** What was said in a channel; messages that are told apart by phases: the answer is the final one, the rest is commentary. */
+  /** The text of a channel; messages that are told apart by phases: the answer is the final one, the rest is commentary. */
   textOf(channel: Channel): string {
     if (channel === "reasoning" || channel === "refusal") return joined(this.list, channel)
     const final = this.list.some(({ phase }) => phase === "final_answer")

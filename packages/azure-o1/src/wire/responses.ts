@@ -104,7 +104,7 @@ export class ResponsesAnswer implements Answer {
     }
   }
 
-  /** What has a status is a response. */
+  /** Anything with a status is a response. */
   isAnswer(body: unknown): boolean {
     return json.string(json.at(body, "status")) !== undefined
   }

@@ -106,7 +106,7 @@ interface Hole {
   readonly end: number
 }
 
-/** What has to be escaped in a JSON string, so that a piece without any of it is its own literal. */
+/** The characters that have to be escaped in a JSON string, so that a piece without any of it is its own literal. */
 // oxlint-disable-next-line no-control-regex -- they are what JSON does not allow
 const special = /["\\\u0000-\u001f]/
 

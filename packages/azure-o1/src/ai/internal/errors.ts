@@ -37,7 +37,7 @@ const network = (error: O1Error, message = error.message): AiError.NetworkError 
   new AiError.NetworkError({
     reason: "TransportError",
     method: "POST",
-    // neither the client nor its errors know the address, which a transport of one's own need not have
+    // neither the client nor its errors know the address, which a transport of your own need not have
     url: `azure-o1:${error.deployment ?? ""}`,
     description: message,
     cause: error
@@ -102,7 +102,7 @@ export const toAiError = (method: Method) => (error: O1Error): AiError.AiError =
 export const toO1Error = ({ reason }: AiError.AiError): O1Error | undefined =>
   O1Error.is(reason.cause) ? reason.cause : undefined
 
-/** What is wrong with what the program asks, and no model was asked. */
+/** A mistake of the program: no model was asked. */
 export const badInput = (method: Method, description: string): AiError.AiError =>
   AiError.make({
     module: "AzureO1LanguageModel",

@@ -28,7 +28,7 @@ const kindOf = {
 interface Params {
   id: string
   name: string
-  /** What has been said of them. */
+  /** The text of each so far. */
   text: string
   /** What came before it was known whose they are. */
   waiting: string
@@ -130,7 +130,7 @@ export class StreamParts {
     return [...this.flush(params), { type: "tool-params-end", id: params.id }]
   }
 
-  /** What has arrived of a call: where it has an id by that, for the calls of an answer need not be in the order of its pieces. */
+  /** The part of a call that has arrived: where it has an id by that, for the calls of an answer need not be in the order of its pieces. */
   private taken(index: number, { id }: ToolCall): Params {
     const [key, params] = Array.from(this.params).find(([, known]) => id !== "" && known.id === id) ??
       [index, this.params.get(index) ?? nothing()]

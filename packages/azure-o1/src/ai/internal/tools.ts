@@ -51,7 +51,7 @@ const functionOf = (tool: Tool.Any, strictByDefault: boolean): Result.Result<Cal
   }
   const { name } = tool
   const description = Tool.getDescription(tool)
-  // a JSON Schema of one's own need not be one that can be strict
+  // a JSON Schema of the user's need not be one that can be strict
   const own = Tool.isDynamic(tool) && tool.jsonSchema !== undefined
   const strict = Tool.getStrictMode(tool) ?? (strictByDefault && !own)
   if (own || !strict) {

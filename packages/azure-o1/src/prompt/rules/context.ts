@@ -1,4 +1,4 @@
-/** What is pasted into a prompt, and where. */
+/** The texts that are pasted into a prompt, and their places. */
 import type { Passage } from "../paragraphs.ts"
 import { type Range, rangeAt } from "../texts.ts"
 import { type Found, instructive, placed, type Rule } from "./Rule.ts"
@@ -14,7 +14,7 @@ const announcement = new RegExp(
   "i"
 )
 
-/** What is announced, up to the end of the passage. */
+/** The announced passage, to its end. */
 const announced = ({ layout: { lines, paragraphs, text } }: Passage): Range | undefined => {
   const line = lines.find(({ content }) => content.length < 200 && announcement.test(content))
   if (line === undefined) return undefined

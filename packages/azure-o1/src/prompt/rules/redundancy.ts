@@ -1,4 +1,4 @@
-/** What is in a prompt twice, or for the eye only. */
+/** Parts of a prompt that are there twice, or for the eye only. */
 import type { Paragraph } from "../paragraphs.ts"
 import { overlaps } from "../texts.ts"
 import { type Found, placed, replacing, type Rule } from "./Rule.ts"

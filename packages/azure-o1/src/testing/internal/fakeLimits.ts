@@ -23,7 +23,7 @@ class Window {
     this.length = length
   }
 
-  /** What has been used in the window that `now` falls into. */
+  /** The use in the window that `now` falls into. */
   at(now: number): number {
     const start = now - now % this.length
     if (start !== this.start) {

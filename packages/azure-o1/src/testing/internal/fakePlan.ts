@@ -1,4 +1,4 @@
-/** What has been decided about a request, and carrying it out. */
+/** The decisions about a request, and carrying them out. */
 import * as Effect from "effect/Effect"
 import type * as http from "node:http"
 import * as json from "../../wire/json.ts"

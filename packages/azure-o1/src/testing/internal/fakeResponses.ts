@@ -120,7 +120,7 @@ const writeCall = (writer: Writer, answer: FakeAnswer, call: number, index: numb
   })
 }
 
-/** What is sent in place of an event. */
+/** The bytes that replace an event. */
 const broken = (answer: FakeAnswer) => (kind: FakeBreak, index: number): string => {
   const failure = { code: "server_error", message: "The server had an error.", param: null }
   switch (kind) {

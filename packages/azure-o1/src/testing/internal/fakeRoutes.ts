@@ -17,7 +17,7 @@ const ofResponse = (method: string, id: string, cancel: boolean): Route | undefi
 /** Which of the two forms a path has. */
 export const apiOf = (path: string): "classic" | "v1" => path.startsWith("/openai/v1/") ? "v1" : "classic"
 
-/** What is asked for, `undefined` if it is nothing that Azure has. */
+/** The operation, `undefined` if Azure has none such. */
 export const routeOf = (method: string, url: URL): Route | undefined => {
   const api = apiOf(url.pathname)
   const prefix = api === "v1" ? "/openai/v1/" : "/openai/"

@@ -88,7 +88,7 @@ export class StoredResponse {
     })
   }
 
-  /** Makes the answer at its pace, whoever listens. On the real clock, which is that of an empty context. */
+  /** Makes the answer at its pace, with or without a reader. On the real clock, which is that of an empty context. */
   start(): void {
     const dues = schedule(this.transcript, this.answer.reply)
     this.making = Effect.runFork(
