@@ -302,10 +302,10 @@ export const makeUnsafe = (options: Options): Hedge => internal.make(new Hedging
  *   const hedge = yield* Hedge.make({ after: { quantile: 0.95 }, budget })
  *   yield* Effect.replicateEffect(hedge(Effect.void), 20, { discard: true })
  *   const { answers, delay } = yield* hedge.state
- *   return [answers, Duration.format(delay)]
+ *   return [answers, Duration.isLessThan(delay, Duration.seconds(1))] // before the first 20 answers it is infinite
  * })
  *
- * await Effect.runPromise(program) // => [20, "1ms"]
+ * await Effect.runPromise(program) // => [20, true]
  * ```
  *
  * @category constructors
