@@ -12,8 +12,8 @@ import OpenAI from "openai"
 
 export interface Client {
   readonly name: string
-  /** The length of the text of a whole answer. */
-  readonly call: (prompt: string) => Promise<number>
+  /** The length of the text of a whole answer, with a budget of tokens where there is one. */
+  readonly call: (prompt: string, budget?: number) => Promise<number>
   /** The number of pieces, and their length together. */
   readonly stream: (prompt: string) => Promise<readonly [number, number]>
   readonly close: () => Promise<void>
@@ -28,12 +28,15 @@ const ours = (url: string): Client => {
     AzureO1.make({ endpoint: url, apiKey: Redacted.make(apiKey), deployment, profile: ModelProfile.o4Mini })
   ).pipe(Layer.provide(AzureO1Node.layerHttpClient))
   const runtime = ManagedRuntime.make(layer)
-  const request = (prompt: string): O1Request => ({ messages: [user(prompt)] })
+  const request = (prompt: string, maxCompletionTokens?: number): O1Request => ({
+    messages: [user(prompt)],
+    maxCompletionTokens
+  })
   return {
     name: "azure-o1",
-    call: (prompt) =>
+    call: (prompt, budget) =>
       runtime.runPromise(
-        Effect.flatMap(AzureO1, (o1) => Effect.map(o1.complete(request(prompt)), ({ text }) => text.length))
+        Effect.flatMap(AzureO1, (o1) => Effect.map(o1.complete(request(prompt, budget)), ({ text }) => text.length))
       ),
     stream: (prompt) =>
       runtime.runPromise(Effect.flatMap(AzureO1, (o1) =>
@@ -51,8 +54,9 @@ const openai = (url: string): Client => {
   const body = (prompt: string) => ({ model: deployment, messages: [{ role: "user" as const, content: prompt }] })
   return {
     name: "openai",
-    call: async (prompt) => {
-      const { choices } = await client.chat.completions.create(body(prompt))
+    call: async (prompt, budget) => {
+      const limit = budget === undefined ? {} : { max_completion_tokens: budget }
+      const { choices } = await client.chat.completions.create({ ...body(prompt), ...limit })
       return choices[0]?.message.content?.length ?? 0
     },
     stream: async (prompt) => {
@@ -80,7 +84,10 @@ const aiSdk = (url: string): Client => {
   const model = createAzure({ baseURL: `${url}/openai/v1`, apiKey }).chat(deployment)
   return {
     name: "@ai-sdk/azure",
-    call: async (prompt) => (await generateText({ model, prompt })).text.length,
+    call: async (prompt, budget) => {
+      const limit = budget === undefined ? {} : { maxOutputTokens: budget }
+      return (await generateText({ model, prompt, ...limit })).text.length
+    },
     stream: async (prompt) => {
       let pieces = 0
       let length = 0

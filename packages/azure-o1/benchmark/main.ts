@@ -1,6 +1,6 @@
 // What the client costs, beside `openai` and `@ai-sdk/azure`, against the same server on loopback: each client and the server
 // in a process of its own, CPU time of the client's only. `--rounds N` (default 3), `--quick` (a tenth
-// of everything), `--only calls|stream|memory|concurrent`, `--json FILE`.
+// of everything), `--only calls|brief|stream|memory|concurrent`, `--json FILE`.
 import { fork } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { availableParallelism, cpus } from "node:os"
@@ -44,7 +44,13 @@ const median = (numbers: ReadonlyArray<number>): number =>
 
 const names = Object.keys(clients) as ReadonlyArray<ClientName>
 const scale = values.quick ? 0.1 : 1
-const tasks = { calls: 1000 * scale, stream: 400_000 * scale, memory: 200_000 * scale, concurrent: 5000 * scale }
+const tasks = {
+  calls: 1000 * scale,
+  brief: 1000 * scale,
+  stream: 400_000 * scale,
+  memory: 200_000 * scale,
+  concurrent: 5000 * scale
+}
 
 const kinds = (Object.keys(tasks) as Array<Task["what"]>).filter((what) =>
   values.only === undefined || values.only === what
@@ -87,6 +93,10 @@ const columns: Record<Task["what"], (name: ClientName, figures: Figures) => Reco
   calls: (name, { cpu, done }) => ({
     "CPU per call": `${(cpu / done).toFixed(2)} ms`,
     "ours to its": ratio(name, "calls").toFixed(2)
+  }),
+  brief: (name, { cpu, done }) => ({
+    "with a budget of 500": `${(cpu / done).toFixed(2)} ms`,
+    "ours to that": ratio(name, "brief").toFixed(2)
   }),
   stream: (name, { cpu, done }) => ({
     "tokens per CPU-second": `${Math.round(done / cpu)}k`,

@@ -5,7 +5,7 @@ import { type ClientName, clients } from "./clients.ts"
 export interface Task {
   readonly client: ClientName
   readonly url: string
-  readonly what: "calls" | "stream" | "memory" | "concurrent"
+  readonly what: "calls" | "brief" | "stream" | "memory" | "concurrent"
   readonly size: number
 }
 
@@ -42,11 +42,12 @@ const run = async ({ client: name, size, url, what }: Task): Promise<Figures> =>
       await client.call(prompt(10))
       await streamed(200)
     }
-    if (what === "calls") {
-      for (let i = 0; i < 500; i++) await client.call(prompt(10))
+    if (what === "calls" || what === "brief") {
+      const budget = what === "brief" ? 500 : undefined
+      for (let i = 0; i < 500; i++) await client.call(prompt(10), budget)
       const figures = await cpuOf(async () => {
         let done = 0
-        for (let i = 0; i < size; i++) if (await client.call(prompt(10)) > 0) done++
+        for (let i = 0; i < size; i++) if (await client.call(prompt(10), budget) > 0) done++
         return done
       })
       return { ...figures, growth: 0 }

@@ -10,8 +10,9 @@
  * The client asks for the answer as a stream. If the model does not stream, as o1 on Azure, or the deployment refuses to, it
  * asks for a response made in the background and polls it. If that is refused too, it asks for the answer in one piece. It
  * remembers for a while what a deployment refuses (`memory` in the configuration); then one call asks again. `complete` and
- * `stream` go the same way: an answer in one piece is given out as a stream. With the Responses API the service keeps a
- * stream, so a broken connection continues without loss or repetition.
+ * `stream` go the same way: an answer in one piece is given out as a stream. One difference is left: `complete` makes one plain
+ * request if `maxCompletionTokens` is at most 500, because such an answer ends within seconds. With the Responses API the
+ * service keeps a stream, so a broken connection continues without loss or repetition.
  *
  * @since 0.1.0
  */
@@ -35,7 +36,7 @@ import * as chat from "./transport/chat.ts"
 import * as connections from "./transport/connection.ts"
 import * as kept from "./transport/kept.ts"
 import { Knowledge } from "./transport/knowledge.ts"
-import type { Rung } from "./transport/ladder.ts"
+import { isBrief, type Rung } from "./transport/ladder.ts"
 import * as responses from "./transport/responses.ts"
 import { CurrentWatch, unlimited } from "./transport/watch.ts"
 import { watchedStream } from "./transport/watched.ts"
@@ -94,9 +95,9 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
       return call === undefined ? asStreamedCall(timed, new Call()) : timed
     }))
 
-  const stream = (request: O1Request): Stream.Stream<AttemptEvent, O1Error> => {
+  const events = (request: O1Request, brief: boolean): Stream.Stream<AttemptEvent, O1Error> => {
     const problem = storeProblem(request, config)
-    return problem === undefined ? byItself(attempt(request)) : Stream.fail(problem)
+    return problem === undefined ? byItself(attempt(request, brief)) : Stream.fail(problem)
   }
 
   /** The end of an attempt. The caller does not hear of earlier content, but the watch does. */
@@ -105,7 +106,7 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
       const call = yield* CurrentCall
       const watch = yield* CurrentWatch
       let completion: O1Completion | undefined
-      yield* Stream.runForEachArray(stream(request), (events) =>
+      yield* Stream.runForEachArray(events(request, isBrief(request)), (events) =>
         Effect.sync(() => {
           for (const event of events) {
             call?.heard(event)
@@ -122,7 +123,7 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
     profile: () => knowledge.configured,
     adopted: () => knowledge.adopted,
     learned: Effect.map(monotonic, (now) => knowledge.facts(now)),
-    stream,
+    stream: (request) => events(request, false),
     complete,
     resume: (token) => byItself(viaKept.resume(token)),
     cancel: viaKept.cancel

@@ -7,7 +7,7 @@ import type { O1Request } from "../O1Request.ts"
 import { keyOf, leaveOut, type Smaller, suspects } from "./healing.ts"
 import { type Abilities, type Lack, type Rung, rungs } from "./ladder.ts"
 import { cautious, doubling, type Lasting, Learned, type Question, type Saying } from "./learned.ts"
-import type { Route } from "./route.ts"
+import { avoidsSilence, type Route } from "./route.ts"
 
 /** When something was asked, and when its answer is taken in. */
 export interface Times {
@@ -37,6 +37,8 @@ export interface Wait {
 export interface Attempted {
   readonly since: number
   readonly route: Route
+  /** The answer is wanted as a whole, and ends soon: one plain request costs the least. */
+  readonly brief: boolean
   /** What this attempt has been refused. */
   readonly lacking: ReadonlyArray<keyof Abilities>
 }
@@ -101,7 +103,8 @@ export class Knowledge {
   }
 
   plan(request: O1Request, attempted: Attempted, now: number): Plan | Wait {
-    const { lacking, route } = attempted
+    const { brief, lacking, route } = attempted
+    if (brief && !avoidsSilence(route)) return this.sized(request, "plain", now, true)
     const profile = this.profileFor(request, now)
     const closed = new Set(lacking)
     if (profile.streaming === "no") closed.add("streams")

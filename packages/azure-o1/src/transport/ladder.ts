@@ -1,5 +1,6 @@
 import type { Api } from "../ModelProfile.ts"
 import type { O1Error } from "../O1Error.ts"
+import type { O1Request } from "../O1Request.ts"
 import { avoidsSilence, type Route } from "./route.ts"
 
 /**
@@ -22,6 +23,13 @@ export const rungs = (api: Api, { background, streams }: Abilities, route: Route
     ? [...polled, ...streamed, "plain"]
     : [...streamed, ...polled, "plain"]
 }
+
+/** A budget of tokens, reasoning included, that even a slow model uses up within the shortest attempt: 10 tokens a second, for 50 seconds. */
+const briefBudget = 500
+
+/** Whether an answer ends so soon that nothing is won by seeing it grow. */
+export const isBrief = ({ maxCompletionTokens }: Pick<O1Request, "maxCompletionTokens">): boolean =>
+  maxCompletionTokens !== undefined && maxCompletionTokens <= briefBudget
 
 const backgroundParameters = new Set(["background", "store"])
 

@@ -40,6 +40,19 @@ describe("against FakeAzure, over sockets", () => {
         assert.deepInclude(asked!.headers, { "api-key": "fake-key", "content-type": "application/json" })
       })))
 
+  it.live("a brief answer as a whole is asked for in one piece, and streamed where it is wanted as a stream", () =>
+    against({}, (o1, azure) =>
+      Effect.gen(function*() {
+        const brief = { ...request, maxCompletionTokens: 500 }
+        assert.strictEqual((yield* o1.complete(brief)).text, "Hello, world.")
+        assert.strictEqual((yield* Stream.runCollect(o1.tokens(brief))).join(""), "Hello, world.")
+        const asked = yield* azure.requests
+        assert.deepStrictEqual(asked.map(({ operation, stream }) => [operation, stream]), [["chat", false], [
+          "chat",
+          true
+        ]])
+      })))
+
   it.live("the classic path: the deployment is in the URL, and the version", () =>
     against(
       { deployment: "my deployment".replace(" ", "-"), apiVersion: "2024-12-01-preview" },

@@ -44,6 +44,7 @@ interface Case {
   readonly request?: Partial<O1Request>
   readonly lacking?: ReadonlyArray<keyof Abilities>
   readonly slow?: boolean
+  readonly brief?: boolean
   readonly since?: number
   readonly now?: number
   /** The way, what it asks, and how many facts have led there; or that somebody else's question is waited for. */
@@ -147,14 +148,38 @@ describe("transport/knowledge: how an attempt is made", () => {
       config: yes,
       expected: ["kept", "streams background"]
     },
-    { name: "only the other one has it", request: { stop: "x" }, config: no, expected: ["plain"] }
+    { name: "only the other one has it", request: { stop: "x" }, config: no, expected: ["plain"] },
+    { name: "a brief answer as a whole asks nothing", brief: true, config: yes, expected: ["plain"] },
+    {
+      name: "a brief answer that took long is made in the background",
+      brief: true,
+      slow: true,
+      config: yes,
+      expected: ["background", "background"]
+    }
   ]
   for (
-    const { config, expected, lacking = [], name, now = 0, request: more, since = 0, slow = false, steps = [] } of table
+    const {
+      brief = false,
+      config,
+      expected,
+      lacking = [],
+      name,
+      now = 0,
+      request: more,
+      since = 0,
+      slow = false,
+      steps = []
+    } of table
   ) {
     it(name, () => {
       const knowledge = play(knowledgeOf(config), steps)
-      const plan = knowledge.plan({ ...request, ...more }, { since, lacking, route: slow ? { slow: 1 } : unknown }, now)
+      const plan = knowledge.plan({ ...request, ...more }, {
+        brief,
+        since,
+        lacking,
+        route: slow ? { slow: 1 } : unknown
+      }, now)
       if (!("rung" in plan)) return assert.strictEqual<unknown>(expected, "wait")
       const [rung, asks = "", facts = 0] = expected as readonly [string, string?, number?]
       assert.deepStrictEqual([plan.rung, plan.asks.join(" "), plan.learned.length], [rung, asks, facts])

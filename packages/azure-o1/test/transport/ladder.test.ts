@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Api } from "../../src/ModelProfile.ts"
 import { O1DeploymentError, type O1Error, O1ProtocolError, O1RequestError, O1ServerError } from "../../src/O1Error.ts"
-import { lacks, type Rung, rungs } from "../../src/transport/ladder.ts"
+import { isBrief, lacks, type Rung, rungs } from "../../src/transport/ladder.ts"
 
 describe("ladder", () => {
   const ways: ReadonlyArray<readonly [Api, boolean, boolean, boolean, ReadonlyArray<Rung>]> = [
@@ -23,6 +23,17 @@ describe("ladder", () => {
       assert.deepStrictEqual(rungs(api, { streams, background }, { slow: afterTimeout ? 1 : 0 }), expected)
     })
   }
+
+  it("an answer is brief by its budget alone", () => {
+    const budgets = [undefined, 1, 500, 501, 25_000]
+    assert.deepStrictEqual(budgets.map((maxCompletionTokens) => isBrief({ maxCompletionTokens })), [
+      false,
+      true,
+      true,
+      false,
+      false
+    ])
+  })
 
   const streaming = new O1RequestError({ kind: "streaming-unsupported", param: "stream" })
   const parameter = new O1RequestError({ kind: "unsupported-parameter", param: "background" })
