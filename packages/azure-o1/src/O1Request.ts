@@ -116,6 +116,7 @@ export interface O1Request {
   /**
    * The most tokens that reasoning and answer together may take. Reasoning is not shown but counts: if the budget is too
    * small, there is no answer at all. Azure charges the budget against the tokens-per-minute limit when it admits the call.
+   * `complete` makes one plain request, the cheapest way, if the budget is at most 500.
    */
   readonly maxCompletionTokens?: number | undefined
   readonly tools?: ReadonlyArray<Tool> | undefined

@@ -11,7 +11,7 @@
  * asks for a response made in the background and polls it. If that is refused too, it asks for the answer in one piece. It
  * remembers for a while what a deployment refuses (`memory` in the configuration); then one call asks again. `complete` and
  * `stream` go the same way: an answer in one piece is given out as a stream. One difference is left: `complete` makes one plain
- * request if `maxCompletionTokens` is at most 500, because such an answer ends within seconds. With the Responses API the
+ * request if `maxCompletionTokens` is at most 500, and at most 10 for each second of the attempt's limit: such an answer ends in time. With the Responses API the
  * service keeps a stream, so a broken connection continues without loss or repetition.
  *
  * @since 0.1.0
@@ -36,7 +36,7 @@ import * as chat from "./transport/chat.ts"
 import * as connections from "./transport/connection.ts"
 import * as kept from "./transport/kept.ts"
 import { Knowledge } from "./transport/knowledge.ts"
-import { isBrief, type Rung } from "./transport/ladder.ts"
+import type { Rung } from "./transport/ladder.ts"
 import * as responses from "./transport/responses.ts"
 import { CurrentWatch, unlimited } from "./transport/watch.ts"
 import { watchedStream } from "./transport/watched.ts"
@@ -95,9 +95,9 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
       return call === undefined ? asStreamedCall(timed, new Call()) : timed
     }))
 
-  const events = (request: O1Request, brief: boolean): Stream.Stream<AttemptEvent, O1Error> => {
+  const events = (request: O1Request, whole: boolean): Stream.Stream<AttemptEvent, O1Error> => {
     const problem = storeProblem(request, config)
-    return problem === undefined ? byItself(attempt(request, brief)) : Stream.fail(problem)
+    return problem === undefined ? byItself(attempt(request, whole)) : Stream.fail(problem)
   }
 
   /** The end of an attempt. The caller does not hear of earlier content, but the watch does. */
@@ -106,7 +106,7 @@ const make = Effect.fnUntraced(function*(options: AzureO1Config.AzureO1Config) {
       const call = yield* CurrentCall
       const watch = yield* CurrentWatch
       let completion: O1Completion | undefined
-      yield* Stream.runForEachArray(events(request, isBrief(request)), (events) =>
+      yield* Stream.runForEachArray(events(request, true), (events) =>
         Effect.sync(() => {
           for (const event of events) {
             call?.heard(event)

@@ -12,7 +12,7 @@ import { CurrentCall } from "./call.ts"
 import { withoutItems } from "./detaching.ts"
 import { without } from "./healing.ts"
 import { type Attempted, type Knowledge, teaches } from "./knowledge.ts"
-import { lacks, type Rung } from "./ladder.ts"
+import { isBrief, lacks, type Rung } from "./ladder.ts"
 import { CurrentlyKnown, CurrentQuestion } from "./progress.ts"
 import { unknown } from "./route.ts"
 import { CurrentWatch } from "./watch.ts"
@@ -21,8 +21,8 @@ type Events = Stream.Stream<AttemptEvent, O1Error>
 
 /** What one attempt has found out by itself: what it was refused, and what it went without. */
 interface Found {
-  /** The answer is wanted as a whole, and cannot take long. */
-  readonly brief: boolean
+  /** The answer is wanted as a whole. */
+  readonly whole: boolean
   readonly lacking: Attempted["lacking"]
   readonly omitted: ReadonlyArray<string>
 }
@@ -34,11 +34,11 @@ export const make = ({ admitted, heal, knowledge, on }: {
   readonly on: (rung: Rung, request: O1Request) => Events
   /** What an attempt needs before it can ask anything; absent where it needs nothing. */
   readonly admitted: Effect.Effect<void, O1Error> | undefined
-}): (request: O1Request, brief: boolean) => Events => {
+}): (request: O1Request, whole: boolean) => Events => {
   const { learned } = knowledge
 
   /** The best way that is open to this attempt. What one before it has begun is gone on with. */
-  const planned = (request: O1Request, { brief, lacking }: Found): Effect.Effect<Asked, O1Error, Scope.Scope> =>
+  const planned = (request: O1Request, { lacking, whole }: Found): Effect.Effect<Asked, O1Error, Scope.Scope> =>
     Effect.gen(function*() {
       const since = yield* monotonic
       const call = yield* CurrentCall
@@ -46,7 +46,9 @@ export const make = ({ admitted, heal, knowledge, on }: {
       if (open !== undefined) {
         return { plan: knowledge.continuing(request, open.streams ? "kept" : "background", since), questions: [] }
       }
-      const attempted = { since, brief, lacking, route: (yield* CurrentWatch)?.route ?? unknown }
+      const watch = yield* CurrentWatch
+      const brief = whole && isBrief(request, watch?.limit ?? Infinity)
+      const attempted = { since, brief, lacking, route: watch?.route ?? unknown }
       const plan = knowledge.plan(request, attempted, since)
       return "rung" in plan && plan.asks.length === 0
         ? { plan, questions: [] }
@@ -132,8 +134,8 @@ export const make = ({ admitted, heal, knowledge, on }: {
     }
   )
 
-  return (request, brief) => {
-    const begun = attempt(request, { brief, lacking: [], omitted: [] })
+  return (request, whole) => {
+    const begun = attempt(request, { whole, lacking: [], omitted: [] })
     // together with all others: who asks the deployment for the first time would have them wait for a token one after another
     return admitted === undefined ? begun : Stream.unwrap(Effect.as(admitted, begun))
   }

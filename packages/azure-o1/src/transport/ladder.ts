@@ -24,12 +24,13 @@ export const rungs = (api: Api, { background, streams }: Abilities, route: Route
     : [...streamed, ...polled, "plain"]
 }
 
-/** A budget of tokens, reasoning included, that even a slow model uses up within the shortest attempt: 10 tokens a second, for 50 seconds. */
+/** The most tokens of a brief answer, and the milliseconds that a slow model takes for each, reasoning included. */
 const briefBudget = 500
+const slowToken = 100
 
-/** Whether an answer ends so soon that nothing is won by seeing it grow. */
-export const isBrief = ({ maxCompletionTokens }: Pick<O1Request, "maxCompletionTokens">): boolean =>
-  maxCompletionTokens !== undefined && maxCompletionTokens <= briefBudget
+/** Whether an answer ends so soon, and within the limit of its attempt, that nothing is won by seeing it grow. */
+export const isBrief = ({ maxCompletionTokens }: Pick<O1Request, "maxCompletionTokens">, limit: number): boolean =>
+  maxCompletionTokens !== undefined && maxCompletionTokens <= briefBudget && maxCompletionTokens * slowToken <= limit
 
 const backgroundParameters = new Set(["background", "store"])
 

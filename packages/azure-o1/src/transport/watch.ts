@@ -89,6 +89,11 @@ export class Watch {
     this.deadline = this.startedAt + left
   }
 
+  /** The limit of an attempt that says nothing, in milliseconds. */
+  get limit(): number {
+    return this.limits.attempt
+  }
+
   private get now(): number {
     return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
   }

@@ -24,15 +24,20 @@ describe("ladder", () => {
     })
   }
 
-  it("an answer is brief by its budget alone", () => {
-    const budgets = [undefined, 1, 500, 501, 25_000]
-    assert.deepStrictEqual(budgets.map((maxCompletionTokens) => isBrief({ maxCompletionTokens })), [
-      false,
-      true,
-      true,
-      false,
-      false
-    ])
+  it("an answer is brief by its budget, and by the limit of its attempt", () => {
+    const rows: ReadonlyArray<readonly [number | undefined, number, boolean]> = [
+      [undefined, Infinity, false],
+      [1, 60_000, true],
+      [500, 60_000, true],
+      [501, Infinity, false],
+      [500, 50_000, true],
+      [500, 49_999, false],
+      [20, 2000, true],
+      [21, 2000, false]
+    ]
+    for (const [maxCompletionTokens, limit, expected] of rows) {
+      assert.strictEqual(isBrief({ maxCompletionTokens }, limit), expected, `${maxCompletionTokens} in ${limit} ms`)
+    }
   })
 
   const streaming = new O1RequestError({ kind: "streaming-unsupported", param: "stream" })
