@@ -17,7 +17,8 @@ const budgets = [
   ["the same, by the barrel", "core", "{ Pipelines }", "Pipelines.makeStandard({ name: 'x' })", 33.5],
   ["around an HttpClient", "core/http", "{ ResilientHttpClient }", "ResilientHttpClient.make", 8],
   ["all of core", "core", "* as all", "all", 53],
-  ["the o1 client", "azure-o1", "{ AzureO1 }", "AzureO1.layer", 90]
+  ["the o1 client", "azure-o1", "{ AzureO1 }", "AzureO1.layer", 87],
+  ["the same of several deployments", "azure-o1/pool", "{ AzureO1Pool }", "AzureO1Pool.layer", 90]
 ]
 
 /** A bundler's way to what is published: the built files of the workspace, free of side effects as the manifests say. */

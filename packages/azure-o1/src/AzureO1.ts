@@ -21,7 +21,6 @@
  *
  * @since 0.1.0
  */
-import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -31,8 +30,6 @@ import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import { type AzureO1Config, config as environment, validate } from "./AzureO1Config.ts"
 import { clientOf } from "./client/client.ts"
-import type { Member } from "./client/facts.ts"
-import { failover } from "./client/failover.ts"
 import { promised } from "./client/promised.ts"
 import { single } from "./client/single.ts"
 import type * as ModelProfile from "./ModelProfile.ts"
@@ -40,45 +37,9 @@ import type { CallOptions, O1Client, O1Object, ObjectOptions } from "./O1Client.
 import type { O1Completion } from "./O1Completion.ts"
 import type { O1Error } from "./O1Error.ts"
 import type { O1Event } from "./O1Event.ts"
-import { O1Policy, type O1PolicySettings } from "./O1Policy.ts"
+import { O1Policy } from "./O1Policy.ts"
 import type { O1Promise } from "./O1Promise.ts"
 import { O1Transport } from "./O1Transport.ts"
-import { namesOf } from "./pool/members.ts"
-
-/**
- * One of several deployments: where it is, or a transport of your own, and its name in errors, events and
- * `O1Policy.breakerState`.
- *
- * @category models
- * @since 0.1.0
- */
-export type FailoverMember = (AzureO1Config | O1Transport["Service"]) & {
-  /**
-   * @default the deployment; where several members have the same one, `deployment@host`
-   */
-  readonly name?: string | undefined
-}
-
-/** Transports bring all that they need. */
-type Needs<Members extends ReadonlyArray<FailoverMember>> = Members[number] extends O1Transport["Service"] ? never
-  : HttpClient.HttpClient
-
-const membersOf = Effect.fnUntraced(function*(members: NonEmptyReadonlyArray<FailoverMember>) {
-  const names = namesOf(members.map((member) => ({
-    name: member.name,
-    deployment: member.deployment,
-    host: "endpoint" in member && URL.canParse(member.endpoint) ? new URL(member.endpoint).host : undefined
-  })))
-  return yield* Effect.forEach(members, (member, i): Effect.Effect<Member, never, HttpClient.HttpClient> =>
-    Effect.map(
-      "endpoint" in member ? O1Transport.make(member) : Effect.succeed(member),
-      (transport) => ({
-        name: names[i]!,
-        transport,
-        credential: "endpoint" in member ? member.credential : undefined
-      })
-    ))
-})
 
 /**
  * The client of a model whose profile the compiler knows. It takes only requests that the model takes.
@@ -175,35 +136,6 @@ export class AzureO1 extends Context.Service<AzureO1, O1Client>()("@effect-resil
     .unwrap(
       Effect.map(environment, (config) => AzureO1.layer(config))
     )
-
-  /**
-   * A client of several deployments, the preferred one first, as a plain value. If a deployment fails in a way that another
-   * may not, the call goes to the next at once, but never after the first content. A deployment that asked for a pause is
-   * left alone for that long. While all of them are, the call waits for the first within its deadline. See docs/failover.md.
-   */
-  static readonly failover = <const Members extends NonEmptyReadonlyArray<FailoverMember>>(
-    members: Members,
-    settings?: O1PolicySettings
-  ): Effect.Effect<O1Client, never, Needs<Members>> =>
-    AzureO1.pipe(Effect.provide(AzureO1.layerFailover(members, settings)))
-
-  /** {@link AzureO1.failover} with whatever policy there is. */
-  static readonly layerFailoverServices = <const Members extends NonEmptyReadonlyArray<FailoverMember>>(
-    members: Members
-  ): Layer.Layer<AzureO1, never, O1Policy | Needs<Members>> =>
-    Layer.effect(
-      AzureO1,
-      Effect.gen(function*() {
-        return clientOf(failover(yield* O1Policy, yield* membersOf(members)))
-      })
-    ) as Layer.Layer<AzureO1, never, O1Policy | Needs<Members>> // a transport does not ask for the `HttpClient`
-
-  /** {@link AzureO1.failover} as a layer, with its policy, which tells the state of each circuit breaker. */
-  static readonly layerFailover = <const Members extends NonEmptyReadonlyArray<FailoverMember>>(
-    members: Members,
-    settings: O1PolicySettings = {}
-  ): Layer.Layer<AzureO1 | O1Policy, never, Needs<Members>> =>
-    Layer.provideMerge(AzureO1.layerFailoverServices(members), O1Policy.layerWith(settings))
 
   /**
    * The client for programs without Effect, of a configuration or of a layer. With a configuration it runs on `fetch`, which

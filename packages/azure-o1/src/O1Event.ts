@@ -109,7 +109,7 @@ export interface Retrying {
 }
 
 /**
- * A deployment has failed, and the client asks another one at once. Only with `AzureO1.failover`.
+ * A deployment has failed, and the client asks another one at once. Only with a pool.
  *
  * @since 0.1.0
  */

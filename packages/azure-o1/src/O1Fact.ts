@@ -16,14 +16,14 @@ import type * as Duration from "effect/Duration"
  * @since 0.1.0
  */
 export interface Fact {
-  /** The deployment, or the member of a failover by its name. */
+  /** The deployment, or the member of a pool by its name. */
   readonly deployment: string
   /**
    * - `streaming`: it refuses to stream.
    * - `background`: it makes no responses in the background.
    * - `parameter`: it refuses a parameter, or one value of it (with `heal`).
    * - `model`: another model answers than the one that is configured (with `heal`).
-   * - `member`: it does not work, or is too slow, so that the others of a failover are asked first.
+   * - `member`: it does not work, or is too slow, so that the others of a pool are asked first.
    * - `pause`: it has asked to be left alone.
    */
   readonly about: "streaming" | "background" | "parameter" | "model" | "member" | "pause"

@@ -11,6 +11,7 @@ import { O1ContentFilterError, O1RateLimitError, O1ServerError } from "../src/O1
 import { O1Policy } from "../src/O1Policy.ts"
 import { type O1Request, user } from "../src/O1Request.ts"
 import { O1Transport } from "../src/O1Transport.ts"
+import { AzureO1Pool } from "../src/pool/index.ts"
 import { AzureO1Test, type Step } from "../src/testing/index.ts"
 import { clientAt } from "./support/conversations.ts"
 import { answer } from "./support/raw-actions.ts"
@@ -216,10 +217,10 @@ describe("the spans of a call", () => {
 
   it.effect("with failover each deployment that is asked has one", () =>
     Effect.gen(function*() {
-      const layer = AzureO1.layerFailover([
+      const layer = AzureO1Pool.layer(AzureO1Pool.inOrder([
         { ...AzureO1Test.transport([down], { deployment: "a" }), server: { address: "a.test", port: 443 } },
         AzureO1Test.transport([AzureO1Test.answer("42")], { deployment: "b" })
-      ])
+      ]))
       const { attempts, call } = yield* run(layer, (o1) => o1.complete(request))
       assert.strictEqual(call.name, "chat a, b")
       assert.deepStrictEqual(

@@ -1,6 +1,7 @@
 /** Two deployments behind one client: the next is asked at once, a busy one is left alone, and then preferred again. */
-import { AzureO1, type CallOptions, O1Error, user } from "@effect-resilience/azure-o1"
+import { type AzureO1, type CallOptions, O1Error, user } from "@effect-resilience/azure-o1"
 import * as AzureO1Node from "@effect-resilience/azure-o1/node"
+import { AzureO1Pool } from "@effect-resilience/azure-o1/pool"
 import { FakeAzure, type Reply } from "@effect-resilience/azure-o1/testing"
 import { Console, Context, Effect, Layer, Stream } from "effect"
 import { main } from "./support/run.ts"
@@ -45,7 +46,7 @@ export const program = Effect.gen(function*() {
     FakeAzure.answer("West again, at once."),
     busier
   ])
-  const o1 = yield* AzureO1.failover([east.config, west.config])
+  const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder([east.config, west.config]))
 
   yield* ask(o1, "Who is there?")
   yield* ask(o1, "And now?")

@@ -4,18 +4,18 @@ import * as Stream from "effect/Stream"
 import type { O1Error } from "../O1Error.ts"
 import type { O1Policy } from "../O1Policy.ts"
 import type { O1Transport } from "../O1Transport.ts"
-import { Pool } from "../pool/pool.ts"
 import { monotonic } from "../transport/asking.ts"
 import { type Callee, forbidden } from "./client.ts"
 import { factsOf } from "./facts.ts"
+import { Pause } from "./pause.ts"
 
 /** How long the service itself has asked to be left alone. */
 const pauseIn = (error: O1Error): Duration.Duration | undefined => "retryAfter" in error ? error.retryAfter : undefined
 
-/** One deployment: a pool in which nobody else can be asked. */
+/** One deployment, whose pauses all callers keep. */
 export const single = (policies: O1Policy["Service"], transport: O1Transport["Service"]): Callee => {
   const { deployment } = transport
-  const pool = new Pool([deployment])
+  const pause = new Pause()
 
   return {
     name: deployment,
@@ -30,14 +30,14 @@ export const single = (policies: O1Policy["Service"], transport: O1Transport["Se
       /** When this attempt begins, unless a call has to wait because another one was told to. */
       const begun: Effect.Effect<number, O1Error> = Effect.flatMap(monotonic, (begun) => {
         // reading what is being made is no new request
-        const held = call.open === undefined ? pool.held(deployment, begun) : undefined
+        const held = call.open === undefined ? pause.held(begun) : undefined
         if (held !== undefined) return Effect.fail(held)
         asking(deployment)
         call.others = {
-          held: (now) => pool.held(deployment, now),
+          held: (now) => pause.held(now),
           failed: (error, now) => {
-            const pause = pauseIn(error) === undefined ? undefined : parts.cooldown(error)
-            if (pause !== undefined) pool.paused(deployment, error, pause, { begun, now })
+            const asked = pauseIn(error) === undefined ? undefined : parts.cooldown(error)
+            if (asked !== undefined) pause.refused(error, asked, { begun, now })
           }
         }
         return Effect.succeed(begun)
@@ -64,6 +64,9 @@ export const single = (policies: O1Policy["Service"], transport: O1Transport["Se
     },
     resume: (token, options) => policies.forResume(options).stream(transport.resume(token)),
     cancel: transport.cancel,
-    learned: factsOf([{ name: deployment, transport }], pool)
+    learned: factsOf(
+      [{ name: deployment, transport }],
+      (now) => [pause.fact(deployment, now)].filter((fact) => fact !== undefined)
+    )
   }
 }

@@ -2,7 +2,7 @@ import type * as Duration from "effect/Duration"
 import type { O1Completion, ResumeToken, Usage } from "../O1Completion.ts"
 
 /**
- * One attempt of a failed call. With failover, an attempt has one entry for each deployment that was asked.
+ * One attempt of a failed call. With a pool, an attempt has one entry for each deployment that was asked.
  *
  * @category models
  * @since 0.1.0

@@ -1,3 +1,14 @@
+import type { O1Transport } from "../O1Transport.ts"
+
+/** One of several deployments, by a name that no other has. */
+export interface Member {
+  readonly name: string
+  readonly transport: O1Transport["Service"]
+  /** What gives its tokens, which others can have as well. */
+  readonly credential: object | undefined
+  readonly priority: number
+}
+
 /** What a member of a pool is called by. */
 export interface Called {
   /** As the program calls it. */
@@ -15,15 +26,15 @@ const repeated = (names: ReadonlyArray<string>): ReadonlySet<string> =>
  * place in the list. Throws a `RangeError` that says what is wrong with the names, or that there are none.
  */
 export const namesOf = (members: ReadonlyArray<Called>): ReadonlyArray<string> => {
-  if (members.length === 0) throw new RangeError("AzureO1.failover: members must not be empty")
+  if (members.length === 0) throw new RangeError("AzureO1Pool: members must not be empty")
   const [twice] = repeated(members.flatMap(({ name }) => name ?? []))
   if (twice !== undefined) {
     throw new RangeError(
-      `AzureO1.failover: name must be another one for each member, got ${JSON.stringify(twice)} twice`
+      `AzureO1Pool: name must be another one for each member, got ${JSON.stringify(twice)} twice`
     )
   }
   const empty = members.findIndex(({ name }) => name === "")
-  if (empty >= 0) throw new RangeError(`AzureO1.failover: name of member ${empty + 1} must not be empty`)
+  if (empty >= 0) throw new RangeError(`AzureO1Pool: name of member ${empty + 1} must not be empty`)
 
   const told =
     (more: (member: Called, i: number) => string) => (names: ReadonlyArray<string>): ReadonlyArray<string> => {

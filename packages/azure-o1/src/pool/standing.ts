@@ -1,8 +1,8 @@
 import { Fault } from "@effect-resilience/core"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Duration from "effect/Duration"
-import { O1Error } from "../O1Error.ts"
-import type { Refusal } from "./cooldowns.ts"
+import { type Refusal, waiting } from "../client/pause.ts"
+import type { O1Error } from "../O1Error.ts"
 
 /** Why a member of a pool does not answer. Times in milliseconds on a monotonic clock. */
 export interface Standing {
@@ -22,23 +22,10 @@ const from = (error: O1Error, at: number, cooled: number): number => {
   return Math.max(cooled, at + closed)
 }
 
-/** The error that says how long the wait is; `undefined` where its class cannot say so. */
-const waiting = (error: O1Error, wait: number): O1Error | undefined => {
-  switch (error._tag) {
-    case "O1RateLimitError":
-    case "O1ServerError":
-    case "O1TimeoutError":
-    case "O1RejectedError":
-      return O1Error.with(error, { retryAfter: Duration.millis(wait) })
-    default:
-      return undefined
-  }
-}
-
 /** How a member stands with a call that it has failed, and with all calls; `undefined` where it may be asked. */
 export const standingOf = (
   failure: Pick<Standing, "error" | "at"> | undefined,
-  refusal: Refusal<O1Error> | undefined
+  refusal: Refusal | undefined
 ): Standing | undefined => {
   const refused = refusal && {
     error: refusal.reason,

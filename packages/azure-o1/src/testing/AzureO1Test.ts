@@ -6,7 +6,7 @@
  * - `AzureO1Test.layerTransport(script)` mocks the wire only: each step is one attempt, under the real policy. With
  *   `TestClock` a test of retries and timeouts takes no time.
  *
- * - `AzureO1Test.transport(script)` is such a wire as a value: several of them make a client with failover.
+ * - `AzureO1Test.transport(script)` is such a wire as a value: several of them make a pool.
  *
  * A call takes the first step that accepts it. A step is taken once; one made with `when` answers every request that its
  * predicate accepts. A call for which there is no step dies, and says so.
@@ -224,7 +224,7 @@ export class AzureO1Test extends Context.Service<AzureO1Test, {
       ).pipe(Context.add(AzureO1Test, { calls: Effect.sync(() => [...script.calls]) }))
     }))
 
-  /** The wire, mocked, as a value: one of the deployments of `AzureO1.failover`. */
+  /** The wire, mocked, as a value: one of the members of a pool. */
   static readonly transport = (
     steps: ReadonlyArray<Step>,
     options?: {

@@ -3,10 +3,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { AzureO1, type FailoverMember } from "../../src/AzureO1.ts"
+import { AzureO1 } from "../../src/AzureO1.ts"
 import type { AzureO1Config } from "../../src/AzureO1Config.ts"
 import * as AzureO1Node from "../../src/node.ts"
 import { O1Policy } from "../../src/O1Policy.ts"
+import { AzureO1Pool, type PoolMember } from "../../src/pool/index.ts"
 import { FakeAzure, type FakeAzureOptions, type Reply } from "../../src/testing/index.ts"
 import { label, patient, text } from "../support/azure.ts"
 import { request } from "../support/harness.ts"
@@ -21,12 +22,15 @@ const pair = <A, E>(
     servers: { readonly east: FakeAzure["Service"]; readonly west: FakeAzure["Service"] },
     policy: O1Policy["Service"]
   ) => Effect.Effect<A, E>,
-  config: Partial<AzureO1Config & FailoverMember> = {}
+  config: Partial<AzureO1Config & PoolMember> = {}
 ) =>
   Effect.gen(function*() {
     const east = yield* server({ script: first })
     const west = yield* server({ script: [FakeAzure.answer("from the west"), FakeAzure.answer("again")] })
-    const client = AzureO1.layerFailover([{ ...east.config, ...config }, { ...west.config, ...config }], patient)
+    const client = AzureO1Pool.layer(
+      AzureO1Pool.inOrder([{ ...east.config, ...config }, { ...west.config, ...config }]),
+      patient
+    )
     return yield* Effect.gen(function*() {
       return yield* f(yield* AzureO1, { east, west }, yield* O1Policy)
     }).pipe(Effect.provide(Layer.provide(client, AzureO1Node.layerHttpClient)))

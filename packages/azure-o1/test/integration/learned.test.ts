@@ -9,6 +9,7 @@ import type { AzureO1Config } from "../../src/AzureO1Config.ts"
 import * as ModelProfile from "../../src/ModelProfile.ts"
 import * as AzureO1Node from "../../src/node.ts"
 import { O1Error } from "../../src/O1Error.ts"
+import { AzureO1Pool } from "../../src/pool/index.ts"
 import { patient } from "../support/azure.ts"
 import { request } from "../support/harness.ts"
 import { answer, busy, head, say, silence, sse, stream, wait } from "../support/raw-actions.ts"
@@ -45,7 +46,7 @@ const configOf = ({ url }: RawServer, config: Partial<AzureO1Config>): AzureO1Co
 })
 
 const clientOf = (server: RawServer, config: Partial<AzureO1Config> = {}) =>
-  AzureO1.failover([configOf(server, config)], patient)
+  AzureO1Pool.make(AzureO1Pool.inOrder([configOf(server, config)]), patient)
 
 /** The client of one deployment, as most programs have it. */
 const singleOf = (server: RawServer, config: Partial<AzureO1Config> = {}) => AzureO1.make(configOf(server, config))
@@ -180,7 +181,7 @@ describe("learned, over real sockets", () => {
   for (
     const [name, make] of [["one deployment", singleOf], [
       "a pool",
-      (server: RawServer) => AzureO1.failover([configOf(server, {})])
+      (server: RawServer) => AzureO1Pool.make(AzureO1Pool.inOrder([configOf(server, {})]))
     ]] as const
   ) {
     it.live(`one answer that asks for a pause is one failure, however many callers waited for it: ${name}`, () =>
@@ -211,8 +212,10 @@ describe("learned, over real sockets", () => {
           )
         )
         const second = yield* rawServer(always("POST /chat/completions stream", streamed))
-        const o1 = yield* AzureO1.failover(
-          [configOf(first, { deployment: "a" }), configOf(second, { deployment: "b" })],
+        const o1 = yield* AzureO1Pool.make(
+          AzureO1Pool.inOrder(
+            [configOf(first, { deployment: "a" }), configOf(second, { deployment: "b" })]
+          ),
           patient
         )
         for (let i = 0; i < 20; i++) assert.strictEqual(yield* text(o1), "streamed")

@@ -16,6 +16,7 @@ import { O1Error } from "../../src/O1Error.ts"
 import type { O1Event } from "../../src/O1Event.ts"
 import { O1Policy, type O1PolicySettings } from "../../src/O1Policy.ts"
 import { O1Transport } from "../../src/O1Transport.ts"
+import { AzureO1Pool } from "../../src/pool/index.ts"
 import { faster } from "../support/fast-clock.ts"
 import { request } from "../support/harness.ts"
 import {
@@ -642,7 +643,7 @@ it.live("a cancel that fails is an event, and a warning in the log", () =>
         profile: ModelProfile.gpt51,
         api: "responses"
       })
-      const o1 = yield* AzureO1.failover([member(refusing, "a"), member(slow, "b")])
+      const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder([member(refusing, "a"), member(slow, "b")]))
       const logged: Array<string> = []
       const logger = Logger.make(({ logLevel, message }) => void logged.push(`${logLevel} ${String(message)}`))
       const events = yield* Stream.runCollect(o1.stream(request, { fruitless: 1 })).pipe(
@@ -768,7 +769,7 @@ describe("failover", () => {
             profile: ModelProfile.gpt51,
             api: "chat"
           })
-          const o1 = yield* AzureO1.failover([member(a, "a"), member(b, "b")])
+          const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder([member(a, "a"), member(b, "b")]))
           const tokens = yield* Stream.runCollect(o1.tokens(request, { timeout: "200 millis" }))
           assert.deepStrictEqual([tokens, b.asked()], [["one ", "two"], ["POST /chat/completions stream"]])
         }).pipe(Effect.provide(AzureO1Node.layerHttpClient))
@@ -789,7 +790,7 @@ describe("failover", () => {
           profile: ModelProfile.gpt51,
           api: "responses" as const
         })
-        const o1 = yield* AzureO1.failover([member(a, "a"), member(b, "b")])
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder([member(a, "a"), member(b, "b")]))
         const events = yield* Stream.runCollect(o1.resume({ responseId: "resp_1", deployment: "o1", after: 1 }))
         assert.strictEqual(events.at(-1)?._tag, "Finished")
         assert.deepStrictEqual([a.asked().length, b.asked().length], [3, 3])
@@ -815,7 +816,7 @@ describe("failover", () => {
             api: "responses",
             pollInterval: "5 millis"
           })
-          const o1 = yield* AzureO1.failover([member(a, "a"), member(b, "b")])
+          const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder([member(a, "a"), member(b, "b")]))
           assert.strictEqual((yield* o1.complete(request, { fruitless: 1 })).text, "one two")
           assert.strictEqual(a.asked().at(-1), "POST /responses/resp_1/cancel")
           assert.isBelow(a.requests.at(-1)!.at, b.requests[0]!.at)

@@ -7,6 +7,7 @@ import type { AzureO1Config } from "../../src/AzureO1Config.ts"
 import * as ModelProfile from "../../src/ModelProfile.ts"
 import * as AzureO1Node from "../../src/node.ts"
 import { filePart, Message, type O1Request, tool, toolResult, user } from "../../src/O1Request.ts"
+import { AzureO1Pool } from "../../src/pool/index.ts"
 import { type OddRequest, oddServer } from "../support/odd-server.ts"
 
 const response = (output: ReadonlyArray<unknown>) => ({
@@ -115,10 +116,10 @@ describe("a conversation with a tool, over sockets", () => {
       let broken = false
       const first = yield* oddServer((request) => broken ? { status: 503, body: {} } : weatherman(request))
       const second = yield* oddServer(weatherman)
-      const o1 = yield* AzureO1.failover([
+      const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder([
         configOf(first.url, { api: "responses", deployment: "a" }),
         configOf(second.url, { api: "responses", deployment: "b" })
-      ])
+      ]))
       const asked = yield* o1.complete({ messages: [user("Oslo?")], tools: [weather] })
       broken = true
       const answer = yield* o1.complete({

@@ -5,6 +5,7 @@ import { AzureO1 } from "../../src/AzureO1.ts"
 import type { AzureO1Config } from "../../src/AzureO1Config.ts"
 import * as ModelProfile from "../../src/ModelProfile.ts"
 import * as AzureO1Node from "../../src/node.ts"
+import { AzureO1Pool } from "../../src/pool/index.ts"
 import { exchangeOf } from "../support/conversations.ts"
 import { request } from "../support/harness.ts"
 import { rawServer } from "../support/raw-server.ts"
@@ -36,18 +37,18 @@ describe("several clients of one program", () => {
       const [a, b] = yield* Effect.all([saying("a"), saying("b")])
       const program = Effect.gen(function*() {
         const made = yield* AzureO1.make(b)
-        const failover = yield* AzureO1.failover([b])
+        const failover = yield* AzureO1Pool.make(AzureO1Pool.inOrder([b]))
         return yield* Effect.all([
           asked,
           ask(made),
           ask(failover),
           Effect.provide(asked, AzureO1.layer(b)),
-          Effect.provide(asked, AzureO1.layerFailover([b])),
+          Effect.provide(asked, AzureO1Pool.layer(AzureO1Pool.inOrder([b]))),
           Effect.flatMap(AzureO1.make(a), ask),
           asked
         ])
       })
-      for (const layer of [AzureO1.layer(a), AzureO1.layerFailover([a])]) {
+      for (const layer of [AzureO1.layer(a), AzureO1Pool.layer(AzureO1Pool.inOrder([a]))]) {
         assert.deepStrictEqual(yield* Effect.provide(program, layer), ["a", "b", "b", "b", "b", "a", "a"])
       }
     })).pipe(Effect.provide(AzureO1Node.layerHttpClient)))

@@ -17,12 +17,12 @@ describe("pool/members", () => {
   }
 
   it("what makes no sense is said", () => {
-    assert.throws(() => namesOf([]), RangeError, "AzureO1.failover: members must not be empty")
+    assert.throws(() => namesOf([]), RangeError, "AzureO1Pool: members must not be empty")
     assert.throws(() => namesOf([called("o1", "a", "")]), RangeError, "name of member 1 must not be empty")
     assert.throws(
       () => namesOf([called("o1", "a", "east"), called("o3", "b", "east")]),
       RangeError,
-      "AzureO1.failover: name must be another one for each member, got \"east\" twice"
+      "AzureO1Pool: name must be another one for each member, got \"east\" twice"
     )
   })
 })

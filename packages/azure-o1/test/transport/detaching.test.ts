@@ -8,6 +8,7 @@ import * as ModelProfile from "../../src/ModelProfile.ts"
 import * as AzureO1Node from "../../src/node.ts"
 import type { O1Client } from "../../src/O1Client.ts"
 import { type AssistantMessage, type O1Request, type OutputItem, toolResult, user } from "../../src/O1Request.ts"
+import { AzureO1Pool } from "../../src/pool/index.ts"
 import { withoutItems } from "../../src/transport/detaching.ts"
 import { clientAt } from "../support/conversations.ts"
 import { answer, down, stream } from "../support/raw-actions.ts"
@@ -113,7 +114,7 @@ describe("a service that does not know an item of the conversation", () => {
           api: "responses" as const,
           profile: ModelProfile.o4Mini
         })
-        const layer = AzureO1.layerFailover([member(a.url, "a"), member(b.url, "b")])
+        const layer = AzureO1Pool.layer(AzureO1Pool.inOrder([member(a.url, "a"), member(b.url, "b")]))
         const text = yield* Effect.provide(
           Effect.flatMap(AzureO1, ask),
           Layer.provide(layer, AzureO1Node.layerHttpClient)

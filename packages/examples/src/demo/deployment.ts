@@ -1,6 +1,7 @@
 /** A fake deployment on loopback, and a client of it with the limits of production, made shorter. */
 import { AzureO1, type AzureO1Config, O1Policy, type O1PolicySettings, O1Transport } from "@effect-resilience/azure-o1"
 import * as AzureO1Node from "@effect-resilience/azure-o1/node"
+import { AzureO1Pool } from "@effect-resilience/azure-o1/pool"
 import { FakeAzure, type FakeAzureOptions } from "@effect-resilience/azure-o1/testing"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -47,6 +48,6 @@ export const clientOf = (
         Layer.provide(O1Transport.layer(only)),
         Layer.provideMerge(O1Policy.layerWith(limits))
       )
-      : AzureO1.layerFailover(configs, limits)
+      : AzureO1Pool.layer(AzureO1Pool.inOrder(configs), limits)
     return yield* Layer.build(Layer.provide(client, AzureO1Node.layerHttpClient))
   })

@@ -5,21 +5,23 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
+import * as Order from "effect/Order"
 import * as Stream from "effect/Stream"
+import { type Callee, type Calling, forbidden } from "../client/client.ts"
+import { factsOf } from "../client/facts.ts"
 import type { O1Completion } from "../O1Completion.ts"
 import { O1Error } from "../O1Error.ts"
 import type { AttemptEvent } from "../O1Event.ts"
 import type { O1Policy, PolicyParts } from "../O1Policy.ts"
 import type { O1Transport } from "../O1Transport.ts"
-import { Pool } from "../pool/pool.ts"
-import { soonest, type Standing, standingOf } from "../pool/standing.ts"
-import { verdictOf } from "../pool/verdict.ts"
 import { monotonic, tell } from "../transport/asking.ts"
 import type { Question } from "../transport/learned.ts"
 import { CurrentlyKnown, CurrentProgress } from "../transport/progress.ts"
-import { type Callee, type Calling, forbidden } from "./client.ts"
-import { factsOf, type Member } from "./facts.ts"
 import { keepersOf, resumeFrom } from "./keepers.ts"
+import type { Member } from "./members.ts"
+import { Pool } from "./pool.ts"
+import { soonest, type Standing, standingOf } from "./standing.ts"
+import { verdictOf } from "./verdict.ts"
 
 interface Failure {
   readonly error: O1Error
@@ -237,8 +239,9 @@ class Failover {
   }
 }
 
-/** Several deployments, the preferred one first. */
-export const failover = (policies: O1Policy["Service"], members: NonEmptyReadonlyArray<Member>): Callee => {
+/** Several deployments, those of the lowest priority first. */
+export const failover = (policies: O1Policy["Service"], given: NonEmptyReadonlyArray<Member>): Callee => {
+  const members = Arr.sort(given, Order.mapInput(Order.Number, ({ priority }: Member) => priority))
   const deployments = Arr.map(members, ({ name }) => name)
   const pool = new Pool(deployments)
 
@@ -259,6 +262,6 @@ export const failover = (policies: O1Policy["Service"], members: NonEmptyReadonl
     },
     resume: (token, options) => policies.forResume(options).stream(resumeFrom(token, keepersOf(token, transports))),
     cancel: (token) => Effect.firstSuccessOf(Arr.map(keepersOf(token, transports), ({ cancel }) => cancel(token))),
-    learned: factsOf(members, pool)
+    learned: factsOf(members, (now) => pool.facts(now))
   }
 }

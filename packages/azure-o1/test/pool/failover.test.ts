@@ -6,9 +6,9 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
-import { AzureO1 } from "../src/AzureO1.ts"
-import * as ModelProfile from "../src/ModelProfile.ts"
-import type { CallOptions } from "../src/O1Client.ts"
+import { AzureO1 } from "../../src/AzureO1.ts"
+import * as ModelProfile from "../../src/ModelProfile.ts"
+import type { CallOptions } from "../../src/O1Client.ts"
 import {
   O1AuthError,
   O1ConnectionError,
@@ -19,15 +19,16 @@ import {
   O1RateLimitError,
   O1RequestError,
   O1ServerError
-} from "../src/O1Error.ts"
-import type { O1Event } from "../src/O1Event.ts"
-import { type O1Observation, O1Observer } from "../src/O1Observation.ts"
-import { O1Policy, type O1PolicySettings } from "../src/O1Policy.ts"
-import { developer, type O1Request, user } from "../src/O1Request.ts"
-import { AzureO1Test, type Step, type TestTransport } from "../src/testing/index.ts"
-import { CurrentCall } from "../src/transport/call.ts"
-import { CurrentWatch } from "../src/transport/watch.ts"
-import { during, request, timed, value } from "./support/harness.ts"
+} from "../../src/O1Error.ts"
+import type { O1Event } from "../../src/O1Event.ts"
+import { type O1Observation, O1Observer } from "../../src/O1Observation.ts"
+import { O1Policy, type O1PolicySettings } from "../../src/O1Policy.ts"
+import { developer, type O1Request, user } from "../../src/O1Request.ts"
+import { AzureO1Pool } from "../../src/pool/index.ts"
+import { AzureO1Test, type Step, type TestTransport } from "../../src/testing/index.ts"
+import { CurrentCall } from "../../src/transport/call.ts"
+import { CurrentWatch } from "../../src/transport/watch.ts"
+import { during, request, timed, value } from "../support/harness.ts"
 
 type Wires = readonly [TestTransport, ...Array<TestTransport>]
 
@@ -55,14 +56,14 @@ const asked = (pool: Wires): Effect.Effect<ReadonlyArray<number>> =>
 /** One call: how it ends, when, and how often each deployment was asked. */
 const call = (pool: Wires, options: CallOptions = {}, settings: O1PolicySettings = {}) =>
   Effect.gen(function*() {
-    const o1 = yield* AzureO1.failover(pool, settings)
+    const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool), settings)
     const outcome = value(yield* during("2 hours", timed(o1.complete(request, options))))
     return [...outcome, ...yield* asked(pool)]
   })
 
 const errorOf = (pool: Wires, options: CallOptions = {}, settings: O1PolicySettings = {}) =>
   Effect.gen(function*() {
-    const o1 = yield* AzureO1.failover(pool, settings)
+    const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool), settings)
     return value(yield* during("2 hours", Effect.flip(o1.complete(request, options))))
   })
 
@@ -129,7 +130,7 @@ describe("failover", () => {
     it.effect("the first is left alone for as long as it asked, and then preferred again", () =>
       Effect.gen(function*() {
         const pool = wires([limited("20 seconds"), answer("a")], [answer("b"), answer("b")])
-        const o1 = yield* AzureO1.failover(pool)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
         const text = Effect.map(o1.complete(request), ({ text }) => text)
         assert.strictEqual(yield* text, "b")
         yield* TestClock.adjust("19 seconds")
@@ -142,7 +143,7 @@ describe("failover", () => {
     it.effect("the pause begins when it is told, not when the request went out", () =>
       Effect.gen(function*() {
         const pool = wires([limited("20 seconds", { after: "5 seconds" })], many(answer("b")))
-        const o1 = yield* AzureO1.failover(pool)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
         value(yield* during("5 seconds", o1.complete(request)))
         yield* TestClock.adjust("19 seconds")
         yield* o1.complete(request)
@@ -153,7 +154,7 @@ describe("failover", () => {
       Effect.gen(function*() {
         const error = new O1ServerError({ kind: "unavailable", retryAfter: Duration.seconds(20) })
         const pool = wires([fail(error)], many(answer("b"), 2))
-        const o1 = yield* AzureO1.failover(pool)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
         yield* o1.complete(request)
         yield* o1.complete(request)
         assert.deepStrictEqual(yield* asked(pool), [1, 2])
@@ -162,7 +163,7 @@ describe("failover", () => {
     it.effect("without a pause it is left alone for ten seconds", () =>
       Effect.gen(function*() {
         const pool = wires([limited(), answer("a")], many(answer("b")))
-        const o1 = yield* AzureO1.failover(pool)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
         yield* o1.complete(request)
         yield* TestClock.adjust("9 seconds")
         yield* o1.complete(request)
@@ -183,7 +184,7 @@ describe("failover", () => {
     it.effect("a call that begins while all are cooling asks nobody, and waits for what is left", () =>
       Effect.gen(function*() {
         const pool = wires([limited("60 seconds")], [limited("20 seconds"), answer("b")])
-        const o1 = yield* AzureO1.failover(pool)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
         yield* Effect.exit(o1.complete(request, { retries: 0 }))
         yield* TestClock.adjust("12 seconds")
         const [outcome, seconds] = value(yield* during("2 hours", timed(o1.complete(request))))
@@ -200,7 +201,7 @@ describe("failover", () => {
           answer("a"),
           answer("a")
         ])
-        const o1 = yield* AzureO1.failover(pool)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
         const first = yield* Effect.forkChild(timed(o1.complete(request)), { startImmediately: true })
         yield* Effect.forkChild(o1.complete(request), { startImmediately: true })
         yield* TestClock.adjust("2 minutes")
@@ -219,7 +220,7 @@ describe("failover", () => {
           partialText: "private",
           resume: { responseId: "resp_1", deployment: "a", after: 3 }
         })
-        const o1 = yield* AzureO1.failover(wires([fail(error)]))
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(wires([fail(error)])))
         yield* Effect.exit(o1.complete(request, { retries: 0 }))
         yield* TestClock.adjust("15 seconds")
         const second = yield* Effect.flip(o1.complete(request, { retries: 0 }))
@@ -260,7 +261,7 @@ describe("failover", () => {
       Effect.gen(function*() {
         const quota = fail(new O1RateLimitError({ kind: "quota", retryAfter: Duration.seconds(30) }))
         const pool = wires([quota], [quota])
-        const o1 = yield* AzureO1.failover(pool)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
         for (const times of [1, 1]) {
           assert.strictEqual(O1Error.label(yield* Effect.flip(o1.complete(request))), "O1RateLimitError/quota")
           assert.deepStrictEqual(yield* asked(pool), [times, times])
@@ -271,7 +272,7 @@ describe("failover", () => {
       Effect.gen(function*() {
         const huge = fail(new O1RateLimitError({ kind: "request-exceeds-limit", retryAfter: Duration.days(1) }))
         const pool = wires([huge, answer("a")], [huge])
-        const o1 = yield* AzureO1.failover(pool)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
         assert.strictEqual(
           O1Error.label(yield* Effect.flip(o1.complete(request))),
           "O1RateLimitError/request-exceeds-limit"
@@ -282,7 +283,7 @@ describe("failover", () => {
     it.effect("interrupted while it waits, it asks nobody any more", () =>
       Effect.gen(function*() {
         const pool = wires([limited("20 seconds")], [limited("20 seconds")])
-        const o1 = yield* AzureO1.failover(pool)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
         const fiber = yield* Effect.forkChild(o1.complete(request), { startImmediately: true })
         yield* TestClock.adjust("10 seconds")
         yield* Fiber.interrupt(fiber)
@@ -294,7 +295,7 @@ describe("failover", () => {
       Effect.gen(function*() {
         const slow = limited("20 seconds", { after: "1 second" })
         const pool = wires([slow, slow], many(answer("b", { after: "1 second" })))
-        const o1 = yield* AzureO1.failover(pool)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
         const texts = Effect.all([o1.complete(request), o1.complete(request)], { concurrency: 2 })
         const both = value(yield* during("2 seconds", texts))
         assert.deepStrictEqual(both.map(({ text }) => text), ["b", "b"])
@@ -314,7 +315,7 @@ describe("failover", () => {
           ],
           many(answer("b"))
         )
-        const o1 = yield* AzureO1.failover(pool)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
         const ask = (text: string) => o1.complete({ messages: [user(text)] })
         for (const text of ["early", "refused", "late"]) {
           yield* Effect.forkChild(ask(text), { startImmediately: true })
@@ -420,7 +421,7 @@ describe("failover", () => {
           limited("20 seconds"),
           fail(new O1RequestError({ kind: "invalid" }))
         ])
-        const o1 = yield* AzureO1.failover(pool)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
         yield* Effect.forkChild(o1.complete({ messages: [user("first")] }), { startImmediately: true })
         const error = value(yield* during("1 hour", Effect.flip(o1.complete(request))))
         assert.deepStrictEqual(error.attempts.map(({ deployment, outcome }) => [deployment, outcome]), [
@@ -433,7 +434,7 @@ describe("failover", () => {
     it.effect("whoever observes is told of each deployment", () =>
       Effect.gen(function*() {
         const seen: Array<O1Observation> = []
-        const o1 = yield* AzureO1.failover(wires([down], [answer("b")]))
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(wires([down], [answer("b")])))
         yield* Effect.provideService(o1.complete(request), O1Observer, (observation) => void seen.push(observation))
         assert.deepStrictEqual(
           seen.map((observation) =>
@@ -447,9 +448,9 @@ describe("failover", () => {
       Effect.gen(function*() {
         const seen: Array<O1Observation> = []
         const slow = fail(unavailable, { after: "3 seconds" })
-        const o1 = yield* AzureO1.failover(
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(
           wires([slow], [tokens(["1", "2"], { first: "2 seconds", every: "1 second" })])
-        )
+        ))
         const drained = Stream.runDrain(o1.tokens(request))
         value(
           yield* during(
@@ -494,7 +495,7 @@ describe("failover", () => {
         yield* TestClock.adjust("30 seconds")
         assert.strictEqual((yield* o1.complete(request)).text, "a")
         assert.deepStrictEqual(yield* states(policy), ["Closed", "Closed"])
-      }).pipe(Effect.provide(AzureO1.layerFailover(pool, settings)))
+      }).pipe(Effect.provide(AzureO1Pool.layer(AzureO1Pool.inOrder(pool), settings)))
     })
 
     it.effect("the same deployment at two endpoints has two", () => {
@@ -505,13 +506,13 @@ describe("failover", () => {
         for (let i = 0; i < 3; i++) yield* o1.complete(request)
         assert.strictEqual((yield* policy.breakerState("o1#1"))._tag, "Open")
         assert.strictEqual((yield* policy.breakerState("o1#2"))._tag, "Closed")
-      }).pipe(Effect.provide(AzureO1.layerFailover(twins, settings)))
+      }).pipe(Effect.provide(AzureO1Pool.layer(AzureO1Pool.inOrder(twins), settings)))
     })
 
     it.effect("all open: waits for the earliest", () =>
       Effect.gen(function*() {
         const pool = wires([down, down, answer("a")], [down, down])
-        const o1 = yield* AzureO1.failover(pool, settings)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool), settings)
         for (let i = 0; i < 2; i++) yield* Effect.exit(o1.complete(request, { retries: 0 }))
         const rejected = yield* Effect.flip(o1.complete(request, { retries: 0 }))
         assert.deepInclude(rejected, { _tag: "O1RejectedError", retryAfter: Duration.seconds(30) })
@@ -531,13 +532,13 @@ describe("failover", () => {
 
     it.effect("whose profile forbids the request is not asked", () =>
       Effect.gen(function*() {
-        const o1 = yield* AzureO1.failover(pool([], [answer("b")], ModelProfile.o1Mini))
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool([], [answer("b")], ModelProfile.o1Mini)))
         assert.strictEqual((yield* o1.complete(developing)).text, "b")
       }))
 
     it.effect("all forbid it: fails before anything is sent", () =>
       Effect.gen(function*() {
-        const o1 = yield* AzureO1.failover(pool([], [], ModelProfile.o1Mini))
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool([], [], ModelProfile.o1Mini)))
         const asked = { messages: [developer("x"), user("x")], reasoningEffort: "max" } as const
         const error = yield* Effect.flip(o1.complete(asked))
         assert.deepInclude(error, { kind: "unsupported-parameter", param: "messages" })
@@ -546,9 +547,9 @@ describe("failover", () => {
     it.effect("a prompt longer than the context goes to a larger one", () =>
       Effect.gen(function*() {
         const long = fail(new O1RequestError({ kind: "context-length" }))
-        const o1 = yield* AzureO1.failover(pool([long], [answer("b")], ModelProfile.o1Mini))
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool([long], [answer("b")], ModelProfile.o1Mini)))
         assert.strictEqual((yield* o1.complete(request)).text, "b")
-        const same = yield* AzureO1.failover(pool([long], [], ModelProfile.o1))
+        const same = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool([long], [], ModelProfile.o1)))
         assert.strictEqual(O1Error.label(yield* Effect.flip(same.complete(request))), "O1RequestError/context-length")
       }))
   })
@@ -558,7 +559,7 @@ describe("failover", () => {
     const watch = (pool: Wires, options?: CallOptions) =>
       Effect.gen(function*() {
         const seen: Array<string> = []
-        const o1 = yield* AzureO1.failover(pool)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
         const outcome = value(
           yield* during(
             "2 hours",
@@ -593,7 +594,9 @@ describe("failover", () => {
     it.effect("but what is told then holds for the next call", () =>
       Effect.gen(function*() {
         const error = new O1RateLimitError({ kind: "tokens", retryAfter: Duration.seconds(20) })
-        const o1 = yield* AzureO1.failover(wires([tokens(["1"], { fail: error })], [tokens(["2"])]))
+        const o1 = yield* AzureO1Pool.make(
+          AzureO1Pool.inOrder(wires([tokens(["1"], { fail: error })], [tokens(["2"])]))
+        )
         const failed = yield* Effect.flip(Stream.runDrain(o1.tokens(request)))
         assert.deepInclude(failed, { partialText: "1", deployment: "a" })
         assert.deepStrictEqual(yield* Stream.runCollect(o1.tokens(request)), ["2"])
@@ -631,7 +634,7 @@ describe("failover", () => {
           )
         })
         const pool = wires([scoped("a", down)], [scoped("b", tokens(["1"]))])
-        const o1 = yield* AzureO1.failover(pool)
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
         yield* Stream.runDrain(o1.stream(request))
         assert.deepStrictEqual(log, ["open a", "close a", "open b", "close b"])
       }))
@@ -646,7 +649,7 @@ describe("failover", () => {
             Stream.never
           ))
         }
-        const o1 = yield* AzureO1.failover(wires([down], [held]))
+        const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(wires([down], [held])))
         const fiber = yield* Effect.forkChild(Stream.runDrain(o1.stream(request)), { startImmediately: true })
         yield* TestClock.adjust("7 seconds")
         assert.strictEqual(open, 1)
@@ -657,7 +660,9 @@ describe("failover", () => {
 
   it.effect("tokens and object go over as well", () =>
     Effect.gen(function*() {
-      const o1 = yield* AzureO1.failover(wires([down, down], [tokens(["1", "2"]), answer("{\"n\":42}")]))
+      const o1 = yield* AzureO1Pool.make(
+        AzureO1Pool.inOrder(wires([down, down], [tokens(["1", "2"]), answer("{\"n\":42}")]))
+      )
       assert.deepStrictEqual(yield* Stream.runCollect(o1.tokens(request)), ["1", "2"])
       assert.deepStrictEqual((yield* o1.object(Schema.Struct({ n: Schema.Finite }), request)).value, { n: 42 })
     }))
@@ -735,7 +740,7 @@ describe("failover", () => {
         { ...AzureO1Test.transport([notFound]), name: "east" },
         { ...AzureO1Test.transport([tokens(["1"])]), name: "west" }
       ] as const
-      const o1 = yield* AzureO1.failover(members)
+      const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(members))
       assert.deepStrictEqual((yield* Stream.runCollect(o1.resume(token))).map(show), ["1", "finished"])
     }))
 
@@ -743,7 +748,7 @@ describe("failover", () => {
     Effect.gen(function*() {
       const pool = wires([down, hang, answer("a")], [down, down])
       const program = Effect.flatMap(AzureO1, (o1) => timed(o1.complete(request))).pipe(
-        Effect.provide(Layer.provide(AzureO1.layerFailoverServices(pool), O1Policy.layerPlain))
+        Effect.provide(Layer.provide(AzureO1Pool.layerServices(AzureO1Pool.inOrder(pool)), O1Policy.layerPlain))
       )
       assert.deepStrictEqual(value(yield* during("1 hour", program)), ["success", 63])
     }))
@@ -751,7 +756,7 @@ describe("failover", () => {
   it.effect("bad options fail typed, before anything is sent", () =>
     Effect.gen(function*() {
       const pool = wires([answer("a")], [answer("b")])
-      const o1 = yield* AzureO1.failover(pool)
+      const o1 = yield* AzureO1Pool.make(AzureO1Pool.inOrder(pool))
       const error = yield* Effect.flip(o1.complete(request, { retries: -1 }))
       assert.deepInclude(error, { _tag: "O1RequestError", param: "retries" })
       const streamed = yield* Effect.flip(Stream.runDrain(o1.stream(request, { timeout: 0 })))
@@ -762,9 +767,9 @@ describe("failover", () => {
   it.effect("what makes no sense is a defect that says so", () =>
     Effect.gen(function*() {
       const member = { ...AzureO1Test.transport([]), name: "east" }
-      const twice = yield* Effect.exit(AzureO1.failover([member, member]))
-      assert.include(String(twice), "AzureO1.failover: name must be another one for each member, got \"east\" twice")
-      const none = yield* Effect.exit(AzureO1.failover([] as unknown as [TestTransport]))
-      assert.include(String(none), "AzureO1.failover: members must not be empty")
+      const twice = yield* Effect.exit(AzureO1Pool.make(AzureO1Pool.inOrder([member, member])))
+      assert.include(String(twice), "AzureO1Pool: name must be another one for each member, got \"east\" twice")
+      const none = yield* Effect.exit(AzureO1Pool.make(AzureO1Pool.inOrder([] as unknown as [TestTransport])))
+      assert.include(String(none), "AzureO1Pool: members must not be empty")
     }))
 })

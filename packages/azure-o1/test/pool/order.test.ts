@@ -7,9 +7,9 @@ import * as Redacted from "effect/Redacted"
 import * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
-import { AzureO1 } from "../src/AzureO1.ts"
-import type * as Credential from "../src/Credential.ts"
-import * as ModelProfile from "../src/ModelProfile.ts"
+import type { AzureO1 } from "../../src/AzureO1.ts"
+import type * as Credential from "../../src/Credential.ts"
+import * as ModelProfile from "../../src/ModelProfile.ts"
 import {
   O1AuthError,
   O1ConnectionError,
@@ -18,10 +18,11 @@ import {
   O1ProtocolError,
   O1RateLimitError,
   O1ServerError
-} from "../src/O1Error.ts"
-import { AzureO1Test, type Step } from "../src/testing/index.ts"
-import { request } from "./support/harness.ts"
-import { answer as answered, configOf, json, service } from "./support/service.ts"
+} from "../../src/O1Error.ts"
+import { AzureO1Pool } from "../../src/pool/index.ts"
+import { AzureO1Test, type Step } from "../../src/testing/index.ts"
+import { request } from "../support/harness.ts"
+import { answer as answered, configOf, json, service } from "../support/service.ts"
 
 const { answer, fail, hang, transport } = AzureO1Test
 const many = (step: Step): ReadonlyArray<Step> => Array.from({ length: 200 }, () => step)
@@ -38,7 +39,7 @@ const pool = (first: ReadonlyArray<Step>, second: ReadonlyArray<Step> = many(ans
     seen = counts
     return added
   })
-  return Effect.map(AzureO1.failover(members), (o1) => ({ o1, news }))
+  return Effect.map(AzureO1Pool.make(AzureO1Pool.inOrder(members)), (o1) => ({ o1, news }))
 }
 
 const ask = (o1: AzureO1["Service"]) =>
@@ -178,7 +179,7 @@ describe("a startup on members that nobody knows", () => {
       )
       const member = (name: string) =>
         configOf({ endpoint: `https://${name}.openai.azure.com`, deployment: name, profile: ModelProfile.o3 })
-      const o1 = yield* Effect.provide(AzureO1.failover([member("a"), member("b")]), server.http)
+      const o1 = yield* Effect.provide(AzureO1Pool.make(AzureO1Pool.inOrder([member("a"), member("b")])), server.http)
       const fiber = yield* Effect.forkChild(
         Effect.all(Array.from({ length: 20 }, () => ask(o1)), { concurrency: "unbounded" })
       )
@@ -191,7 +192,7 @@ describe("a startup on members that nobody knows", () => {
     Effect.gen(function*() {
       const server = service((asked) => asked.host.startsWith("a") ? json(401, {}) : answered(asked))
       const member = (name: string) => configOf({ endpoint: `https://${name}.openai.azure.com`, deployment: name })
-      const o1 = yield* Effect.provide(AzureO1.failover([member("a"), member("b")]), server.http)
+      const o1 = yield* Effect.provide(AzureO1Pool.make(AzureO1Pool.inOrder([member("a"), member("b")])), server.http)
       yield* ask(o1)
       const events = yield* Stream.runCollect(o1.stream(request))
       assert.deepStrictEqual(events.flatMap((event) => event._tag === "Started" ? [event.learned] : []), [
@@ -262,7 +263,7 @@ describe("credentials that give no token", () => {
       })
     )
     return Effect.map(
-      Effect.provide(AzureO1.failover([first!, ...others]), server.http),
+      Effect.provide(AzureO1Pool.make(AzureO1Pool.inOrder([first!, ...others])), server.http),
       (o1) => ({ o1, server })
     )
   }
