@@ -30,9 +30,8 @@
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
+import { scheduleOf } from "./internal/backoff.ts"
 import { checkedOptions, finite, invalid, positiveMillis, ratio } from "./internal/options.ts"
 import * as kernel from "./kernel/backoff.ts"
 
@@ -74,16 +73,6 @@ export interface Spread {
  */
 export type Backoff = Schedule.Schedule<Duration.Duration>
 
-const make = (sequence: () => kernel.Sequence): Backoff =>
-  Schedule.fromStep(Effect.sync(() => {
-    const delays = sequence()
-    return () =>
-      Effect.map(Random.next, (random): [Duration.Duration, Duration.Duration] => {
-        const delay = Duration.millis(delays.next(random))
-        return [delay, delay]
-      })
-  }))
-
 const maxDelayOf = (where: string, maxDelay: Duration.Input | undefined): number =>
   positiveMillis(where, "maxDelay", maxDelay ?? "30 seconds", { infinite: true })
 
@@ -106,7 +95,7 @@ const jitterOf = (where: string, jitter: Jitter | undefined): kernel.Jitter => {
 const growing = (where: string, growth: kernel.Growth, options: Spread): Backoff => {
   const maxDelay = maxDelayOf(where, options.maxDelay)
   const jitter = jitterOf(where, options.jitter)
-  return make(() => new kernel.Jittered(growth, jitter, maxDelay))
+  return scheduleOf(() => new kernel.Jittered(growth, jitter, maxDelay))
 }
 
 /**
@@ -193,7 +182,7 @@ export const decorrelated = (options: {
   const where = "Backoff.decorrelated"
   const base = positiveMillis(where, "base", checkedOptions(where, options).base)
   const maxDelay = maxDelayOf(where, options.maxDelay)
-  return make(() => new kernel.Decorrelated(base, maxDelay))
+  return scheduleOf(() => new kernel.Decorrelated(base, maxDelay))
 }
 
 /**
@@ -210,5 +199,5 @@ export const decorrelatedV2 = (options: {
   const where = "Backoff.decorrelatedV2"
   const base = positiveMillis(where, "base", checkedOptions(where, options).base)
   const maxDelay = maxDelayOf(where, options.maxDelay)
-  return make(() => new kernel.DecorrelatedV2(base, maxDelay))
+  return scheduleOf(() => new kernel.DecorrelatedV2(base, maxDelay))
 }

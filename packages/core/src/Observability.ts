@@ -81,7 +81,8 @@ import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import type * as Fault from "./Fault.ts"
-import { CurrentAttemptSpans } from "./internal/attemptSpans.ts"
+import { attemptSpans } from "./internal/attemptSpans.ts"
+import { CurrentAttemptSpans } from "./internal/currentSpans.ts"
 import { both } from "./internal/emit.ts"
 import { SampledGauges } from "./internal/gauges.ts"
 import { Meter, outcomeOf } from "./internal/metrics.ts"
@@ -258,7 +259,7 @@ export const spanEvents: Policy.Policy = (() => {
  * @since 0.1.0
  */
 export const layerSpans: Layer.Layer<never> = Layer.merge(
-  Layer.succeed(CurrentAttemptSpans, true),
+  Layer.succeed(CurrentAttemptSpans, attemptSpans),
   layerListener(Effect.succeed(constVoid))
 )
 

@@ -47,8 +47,8 @@ import type * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
-import * as Backoff from "./Backoff.ts"
 import * as Fault from "./Fault.ts"
+import { scheduleOf as backoff } from "./internal/backoff.ts"
 import type { AnyStream } from "./internal/establish.ts"
 import {
   booleanOption,
@@ -68,6 +68,7 @@ import { RetryEffect } from "./internal/retry.ts"
 import { sharedOf } from "./internal/retryBudget.ts"
 import type { Settings } from "./internal/retryRun.ts"
 import { retryStream } from "./internal/retryStream.ts"
+import { exponential, full, Jittered } from "./kernel/backoff.ts"
 import type * as Policy from "./Policy.ts"
 import type { RetryBudget } from "./RetryBudget.ts"
 
@@ -192,6 +193,8 @@ const scheduleOf = (where: string, option: string, schedule: unknown): AnySchedu
   throw invalid(where, option, schedule, "a Schedule")
 }
 
+const fallback = backoff(() => new Jittered(exponential(200, 2), full, 30_000))
+
 const schedulesOf = (where: string, { schedules }: AnyOptions): Settings["schedules"] => {
   if (schedules === undefined) return undefined
   if (!Predicate.isObject(schedules)) throw invalid(where, "schedules", schedules, "schedules by tags")
@@ -224,12 +227,13 @@ const settingsOf = (where: string, given: AnyOptions): Settings => {
   const schedules = schedulesOf(where, options)
   const rejected = booleanOption(where, "rejected", options.rejected) ?? false
   const budget = options.budget === undefined ? undefined : sharedOf(where, options.budget)
-  const fallback = Backoff.exponential({ base: "200 millis" })
   return {
     name: stringOption(where, "name", options.name),
     schedule: schedule !== undefined
       ? scheduleOf(where, "schedule", schedule)
-      : scheduleOf(where, "schedule", schedules === undefined ? fallback : Schedule.upTo(fallback, { times: 3 })),
+      : schedules === undefined
+      ? fallback
+      : Schedule.upTo(fallback, { times: 3 }),
     schedules,
     after: afterOf(where, options),
     times: times !== undefined
@@ -248,24 +252,25 @@ const settingsOf = (where: string, given: AnyOptions): Settings => {
       maxDelay: positiveMillis(where, "retryAfter.maxDelay", retryAfter?.maxDelay ?? "1 minute", { infinite: true }),
       beyond
     },
-    budget: budget?.kernel,
-    budgetName: budget?.name,
+    budget,
     commit: callable(where, "commit", options.commit) ?? (() => true)
   }
 }
+
+const custom = (option: unknown): string | undefined => option === undefined ? undefined : "custom"
 
 const infoOf = (options: AnyOptions, settings: Settings): Policy.PolicyInfo => ({
   kind: "retry",
   name: options.name,
   settings: {
     times: settings.times === Infinity ? undefined : settings.times,
-    schedule: options.schedule === undefined ? "exponential from 200ms" : "custom",
-    schedules: settings.schedules === undefined ? undefined : Array.from(settings.schedules.keys()),
-    after: options.after === undefined ? undefined : "custom",
+    schedule: custom(options.schedule) ?? "exponential from 200ms",
+    schedules: settings.schedules && Array.from(settings.schedules.keys()),
+    after: custom(options.after),
     tags: options.tags,
-    result: options.result === undefined ? undefined : "custom",
+    result: custom(options.result),
     rejected: options.rejected,
-    budget: options.budget === undefined ? undefined : options.budget.name ?? "unnamed",
+    budget: options.budget && (options.budget.name ?? "unnamed"),
     retryAfter: Duration.millis(settings.hints.maxDelay)
   },
   children: []

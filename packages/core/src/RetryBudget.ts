@@ -49,6 +49,7 @@ import { checkedOptions, integer, invalid, positiveMillis, ratio as share } from
 import { register } from "./internal/registry.ts"
 import * as internal from "./internal/retryBudget.ts"
 import type { RetryBudget } from "./internal/retryBudget.ts"
+import { Shared, stateOf } from "./internal/retryPurse.ts"
 import * as kernel from "./kernel/retryBudget.ts"
 
 /**
@@ -217,12 +218,12 @@ const fundings: ReadonlyArray<string> = ["tokens", "traffic", "in-flight"] satis
 const isFunding = (funding: unknown): boolean =>
   Predicate.hasProperty(funding, "kind") && fundings.includes(String(funding.kind))
 
-const budgetOf = (options: Options): internal.Shared => {
+const budgetOf = (options: Options): Shared => {
   const { funding = tokens(), name } = checkedOptions("RetryBudget.make", options)
   if (!isFunding(funding)) {
     throw invalid("RetryBudget.make", "funding", funding, "tokens, traffic or inFlight")
   }
-  return new internal.Shared(name, kernel.make(funding))
+  return new Shared(name, kernel.make(funding))
 }
 
 /**
@@ -259,7 +260,7 @@ export const make = (options: Options = {}): Effect.Effect<RetryBudget> =>
     register(fiber, budget.kernel, {
       kind: "retry-budget",
       name: options.name,
-      report: (kernel, fiber) => ({ ...internal.stateOf(kernel, fiber) })
+      report: (kernel, fiber) => ({ ...stateOf(kernel, fiber) })
     })
     return Effect.succeed(budget)
   })

@@ -57,7 +57,7 @@ export class TimeoutExceeded extends Rejection {
     return `Timed out: ${sentences[this.phase](Duration.format(this.limit))}${timeout}`
   }
 
-  get [Fault.TypeId](): Fault.Fault {
+  protected get fault(): Fault.Fault {
     return transient
   }
 }
@@ -103,7 +103,7 @@ export class DeadlineExceeded extends Rejection {
     return Duration.isZero(this.overrun) ? what : `${what} (${Duration.format(this.overrun)} ago)`
   }
 
-  get [Fault.TypeId](): Fault.Fault {
+  protected get fault(): Fault.Fault {
     return this.began ? transient : rejected
   }
 }
@@ -159,7 +159,7 @@ export class CircuitOpen extends Rejection {
     }
   }
 
-  get [Fault.TypeId](): Fault.Fault {
+  protected get fault(): Fault.Fault {
     return Fault.rejected(this)
   }
 }
@@ -206,7 +206,7 @@ export class BulkheadRejected extends Rejection {
       `${bulkhead} had no permit within ${Duration.format(this.waited)}`
   }
 
-  get [Fault.TypeId](): Fault.Fault {
+  protected get fault(): Fault.Fault {
     return rejected
   }
 }
@@ -265,7 +265,7 @@ export class RateLimiterRejected extends Rejection {
       : `${limiter}: more ${this.dimension} in one call than there ever is room for`
   }
 
-  get [Fault.TypeId](): Fault.Fault {
+  protected get fault(): Fault.Fault {
     return Fault.rejected(this)
   }
 }
@@ -299,7 +299,7 @@ export class KeyedRejected extends Rejection {
     return `${named("keyed", this.policyName)} has no room for another key`
   }
 
-  get [Fault.TypeId](): Fault.Fault {
+  protected get fault(): Fault.Fault {
     return rejected
   }
 }

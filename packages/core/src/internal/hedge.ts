@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import * as Fault from "../Fault.ts"
 import type { LearntDelay } from "../kernel/hedge.ts"
 import type { Budget, Grant } from "../kernel/retryBudget.ts"
-import { endSpan, openSpan } from "./attemptSpans.ts"
+import { CurrentAttemptSpans } from "./currentSpans.ts"
 import { timeLeft } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import * as Telemetry from "./events.ts"
@@ -195,7 +195,9 @@ class Race extends Attempts {
     const { entrants, waits } = this
     const ambient = entrants.scoped ? Context.getOrUndefined(this.context, Scope.Scope) : undefined
     const scope = ambient === undefined ? undefined : Scope.forkUnsafe(ambient)
-    const span = this.listener === undefined ? undefined : openSpan(this.context, "hedge", this.rules.name, n)
+    const span = this.listener === undefined
+      ? undefined
+      : Context.get(this.context, CurrentAttemptSpans)?.open(this.context, "hedge", this.rules.name, n)
     const attempt: Attempt = { n, scope, grant, span, fiber: undefined }
     const context = waits === undefined || n > 1 ? this.context : Context.add(this.context, CurrentWaits, waits)
     this.launch(attempt, context, entrants.attempt(n))
@@ -206,7 +208,7 @@ class Race extends Attempts {
   protected ended(attempt: Attempt, exit: Exit.Exit<unknown, unknown>): void {
     const { budget } = this.rules
     this.running.delete(attempt)
-    if (attempt.span !== undefined) endSpan(this.context, attempt.span, exit, this.shown(exit))
+    if (attempt.span !== undefined) attempt.span.end(exit, this.shown(exit))
     if (attempt.grant !== undefined) budget!.release()
     if (this.state !== "racing") return this.lost(attempt, exit)
     if (attempt.n === 1) this.first = exit

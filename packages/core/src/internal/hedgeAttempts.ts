@@ -5,6 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { Grant } from "../kernel/retryBudget.ts"
+import type { AttemptSpan } from "./currentSpans.ts"
 import { forkForCall } from "./deadline.ts"
 import { emitDefect } from "./emit.ts"
 import { diesOf } from "./interrupt.ts"
@@ -19,7 +20,7 @@ export interface Attempt {
   /** its part of the caller's scope */
   readonly scope: Scope.Closeable | undefined
   readonly grant: Grant | undefined
-  readonly span: Tracer.Span | undefined
+  readonly span: AttemptSpan | undefined
   /** `undefined` while it is being started */
   fiber: AnyFiber | undefined
 }
@@ -45,7 +46,7 @@ export abstract class Attempts extends Timer {
     const { scope, span } = attempt
     this.running.add(attempt)
     const own = scope === undefined ? context : Context.add(context, Scope.Scope, scope)
-    const traced = span === undefined ? own : Context.add(own, Tracer.ParentSpan, span)
+    const traced = span === undefined ? own : Context.add(own, Tracer.ParentSpan, span.span)
     attempt.fiber = forkForCall(this.parent, traced, self)
     attempt.fiber.addObserver((exit) => this.ended(attempt, exit))
   }

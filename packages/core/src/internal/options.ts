@@ -13,37 +13,45 @@ const show = (value: unknown): string => {
   return typeof value === "object" && value !== null ? "an object" : String(value)
 }
 
+/** The value, if it is right. */
+const allow = <A>(right: boolean, where: string, option: string, value: A, allowed: string): A => {
+  if (right) return value
+  throw invalid(where, option, value, allowed)
+}
+
 /** Options are an object in which nothing is `null`, for that is taken for a value here and for none there. */
 export const checkedOptions = <A extends object>(where: string, options: A, within = ""): A => {
-  // an effect is what a forgotten `yield*` leaves
-  if (typeof options !== "object" || options === null || Array.isArray(options) || Effect.isEffect(options)) {
-    throw invalid(where, within === "" ? "options" : within, options, "an object")
-  }
+  allow(
+    // an effect is what a forgotten `yield*` leaves
+    typeof options === "object" && options !== null && !Array.isArray(options) && !Effect.isEffect(options),
+    where,
+    within || "options",
+    options,
+    "an object"
+  )
   for (const [option, value] of Object.entries(options)) {
     const path = within === "" ? option : `${within}.${option}`
-    if (value === null) throw invalid(where, path, value, "left out or given")
-    if (option === "name" && value !== undefined && typeof value !== "string") {
-      throw invalid(where, path, value, "a string")
-    }
+    allow(value !== null, where, path, value, "left out or given")
+    if (option === "name") stringOption(where, path, value)
   }
   return options
 }
 
-export const stringOption = <S extends string | undefined>(where: string, option: string, value: S): S => {
-  if (value === undefined || typeof value === "string") return value
-  throw invalid(where, option, value, "a string")
-}
+export const stringOption = <S extends string | undefined>(where: string, option: string, value: S): S =>
+  allow(value === undefined || isString(value), where, option, value, "a string")
 
-export const booleanOption = <B extends boolean | undefined>(where: string, option: string, value: B): B => {
-  if (value === undefined || typeof value === "boolean") return value
-  throw invalid(where, option, value, "true or false")
-}
+export const booleanOption = <B extends boolean | undefined>(where: string, option: string, value: B): B =>
+  allow(value === undefined || typeof value === "boolean", where, option, value, "true or false")
 
 /** The tags of errors. None of them would be no error at all. */
-export const tagsOption = <T extends ReadonlyArray<string> | undefined>(where: string, option: string, value: T): T => {
-  if (value === undefined || (Array.isArray(value) && value.length > 0 && value.every(isString))) return value
-  throw invalid(where, option, value, "an array of at least one string")
-}
+export const tagsOption = <T extends ReadonlyArray<string> | undefined>(where: string, option: string, value: T): T =>
+  allow(
+    value === undefined || (Array.isArray(value) && value.length > 0 && value.every(isString)),
+    where,
+    option,
+    value,
+    "an array of at least one string"
+  )
 
 const isString = (value: unknown): boolean => typeof value === "string"
 
@@ -54,10 +62,14 @@ export const finite = (
   value: number,
   bound: number,
   { inclusive = false }: { readonly inclusive?: boolean } = {}
-): number => {
-  if (typeof value === "number" && value < Infinity && (inclusive ? value >= bound : value > bound)) return value
-  throw invalid(where, option, value, `a finite number ${inclusive ? ">=" : ">"} ${bound}`)
-}
+): number =>
+  allow(
+    typeof value === "number" && value < Infinity && (inclusive ? value >= bound : value > bound),
+    where,
+    option,
+    value,
+    `a finite number ${inclusive ? ">=" : ">"} ${bound}`
+  )
 
 const units: ReadonlySet<string> = new Set<keyof Duration.DurationObject>([
   "weeks",
@@ -86,6 +98,8 @@ export const millisOf = (value: Duration.Input): number =>
     ? Number.NaN
     : Option.match(Duration.fromInput(value), { onNone: () => Number.NaN, onSome: Duration.toMillis })
 
+const shown = (value: Duration.Input): unknown => Duration.isDuration(value) ? Duration.format(value) : value
+
 /** A duration option in milliseconds: longer than zero, `Infinity` allowed only where it is said to mean something. */
 export const positiveMillis = (
   where: string,
@@ -95,33 +109,32 @@ export const positiveMillis = (
 ): number => {
   const millis = millisOf(value)
   if (millis > 0 && (infinite || millis < Infinity)) return millis
-  const shown = Duration.isDuration(value) ? Duration.format(value) : value
-  throw invalid(where, option, shown, infinite ? "a duration > 0" : "a finite duration > 0")
+  throw invalid(where, option, shown(value), infinite ? "a duration > 0" : "a finite duration > 0")
 }
 
 /** A duration option in milliseconds: zero or longer, `Infinity` included. */
 export const duration = (where: string, option: string, value: Duration.Input): number => {
   const millis = millisOf(value)
   if (millis >= 0) return millis
-  throw invalid(where, option, Duration.isDuration(value) ? Duration.format(value) : value, "a duration >= 0")
+  throw invalid(where, option, shown(value), "a duration >= 0")
 }
 
-export const integer = (where: string, option: string, value: number, min: number, max = Infinity): number => {
-  if (Number.isSafeInteger(value) && value >= min && value <= max) return value
-  throw invalid(where, option, value, max === Infinity ? `an integer >= ${min}` : `an integer from ${min} to ${max}`)
-}
+export const integer = (where: string, option: string, value: number, min: number, max = Infinity): number =>
+  allow(
+    Number.isSafeInteger(value) && value >= min && value <= max,
+    where,
+    option,
+    value,
+    `an integer ${max === Infinity ? `>= ${min}` : `from ${min} to ${max}`}`
+  )
 
 /** A share of a whole: more than 0, at most 1. */
-export const ratio = (where: string, option: string, value: number): number => {
-  if (typeof value === "number" && value > 0 && value <= 1) return value
-  throw invalid(where, option, value, "a number > 0 and <= 1")
-}
+export const ratio = (where: string, option: string, value: number): number =>
+  allow(typeof value === "number" && value > 0 && value <= 1, where, option, value, "a number > 0 and <= 1")
 
 /** A function of the user's, which types alone do not make one. */
-export const callable = <F extends Function>(where: string, option: string, value: F | undefined): F | undefined => {
-  if (value === undefined || typeof value === "function") return value
-  throw invalid(where, option, value, "a function")
-}
+export const callable = <F extends Function>(where: string, option: string, value: F | undefined): F | undefined =>
+  allow(value === undefined || typeof value === "function", where, option, value, "a function")
 
 const listed = (values: ReadonlyArray<unknown>): string => {
   const shown = values.map((value) => typeof value === "string" ? `"${value}"` : String(value))
@@ -129,10 +142,8 @@ const listed = (values: ReadonlyArray<unknown>): string => {
 }
 
 /** One of two or more values. */
-export const oneOf = <const A>(where: string, option: string, value: A, allowed: ReadonlyArray<A>): A => {
-  if (allowed.includes(value)) return value
-  throw invalid(where, option, value, listed(allowed))
-}
+export const oneOf = <const A>(where: string, option: string, value: A, allowed: ReadonlyArray<A>): A =>
+  allow(allowed.includes(value), where, option, value, listed(allowed))
 
 /** A share as it is read, without the digits that a product brings along. */
 export const percent = (share: number): number => Number((share * 100).toPrecision(12))

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Formatter from "effect/Formatter"
 import { NodeInspectSymbol } from "effect/Inspectable"
+import * as Fault from "../Fault.ts"
 
 const yieldable: object = Effectable.Prototype<Effect.Effect<never, unknown>>({
   label: "Rejection",
@@ -19,8 +20,10 @@ const headline = (error: Error): string => `${error.name}: ${error.message}`
  * The base of the errors that policies make themselves: `instanceof Error`, yieldable, with a `stack` that is written when
  * someone reads it. Capturing a stack costs about 40 times the rest of a rejection, and a rejection is what a loaded
  * system does most.
+ *
+ * A subclass says what fault it is by `fault`. A computed key in each class would keep bundlers from leaving unused ones out.
  */
-export const Rejection: abstract new() => Cause.YieldableError = (() => {
+export const Rejection: abstract new() => Cause.YieldableError & Fault.Classified = (() => {
   function Rejection() {}
   Rejection.prototype = Object.create(Error.prototype, {
     ...Object.getOwnPropertyDescriptors(yieldable),
@@ -45,6 +48,11 @@ export const Rejection: abstract new() => Cause.YieldableError = (() => {
     toJSON: {
       value(this: Error) {
         return fieldsOf(this)
+      }
+    },
+    [Fault.TypeId]: {
+      get(this: { readonly fault: Fault.Fault }) {
+        return this.fault
       }
     },
     [NodeInspectSymbol]: {

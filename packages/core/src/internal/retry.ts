@@ -1,13 +1,12 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import type * as Fault from "../Fault.ts"
-import type { Budget } from "../kernel/retryBudget.ts"
 import * as Telemetry from "./events.ts"
 import * as frame from "./frame.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import type { Result } from "./result.ts"
+import type { Funded, Purse } from "./retryBudget.ts"
 import { type AnyExit, Run, type Settings, type Ways } from "./retryRun.ts"
 import { now } from "./time.ts"
 
@@ -31,81 +30,9 @@ const onFault = (self: AnyEffect, result: Result | undefined, next: Next): AnyEf
       }
     })
 
-/** The frame that settles with the budget is on the stack before anything is drawn from it. */
-const withinBudget = (run: Run, self: AnyEffect, result: Result | undefined): AnyEffect =>
-  Effect.onExitPrimitive(
-    Effect.withFiber((fiber) => {
-      run.begin(fiber)
-      return attemptAndRetry(run, self, result)
-    }),
-    (exit) => {
-      if (Exit.isSuccess(exit)) run.succeeded()
-      run.finish(Fiber.getCurrent()!)
-      return undefined
-    }
-  )
-
 /** What follows the first attempt of a call, if that has failed. */
 const goOn = (run: Run, self: AnyEffect, cause: Cause.Cause<unknown>): AnyEffect =>
   run.next(Exit.failCause(cause), undefined, { again: Effect.suspend(() => attemptAndRetry(run, self, undefined)) })
-
-/** Settles with the budget of a call that goes on after its first attempt. */
-class SettlingFrame extends frame.ExitFrame {
-  declare private readonly run: Run
-
-  constructor(run: Run) {
-    super()
-    this.run = run
-  }
-
-  protected succeeded(fiber: AnyFiber): void {
-    this.run.succeeded()
-    this.run.finish(fiber)
-  }
-
-  protected failed(fiber: AnyFiber): void {
-    this.run.finish(fiber)
-  }
-}
-
-/** The frame of a first attempt that a budget hears of. */
-class FundedFrame implements frame.Frame {
-  declare private readonly self: AnyEffect
-  declare private readonly settings: Settings
-  declare private readonly budget: Budget
-
-  constructor(self: AnyEffect, settings: Settings, budget: Budget) {
-    this.self = self
-    this.settings = settings
-    this.budget = budget
-  }
-
-  [frame.contAll](fiber: frame.Internals): void {
-    frame.shield(fiber)
-  }
-
-  [frame.contA](value: unknown, fiber: frame.Internals): AnyEffect {
-    this.budget.succeed()
-    this.budget.end()
-    return fiber.succeedWith(value)
-  }
-
-  [frame.contE](
-    cause: Cause.Cause<unknown>,
-    fiber: frame.Internals,
-    exit: Exit.Exit<unknown, unknown> | undefined
-  ): AnyEffect {
-    // an interruption of the caller ends the call, whatever its cause has beside it
-    if (frame.isShielded(fiber)) {
-      this.budget.end()
-      return exit ?? Exit.failCause(cause)
-    }
-    const run = new Run(this.settings, undefined, true)
-    // not an effect that would push it: an interruption may arrive before that is evaluated
-    frame.push(fiber, new SettlingFrame(run))
-    return goOn(run, this.self, cause)
-  }
-}
 
 /** The frame of a first attempt that somebody is told of. */
 class ObservedFrame implements frame.Frame {
@@ -135,7 +62,7 @@ class ObservedFrame implements frame.Frame {
 }
 
 /** A success costs one frame: the run is made when something has failed, unless somebody listens. */
-export class RetryEffect extends frame.Stage {
+export class RetryEffect extends frame.Stage implements Funded {
   declare private readonly self: AnyEffect
   declare private readonly settings: Settings
 
@@ -147,7 +74,11 @@ export class RetryEffect extends frame.Stage {
 
   /** This effect is also the frame of its first attempt. */
   [frame.contE](cause: Cause.Cause<unknown>): AnyEffect {
-    return goOn(new Run(this.settings, undefined), this.self, cause)
+    return this.next(undefined, cause)
+  }
+
+  next(purse: Purse | undefined, cause: Cause.Cause<unknown>): AnyEffect {
+    return goOn(new Run(this.settings, undefined, purse), this.self, cause)
   }
 
   enter(fiber: AnyFiber, at: number): AnyEffect {
@@ -155,8 +86,8 @@ export class RetryEffect extends frame.Stage {
     const { budget, result } = settings
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener === undefined && result === undefined && frame.supported()) {
-      if (budget !== undefined) budget.begin(budget.timed ? at === frame.unread ? now(fiber) : at : 0)
-      frame.push(fiber, budget === undefined ? this : new FundedFrame(self, settings, budget))
+      if (budget === undefined) frame.push(fiber, this)
+      else budget.fund(fiber, at, this)
       return frame.proceed(self, fiber, at)
     }
     const run = new Run(settings, listener)
@@ -166,6 +97,7 @@ export class RetryEffect extends frame.Stage {
       frame.push(fiber, new ObservedFrame(self, run))
       return frame.proceed(run.within(self), fiber, start)
     }
-    return budget === undefined ? attemptAndRetry(run, self, result) : withinBudget(run, self, result)
+    const call = attemptAndRetry(run, self, result)
+    return run.purse === undefined ? call : run.purse.around(call)
   }
 }

@@ -1,8 +1,9 @@
-import * as Effect from "effect/Effect"
-import type * as kernel from "../kernel/retryBudget.ts"
+import type * as Cause from "effect/Cause"
+import type * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import type { Budget } from "../kernel/retryBudget.ts"
 import { invalid } from "./options.ts"
-import type { AnyFiber } from "./primitive.ts"
-import { now } from "./time.ts"
+import type { AnyEffect, AnyFiber } from "./primitive.ts"
 
 export const TypeId = "~effect-resilience/core/RetryBudget"
 
@@ -35,29 +36,44 @@ export interface RetryBudget {
   readonly state: Effect.Effect<State>
 }
 
-/** What a `RetryBudget` is. Users see its name and state; the policies that spend it, its kernel. */
-export class Shared implements RetryBudget {
-  readonly [TypeId] = TypeId
-  readonly name: string | undefined
-  readonly kernel: kernel.Budget
-
-  constructor(name: string | undefined, budget: kernel.Budget) {
-    this.name = name
-    this.kernel = budget
-  }
-
-  get state(): Effect.Effect<State> {
-    return Effect.withFiber((fiber) => Effect.succeed(stateOf(this.kernel, fiber)))
-  }
+/**
+ * What a call pays its further attempts with. It comes with the budget, so that a program whose retries have none does not
+ * carry it.
+ */
+export interface Purse {
+  /** The budget hears of the call. Once is enough, for a stream that is started again as well. */
+  begin(fiber: AnyFiber): void
+  /** An attempt has ended well, or a value is the last word although it is none. */
+  succeeded(): void
+  /** An attempt has failed. `counts`: that speaks against the callee. */
+  failed(counts: boolean): void
+  /** Before the wait, not after it: of many callers that wait for the last token, one would do so for something. */
+  pay(fiber: AnyFiber, counts: boolean): boolean
+  /** The wait for the next attempt is over. */
+  goOn(): void
+  /** The call ends with what is no success, whatever it looks like. */
+  giveUp(): void
+  /** The call is over, whatever it was doing. */
+  finish(fiber: AnyFiber): void
+  /** The call, which begins and finishes where `self` does. */
+  around(self: AnyEffect): AnyEffect
 }
 
-export const stateOf = (budget: kernel.Budget, fiber: AnyFiber): State => {
-  const { calls, held } = budget
-  return { available: budget.available(now(fiber)), calls, held }
+/** How a call goes on whose first attempt has failed. */
+export interface Funded {
+  next(purse: Purse, cause: Cause.Cause<unknown>): AnyEffect
+}
+
+/** What a `RetryBudget` is. Users see its name and state; a hedge spends its kernel. */
+export interface Shared extends RetryBudget {
+  readonly kernel: Budget
+  purse(): Purse
+  /** The frame of a first attempt, which makes a purse only if that fails. */
+  fund(fiber: AnyFiber, at: number, call: Funded): void
 }
 
 /** There is one implementation of the interface, and its constructor is not exported. */
 export const sharedOf = (where: string, budget: RetryBudget): Shared => {
-  if (budget instanceof Shared) return budget
+  if (Predicate.hasProperty(budget, TypeId)) return budget as Shared
   throw invalid(where, "budget", budget, "a RetryBudget")
 }

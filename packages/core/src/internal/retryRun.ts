@@ -10,8 +10,7 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Fault from "../Fault.ts"
 import * as kernel from "../kernel/retry.ts"
-import type { Budget, Grant } from "../kernel/retryBudget.ts"
-import { endSpan, openSpan } from "./attemptSpans.ts"
+import { type AttemptSpan, CurrentAttemptSpans } from "./currentSpans.ts"
 import { timeLeft } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import type { AnyStream } from "./establish.ts"
@@ -19,6 +18,7 @@ import type * as Telemetry from "./events.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import { mayRepeat } from "./repeat.ts"
 import type { Result } from "./result.ts"
+import type { Purse, Shared } from "./retryBudget.ts"
 import { now, wallNow } from "./time.ts"
 
 type AnySchedule = Schedule.Schedule<unknown, unknown, unknown, unknown>
@@ -48,8 +48,7 @@ export interface Settings {
   /** of a value; absent where no value is a fault */
   readonly result: Result | undefined
   readonly hints: kernel.Hints
-  readonly budget: Budget | undefined
-  readonly budgetName: string | undefined
+  readonly budget: Shared | undefined
   readonly commit: Predicate.Predicate<unknown>
 }
 
@@ -74,49 +73,23 @@ export class Run {
   private steps: Map<AnySchedule, Step> | undefined = undefined
   private metadata: Schedule.Metadata | undefined = undefined
   private startedAt = 0
-  private span: Tracer.Span | undefined = undefined
-  /** what the attempt under way, or the one waited for, was paid with */
-  private grant: Grant | undefined = undefined
-  private begun: boolean
-  private waiting = false
-  /** the call ends with what is no success, whatever it looks like */
-  private gaveUp = false
+  private span: AttemptSpan | undefined = undefined
+  readonly purse: Purse | undefined
 
-  /** `begun`: the budget has heard of the call. */
-  constructor(settings: Settings, listener: Telemetry.Listener | undefined, begun = false) {
+  constructor(
+    settings: Settings,
+    listener: Telemetry.Listener | undefined,
+    purse: Purse | undefined = settings.budget?.purse()
+  ) {
     this.settings = settings
     this.listener = listener
-    this.begun = begun
-  }
-
-  /** The budget hears of the call. Once is enough, for a stream that is started again as well. */
-  begin(fiber: AnyFiber): void {
-    const { budget } = this.settings
-    if (budget === undefined || this.begun) return
-    this.begun = true
-    budget.begin(budget.timed ? now(fiber) : 0)
-  }
-
-  /** The call is over, whatever it was doing. */
-  finish(fiber: AnyFiber): void {
-    const { budget } = this.settings
-    if (budget === undefined || !this.begun) return
-    if (this.grant !== undefined) {
-      if (this.waiting) budget.refund(this.grant, now(fiber))
-      else budget.release()
-    }
-    if (!this.waiting) budget.end()
-  }
-
-  /** An attempt has ended well, or a value is the last word although it is none. */
-  succeeded(): void {
-    if (!this.gaveUp) this.settings.budget?.succeed()
+    this.purse = purse
   }
 
   /** Lets a stream see what the schedule said, and puts it into the span of its attempt. */
   inform(self: AnyStream): AnyStream {
     const { metadata, span } = this
-    const within = span === undefined ? self : Stream.provideService(self, Tracer.ParentSpan, span)
+    const within = span === undefined ? self : Stream.provideService(self, Tracer.ParentSpan, span.span)
     return metadata === undefined ? within : Stream.provideService(within, Schedule.CurrentMetadata, metadata)
   }
 
@@ -137,7 +110,7 @@ export class Run {
   /** In the span of the attempt, if it has one. */
   within(attempt: AnyEffect): AnyEffect {
     const { span } = this
-    return span === undefined ? attempt : Effect.provideService(attempt, Tracer.ParentSpan, span)
+    return span === undefined ? attempt : Effect.provideService(attempt, Tracer.ParentSpan, span.span)
   }
 
   started(fiber: AnyFiber, at = now(fiber)): void {
@@ -149,12 +122,12 @@ export class Run {
       name: this.settings.name,
       attempt: this.attempt
     })
-    this.span = openSpan(fiber.context, "retry", this.settings.name, this.attempt)
+    this.span = fiber.getRef(CurrentAttemptSpans)?.open(fiber.context, "retry", this.settings.name, this.attempt)
   }
 
   ended(fiber: AnyFiber, exit: AnyExit, fault: Fault.Fault | undefined): void {
     if (this.listener === undefined) return
-    if (this.span !== undefined) endSpan(fiber.context, this.span, exit, fault)
+    this.span?.end(exit, fault)
     emit(fiber, this.listener, {
       _tag: "AttemptEnded",
       policy: "retry",
@@ -183,7 +156,8 @@ export class Run {
       const { classify, goesOn, times } = this.settings
       const wall = wallNow(fiber)
       const fault = known ?? classify(exit as Exit.Exit<never>, wall)
-      const counts = this.failed(fault)
+      const counts = fault?._tag === "Transient" || fault?._tag === "Throttled"
+      this.purse?.failed(counts)
       const input = this.inputOf(exit)
       if (fault === undefined || input === undefined || !goesOn(fault) || !mayRepeat(fiber)) {
         return this.stop(fiber, exit, ways, fault, "not-retryable")
@@ -217,37 +191,18 @@ export class Run {
     return failure === undefined || !this.settings.accepts(failure.error) ? undefined : { value: failure.error }
   }
 
-  /** The budget hears of a failed attempt; tells whether it speaks against the callee. */
-  private failed(fault: Fault.Fault | undefined): boolean {
-    const { budget } = this.settings
-    const counts = fault?._tag === "Transient" || fault?._tag === "Throttled"
-    if (budget === undefined) return counts
-    if (this.grant !== undefined) budget.release()
-    this.grant = undefined
-    if (counts) budget.fail()
-    return counts
-  }
-
-  /** Before the wait, not after it: of many callers that wait for the last token, one would do so for something. */
   private pay(fiber: AnyFiber, counts: boolean): boolean {
-    const { budget, budgetName, name } = this.settings
-    if (budget === undefined) return true
-    this.grant = budget.grant(now(fiber), counts)
-    if (this.grant !== undefined) {
-      budget.wait()
-      this.waiting = true
-      return true
-    }
-    if (this.listener !== undefined) {
+    const paid = this.purse === undefined || this.purse.pay(fiber, counts)
+    if (!paid && this.listener !== undefined) {
       emit(fiber, this.listener, {
         _tag: "BudgetExhausted",
         policy: "retry",
-        name,
-        budget: budgetName,
+        name: this.settings.name,
+        budget: this.settings.budget!.name,
         attempt: this.attempt
       })
     }
-    return false
+    return paid
   }
 
   /** A schedule is not even started before the first failure that it is for. */
@@ -269,7 +224,7 @@ export class Run {
     fault: Fault.Fault | undefined,
     reason: Telemetry.StopReason
   ): AnyEffect {
-    this.gaveUp = true
+    this.purse?.giveUp()
     if (this.listener !== undefined && fault !== undefined) {
       emit(fiber, this.listener, {
         _tag: "RetryStopped",
@@ -317,11 +272,8 @@ export class Run {
       elapsedSincePrevious: wall - (this.metadata?.now ?? wall)
     }
     const wait = millis <= 0 ? Effect.void : Effect.sleep(delay)
-    const { budget } = this.settings
-    return budget === undefined ? wait : Effect.map(wait, () => {
-      budget.goOn()
-      this.waiting = false
-    })
+    const { purse } = this
+    return purse === undefined ? wait : Effect.map(wait, () => purse.goOn())
   }
 }
 

@@ -43,7 +43,7 @@ class Parts {
   })
 
   private readonly start: AnyPull = Effect.withFiber((fiber) => {
-    this.run.begin(fiber)
+    this.run.purse?.begin(fiber)
     this.run.started(fiber)
     this.telling = true
     return Effect.flatMap(open(this.run.inform(this.source), this.scope), (opened) => {
@@ -55,7 +55,7 @@ class Parts {
   readonly closed: Effect.Effect<void> = Effect.withFiber((fiber) => {
     // the consumer has stopped before an element that commits
     if (this.telling) this.run.ended(fiber, Exit.interrupt(), this.run.faultOf(fiber, Exit.interrupt()))
-    this.run.finish(fiber)
+    this.run.purse?.finish(fiber)
     return Effect.void
   })
 
@@ -80,7 +80,7 @@ class Parts {
   /** The attempt that is told of has ended well. */
   private readonly well = Effect.withFiber((fiber) => {
     this.telling = false
-    this.run.succeeded()
+    this.run.purse?.succeeded()
     this.run.ended(fiber, Exit.void, undefined)
     return Effect.void
   })

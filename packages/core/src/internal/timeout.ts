@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Phase } from "../kernel/phases.ts"
+import * as boundary from "./boundary.ts"
 import { CurrentDeadline, Deadline, forkForCall, liveDeadline, timeLeft, timeToEnd } from "./deadline.ts"
 import * as frame from "./frame.ts"
 import { awaitAndKeepDefects } from "./interrupt.ts"
@@ -57,7 +58,7 @@ export class TimeoutEffect extends frame.Stage {
         : new TimeoutRun(fiber, settings, phase, Infinity, at).around(self, undefined)
     }
     const deadline = total < Infinity ? new Deadline(at + total, liveDeadline(fiber), undefined) : undefined
-    return settings.left === undefined && frame.usable(fiber)
+    return settings.left === undefined && boundary.usable(fiber)
       ? new TimeoutFrame(fiber, settings, phase, limit, at, deadline).around(self)
       : new TimeoutRun(fiber, settings, phase, limit, at).around(self, deadline)
   }
@@ -67,7 +68,7 @@ export class TimeoutEffect extends frame.Stage {
  * A call in flight in the fiber of its caller: timer, state and frame in one object. When time is up the fiber is interrupted,
  * and the frame takes the interruption back.
  */
-class TimeoutFrame extends Alarm implements frame.Boundary {
+class TimeoutFrame extends Alarm implements boundary.Boundary {
   declare firstTurn: boolean
   declare followedBy: AnyEffect | undefined
   declare private readonly fiber: frame.Internals
@@ -99,7 +100,7 @@ class TimeoutFrame extends Alarm implements frame.Boundary {
     this.startedAt = startedAt
     this.deadline = deadline
     this.context = fiber.context
-    this.children = frame.beginChildren(fiber)
+    this.children = boundary.beginChildren(fiber)
     this.expired = false
   }
 
@@ -109,7 +110,7 @@ class TimeoutFrame extends Alarm implements frame.Boundary {
       deadline.runsIn(fiber)
       fiber.setContext(Context.add(fiber.context, CurrentDeadline, deadline))
     }
-    return frame.surround(fiber, this, self, this.startedAt)
+    return boundary.surround(fiber, this, self, this.startedAt)
   }
 
   suspended(): void {
@@ -121,13 +122,13 @@ class TimeoutFrame extends Alarm implements frame.Boundary {
     if (isLate(fiber, context)) return
     this.expired = true
     expire(deadline, phase)
-    frame.interruptAs(fiber, this)
+    boundary.interruptAs(fiber, this)
   }
 
   [frame.contAll](fiber: frame.Internals): void {
     this.disarm()
     if (fiber.context !== this.context) fiber.setContext(this.context)
-    this.children = frame.endChildren(fiber, this.children)
+    this.children = boundary.endChildren(fiber, this.children)
     // what the call has forked is part of it
     if (this.children === undefined) this.deadline?.end()
     frame.shield(fiber)
@@ -149,19 +150,19 @@ class TimeoutFrame extends Alarm implements frame.Boundary {
   private end(exit: Exit.Exit<unknown, unknown>): AnyEffect {
     const { children, deadline, fiber } = this
     const end = this.expired ? Effect.suspend(() => this.timedOut(exit)) : exit
-    if (children === undefined) return frame.handOver(fiber, this, end)
+    if (children === undefined) return boundary.handOver(fiber, this, end)
     const afterChildren = Effect.suspend(() => {
       deadline?.end()
       return end
     })
-    return frame.handOver(fiber, this, frame.endAll(fiber, children, afterChildren))
+    return boundary.handOver(fiber, this, boundary.endAll(fiber, children, afterChildren))
   }
 
   private timedOut(exit: Exit.Exit<unknown, unknown>): AnyEffect {
     const { fiber, limit, phase, settings, startedAt } = this
-    const other = frame.takeBack(fiber, this)
+    const other = boundary.takeBack(fiber, this)
     if (other !== undefined) {
-      return Effect.failCause(Exit.isSuccess(exit) ? other : frame.without(exit.cause, this))
+      return Effect.failCause(Exit.isSuccess(exit) ? other : boundary.without(exit.cause, this))
     }
     cameBack(fiber)
     reportCleanup(fiber, exit)

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as kernel from "../kernel/phases.ts"
+import * as boundary from "./boundary.ts"
 import { CurrentDeadline, Deadline, forkForCall, liveDeadline, timeLeft, timeToEnd } from "./deadline.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
 import * as frame from "./frame.ts"
@@ -20,7 +21,7 @@ import { cameBack } from "./turn.ts"
  * What limits a stream: its only timer, and the frame of the pull under way. The timer is set again only when the phase that
  * it stands for turns out to end later.
  */
-class StreamTimer extends Timer implements frame.Boundary {
+class StreamTimer extends Timer implements boundary.Boundary {
   firstTurn = false
   followedBy: AnyEffect | undefined = undefined
   private readonly phases: kernel.Phases
@@ -68,7 +69,7 @@ class StreamTimer extends Timer implements frame.Boundary {
     const { due } = this.phases
     if (due <= start) return this.fail(fiber, this.phases.phase, Exit.void)
     this.ownLimit = due - start < timeToEnd(fiber, start)
-    if (this.settings.left !== undefined || !frame.usable(fiber)) {
+    if (this.settings.left !== undefined || !boundary.usable(fiber)) {
       return Effect.callback((resume) => this.start(fiber, start, resume))
     }
     return this.around(fiber, start)
@@ -78,10 +79,10 @@ class StreamTimer extends Timer implements frame.Boundary {
     const context = this.contextOf(fiber)
     this.puller = fiber
     this.followedBy = undefined
-    this.children = frame.beginChildren(fiber)
+    this.children = boundary.beginChildren(fiber)
     if (context !== fiber.context) fiber.setContext(context)
     this.deadline?.runsIn(fiber)
-    return frame.surround(fiber, this, this.upstream ?? this.begin, at)
+    return boundary.surround(fiber, this, this.upstream ?? this.begin, at)
   }
 
   suspended(): void {
@@ -92,7 +93,7 @@ class StreamTimer extends Timer implements frame.Boundary {
   [frame.contAll](fiber: frame.Internals): void {
     this.puller = undefined
     if (fiber.context !== this.context) fiber.setContext(this.context!)
-    this.children = frame.endChildren(fiber, this.children)
+    this.children = boundary.endChildren(fiber, this.children)
     frame.shield(fiber)
   }
 
@@ -113,13 +114,13 @@ class StreamTimer extends Timer implements frame.Boundary {
     const next = this.expired === undefined
       ? this.produced(fiber, exit)
       : Effect.suspend(() => this.takenBack(fiber, exit))
-    return frame.handOver(fiber, this, children === undefined ? next : frame.endAll(fiber, children, next))
+    return boundary.handOver(fiber, this, children === undefined ? next : boundary.endAll(fiber, children, next))
   }
 
   private takenBack(fiber: frame.Internals, exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): AnyEffect {
-    const other = frame.takeBack(fiber, this)
+    const other = boundary.takeBack(fiber, this)
     if (other !== undefined) {
-      return Effect.failCause(Exit.isSuccess(exit) ? other : frame.without(exit.cause, this))
+      return Effect.failCause(Exit.isSuccess(exit) ? other : boundary.without(exit.cause, this))
     }
     cameBack(fiber)
     return this.produced(fiber, exit)
@@ -235,7 +236,7 @@ class StreamTimer extends Timer implements frame.Boundary {
     this.expired = phase
     if (phase === "total") this.deadline?.fire()
     const { child } = this
-    if (child === undefined) return frame.interruptAs(fiber, this)
+    if (child === undefined) return boundary.interruptAs(fiber, this)
     interrupt(child, fiber)
     if (this.settings.left !== undefined && child.pollUnsafe() === undefined) {
       this.leave(fiber, child)

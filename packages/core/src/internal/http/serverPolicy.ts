@@ -44,7 +44,7 @@ export interface Settings {
 export class RequestFailed extends Rejection {
   readonly _tag = "RequestFailed"
   readonly status: number
-  readonly [Fault.TypeId]: Fault.Fault
+  override readonly [Fault.TypeId]: Fault.Fault
 
   constructor(status: number, fault: Fault.Fault) {
     super()
