@@ -22,9 +22,10 @@
  *   yield* flaky.pipe(policy)
  *   yield* flaky.pipe(policy)
  *   const snapshot = yield* Metric.snapshot
- *   return snapshot.filter(({ id }) => id === "resilience.attempts").map(({ attributes, state }) =>
- *     `attempt ${attributes?.attempt}: ${(state as { count: number }).count} ${attributes?.outcome}`
- *   )
+ *   return snapshot.filter(({ id }) => id === "resilience.attempts").flatMap(({ attributes, state }) => {
+ *     const { count } = state as { count: number }
+ *     return count === 0 ? [] : [`attempt ${attributes?.attempt}: ${count} ${attributes?.outcome}`]
+ *   })
  * })
  *
  * const test = program.pipe(Effect.provide(Observability.layerMetrics()), Effect.provideService(Metric.MetricRegistry, new Map()))
@@ -43,15 +44,15 @@
  * | metric | kind | labels |
  * | --- | --- | --- |
  * | `resilience.calls` | counter | name, outcome |
- * | `resilience.call.duration` | histogram, milliseconds | name, outcome |
+ * | `resilience.call.duration` | histogram, seconds | name, outcome |
  * | `resilience.attempts` | counter | name, attempt (1 to 5, `6+`), outcome |
- * | `resilience.attempt.duration` | histogram, milliseconds | name, outcome |
- * | `resilience.retry.delay` | histogram, milliseconds | name, fault |
+ * | `resilience.attempt.duration` | histogram, seconds | name, outcome |
+ * | `resilience.retry.delay` | histogram, seconds | name, fault |
  * | `resilience.retry.stops` | counter | name, reason |
  * | `resilience.rejections` | counter | policy, name, reason |
- * | `resilience.wait.duration` | histogram of the calls that had to wait, milliseconds | policy, name |
+ * | `resilience.wait.duration` | histogram of the calls that had to wait, seconds | policy, name |
  * | `resilience.timeouts` | counter | name, phase |
- * | `resilience.detached` | counter, up and down: left behind and still running | name |
+ * | `resilience.detached` | gauge: left behind and still running | name |
  * | `resilience.deadlines` | counter | name, began: whether the work had |
  * | `resilience.cleanup.defects` | counter | policy, name |
  * | `resilience.breaker.state` | gauge: how many circuit breakers of the name are in the state | name, state |
@@ -64,7 +65,7 @@
  * | `resilience.hedge.attempts` | counter | name, because: `delay` or `failure` |
  * | `resilience.budget.exhausted` | counter | policy, name, budget: its name |
  * | `resilience.fallbacks` | counter | name, given: `alternative` or `stale`, fault |
- * | `resilience.stale.age` | histogram, milliseconds | name |
+ * | `resilience.stale.age` | histogram, seconds | name |
  * | `resilience.coalesced` | counter | name |
  *
  * @since 0.1.0
@@ -90,6 +91,7 @@ import { ObservedCall, observedStream } from "./internal/observability.ts"
 import { checkedOptions, integer, stringOption } from "./internal/options.ts"
 import { fork } from "./internal/primitive.ts"
 import { CurrentGauges } from "./internal/registry.ts"
+import { catalogue, type Id, prometheusName as prometheusNameOf } from "./kernel/catalogue.ts"
 import { Labels } from "./kernel/labels.ts"
 import * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -133,12 +135,44 @@ export const layerMetrics = (options: {
   return Layer.effectContext(Effect.gen(function*() {
     const context = yield* Effect.context()
     const labels = new Labels(most)
-    const gauges = new SampledGauges(context, labels)
+    const meter = new Meter(context, labels)
+    const gauges = new SampledGauges(context, labels, meter.begin)
     yield* Effect.addFinalizer(() => Effect.sync(() => gauges.close()))
-    const listener = yield* joined(new Meter(context, labels).record)
+    const listener = yield* joined(meter.record)
     return Context.make(CurrentGauges, gauges).pipe(Context.add(Telemetry.CurrentListener, listener))
   }))
 }
+
+/**
+ * The name of a metric in Prometheus, as OpenTelemetry's rules make it: `resilience_calls_total`, `resilience_call_duration_seconds`. Give
+ * it to `PrometheusMetrics` as `metricNameMapper`, and a scrape has the same names as what comes through an OpenTelemetry Collector. A metric
+ * that is not in the table of this module keeps its name.
+ *
+ * **Example** (The page that Prometheus reads)
+ *
+ * ```ts import.meta.vitest
+ * import { Observability } from "@effect-resilience/core"
+ * import { Effect, Metric } from "effect"
+ * import { PrometheusMetrics } from "effect/observability"
+ *
+ * const program = Effect.void.pipe(
+ *   Observability.call("orders"),
+ *   Effect.andThen(PrometheusMetrics.format({ metricNameMapper: Observability.prometheusName })),
+ *   Effect.provide(Observability.layerMetrics()),
+ *   Effect.provideService(Metric.MetricRegistry, new Map())
+ * )
+ *
+ * const lines = (await Effect.runPromise(program)).split("\n")
+ * lines[1] // => "# TYPE resilience_calls_total counter"
+ * lines[2] // => "resilience_calls_total{name=\"orders\",outcome=\"success\"} 1"
+ * lines[3] // => "resilience_calls_total{name=\"orders\",outcome=\"transient\"} 0"
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const prometheusName = (id: string): string =>
+  Object.hasOwn(catalogue, id) ? prometheusNameOf(id, catalogue[id as Id]) : id
 
 /** What an event says besides who says it, as plain values. */
 const fieldsOf = (event: Telemetry.Event, wall: number): Record<string, unknown> => {
@@ -262,6 +296,20 @@ export const layerSpans: Layer.Layer<never> = Layer.merge(
   Layer.succeed(CurrentAttemptSpans, attemptSpans),
   layerListener(Effect.succeed(constVoid))
 )
+
+/**
+ * Everything that an operator wants at once: metrics, logs and spans.
+ *
+ * **Gotchas**
+ *
+ * Each of the layers adds to the listener that it finds beneath it. Layers that stand side by side in `Layer.mergeAll` do not find one another, and only the
+ * last one hears anything: put one upon the other with `Layer.provideMerge`, as this layer does.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options?: Parameters<typeof layerMetrics>[0]): Layer.Layer<never> =>
+  layerSpans.pipe(Layer.provideMerge(layerLogs), Layer.provideMerge(layerMetrics(options)))
 
 /**
  * The events of policies as a stream: every reader gets all events from then on. A slow reader loses the oldest.

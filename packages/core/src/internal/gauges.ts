@@ -2,29 +2,17 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import { constVoid } from "effect/Function"
 import * as Metric from "effect/Metric"
+import type { Id } from "../kernel/catalogue.ts"
 import type { Labels } from "../kernel/labels.ts"
+import type { Meter } from "./metrics.ts"
 import type { Gauges, GaugesOf } from "./registry.ts"
+import { type Attributes, metricOf } from "./series.ts"
 import { nowOn } from "./time.ts"
-
-type Attributes = Readonly<Record<string, string>>
 
 interface Member {
   readonly policy: WeakRef<object>
   readonly read: (policy: object, at: number) => number
   readonly series: Series
-}
-
-const metrics: { readonly [Name in keyof GaugesOf<object>]-?: Metric.Gauge<number> } = {
-  "resilience.breaker.state": Metric.gauge("resilience.breaker.state", {
-    description: "Circuit breakers that are in a state"
-  }),
-  "resilience.bulkhead.in_use": Metric.gauge("resilience.bulkhead.in_use", {
-    description: "Calls that run in a bulkhead"
-  }),
-  "resilience.bulkhead.queued": Metric.gauge("resilience.bulkhead.queued", {
-    description: "Calls that wait for a permit of a bulkhead"
-  }),
-  "resilience.limit": Metric.gauge("resilience.limit", { description: "Calls that may run at once" })
 }
 
 /**
@@ -37,18 +25,22 @@ export class SampledGauges implements Gauges {
   private readonly members = new WeakMap<object, ReadonlyArray<Member>>()
   private readonly collected = new FinalizationRegistry<ReadonlyArray<Member>>(leave)
 
-  constructor(context: Context.Context<never>, labels: Labels) {
+  readonly begin: Gauges["begin"]
+
+  constructor(context: Context.Context<never>, labels: Labels, begin: Meter["begin"]) {
     this.context = context
     this.labels = labels
+    this.begin = begin
   }
 
   add<P extends object>(policy: P, kind: string, name: string, gauges: GaugesOf<P>): void {
     if (this.members.has(policy)) return
+    this.begin(kind, name)
     const ref = new WeakRef<object>(policy)
     const label = this.labels.of(name)
     const members: Array<Member> = []
     const enter = (metric: string, labels: Attributes, read: (policy: P, at: number) => number): void => {
-      const series = this.seriesOf(metric as keyof typeof metrics, labels)
+      const series = this.seriesOf(metric as Id, labels)
       const member: Member = { policy: ref, read: (policy, at) => read(policy as P, at), series }
       series.members.add(member)
       members.push(member)
@@ -75,7 +67,7 @@ export class SampledGauges implements Gauges {
     for (const series of this.series.values()) series.end()
   }
 
-  private seriesOf(metric: keyof typeof metrics, labels: Attributes): Series {
+  private seriesOf(metric: Id, labels: Attributes): Series {
     const key = JSON.stringify([metric, labels])
     const known = this.series.get(key)
     if (known !== undefined) return known
@@ -84,7 +76,7 @@ export class SampledGauges implements Gauges {
       registration.remove()
     })
     const registration = Metric.registerUnsafe(
-      Metric.withAttributes(metrics[metric], labels),
+      Metric.withAttributes(metricOf(metric), labels),
       this.context,
       {
         get: () => ({ value: series.sum(nowOn(Context.get(this.context, Clock.Clock))) }),

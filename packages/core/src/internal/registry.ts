@@ -17,6 +17,8 @@ export type GaugesOf<P> =
 
 /** Takes in the gauges of policies, weakly. */
 export interface Gauges {
+  /** There is a policy of this kind and name: its counters begin with zero. */
+  readonly begin: (kind: string, name: string) => void
   readonly add: <P extends object>(policy: P, kind: string, name: string, gauges: GaugesOf<P>) => void
   /** Nobody can call through the policy any more, though it may be there for a while. */
   readonly remove: (policy: object) => void
@@ -45,5 +47,7 @@ export const register = <P extends object>(fiber: AnyFiber, policy: P, { gauges,
     policy,
     (policy, fiber) => ({ kind, name, state: report(policy as P, fiber) })
   )
-  if (gauges !== undefined) fiber.getRef(CurrentGauges)?.add(policy, kind, name, gauges)
+  const measured = fiber.getRef(CurrentGauges)
+  if (gauges === undefined) measured?.begin(kind, name)
+  else measured?.add(policy, kind, name, gauges)
 }
