@@ -37,8 +37,8 @@
  * Logical calls and attempts are separate numbers: `call` marks what a call is, usually the outside of a stack, and `Retry` tells of
  * its attempts. The names of policies become labels, of which there is a limit; keys and messages never do.
  *
- * The gauges of bulkheads and circuit breakers are looked at when somebody takes a snapshot, which costs a call nothing: those of
- * bulkheads with a name that are made by `make` where {@link layerMetrics} is provided, and those of circuit breakers with a name
+ * The gauges of bulkheads, balancers and circuit breakers are looked at when somebody takes a snapshot, which costs a call
+ * nothing: those of bulkheads and balancers with a name that are made by `make` where {@link layerMetrics} is provided, and those of circuit breakers with a name
  * that are made or used there.
  *
  * | metric | kind | labels |
@@ -61,6 +61,8 @@
  * | `resilience.bulkhead.in_use` | gauge | policy, name |
  * | `resilience.bulkhead.queued` | gauge | policy, name |
  * | `resilience.limit` | gauge: how many calls may run at once | policy, name |
+ * | `resilience.balancer.endpoints` | gauge: how many endpoints of a balancer are in the state | name, state |
+ * | `resilience.balancer.changes` | counter: endpoints that were left out, and that came back | name, to |
  * | `resilience.hedges` | counter of calls with more than one attempt at once | name, won: whether a later one did |
  * | `resilience.hedge.attempts` | counter | name, because: `delay` or `failure` |
  * | `resilience.budget.exhausted` | counter | policy, name, budget: its name |
@@ -200,6 +202,10 @@ const levels: { readonly [Tag in Telemetry.Event["_tag"]]: "Warn" | "Debug" } = 
   RejectedByBulkhead: "Debug",
   RejectedByRateLimiter: "Debug",
   RejectedByKeyed: "Debug",
+  RejectedByBalancer: "Debug",
+  EndpointEjected: "Warn",
+  EndpointCooling: "Debug",
+  EndpointReturned: "Debug",
   CallEnded: "Debug",
   CallDetached: "Warn",
   DetachedEnded: "Debug",

@@ -1,4 +1,5 @@
 export * as Backoff from "./Backoff.ts"
+export * as Balancer from "./Balancer.ts"
 export * as Bulkhead from "./Bulkhead.ts"
 export * as CircuitBreaker from "./CircuitBreaker.ts"
 export * as Coalesce from "./Coalesce.ts"

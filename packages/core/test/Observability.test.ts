@@ -17,6 +17,7 @@ import * as Tracer from "effect/Tracer"
 import { readFileSync } from "node:fs"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Fault from "../src/Fault.ts"
@@ -111,6 +112,14 @@ const rows: {
   ]],
   "bulkhead RejectedByBulkhead": [{ reason: "full", waited: second }, ["resilience.rejections bulkhead x full: 1"]],
   "bulkhead WaitedForBulkhead": [{ waited: second }, ["resilience.wait.duration bulkhead x: 1"]],
+  "balancer RejectedByBalancer": [{ reason: "cooling", retryAfter: second }, [
+    "resilience.rejections balancer x cooling: 1"
+  ]],
+  "balancer EndpointEjected": [{ endpoint: "a", failures: 5, duration: second }, [
+    "resilience.balancer.changes x ejected: 1"
+  ]],
+  "balancer EndpointCooling": [{ endpoint: "a", duration: second }, ["resilience.balancer.changes x cooling: 1"]],
+  "balancer EndpointReturned": [{ endpoint: "a" }, ["resilience.balancer.changes x available: 1"]],
   "keyed RejectedByKeyed": [{}, ["resilience.rejections keyed x full: 1"]],
   "rate-limiter RejectedByRateLimiter": [{ reason: "cost", dimension: "tokens", retryAfter: second }, [
     "resilience.rejections rate-limiter x cost: 1"
@@ -186,6 +195,7 @@ describe("Observability", () => {
       Effect.gen(function*() {
         yield* Bulkhead.make({ name: "x", concurrency: 1 })
         yield* CircuitBreaker.make({ name: "x" })
+        yield* Balancer.make({ name: "x", endpoints: ["a"] })
         for (const { event } of everyEvent) yield* tell(event)
         const ids = new Set((yield* Metric.snapshot).map(({ id }) => id))
         for (const path of ["../../../docs/policies/observability.md", "../src/Observability.ts"]) {

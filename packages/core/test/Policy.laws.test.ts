@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Backoff from "../src/Backoff.ts"
+import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Deadline from "../src/Deadline.ts"
@@ -41,6 +42,7 @@ const Kind = Schema.Literals([
   "budgeted",
   "bulkhead",
   "pipeline",
+  "balancer",
   "identity",
   "own"
 ])
@@ -123,6 +125,20 @@ const policyOf = (kind: typeof Kind.Type): Policy.Policy<unknown, unknown> => {
         breaker: { trip: CircuitBreaker.consecutive(4), open: "100 millis" },
         attempt: "130 millis"
       })
+    case "balancer": {
+      const balancer = Balancer.makeUnsafe({
+        endpoints: ["a", "b", "c"],
+        priority: (endpoint) => endpoint === "c" ? 1 : 0,
+        ejection: { failures: 2, duration: "60 millis" },
+        slowStart: "50 millis",
+        hangsAfter: "100 millis"
+      })
+      return Policy.make({
+        info: balancer.info,
+        effect: (self) => balancer.use(() => self),
+        stream: (self) => balancer.useStream(() => self)
+      })
+    }
     case "identity":
       return Policy.identity
     case "own":

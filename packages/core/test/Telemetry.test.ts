@@ -10,11 +10,13 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Tracer from "effect/Tracer"
+import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Coalesce from "../src/Coalesce.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Fallback from "../src/Fallback.ts"
+import * as Fault from "../src/Fault.ts"
 import * as Hedge from "../src/Hedge.ts"
 import * as Keyed from "../src/Keyed.ts"
 import * as Observability from "../src/Observability.ts"
@@ -45,6 +47,15 @@ const nth = (...calls: ReadonlyArray<Effect.Effect<void, unknown>>) => {
   let n = 0
   return Effect.suspend(() => calls[n++ % calls.length]!)
 }
+
+const balanced = (...endpoints: ReadonlyArray<string>): Faces => {
+  const balancer = Balancer.makeUnsafe({ endpoints, choose: "in-order", ejection: { failures: 1 } })
+  return { effect: (self) => balancer.use(() => self), stream: (self) => balancer.useStream(() => self) }
+}
+
+const throttledFor = (millis: number): Fault.Classified => ({
+  [Fault.TypeId]: Fault.throttled({ retryAfter: millis })
+})
 
 const limit = RateLimiter.tokenBucket({ limit: 1, within: "1 second" })
 
@@ -150,6 +161,20 @@ const scenarios: Record<string, readonly [() => Faces, () => Effect.Effect<void,
     () => fails,
     "two RejectedByKeyed"
   ],
+  "a balancer whose endpoint fails": [() => balanced("a", "b"), () => fails, "one EndpointEjected"],
+  "a balancer whose endpoint asks for a rest": [
+    () => balanced("a"),
+    () => Effect.fail(throttledFor(50)),
+    "one EndpointCooling",
+    "two EndpointReturned",
+    "two EndpointCooling"
+  ],
+  "a balancer whose only endpoint rests": [
+    () => balanced("a"),
+    () => Effect.fail(throttledFor(1000)),
+    "one EndpointCooling",
+    "two RejectedByBalancer"
+  ],
   "a circuit": [
     () => of(CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(1) })),
     () => fails,
@@ -215,6 +240,10 @@ const tags: { readonly [Tag in Telemetry.Event["_tag"]]: true } = {
   WaitedForBulkhead: true,
   RejectedByRateLimiter: true,
   RejectedByKeyed: true,
+  RejectedByBalancer: true,
+  EndpointEjected: true,
+  EndpointCooling: true,
+  EndpointReturned: true,
   WaitedForRateLimiter: true
 }
 

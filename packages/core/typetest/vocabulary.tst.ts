@@ -1,5 +1,6 @@
 import type {
   Backoff,
+  Balancer,
   Bulkhead,
   CircuitBreaker,
   Coalesce,
@@ -37,6 +38,9 @@ type Options =
   | First<typeof Backoff.fibonacci>
   | First<typeof Backoff.linear>
   | Exclude<Backoff.Jitter, string>
+  | Balancer.Ejection
+  | Balancer.Filter<string>
+  | Balancer.Options<string>
   | Bulkhead.Limits
   | Bulkhead.Options
   | Callee.Options
@@ -89,6 +93,7 @@ type Errors =
   | Timeout.TimeoutExceeded
   | Deadline.DeadlineExceeded
   | Keyed.KeyedRejected
+  | Balancer.NoEndpoint
 
 describe("the vocabulary", () => {
   it("has every option", () => {

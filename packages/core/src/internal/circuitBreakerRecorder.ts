@@ -27,7 +27,7 @@ const states: ReadonlyArray<kernel.State> = ["Closed", "HalfOpen", "Open", "Isol
 
 /** The state of a breaker, for metrics. */
 export const gauges: GaugesOf<Recorder> = {
-  "resilience.breaker.state": { all: states, of: ({ circuit }, at) => circuit.peek(at) }
+  "resilience.breaker.state": { all: states, count: ({ circuit }, state, at) => circuit.peek(at) === state ? 1 : 0 }
 }
 
 /** What acts for a circuit: admits and records calls, and tells of its changes. */

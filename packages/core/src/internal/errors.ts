@@ -311,3 +311,55 @@ export class KeyedRejected extends Rejection {
  * @since 0.1.0
  */
 export const isKeyedRejected = (u: unknown): u is KeyedRejected => u instanceof KeyedRejected
+
+/**
+ * There is no endpoint for the call: the set is `empty`; all of it is `excluded` from this call; or what is left is `cooling`,
+ * for it has asked for a rest. No endpoint was called. Its fault is `Rejected`: no policy counts it against a callee.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NoEndpoint extends Rejection {
+  readonly _tag = "NoEndpoint"
+  /** The name of the balancer, if it has one. */
+  readonly policyName: string | undefined
+  /** Why there is none. */
+  readonly reason: "empty" | "excluded" | "cooling"
+  /** When the first endpoint is back; infinite where time alone brings none. */
+  readonly retryAfter: Duration.Duration
+
+  constructor(options: {
+    readonly policyName?: string | undefined
+    readonly reason: "empty" | "excluded" | "cooling"
+    readonly retryAfter: Duration.Duration
+  }) {
+    super()
+    this.policyName = options.policyName
+    this.reason = options.reason
+    this.retryAfter = options.retryAfter
+  }
+
+  override get message(): string {
+    const balancer = named("balancer", this.policyName)
+    switch (this.reason) {
+      case "empty":
+        return `${balancer} has no endpoints`
+      case "excluded":
+        return `${balancer} has no endpoint that this call may use`
+      case "cooling":
+        return `${balancer} has no endpoint that is not cooling down, try again in ${Duration.format(this.retryAfter)}`
+    }
+  }
+
+  protected get fault(): Fault.Fault {
+    return Fault.rejected(this)
+  }
+}
+
+/**
+ * Whether something is a {@link NoEndpoint}.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isNoEndpoint = (u: unknown): u is NoEndpoint => u instanceof NoEndpoint

@@ -341,6 +341,58 @@ export interface WaitedForRateLimiter extends Source<"rate-limiter"> {
 }
 
 /**
+ * A balancer has left an endpoint out for a while: it has failed so many times in a row.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EndpointEjected extends Source<"balancer"> {
+  readonly _tag: "EndpointEjected"
+  /** The key of the endpoint. */
+  readonly endpoint: string
+  readonly failures: number
+  readonly duration: Duration.Duration
+}
+
+/**
+ * An endpoint gets no calls for a while, for it has asked for a rest.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EndpointCooling extends Source<"balancer"> {
+  readonly _tag: "EndpointCooling"
+  /** The key of the endpoint. */
+  readonly endpoint: string
+  readonly duration: Duration.Duration
+}
+
+/**
+ * An endpoint that was left out gets calls again. The balancer notices when somebody asks for an endpoint.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EndpointReturned extends Source<"balancer"> {
+  readonly _tag: "EndpointReturned"
+  /** The key of the endpoint. */
+  readonly endpoint: string
+}
+
+/**
+ * A balancer had no endpoint for a call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RejectedByBalancer extends Source<"balancer"> {
+  readonly _tag: "RejectedByBalancer"
+  readonly reason: "empty" | "excluded" | "cooling"
+  /** Infinite where time alone brings none. */
+  readonly retryAfter: Duration.Duration
+}
+
+/**
  * Everything that policies tell.
  *
  * @category models
@@ -371,6 +423,10 @@ export type Event =
   | RejectedByRateLimiter
   | RejectedByKeyed
   | WaitedForRateLimiter
+  | EndpointEjected
+  | EndpointCooling
+  | EndpointReturned
+  | RejectedByBalancer
 
 /**
  * Receives events, synchronously and in order. It must be quick and must not throw: what it throws is dropped, so that

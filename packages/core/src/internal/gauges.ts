@@ -48,7 +48,7 @@ export class SampledGauges implements Gauges {
     for (const [metric, read] of Object.entries(gauges)) {
       if (typeof read === "function") enter(metric, { policy: kind, name: label }, read)
       else {for (const state of read.all) {
-          enter(metric, { name: label, state }, (policy, at) => read.of(policy, at) === state ? 1 : 0)
+          enter(metric, { name: label, state }, (policy, at) => read.count(policy, state, at))
         }}
     }
     this.members.set(policy, members)

@@ -17,6 +17,7 @@ import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { mayRepeat } from "./repeat.ts"
 import { now, timerResolution, wallNow } from "./time.ts"
 import type { TimerQueue } from "./timers.ts"
+import * as tried from "./tried.ts"
 import { CurrentWaits, Waits } from "./waits.ts"
 
 /** What all races of one hedge share. */
@@ -71,6 +72,8 @@ class Race extends Attempts {
   private readonly startedAt: number
   /** what the first attempt has waited for its turn, where its time teaches something */
   private readonly waits: Waits | undefined
+  /** what the call has tried, where somebody asks for it */
+  private readonly memory: tried.Attempt | undefined
   private resume: ((effect: AnyEffect) => void) | undefined = undefined
   /** The parent runs, and what is begun now is begun by it. */
   private inParent = true
@@ -89,6 +92,7 @@ class Race extends Attempts {
     this.listener = parent.getRef(Telemetry.CurrentListener)
     this.startedAt = now(parent)
     this.waits = rules.learnt === undefined ? undefined : new Waits(parent.getRef(CurrentWaits)?.waits)
+    this.memory = tried.firstOf(parent)
   }
 
   /** Inside the callback's register: begun before it, attempts would be orphaned by an interruption at a scheduler yield. */
@@ -192,14 +196,17 @@ class Race extends Attempts {
 
   private begin(grant: Grant | undefined): void {
     const n = ++this.begun
-    const { entrants, waits } = this
+    const { entrants, memory, waits } = this
     const ambient = entrants.scoped ? Context.getOrUndefined(this.context, Scope.Scope) : undefined
     const scope = ambient === undefined ? undefined : Scope.forkUnsafe(ambient)
     const span = this.listener === undefined
       ? undefined
       : Context.get(this.context, CurrentAttemptSpans)?.open(this.context, "hedge", this.rules.name, n)
     const attempt: Attempt = { n, scope, grant, span, fiber: undefined }
-    const context = waits === undefined || n > 1 ? this.context : Context.add(this.context, CurrentWaits, waits)
+    const measured = waits === undefined || n > 1 ? this.context : Context.add(this.context, CurrentWaits, waits)
+    const context = memory === undefined
+      ? measured
+      : Context.add(measured, tried.CurrentAttempt, n === 1 ? memory : memory.another())
     this.launch(attempt, context, entrants.attempt(n))
     // what it did when it was started may have decided the race
     if (this.state !== "racing") interrupt(attempt.fiber!, this.parent)

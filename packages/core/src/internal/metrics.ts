@@ -88,6 +88,7 @@ export class Meter {
         return this.update(policy, "resilience.rejections", 1, { policy, name, reason: "full" })
       case "RejectedByBulkhead":
       case "RejectedByRateLimiter":
+      case "RejectedByBalancer":
         return this.update(policy, "resilience.rejections", 1, { policy, name, reason: event.reason })
       case "WaitedForBulkhead":
       case "WaitedForRateLimiter":
@@ -106,6 +107,12 @@ export class Meter {
         return this.update(policy, "resilience.breaker.changes", 1, { name, to: event.to })
       case "CircuitExceeded":
         return this.update(policy, "resilience.breaker.exceeded", 1, { name })
+      case "EndpointEjected":
+        return this.update(policy, "resilience.balancer.changes", 1, { name, to: "ejected" })
+      case "EndpointCooling":
+        return this.update(policy, "resilience.balancer.changes", 1, { name, to: "cooling" })
+      case "EndpointReturned":
+        return this.update(policy, "resilience.balancer.changes", 1, { name, to: "available" })
       case "HedgeStarted":
         return this.update(policy, "resilience.hedge.attempts", 1, { name, because: event.because })
       case "HedgeSettled":

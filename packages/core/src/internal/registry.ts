@@ -5,15 +5,16 @@ import type { AnyFiber } from "./primitive.ts"
 /** What of a policy's state is a metric, looked at when somebody wants to know. */
 type GaugeName = "resilience.bulkhead.in_use" | "resilience.bulkhead.queued" | "resilience.limit"
 
-/** A policy is in one of several states. Its gauge has a series for each of them, with the number of policies that are in it. */
+/** A policy, or each of its parts, is in one of several states. Its gauge has a series for each of them. */
 interface States<P> {
   readonly all: ReadonlyArray<string>
-  readonly of: (policy: P, at: number) => string
+  /** how many are in a state */
+  readonly count: (policy: P, state: string, at: number) => number
 }
 
 export type GaugesOf<P> =
   & { readonly [Name in GaugeName]?: (policy: P) => number }
-  & { readonly "resilience.breaker.state"?: States<P> }
+  & { readonly [Name in "resilience.breaker.state" | "resilience.balancer.endpoints"]?: States<P> }
 
 /** Takes in the gauges of policies, weakly. */
 export interface Gauges {

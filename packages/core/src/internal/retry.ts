@@ -9,6 +9,7 @@ import type { Result } from "./result.ts"
 import type { Funded, Purse } from "./retryBudget.ts"
 import { type AnyExit, Run, type Settings, type Ways } from "./retryRun.ts"
 import { now } from "./time.ts"
+import * as tried from "./tried.ts"
 
 const attemptAndRetry = (run: Run, self: AnyEffect, result: Result | undefined): AnyEffect => {
   const ways: Ways = { again: Effect.suspend(() => attemptAndRetry(run, self, result)) }
@@ -84,6 +85,8 @@ export class RetryEffect extends frame.Stage implements Funded {
   enter(fiber: AnyFiber, at: number): AnyEffect {
     const { self, settings } = this
     const { budget, result } = settings
+    const memory = tried.opened(fiber)
+    if (memory !== undefined) return tried.within(this, memory)
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener === undefined && result === undefined && frame.supported()) {
       if (budget === undefined) frame.push(fiber, this)

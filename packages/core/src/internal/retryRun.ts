@@ -20,6 +20,7 @@ import { mayRepeat } from "./repeat.ts"
 import type { Result } from "./result.ts"
 import type { Purse, Shared } from "./retryBudget.ts"
 import { now, wallNow } from "./time.ts"
+import * as tried from "./tried.ts"
 
 type AnySchedule = Schedule.Schedule<unknown, unknown, unknown, unknown>
 export type AnyExit = Exit.Exit<unknown, unknown>
@@ -96,7 +97,9 @@ export class Run {
   /** Tells of the attempt while it runs, and lets it see what the schedule said. */
   observe(self: AnyEffect): AnyEffect {
     const { listener, metadata } = this
-    const attempt = metadata === undefined ? self : Effect.provideService(self, Schedule.CurrentMetadata, metadata)
+    const attempt = metadata === undefined
+      ? self
+      : tried.again(Effect.provideService(self, Schedule.CurrentMetadata, metadata))
     if (listener === undefined) return attempt
     return Effect.withFiber((fiber) => {
       this.started(fiber)

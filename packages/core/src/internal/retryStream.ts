@@ -3,10 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type * as Fault from "../Fault.ts"
 import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
 import * as Telemetry from "./events.ts"
 import { Run, type Settings } from "./retryRun.ts"
+import * as tried from "./tried.ts"
 
 type Continue = (last: any, error: any) => AnyStream
 type Chunk = ReadonlyArray<unknown>
@@ -24,12 +26,21 @@ class Parts {
   private committed = false
   /** an attempt is being told of: from its start to the element that commits it, or its failure */
   private telling = false
+  private attempt: tried.Attempt | undefined
 
-  constructor(self: AnyStream, settings: Settings, from: Continue | undefined, run: Run, streamScope: Scope.Scope) {
+  constructor(
+    self: AnyStream,
+    settings: Settings,
+    from: Continue | undefined,
+    run: Run,
+    streamScope: Scope.Scope,
+    attempt: tried.Attempt | undefined
+  ) {
     this.source = self
     this.settings = settings
     this.from = from
     this.run = run
+    this.attempt = attempt
     this.streamScope = streamScope
     this.scope = Scope.forkUnsafe(streamScope)
   }
@@ -46,7 +57,11 @@ class Parts {
     this.run.purse?.begin(fiber)
     this.run.started(fiber)
     this.telling = true
-    return Effect.flatMap(open(this.run.inform(this.source), this.scope), (opened) => {
+    const informed = this.run.inform(this.source)
+    const source = this.attempt === undefined
+      ? informed
+      : Stream.provideService(informed, tried.CurrentAttempt, this.attempt)
+    return Effect.flatMap(open(source, this.scope), (opened) => {
       this.pull = opened
       return opened
     })
@@ -112,6 +127,7 @@ class Parts {
   private again(cause: Cause.Cause<unknown> | undefined): AnyPull {
     if (this.committed) this.source = this.from!(this.last, cause?.reasons.find(Cause.isFailReason)?.error)
     this.scope = Scope.forkUnsafe(this.streamScope)
+    this.attempt = this.attempt?.another()
     this.pull = undefined
     return this.next
   }
@@ -123,7 +139,8 @@ export const retryStream = (self: AnyStream, settings: Settings, from: Continue 
   fromPull((streamScope) =>
     Effect.withFiber((fiber) => {
       const listener = fiber.getRef(Telemetry.CurrentListener)
-      const { all, closed } = new Parts(self, settings, from, new Run(settings, listener), streamScope)
+      const attempt = tried.firstOf(fiber)
+      const { all, closed } = new Parts(self, settings, from, new Run(settings, listener), streamScope, attempt)
       return settings.budget === undefined && listener === undefined
         ? Effect.succeed(all)
         : Effect.as(Scope.addFinalizer(streamScope, closed), all)

@@ -55,6 +55,13 @@ export const catalogue = {
   "resilience.bulkhead.in_use": gauge("{call}", "Calls that run in a bulkhead", "policy", "name"),
   "resilience.bulkhead.queued": gauge("{call}", "Calls that wait for a permit of a bulkhead", "policy", "name"),
   "resilience.limit": gauge("{call}", "Calls that may run at once", "policy", "name"),
+  "resilience.balancer.endpoints": gauge("{endpoint}", "Endpoints of a balancer that are in a state", "name", "state"),
+  "resilience.balancer.changes": counter(
+    "{change}",
+    "Endpoints that a balancer has left out, and that came back",
+    "name",
+    "to"
+  ),
   "resilience.hedges": counter("{call}", "Calls with more than one attempt at once", "name", "won"),
   "resilience.hedge.attempts": counter("{attempt}", "Attempts beside the first one of a call", "name", "because"),
   "resilience.budget.exhausted": counter(

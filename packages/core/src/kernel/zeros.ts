@@ -49,6 +49,10 @@ const zeros: Readonly<Record<string, ReadonlyArray<Zero>>> = {
   ],
   bulkhead: refused("bulkhead", "full", "waited"),
   "rate-limiter": refused("rate-limiter", "cost", "wait", "deadline", "queue"),
+  balancer: [
+    ...refused("balancer", "empty", "excluded", "cooling"),
+    ...each("resilience.balancer.changes", { to: ["ejected", "cooling", "available"] })
+  ],
   keyed: refused("keyed", "full"),
   hedge: [
     ...each("resilience.hedges", { won: ["true", "false"] }),

@@ -38,6 +38,7 @@
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as Balancer from "../Balancer.ts"
 import * as Bulkhead from "../Bulkhead.ts"
 import * as CircuitBreaker from "../CircuitBreaker.ts"
 import * as Deadline from "../Deadline.ts"
@@ -156,6 +157,19 @@ export const KeyedRejected = errorCodec(Keyed.KeyedRejected, 503, {
 })
 
 /**
+ * The codec of `NoEndpoint`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const NoEndpoint = errorCodec(Balancer.NoEndpoint, 503, {
+  _tag: Schema.tag("NoEndpoint"),
+  policyName,
+  reason: Schema.Literals(["empty", "excluded", "cooling"]),
+  retryAfter: Millis
+})
+
+/**
  * The codec of whatever a policy of this package may add to the error channel.
  *
  * @category schemas
@@ -167,5 +181,6 @@ export const PolicyError = Schema.Union([
   CircuitOpen,
   BulkheadRejected,
   RateLimiterRejected,
-  KeyedRejected
+  KeyedRejected,
+  NoEndpoint
 ])

@@ -16,6 +16,7 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as RpcServer from "effect/rpc/RpcServer"
 import * as Schema from "effect/Schema"
+import * as Balancer from "../../src/Balancer.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
 import * as Deadline from "../../src/Deadline.ts"
@@ -43,7 +44,10 @@ const named = (policyName: string | undefined): ReadonlyArray<typeof Codecs.Poli
   ...(["cost", "wait", "deadline", "queue"] as const).map((reason) =>
     new RateLimiter.RateLimiterRejected({ policyName, reason, dimension: "tokens", retryAfter: infinity })
   ),
-  new Keyed.KeyedRejected({ policyName })
+  new Keyed.KeyedRejected({ policyName }),
+  ...(["empty", "excluded", "cooling"] as const).map((reason) =>
+    new Balancer.NoEndpoint({ policyName, reason, retryAfter: reason === "cooling" ? millis(7) : infinity })
+  )
 ]
 
 const errors = [...named(undefined), ...named("payments")]
@@ -54,7 +58,8 @@ const codecs = {
   CircuitOpen: Codecs.CircuitOpen,
   BulkheadRejected: Codecs.BulkheadRejected,
   RateLimiterRejected: Codecs.RateLimiterRejected,
-  KeyedRejected: Codecs.KeyedRejected
+  KeyedRejected: Codecs.KeyedRejected,
+  NoEndpoint: Codecs.NoEndpoint
 }
 
 const classes = {
@@ -63,7 +68,8 @@ const classes = {
   CircuitOpen: CircuitBreaker.CircuitOpen,
   BulkheadRejected: Bulkhead.BulkheadRejected,
   RateLimiterRejected: RateLimiter.RateLimiterRejected,
-  KeyedRejected: Keyed.KeyedRejected
+  KeyedRejected: Keyed.KeyedRejected,
+  NoEndpoint: Balancer.NoEndpoint
 }
 
 const statusOf = {
@@ -72,7 +78,8 @@ const statusOf = {
   CircuitOpen: 503,
   BulkheadRejected: 503,
   RateLimiterRejected: 429,
-  KeyedRejected: 503
+  KeyedRejected: 503,
+  NoEndpoint: 503
 }
 
 const assertAsItWas = (decoded: unknown, error: typeof Codecs.PolicyError.Type) => {
@@ -147,7 +154,8 @@ describe("codecs of errors", () => {
           Codecs.CircuitOpen,
           Codecs.BulkheadRejected,
           Codecs.RateLimiterRejected,
-          Codecs.KeyedRejected
+          Codecs.KeyedRejected,
+          Codecs.NoEndpoint
         ]
       })
       const api = HttpApi.make("api").add(HttpApiGroup.make("calls").add(call))

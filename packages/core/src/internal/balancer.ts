@@ -1,0 +1,208 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
+import * as Fault from "../Fault.ts"
+import * as kernel from "../kernel/balancer.ts"
+import type { Described } from "../kernel/endpoint.ts"
+import { emit } from "./emit.ts"
+import { NoEndpoint } from "./errors.ts"
+import { CurrentListener } from "./events.ts"
+import { waitedSince } from "./fiberWaits.ts"
+import type { PolicyInfo } from "./model.ts"
+import type { AnyFiber } from "./primitive.ts"
+import type { Result } from "./result.ts"
+import { now, wallNow } from "./time.ts"
+import { CurrentAttempt, read, type Tries, type Try } from "./tried.ts"
+import { interruptedByDeadline } from "./turn.ts"
+
+export interface Settings<E> {
+  readonly name: string | undefined
+  readonly rules: kernel.Rules
+  readonly info: PolicyInfo
+  readonly describe: (where: string, endpoints: unknown) => ReadonlyArray<Described<E>>
+  readonly classify: Fault.Classify<any>
+  readonly result: Result | undefined
+  /** in milliseconds; infinite where `classify` decides everything */
+  readonly hangsAfter: number
+}
+
+/** What a user asks for, see `Balancer.Filter`. */
+export interface Filter<E> {
+  readonly without?: Iterable<string> | undefined
+  readonly when?: ((endpoint: E) => boolean) | undefined
+}
+
+type Subscriber<E> = (change: kernel.Change<E>) => void
+
+const none = {}
+
+/** The endpoint of one call, until that has ended. */
+export class Use<E> {
+  private readonly balancer: Balancing<E>
+  private readonly lease: kernel.Lease<E>
+  private readonly tries: Tries | undefined
+  private readonly tried: Try | undefined
+
+  constructor(balancer: Balancing<E>, lease: kernel.Lease<E>, tries: Tries | undefined, tried: Try | undefined) {
+    this.balancer = balancer
+    this.lease = lease
+    this.tries = tries
+    this.tried = tried
+  }
+
+  get endpoint(): E {
+    return this.lease.member.described.endpoint
+  }
+
+  get key(): string {
+    return this.lease.member.described.key
+  }
+
+  /** Its first element is there, and the call goes on. */
+  answered(fiber: AnyFiber): void {
+    const { lease, tried } = this
+    if (lease.ended || lease.answered) return
+    this.balancer.endpoints.answered(lease, this.at(fiber))
+    if (tried !== undefined) this.tries!.answered(tried)
+  }
+
+  end(fiber: AnyFiber, exit: Exit.Exit<any, any>): void {
+    const { balancer, lease, tried } = this
+    if (lease.ended) return
+    const at = this.at(fiber)
+    let outcome: kernel.Outcome = "ignored"
+    let hint = 0
+    try {
+      const fault = balancer.faultOf(fiber, exit)
+      outcome = this.outcomeOf(fiber, fault, at)
+      hint = fault === undefined ? 0 : hintOf(fault)
+    } finally {
+      // also if a function of the user's has thrown
+      balancer.endpoints.end(lease, at, outcome, hint)
+      if (tried !== undefined) {
+        this.tries!.end(tried, outcome === "success" || (outcome === "interrupted" && lease.answered))
+      }
+      balancer.tell(fiber)
+    }
+  }
+
+  private outcomeOf(fiber: AnyFiber, fault: Fault.Fault | undefined, at: number): kernel.Outcome {
+    const { balancer: { settings }, lease } = this
+    switch (fault?._tag) {
+      case undefined:
+      case "Permanent":
+        return "success"
+      case "Transient":
+      case "Defect":
+        return "failure"
+      case "Throttled":
+        return "throttled"
+      case "Rejected":
+        return "ignored"
+      case "Interrupted": {
+        const hangs = !lease.answered && interruptedByDeadline(fiber, at, lease.startedAt, settings.hangsAfter)
+        return hangs ? "failure" : "interrupted"
+      }
+    }
+  }
+
+  /** Now, and what the call has waited for its turn in queues of our own is not the endpoint's time. */
+  private at(fiber: AnyFiber): number {
+    const at = now(fiber)
+    if (!this.lease.answered) this.lease.waited = waitedSince(fiber, this.lease.startedAt, at)
+    return at
+  }
+}
+
+/** What acts for a set of endpoints. */
+export class Balancing<E> {
+  readonly settings: Settings<E>
+  readonly endpoints: kernel.Endpoints<E>
+  private subscribers: Set<Subscriber<E>> | undefined = undefined
+
+  constructor(settings: Settings<E>, endpoints: ReadonlyArray<Described<E>>) {
+    this.settings = settings
+    this.endpoints = new kernel.Endpoints(settings.rules, endpoints)
+    read()
+  }
+
+  pick(fiber: AnyFiber, at: number, filter: Filter<E> | undefined): Use<E> | NoEndpoint {
+    const attempt = fiber.getRef(CurrentAttempt)
+    const tries = attempt?.of(this)
+    const avoid = tries?.avoid(attempt!)
+    const random = fiber.getRef(Random.Random)
+    const lease = this.endpoints.pick(
+      at,
+      () => random.nextDoubleUnsafe(),
+      filter === undefined && avoid === undefined ? none : {
+        without: filter?.without && new Set(filter.without),
+        when: filter?.when,
+        avoid
+      }
+    )
+    this.tell(fiber)
+    if (lease instanceof kernel.Refusal) return this.reject(fiber, lease)
+    return new Use(this, lease, tries, tries?.begin(attempt!, lease.member.described.key))
+  }
+
+  faultOf(fiber: AnyFiber, exit: Exit.Exit<any, any>): Fault.Fault | undefined {
+    const { classify, result } = this.settings
+    if (exit._tag === "Failure") return classify(exit, wallNow(fiber))
+    return result === undefined ? undefined : result(exit.value)
+  }
+
+  /** Tells of what has changed, if anything has. */
+  tell(fiber: AnyFiber): void {
+    const { news } = this.endpoints
+    if (news.length === 0) return
+    const listener = fiber.getRef(CurrentListener)
+    for (const change of news.splice(0)) {
+      this.subscribers?.forEach((subscriber) => subscriber(change))
+      if (listener === undefined) continue
+      const { failures, key: endpoint } = change
+      const source = { policy: "balancer", name: this.settings.name, endpoint } as const
+      const duration = Duration.millis(change.millis)
+      if (change._tag === "Ejected") emit(fiber, listener, { _tag: "EndpointEjected", ...source, failures, duration })
+      else if (change._tag === "Cooling") emit(fiber, listener, { _tag: "EndpointCooling", ...source, duration })
+      else if (change._tag === "Returned") emit(fiber, listener, { _tag: "EndpointReturned", ...source })
+    }
+  }
+
+  subscribe(subscriber: Subscriber<E>): () => void {
+    this.subscribers ??= new Set()
+    this.subscribers.add(subscriber)
+    return () => void this.subscribers!.delete(subscriber)
+  }
+
+  private reject(fiber: AnyFiber, { reason, retryAfter }: kernel.Refusal): NoEndpoint {
+    const error = new NoEndpoint({
+      policyName: this.settings.name,
+      reason,
+      retryAfter: Duration.millis(Math.ceil(retryAfter))
+    })
+    const listener = fiber.getRef(CurrentListener)
+    if (listener !== undefined) {
+      const source = { policy: "balancer", name: this.settings.name } as const
+      emit(fiber, listener, { _tag: "RejectedByBalancer", ...source, reason, retryAfter: error.retryAfter })
+    }
+    return error
+  }
+}
+
+/** What the endpoint asks for, or a policy that stands for it: a circuit that is open says when it is worth trying again. */
+const hintOf = (fault: Fault.Fault): number => {
+  const hint = Fault.retryAfter(fault)
+  return hint === undefined || !Duration.isFinite(hint) ? 0 : Duration.toMillis(hint)
+}
+
+/** A change of the set, or a look at it, by hand. */
+export const operate = <E, A>(
+  balancing: Balancing<E>,
+  f: (endpoints: kernel.Endpoints<E>, at: number) => A
+): Effect.Effect<A> =>
+  Effect.withFiber((fiber) => {
+    const result = f(balancing.endpoints, now(fiber))
+    balancing.tell(fiber)
+    return Effect.succeed(result)
+  })

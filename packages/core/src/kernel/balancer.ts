@@ -1,0 +1,318 @@
+import { type Described, Member, type Ramp } from "./endpoint.ts"
+import { spread, type SpreadRules } from "./levels.ts"
+
+/** When an endpoint that does worse than the others is left out, and for how long. Times in milliseconds. */
+export interface Ejection {
+  /** so many failures in a row */
+  readonly failures: number
+  /** for the first time; each further one is longer by as much */
+  readonly base: number
+  readonly max: number
+  /** the largest share of the set that is left out at once */
+  readonly share: number
+}
+
+export interface Rules extends Ramp, SpreadRules {
+  readonly choose: "two-choices" | "in-order"
+  /** of the measured latency, in milliseconds */
+  readonly decay: number
+  readonly ejection: Ejection | undefined
+  /** how long an endpoint rests that asks for less and does not say for how long */
+  readonly cooldown: number
+  /** the longest rest that an endpoint may ask for */
+  readonly maxCooldown: number
+}
+
+/** What came of a call. */
+export type Outcome =
+  /** it has answered */
+  | "success"
+  | "failure"
+  /** it asks for less */
+  | "throttled"
+  /** nobody waits any more */
+  | "interrupted"
+  /** it was not asked */
+  | "ignored"
+
+/** Which endpoints a call may have. */
+export interface Filter<in E> {
+  readonly without?: ReadonlySet<string> | undefined
+  readonly when?: ((endpoint: E) => boolean) | undefined
+  /** rather not these */
+  readonly avoid?: ((key: string) => boolean) | undefined
+}
+
+/** Why there is no endpoint for a call: there are none; the call may have none of them; those that it may have rest. */
+export type Reason = "empty" | "excluded" | "cooling"
+
+export class Refusal {
+  readonly reason: Reason
+  /** until one of them may be used, in milliseconds */
+  readonly retryAfter: number
+
+  constructor(reason: Reason, retryAfter: number) {
+    this.reason = reason
+    this.retryAfter = retryAfter
+  }
+}
+
+/** What became of an endpoint. */
+export interface Change<out E> {
+  readonly _tag: "Added" | "Removed" | "Ejected" | "Cooling" | "Returned"
+  readonly key: string
+  readonly endpoint: E
+  /** in milliseconds, for which it is left out */
+  readonly millis: number
+  /** in a row, for which it was ejected */
+  readonly failures: number
+}
+
+/** A call in flight. */
+export class Lease<in out E> {
+  readonly member: Member<E>
+  readonly generation: number
+  readonly startedAt: number
+  /** for its turn in queues of our own, of the time until the answer */
+  waited = 0
+  answered = false
+  ended = false
+
+  constructor(member: Member<E>, startedAt: number) {
+    this.member = member
+    this.generation = member.generation
+    this.startedAt = startedAt
+  }
+}
+
+/** a second choice has to be better by a quarter: less is chance, and the first one was chosen by weight */
+const better = 0.8
+
+/** after so long without an ejection, one of those before is forgotten */
+const forgetAfter = 10_000
+
+/** Endpoints, and which one is next. Time and randomness are arguments; times in milliseconds on a monotonic clock. */
+export class Endpoints<in out E> {
+  readonly rules: Rules
+  /** what has changed and was not told yet */
+  readonly news: Array<Change<E>> = []
+  private readonly members = new Map<string, Member<E>>()
+  /** by priority, and the local ones of a priority before the others */
+  private levels: ReadonlyArray<ReadonlyArray<Member<E>>> = []
+
+  constructor(rules: Rules, described: ReadonlyArray<Described<E>>) {
+    this.rules = rules
+    for (const one of described) this.members.set(one.key, new Member(one, rules.decay))
+    this.order()
+  }
+
+  /** All of them, looked at. */
+  at(now: number): ReadonlyArray<Member<E>> {
+    const all = Array.from(this.members.values())
+    for (const member of all) this.look(member, now)
+    return all
+  }
+
+  get(key: string): Member<E> | undefined {
+    return this.members.get(key)
+  }
+
+  /** Other endpoints. One whose key stays keeps what is known of it. */
+  update(described: ReadonlyArray<Described<E>>, now: number): void {
+    const before = new Map(this.members)
+    this.members.clear()
+    for (const one of described) {
+      const known = before.get(one.key)
+      before.delete(one.key)
+      if (known === undefined) {
+        const member = new Member(one, this.rules.decay)
+        member.backSince = now
+        this.members.set(one.key, member)
+        this.tell("Added", member)
+      } else {
+        known.described = one
+        this.members.set(one.key, known)
+      }
+    }
+    for (const member of before.values()) {
+      member.gone = true
+      this.tell("Removed", member)
+    }
+    this.order()
+  }
+
+  /** The endpoint of a call, which {@link end} is told of. */
+  pick(now: number, random: () => number, filter: Filter<E>): Lease<E> | Refusal {
+    const member = this.choose(now, random, filter)
+    if (member instanceof Refusal) return member
+    member.inFlight++
+    return new Lease(member, now)
+  }
+
+  /** The answer has begun: its latency is known, and the call is still in flight. */
+  answered(lease: Lease<E>, now: number): void {
+    if (lease.ended || lease.answered) return
+    lease.answered = true
+    lease.member.latency.add(now - lease.startedAt - lease.waited, now)
+  }
+
+  /** `hint` is the rest that the endpoint asks for, in milliseconds; 0 if it does not. */
+  end(lease: Lease<E>, now: number, outcome: Outcome, hint: number): void {
+    if (lease.ended) return
+    lease.ended = true
+    const { member } = lease
+    member.inFlight--
+    if (member.gone) return
+    if (!lease.answered) this.measure(lease, now, outcome)
+    const rest = Math.min(hint > 0 ? hint : outcome === "throttled" ? this.rules.cooldown : 0, this.rules.maxCooldown)
+    if (rest > 0 && now + rest > (member.coolUntil ?? 0)) this.rest(member, now, rest)
+    if (lease.generation !== member.generation) return
+    if (outcome === "success") member.failures = 0
+    else if (outcome === "failure") this.failed(member, now)
+  }
+
+  /** It rests for so long from now on; 0 ends a rest. */
+  cool(key: string, now: number, millis: number): void {
+    const member = this.members.get(key)
+    if (member === undefined) return
+    if (millis > 0) this.rest(member, now, millis)
+    else if (member.coolUntil !== undefined) {
+      member.coolUntil = now
+      this.look(member, now)
+    }
+  }
+
+  /** How many of them have a status. */
+  count(status: string, now: number): number {
+    return this.at(now).filter((member) => member.statusAt(now, this.rules) === status).length
+  }
+
+  private order(): void {
+    const levels = new Map<number, Array<Member<E>>>()
+    for (const member of this.members.values()) {
+      const { local, priority } = member.described
+      const level = priority * 2 + (local ? 0 : 1)
+      const known = levels.get(level)
+      if (known === undefined) levels.set(level, [member])
+      else known.push(member)
+    }
+    this.levels = Array.from(levels).toSorted(([a], [b]) => a - b).map(([, members]) => members)
+  }
+
+  /** What time has changed. */
+  private look(member: Member<E>, now: number): void {
+    const { coolUntil, ejectedUntil } = member
+    if (ejectedUntil === undefined && coolUntil === undefined) return
+    const back = Math.max(ejectedUntil ?? 0, coolUntil ?? 0)
+    if (ejectedUntil !== undefined && now >= ejectedUntil) {
+      member.ejectedUntil = undefined
+      member.failures = 0
+      member.generation++
+    }
+    if (coolUntil !== undefined && now >= coolUntil) member.coolUntil = undefined
+    if (!member.mayBeUsed) return
+    member.backSince = back
+    this.tell("Returned", member)
+  }
+
+  private choose(now: number, random: () => number, filter: Filter<E>): Member<E> | Refusal {
+    if (this.members.size === 0) return new Refusal("empty", Infinity)
+    const { avoid, when, without } = filter
+    const may = without === undefined && when === undefined ?
+      this.levels :
+      this.levels.map((level) =>
+        level.filter(({ described }) =>
+          (without === undefined || !without.has(described.key)) && (when === undefined || when(described.endpoint))
+        )
+      )
+    for (const level of may) for (const member of level) this.look(member, now)
+    const rather = avoid === undefined ?
+      may :
+      may.map((level) => level.filter(({ described }) => !avoid(described.key)))
+    const usable = rather !== may && !rather.some((level) => level.some(({ mayBeUsed }) => mayBeUsed)) ? may : rather
+    return this.among(usable, now, random) ?? this.refusal(may, now)
+  }
+
+  private among(levels: ReadonlyArray<ReadonlyArray<Member<E>>>, now: number, random: () => number) {
+    const available = levels.map((level) => usableOf(level))
+    const first = available[0]!
+    // the case that costs: everything is well
+    const whole = first.length > 0 && first.length === levels[0]!.length
+    if (whole) return this.oneOf(first, now, random)
+    const { loads, panics } = spread(
+      levels.map((level, i) => ({ available: available[i]!.length, total: level.length })),
+      this.rules
+    )
+    // an endpoint that has asked for a rest gets it, panic or not
+    const candidates = levels.map((level, i) =>
+      panics[i]! ? level.filter(({ coolUntil }) => coolUntil === undefined) : available[i]!
+    )
+    const usable = loads.map((load, i) => candidates[i]!.length === 0 ? 0 : load)
+    const sum = usable.reduce((sum, load) => sum + load, 0)
+    const chosen = sum === 0
+      ? candidates.find(({ length }) => length > 0)
+      : candidates[indexAt(usable, sum * random())]
+    return chosen === undefined ? undefined : this.oneOf(chosen, now, random)
+  }
+
+  private oneOf(members: ReadonlyArray<Member<E>>, now: number, random: () => number): Member<E> {
+    if (members.length === 1 || this.rules.choose === "in-order") return members[0]!
+    const weights = members.map((member) => member.weightAt(now, this.rules))
+    const sum = weights.reduce((sum, weight) => sum + weight, 0)
+    const mean = sum / weights.length
+    const first = indexAt(weights, sum * random())
+    const others = weights.map((weight, i) => i === first ? 0 : weight)
+    const second = indexAt(others, (sum - weights[first]!) * random())
+    const load = (i: number) => members[i]!.loadAt(now, weights[i]! / mean)
+    return load(second) < load(first) * better ? members[second]! : members[first]!
+  }
+
+  private refusal(levels: ReadonlyArray<ReadonlyArray<Member<E>>>, now: number): Refusal {
+    const rests = levels.flat().map(({ coolUntil, ejectedUntil }) => Math.max(coolUntil ?? now, ejectedUntil ?? now))
+    return rests.length === 0 ? new Refusal("excluded", Infinity) : new Refusal("cooling", Math.min(...rests) - now)
+  }
+
+  /** A failure can only say that the endpoint is slow: that it is quick is often all that is wrong. */
+  private measure({ member, startedAt, waited }: Lease<E>, now: number, outcome: Outcome): void {
+    const millis = now - startedAt - waited
+    if (outcome === "success") member.latency.add(millis, now)
+    else if (outcome !== "ignored") member.latency.atLeast(millis, now)
+  }
+
+  private rest(member: Member<E>, now: number, millis: number): void {
+    const begins = member.coolUntil === undefined
+    member.coolUntil = now + millis
+    if (begins) this.tell("Cooling", member, millis)
+  }
+
+  private failed(member: Member<E>, now: number): void {
+    const { ejection } = this.rules
+    member.failures++
+    if (ejection === undefined || member.failures < ejection.failures || member.ejectedUntil !== undefined) return
+    const ejected = this.at(now).filter(({ ejectedUntil }) => ejectedUntil !== undefined).length
+    if (ejected + 1 > ejection.share * this.members.size) return
+    const forgotten = Math.floor(Math.max(0, now - member.backSince) / forgetAfter)
+    member.ejections = Math.max(0, member.ejections - forgotten) + 1
+    const millis = Math.min(ejection.base * member.ejections, ejection.max)
+    member.ejectedUntil = now + millis
+    member.generation++
+    this.tell("Ejected", member, millis)
+  }
+
+  private tell(_tag: Change<E>["_tag"], { described, failures }: Member<E>, millis = 0): void {
+    this.news.push({ _tag, key: described.key, endpoint: described.endpoint, millis, failures })
+  }
+}
+
+const usableOf = <E>(level: ReadonlyArray<Member<E>>): ReadonlyArray<Member<E>> =>
+  level.every(({ mayBeUsed }) => mayBeUsed) ? level : level.filter(({ mayBeUsed }) => mayBeUsed)
+
+/** In which part of the whole a point is. */
+const indexAt = (parts: ReadonlyArray<number>, point: number): number => {
+  let left = point
+  for (let i = 0; i < parts.length; i++) {
+    left -= parts[i]!
+    if (left < 0) return i
+  }
+  return parts.findLastIndex((part) => part > 0)
+}

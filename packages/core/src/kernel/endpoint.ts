@@ -1,0 +1,77 @@
+import { PeakEwma } from "./peakEwma.ts"
+
+/** Whether an endpoint gets calls. */
+export type Status = "available" | "warming" | "cooling" | "ejected"
+
+/** What a user says of an endpoint. */
+export interface Described<out E> {
+  readonly endpoint: E
+  readonly key: string
+  /** the lowest number first */
+  readonly priority: number
+  readonly weight: number
+  readonly local: boolean
+}
+
+/** How an endpoint comes back. Times in milliseconds. */
+export interface Ramp {
+  /** how long it takes until an endpoint has its whole weight again; 0 is at once */
+  readonly slowStart: number
+}
+
+/** the least part of its weight that an endpoint has: Envoy's `min_weight_percent` */
+const leastWeight = 0.1
+
+/** for an endpoint of which nothing is known while it owes its first answer (`PeakEwma` of Finagle) */
+const penalty = 1e9
+
+/** An endpoint with what is known of it. Times in milliseconds on a monotonic clock. */
+export class Member<in out E> {
+  described: Described<E>
+  readonly latency: PeakEwma
+  inFlight = 0
+  /** in a row */
+  failures = 0
+  /** how often it was ejected, forgotten one after the other while it does well */
+  ejections = 0
+  ejectedUntil: number | undefined = undefined
+  coolUntil: number | undefined = undefined
+  /** since when it is back */
+  backSince = -Infinity
+  /** counts ejections and returns: a call that began before says nothing of the endpoint now */
+  generation = 0
+  /** it is no longer in the set */
+  gone = false
+
+  constructor(described: Described<E>, decay: number) {
+    this.described = described
+    this.latency = new PeakEwma(decay)
+  }
+
+  get mayBeUsed(): boolean {
+    return this.ejectedUntil === undefined && this.coolUntil === undefined
+  }
+
+  /** After it has been looked at. */
+  statusAt(now: number, ramp: Ramp): Status {
+    if (this.ejectedUntil !== undefined) return "ejected"
+    if (this.coolUntil !== undefined) return "cooling"
+    return now - this.backSince < ramp.slowStart ? "warming" : "available"
+  }
+
+  /** What it counts for in a choice: an endpoint that comes back gets its calls little by little (Envoy's slow start). */
+  weightAt(now: number, { slowStart }: Ramp): number {
+    const since = now - this.backSince
+    const { weight } = this.described
+    return since >= slowStart ? weight : weight * Math.max(leastWeight, since / slowStart)
+  }
+
+  /**
+   * What a call costs there: latency times calls in flight, for its weight in terms of the mean one. Half a millisecond more or
+   * less is no difference, and an endpoint whose last answers were failures costs more: failures are often quick.
+   */
+  loadAt(now: number, weight: number): number {
+    const cost = this.latency.known ? this.latency.at(now) : this.inFlight === 0 ? 0 : penalty
+    return (cost + 1) * (1 + this.inFlight / weight) * (1 + this.failures)
+  }
+}
