@@ -58,11 +58,12 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { RateLimiterRejected } from "./internal/errors.ts"
-import { checkedOptions, duration, integer, invalid, positiveMillis } from "./internal/options.ts"
+import { checkedOptions, integer, positiveMillis } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
-import type { AnyEffect, AnyFiber } from "./internal/primitive.ts"
 import { Limiter } from "./internal/rateLimiter.ts"
-import { Costly, Limiting, Settling } from "./internal/rateLimiterCalls.ts"
+import type { Limiting } from "./internal/rateLimiterCalls.ts"
+import { makeRateLimiter } from "./internal/rateLimiterMembers.ts"
+import { settingsOf } from "./internal/rateLimiterOptions.ts"
 import { register } from "./internal/registry.ts"
 import type * as Policy from "./Policy.ts"
 
@@ -278,65 +279,6 @@ export interface RateLimiter<D extends string = "calls"> extends Policy.Policy<u
   ): Effect.Effect<void>
 }
 
-const stateOf = (limiter: Limiter, fiber: AnyFiber): State<string> => {
-  const at = limiter.time(fiber)
-  const { allowances, waiting } = limiter.kernel
-  const limits = limiter.dimensions.record((i) => {
-    const { capacity } = allowances[i]!
-    return { available: allowances[i]!.available(at), capacity }
-  })
-  return { waiting, limits }
-}
-
-const limitingOf = (policy: unknown): Limiting => internal.implementationOf<Limiting>(policy)
-
-const RateLimiterProto = Object.create(internal.PolicyProto, {
-  cost: {
-    value(this: RateLimiter, cost: Cost<string>): Policy.Policy<unknown, RateLimiterRejected> {
-      const { limiter } = limitingOf(this)
-      return internal.make(new Costly(limiter, limiter.dimensions.costsOf(cost)))
-    }
-  },
-  settle: {
-    value(this: RateLimiter, estimate: Cost<string>, actual: (value: any) => Cost<string> | undefined): Settle<any> {
-      const { limiter } = limitingOf(this)
-      if (typeof actual !== "function") throw invalid("RateLimiter.settle", "actual", actual, "a function")
-      return internal.make<any>(new Settling(limiter, limiter.dimensions.costsOf(estimate), actual))
-    }
-  },
-  take: {
-    value(this: RateLimiter, cost: Cost<string> = {}): AnyEffect {
-      const limiting = limitingOf(this)
-      return limiting.take(limiting.limiter.dimensions.costsOf(cost))
-    }
-  },
-  available: {
-    get(this: RateLimiter): Effect.Effect<Readonly<Record<string, number>>> {
-      const { limiter } = limitingOf(this)
-      return Effect.withFiber((fiber) => {
-        const at = limiter.time(fiber)
-        return Effect.succeed(limiter.dimensions.record((i) => limiter.kernel.allowances[i]!.available(at)))
-      })
-    }
-  },
-  state: {
-    get(this: RateLimiter): Effect.Effect<State<string>> {
-      const { limiter } = limitingOf(this)
-      return Effect.withFiber((fiber) => Effect.succeed(stateOf(limiter, fiber)))
-    }
-  },
-  reconfigure: {
-    value(this: RateLimiter, change: Readonly<Record<string, Limit>> | Limit): Effect.Effect<void> {
-      const { limiter } = limitingOf(this)
-      const changes = limiter.dimensions.changesOf(change)
-      return Effect.withFiber((fiber) => {
-        limiter.adopt(fiber, changes)
-        return Effect.void
-      })
-    }
-  }
-})
-
 /**
  * Makes a rate limiter without an effect, for module scope. A bad option throws a `RangeError`.
  *
@@ -346,28 +288,7 @@ const RateLimiterProto = Object.create(internal.PolicyProto, {
 export const makeUnsafe: {
   (options: Options & { readonly limit: Limit }): RateLimiter
   <D extends string>(options: Options & { readonly limits: { readonly [K in D]: Limit } }): RateLimiter<D>
-} = (options: Options & { readonly limit?: Limit; readonly limits?: Readonly<Record<string, Limit>> }): any => {
-  const { limit, limits } = checkedOptions("RateLimiter.make", options)
-  const all = limits ?? (limit === undefined ? {} : { calls: limit })
-  if ((limit !== undefined && limits !== undefined) || Object.keys(all).length === 0) {
-    throw invalid(
-      "RateLimiter.make",
-      "limits",
-      limit === undefined ? "none" : "both",
-      "given by either limit or limits"
-    )
-  }
-  const where = "RateLimiter.make"
-  const maxWait = duration(where, "maxWait", options.maxWait ?? 0)
-  if (maxWait === 0 && options.maxQueue !== undefined) {
-    throw invalid(where, "maxQueue", options.maxQueue, "left out where no call waits (maxWait is 0)")
-  }
-  const maxQueue = integer(where, "maxQueue", options.maxQueue ?? 1000, 1)
-  return internal.make(
-    new Limiting(new Limiter({ name: options.name, limits: all, maxWait, maxQueue })),
-    RateLimiterProto
-  )
-}
+} = (options: any): any => makeRateLimiter(new Limiter(settingsOf("RateLimiter.make", options)))
 
 /**
  * Makes a rate limiter. One with a name is in the snapshot of the `PolicyRegistry`, if there is one.
@@ -383,10 +304,10 @@ export const make: {
 } = (options: any): any =>
   Effect.withFiber((fiber) => {
     const policy = makeUnsafe(options)
-    register(fiber, limitingOf(policy).limiter, {
+    register(fiber, internal.implementationOf<Limiting<Limiter>>(policy).limiter, {
       kind: "rate-limiter",
       name: options.name,
-      report: (limiter, fiber) => ({ ...stateOf(limiter, fiber) })
+      report: (limiter, fiber) => ({ ...limiter.stateOf(fiber) })
     })
     return Effect.succeed(policy)
   })

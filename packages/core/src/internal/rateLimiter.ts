@@ -11,22 +11,51 @@ import { waitsOf } from "./fiberWaits.ts"
 import { guarded } from "./foreign.ts"
 import type { PolicyInfo } from "./model.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
-import { type Change, type Cost, Dimensions, type Limits } from "./rateLimiterRules.ts"
+import type * as calls from "./rateLimiterCalls.ts"
+import type { Settings } from "./rateLimiterOptions.ts"
+import { type Change, type Cost, Dimensions } from "./rateLimiterRules.ts"
 import { now, timerResolution } from "./time.ts"
 import { Timer } from "./timers.ts"
 import { leaveQueue } from "./turn.ts"
 import type { Waits } from "./waits.ts"
 
-export interface Settings {
-  readonly name: string | undefined
-  readonly limits: Limits
-  /** in milliseconds; 0 if no call waits */
-  readonly maxWait: number
-  readonly maxQueue: number
+/** Says no, and tells why. */
+export const reject = (
+  fiber: AnyFiber,
+  { dimensions, name }: Pick<calls.Limiter, "dimensions" | "name">,
+  reason: RateLimiterRejected["reason"],
+  { dimension, wait }: kernel.Forecast
+): RateLimiterRejected => {
+  const error = new RateLimiterRejected({
+    policyName: name,
+    reason,
+    dimension: dimensions.names[dimension]!,
+    retryAfter: Duration.millis(wholeMillis(wait))
+  })
+  const listener = fiber.getRef(CurrentListener)
+  if (listener !== undefined) {
+    emit(fiber, listener, {
+      _tag: "RejectedByRateLimiter",
+      policy: "rate-limiter",
+      name,
+      reason,
+      dimension: error.dimension,
+      retryAfter: error.retryAfter
+    })
+  }
+  return error
+}
+
+/** Tells that a call had to wait. */
+export const tellWaited = (fiber: AnyFiber, name: string | undefined, millis: number): void => {
+  const listener = fiber.getRef(CurrentListener)
+  if (listener === undefined) return
+  const waited = Duration.millis(Math.round(millis))
+  emit(fiber, listener, { _tag: "WaitedForRateLimiter", policy: "rate-limiter", name, waited })
 }
 
 /** What a rate limiter is: the kernel with fibers, timers and names. */
-export class Limiter {
+export class Limiter implements calls.Limiter {
   readonly kernel: kernel.Limiter<Waiter>
   readonly dimensions: Dimensions
   readonly maxWait: number
@@ -60,8 +89,38 @@ export class Limiter {
     return this.kernel.time(now(fiber))
   }
 
+  stateOf(fiber: AnyFiber): calls.State {
+    const at = this.time(fiber)
+    const { allowances, waiting } = this.kernel
+    const limits = this.dimensions.record((i) => {
+      const { capacity } = allowances[i]!
+      return { available: allowances[i]!.available(at), capacity }
+    })
+    return { waiting, limits }
+  }
+
+  get state(): Effect.Effect<calls.State> {
+    return Effect.withFiber((fiber) => Effect.succeed(this.stateOf(fiber)))
+  }
+
+  change(changes: ReadonlyArray<Change>): Effect.Effect<void> {
+    return Effect.withFiber((fiber) => {
+      this.adopt(fiber, changes)
+      return Effect.void
+    })
+  }
+
+  enter(fiber: AnyFiber, costs: kernel.Costs, self: AnyEffect | undefined): AnyEffect {
+    const at = this.time(fiber)
+    const marks: Array<number> | undefined = self === undefined ? [] : undefined
+    if (this.kernel.take(at, costs, marks)) return self ?? Effect.succeed(new Charged(this, costs, marks!))
+    if (this.maxWait === 0) return this.refuse(fiber, at, costs)!
+    const turn: AnyEffect = Effect.callback((resume) => this.join(fiber, costs, resume))
+    return self === undefined ? turn : Effect.andThen(turn, self)
+  }
+
   /** Why a call cannot go now and may not wait either, if so. */
-  refuse(fiber: AnyFiber, at: number, costs: kernel.Costs): RateLimiterRejected | undefined {
+  private refuse(fiber: AnyFiber, at: number, costs: kernel.Costs): RateLimiterRejected | undefined {
     const forecast = this.kernel.forecast(at, costs)
     const wait = wholeMillis(forecast.wait)
     const reason: RateLimiterRejected["reason"] | undefined = wait === Infinity
@@ -73,40 +132,14 @@ export class Limiter {
       : this.kernel.waiting >= this.maxQueue
       ? "queue"
       : undefined
-    return reason === undefined ? undefined : this.reject(fiber, reason, forecast)
-  }
-
-  private reject(
-    fiber: AnyFiber,
-    reason: RateLimiterRejected["reason"],
-    { dimension, wait }: kernel.Forecast
-  ): RateLimiterRejected {
-    const { name } = this
-    const error = new RateLimiterRejected({
-      policyName: name,
-      reason,
-      dimension: this.dimensions.names[dimension]!,
-      retryAfter: Duration.millis(wholeMillis(wait))
-    })
-    const listener = fiber.getRef(CurrentListener)
-    if (listener !== undefined) {
-      emit(fiber, listener, {
-        _tag: "RejectedByRateLimiter",
-        policy: "rate-limiter",
-        name,
-        reason,
-        dimension: error.dimension,
-        retryAfter: error.retryAfter
-      })
-    }
-    return error
+    return reason === undefined ? undefined : reject(fiber, this, reason, forecast)
   }
 
   /**
    * Everything is decided again inside the register of the callback: between the look that found no room and here, the
    * fiber may have yielded, and who is in the queue has to have a clean-up.
    */
-  join(fiber: AnyFiber, costs: kernel.Costs, resume: (effect: AnyEffect) => void): Effect.Effect<void> | void {
+  private join(fiber: AnyFiber, costs: kernel.Costs, resume: (effect: AnyEffect) => void): Effect.Effect<void> | void {
     this.pump()
     const at = this.time(fiber)
     const marks: Array<number> = []
@@ -146,17 +179,6 @@ export class Limiter {
     this.pumping = false
   }
 
-  tellWaited({ fiber, since }: Waiter, at: number): void {
-    const listener = fiber.getRef(CurrentListener)
-    if (listener === undefined) return
-    emit(fiber, listener, {
-      _tag: "WaitedForRateLimiter",
-      policy: "rate-limiter",
-      name: this.name,
-      waited: Duration.millis(Math.round(at - since))
-    })
-  }
-
   settle(fiber: AnyFiber, ticket: kernel.Ticket, actual: kernel.Costs): void {
     const at = this.time(fiber)
     const more = actual.some((cost, i) => cost > ticket.costs[i]!)
@@ -165,7 +187,7 @@ export class Limiter {
     this.pump()
   }
 
-  adopt(fiber: AnyFiber, changes: ReadonlyArray<Change>): void {
+  private adopt(fiber: AnyFiber, changes: ReadonlyArray<Change>): void {
     const at = this.time(fiber)
     for (const change of changes) {
       this.dimensions.adopt(change)
@@ -179,7 +201,7 @@ export class Limiter {
   private dismiss(at: number): void {
     for (const { forecast, waiting } of this.kernel.overdue(at)) {
       const reason = forecast.wait === Infinity ? "cost" : at + forecast.wait > waiting.until ? "wait" : "deadline"
-      waiting.refuse(this.reject(waiting.fiber, reason, forecast))
+      waiting.refuse(reject(waiting.fiber, this, reason, forecast))
     }
   }
 }
@@ -240,7 +262,7 @@ class Waiter extends Timer implements kernel.Waiting {
   admit(at: number): void {
     this.admitted = true
     this.leave()
-    this.limiter.tellWaited(this, at)
+    tellWaited(this.fiber, this.limiter.name, at - this.since)
     guarded(this.resume, Effect.succeed(new Charged(this.limiter, this.costs, this.marks)))
   }
 
@@ -269,7 +291,7 @@ class Waiter extends Timer implements kernel.Waiting {
   }
 }
 
-export class Charged implements kernel.Ticket {
+export class Charged implements kernel.Ticket, calls.Charge {
   readonly costs: kernel.Costs
   readonly marks: ReadonlyArray<number>
   private readonly limiter: Limiter

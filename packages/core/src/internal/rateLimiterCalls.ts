@@ -8,8 +8,30 @@ import { type AnyStream, fromPull, open } from "./establish.ts"
 import type { PolicyInfo } from "./model.ts"
 import type { Implementation } from "./policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
-import { Charged, type Limiter } from "./rateLimiter.ts"
-import type { Cost } from "./rateLimiterRules.ts"
+import type { Change, Cost, Dimensions } from "./rateLimiterRules.ts"
+
+/** What a call was charged. */
+export interface Charge {
+  costsOf(actual: Cost): kernel.Costs
+  settleUnsafe(fiber: AnyFiber, actual: kernel.Costs): void
+}
+
+export interface State {
+  readonly waiting: number
+  readonly limits: Readonly<Record<string, { readonly available: number; readonly capacity: number }>>
+}
+
+/** What calls are let through by, wherever it keeps its state. */
+export interface Limiter {
+  readonly name: string | undefined
+  readonly settings: PolicyInfo["settings"]
+  readonly dimensions: Dimensions
+  /** Goes on with `self` once there is room, and without it with the charge. */
+  enter(fiber: AnyFiber, costs: kernel.Costs, self: AnyEffect | undefined): AnyEffect
+  readonly state: Effect.Effect<State>
+  change(changes: ReadonlyArray<Change>): Effect.Effect<void>
+  knowledge(at: number): Knowledge
+}
 
 /** Without a callee of its own it gives the charge. */
 class LimitedEffect extends Primitive {
@@ -25,24 +47,16 @@ class LimitedEffect extends Primitive {
   }
 
   run(fiber: AnyFiber): AnyEffect {
-    const { costs, limiter, self } = this
-    const at = limiter.time(fiber)
-    const marks: Array<number> | undefined = self === undefined ? [] : undefined
-    if (limiter.kernel.take(at, costs, marks)) {
-      return self ?? Effect.succeed(new Charged(limiter, costs, marks!))
-    }
-    if (limiter.maxWait === 0) return limiter.refuse(fiber, at, costs)!
-    const turn: AnyEffect = Effect.callback((resume) => limiter.join(fiber, costs, resume))
-    return self === undefined ? turn : Effect.andThen(turn, self)
+    return this.limiter.enter(fiber, this.costs, this.self)
   }
 }
 
 /** Lets calls of one cost through. */
-export class Limiting implements Implementation {
-  readonly limiter: Limiter
+export class Limiting<L extends Limiter = Limiter> implements Implementation {
+  readonly limiter: L
   protected readonly costs: kernel.Costs
 
-  constructor(limiter: Limiter, costs: kernel.Costs = limiter.dimensions.once) {
+  constructor(limiter: L, costs: kernel.Costs = limiter.dimensions.once) {
     this.limiter = limiter
     this.costs = costs
   }
@@ -87,7 +101,7 @@ export class Costly extends Limiting {
 
 /** The same for calls that are charged with an estimate and tell their cost with the result. */
 export class Settling extends Costly {
-  private readonly charge: Effect.Effect<Charged, any, any>
+  private readonly charge: Effect.Effect<Charge, any, any>
   private readonly actual: (value: any) => Cost | undefined
 
   constructor(limiter: Limiter, costs: kernel.Costs, actual: (value: any) => Cost | undefined) {

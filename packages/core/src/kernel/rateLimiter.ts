@@ -52,7 +52,7 @@ const after = ({ allowances, at, dimension }: Plan, costs: Costs): Forecast => {
  * who leaves the queue leaves no gap in it.
  */
 export class Limiter<W extends Waiting> {
-  readonly allowances: ReadonlyArray<Allowance>
+  allowances: ReadonlyArray<Allowance>
   first: W | undefined = undefined
   private last: W | undefined = undefined
   waiting = 0
@@ -162,6 +162,12 @@ export class Limiter<W extends Waiting> {
   adopt(at: number, dimension: number, rule: Rule): void {
     this.plan = undefined
     this.allowances[dimension]!.adopt(at, rule)
+  }
+
+  /** From now on others say how much is used. */
+  replace(allowances: ReadonlyArray<Allowance>): void {
+    this.plan = undefined
+    this.allowances = allowances
   }
 
   /** For when there is less room than there was: takes those out of the queue whose turn now comes too late. */
