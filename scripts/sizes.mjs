@@ -17,6 +17,7 @@ const budgets = [
   ["the same, by the barrel", "core", "{ Pipelines }", "Pipelines.makeStandard({ name: 'x' })", 33.5],
   ["around an HttpClient", "core/http", "{ ResilientHttpClient }", "ResilientHttpClient.make", 8],
   ["all of core", "core", "* as all", "all", 53],
+  ["the metrics of the client", "azure-o1/metrics", "{ O1Metrics }", "O1Metrics.layer()", 11],
   ["the o1 client", "azure-o1", "{ AzureO1 }", "AzureO1.layer", 87],
   ["the same of several deployments", "azure-o1/pool", "{ AzureO1Pool }", "AzureO1Pool.layer", 90]
 ]

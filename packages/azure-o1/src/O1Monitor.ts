@@ -59,6 +59,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { millisOf } from "./monitor/limit.ts"
+import { both } from "./monitor/observers.ts"
 import { Registry } from "./monitor/registry.ts"
 import { type Distribution, MonitorSnapshot } from "./monitor/snapshot.ts"
 import { format } from "./monitor/table.ts"
@@ -119,20 +120,6 @@ const make = (registry: Registry, clock: Clock.Clock): O1Monitor["Service"] => {
     merge: (snapshot) => Effect.sync(() => registry.merge(snapshot, now())),
     reset: Effect.sync(() => registry.clear()),
     attemptsUnsafe: (deployment, effort) => registry.waitOf({ deployment, effort }, now())?.toData()
-  }
-}
-
-/** Each in turn, and none can hurt a call or the other one. */
-const both = (
-  observers: ReadonlyArray<(observation: O1Observation) => void>
-): (observation: O1Observation) => void =>
-(observation) => {
-  for (const observe of observers) {
-    try {
-      observe(observation)
-    } catch {
-      // documented with the module: watching cannot change a call
-    }
   }
 }
 

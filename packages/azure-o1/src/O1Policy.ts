@@ -53,8 +53,11 @@ const refuse = (error: O1Error): Policy.Policy<O1Error, O1Error> =>
     stream: () => Stream.fail(error)
   })
 
+/** Of what all deployments share, in events and metrics. */
+const name = "azure-o1"
+
 const totalOf = ({ total }: Pick<Limits, "total">): Policy.Policy<O1Error, O1Error> =>
-  Policy.mapError(Timeout.total(total), Timeout.isTimeoutExceeded, toTotalError)
+  Policy.mapError(Timeout.total(total, { name }), Timeout.isTimeoutExceeded, toTotalError)
 
 /** The circuit breaker of a deployment, and the policy that it is. */
 interface Breaker {
@@ -62,14 +65,19 @@ interface Breaker {
   readonly policy: Policy.Policy<O1Error, O1Error>
 }
 
-const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined): O1Policy["Service"] => {
+/** `context` has the registry and the metrics in which the circuit breakers of the deployments are listed, if there are any. */
+const make = (
+  settings: O1PolicySettings,
+  context: Context.Context<never>,
+  limitFor: LimitFor = () => undefined
+): O1Policy["Service"] => {
   const throttledWait = Duration.fromInputUnsafe(settings.throttledWait ?? defaults.throttledWait)
   const breakers = new Map<string, Breaker>()
   /** Failures that tell of a long prompt, or were told to another call, and nothing of the service. */
   const uncounted = new WeakSet<O1Error>()
 
-  const makeBreaker = (deployment: string): Breaker => {
-    const breaker = CircuitBreaker.makeUnsafe({
+  const makeBreaker = (where: Context.Context<never>, deployment: string): Breaker => {
+    const breaker = Effect.runSyncWith(where)(CircuitBreaker.make({
       name: deployment,
       trip: CircuitBreaker.consecutive(settings.breaker?.failures ?? defaults.breaker.failures),
       open: settings.breaker?.open ?? defaults.breaker.open,
@@ -79,14 +87,14 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
         lease: "2 minutes"
       },
       classify: breakerFault((error) => uncounted.has(error))
-    })
+    }))
     return { breaker, policy: Policy.mapError(breaker, CircuitBreaker.isCircuitOpen, toRejectedError) }
   }
 
   const breakerOf = (deployment: string): Breaker => {
     const known = breakers.get(deployment)
     if (known !== undefined) return known
-    const breaker = makeBreaker(deployment)
+    const breaker = makeBreaker(context, deployment)
     breakers.set(deployment, breaker)
     return breaker
   }
@@ -95,6 +103,7 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
 
   const callOf = (limits: Limits, rejected: boolean): Policy.Policy<O1Error, O1Error> => {
     const retry = Retry.make({
+      name,
       schedule: Schedule.max([
         Backoff.exponential({ base: settings.backoff ?? defaults.backoff, maxDelay: "Infinity" }),
         Schedule.recurs(limits.retries)
@@ -147,7 +156,7 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
   for (const effort of ReasoningEffort.literals) {
     const limits = limitsOf(settings, effort, {})
     if (O1Error.is(limits)) throw new RangeError(`O1Policy: ${limits.detail}`)
-    stackOf(limits, "settings", makeBreaker("settings").policy)
+    stackOf(limits, "settings", makeBreaker(Context.empty(), "settings").policy)
   }
 
   const usual = new Map<ReasoningEffort, Limits | O1RequestError>()
@@ -200,9 +209,13 @@ const make = (settings: O1PolicySettings, limitFor: LimitFor = () => undefined):
   }
 }
 
-const makeAdaptive = (settings: AdaptiveSettings, monitor: O1Monitor["Service"]): O1Policy["Service"] => {
+const makeAdaptive = (
+  settings: AdaptiveSettings,
+  context: Context.Context<never>,
+  monitor: O1Monitor["Service"]
+): O1Policy["Service"] => {
   const rules = limitRules("O1Policy", settings)
-  return make(settings, ({ reasoningEffort }, { deployment, total }) => {
+  return make(settings, context, ({ reasoningEffort }, { deployment, total }) => {
     const attempts = monitor.attemptsUnsafe(deployment, reasoningEffort)
     const limit = attempts === undefined ? undefined : limitFrom(Histogram.fromData(attempts), rules)
     if (limit === undefined) return undefined
@@ -238,7 +251,7 @@ export class O1Policy extends Context.Service<O1Policy, {
 }>()("@effect-resilience/azure-o1/O1Policy") {
   /** The production policy with settings of your own. A bad setting is a defect that names it when the layer is built. */
   static readonly layerWith = (settings: O1PolicySettings): Layer.Layer<O1Policy> =>
-    Layer.sync(O1Policy, () => make(settings))
+    Layer.effect(O1Policy, Effect.map(Effect.context(), (context) => make(settings, context)))
 
   /** The production policy. */
   static readonly layer: Layer.Layer<O1Policy> = O1Policy.layerWith({})
@@ -250,7 +263,12 @@ export class O1Policy extends Context.Service<O1Policy, {
    * names it when the layer is built.
    */
   static readonly layerAdaptive = (settings: AdaptiveSettings = {}): Layer.Layer<O1Policy, never, O1Monitor> =>
-    Layer.effect(O1Policy, Effect.map(O1Monitor, (monitor) => makeAdaptive(settings, monitor)))
+    Layer.effect(
+      O1Policy,
+      Effect.gen(function*() {
+        return makeAdaptive(settings, yield* Effect.context(), yield* O1Monitor)
+      })
+    )
 
   /** What holds where settings do not say otherwise. */
   static readonly defaults = defaults

@@ -448,8 +448,8 @@ describe("O1Policy", () => {
         assert.strictEqual(
           Policy.explain(policy).replace(/\npath: .*/, ""),
           [
-            "timeout total (limit: 15m)",
-            "└─ retry (schedule: custom, retryAfter: 2m)",
+            "timeout total \"azure-o1\" (limit: 15m)",
+            "└─ retry \"azure-o1\" (schedule: custom, retryAfter: 2m)",
             "   └─ circuit-breaker \"my-o1\" (trip: 5 failures in a row, open: 30s, halfOpen: 100% of 3, lease 2m)",
             "      └─ route (attempt: 1m, idle: 2m, onTimeout: escalate, fruitless: 8)"
           ].join("\n")

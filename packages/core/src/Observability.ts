@@ -146,9 +146,21 @@ export const layerMetrics = (options: {
 }
 
 /**
+ * What a metric measures.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Measure {
+  readonly kind: "counter" | "gauge" | "histogram"
+  /** A unit of UCUM, as in OpenTelemetry: `s`, or a word in braces for what is counted. */
+  readonly unit: string
+}
+
+/**
  * The name of a metric in Prometheus, as OpenTelemetry's rules make it: `resilience_calls_total`, `resilience_call_duration_seconds`. Give
  * it to `PrometheusMetrics` as `metricNameMapper`, and a scrape has the same names as what comes through an OpenTelemetry Collector. A metric
- * that is not in the table of this module keeps its name.
+ * that is not in the table of this module keeps its name, unless you say what it is.
  *
  * **Example** (The page that Prometheus reads)
  *
@@ -173,8 +185,10 @@ export const layerMetrics = (options: {
  * @category accessors
  * @since 0.1.0
  */
-export const prometheusName = (id: string): string =>
-  Object.hasOwn(catalogue, id) ? prometheusNameOf(id, catalogue[id as Id]) : id
+export const prometheusName = (id: string, measure?: Measure): string => {
+  const known = measure ?? (Object.hasOwn(catalogue, id) ? catalogue[id as Id] : undefined)
+  return known === undefined ? id : prometheusNameOf(id, known)
+}
 
 /** What an event says besides who says it, as plain values. */
 const fieldsOf = (event: Telemetry.Event, wall: number): Record<string, unknown> => {

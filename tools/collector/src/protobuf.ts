@@ -77,11 +77,12 @@ const fixed: Read = ({ bytes }) => Number(view(bytes).getBigUint64(0, true))
 const doubles: Read = ({ bytes }) => eights(bytes).map((eight) => view(eight).getFloat64(0, true))
 const fixeds: Read = ({ bytes }) => eights(bytes).map((eight) => Number(view(eight).getBigUint64(0, true)))
 
-const anyValue = message({
+const anyValue: Read = message({
   1: ["stringValue", string],
   2: ["boolValue", bool],
   3: ["intValue", number],
-  4: ["doubleValue", double]
+  4: ["doubleValue", double],
+  5: ["arrayValue", (field) => message({ 1: ["values", anyValue, true] })(field)]
 })
 const attribute = message({ 1: ["key", string], 2: ["value", anyValue] })
 const resource = message({ 1: ["attributes", attribute, true] })

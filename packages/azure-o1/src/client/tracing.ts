@@ -37,7 +37,8 @@ type Attributes = Readonly<Record<string, unknown>>
 export const isTraced = ({ context }: Fiber.Fiber<unknown, unknown>): boolean =>
   Context.getOrUndefined(context, Tracer.Tracer) !== undefined && Context.get(context, References.TracerEnabled)
 
-const provider = "azure.ai.openai"
+/** The name of the provider in the conventions. */
+export const provider = "azure.ai.openai"
 
 const ofServer = (server: Server | undefined): Attributes => ({
   "server.address": server?.address,

@@ -1,0 +1,1 @@
+export * as O1Metrics from "./O1Metrics.ts"
