@@ -69,6 +69,7 @@ import * as Stream from "effect/Stream"
 import type * as Fault from "./Fault.ts"
 import { Breaker } from "./internal/circuitBreaker.ts"
 import { gauges } from "./internal/circuitBreakerRecorder.ts"
+import { slowCalls } from "./internal/circuitBreakerSlow.ts"
 import { type CircuitOpen } from "./internal/errors.ts"
 import { checkedOptions, integer, invalid, positiveMillis, ratio } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
@@ -77,6 +78,8 @@ import { register } from "./internal/registry.ts"
 import { now } from "./internal/time.ts"
 import type * as kernel from "./kernel/circuitBreaker.ts"
 import type { Trip as KernelTrip } from "./kernel/trip.ts"
+import { UnderWay } from "./kernel/underWay.ts"
+import { lastCalls, lastMillis } from "./kernel/window.ts"
 import type * as Policy from "./Policy.ts"
 import type * as PolicyRegistry from "./PolicyRegistry.ts"
 
@@ -144,7 +147,7 @@ const shareOf = (where: string, share: Share) => {
   return {
     ratio: ratio(where, "ratio", share.ratio ?? 0.5),
     minCalls: integer(where, "minCalls", share.minCalls ?? Math.min(20, size), 1, size),
-    over: within === undefined ? { calls: size } : { millis: positiveMillis(where, "within", within) }
+    over: within === undefined ? lastCalls(size) : lastMillis(positiveMillis(where, "within", within))
   }
 }
 
@@ -196,7 +199,9 @@ export const slowRate = (options: Share & { readonly after: Duration.Input }): T
   return {
     kind: "slow-rate",
     after: positiveMillis(where, "after", checkedOptions(where, options).after),
-    ...shareOf(where, options)
+    ...shareOf(where, options),
+    watch: () => new UnderWay(),
+    ...slowCalls
   }
 }
 

@@ -51,7 +51,7 @@ import * as Bulkhead from "./Bulkhead.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
 import type * as Fault from "./Fault.ts"
 import * as Hedge from "./Hedge.ts"
-import { defaultHangsAfter } from "./internal/circuitBreakerRules.ts"
+import { defaultHangsAfter, failuresWithin } from "./internal/circuitBreakerRules.ts"
 import { contradictionsOf } from "./internal/lint.ts"
 import { callable, checkedOptions, invalid } from "./internal/options.ts"
 import { readTimes } from "./internal/pipelines.ts"
@@ -245,7 +245,7 @@ const breakerOptionsOf = (
 ): CircuitBreaker.Options => ({
   ...breaker,
   result: breaker.result ?? result,
-  trip: breaker.trip ?? CircuitBreaker.failureRate({ within: window }),
+  trip: breaker.trip ?? failuresWithin(window),
   hangsAfter: breaker.hangsAfter ?? (breaker.classify === undefined ? hangsAfterOf(attempt) : undefined),
   name
 })

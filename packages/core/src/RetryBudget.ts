@@ -114,12 +114,11 @@ export const tokens = (
   if (!(typeof ratio === "number" && ratio >= 0.001 && ratio <= 1)) {
     throw invalid(where, "ratio", ratio, "a number from 0.001 to 1")
   }
-  return {
-    kind: "tokens",
+  return kernel.tokens({
     maxTokens: integer(where, "maxTokens", maxTokens, 2, 1000),
     ratio,
     minPerMinute: notNegative(where, "minPerMinute", minPerMinute)
-  }
+  })
 }
 
 /**
@@ -156,12 +155,11 @@ export const traffic = (
 ): Funding => {
   const where = "RetryBudget.traffic"
   const { minPerSecond = 10, ratio = 0.2, within = "10 seconds" } = checkedOptions(where, options)
-  return {
-    kind: "traffic",
+  return kernel.traffic({
     ratio: share(where, "ratio", ratio),
     millis: positiveMillis(where, "within", within),
     minPerSecond: notNegative(where, "minPerSecond", minPerSecond)
-  }
+  })
 }
 
 /**
@@ -189,11 +187,10 @@ export const inFlight = (
 ): Funding => {
   const where = "RetryBudget.inFlight"
   const { minAttempts = 3, ratio = 0.2 } = checkedOptions(where, options)
-  return {
-    kind: "in-flight",
+  return kernel.inFlight({
     ratio: share(where, "ratio", ratio),
     minAttempts: integer(where, "minAttempts", minAttempts, 1)
-  }
+  })
 }
 
 /**
@@ -213,17 +210,12 @@ export interface Options {
   readonly funding?: Funding | undefined
 }
 
-const fundings: ReadonlyArray<string> = ["tokens", "traffic", "in-flight"] satisfies ReadonlyArray<Funding["kind"]>
-
-const isFunding = (funding: unknown): boolean =>
-  Predicate.hasProperty(funding, "kind") && fundings.includes(String(funding.kind))
-
 const budgetOf = (options: Options): Shared => {
   const { funding = tokens(), name } = checkedOptions("RetryBudget.make", options)
-  if (!isFunding(funding)) {
+  if (!Predicate.hasProperty(funding, "open")) {
     throw invalid("RetryBudget.make", "funding", funding, "tokens, traffic or inFlight")
   }
-  return new Shared(name, kernel.make(funding))
+  return new Shared(name, funding.open())
 }
 
 /**

@@ -1,19 +1,16 @@
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type * as kernel from "../kernel/circuitBreaker.ts"
-import { CallFrame, isRejection, Recorder } from "./circuitBreakerRecorder.ts"
+import { CallFrame, isRejection, Recorder, slowCallsOf } from "./circuitBreakerRecorder.ts"
 import { breakerStream } from "./circuitBreakerStream.ts"
-import { CallWaits, measured } from "./circuitBreakerWaits.ts"
 import type { CircuitOpen } from "./errors.ts"
 import type { AnyStream } from "./establish.ts"
 import * as frame from "./frame.ts"
 import type { Implementation } from "./policy.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import { now } from "./time.ts"
-import { CurrentWaits, type Measuring, type Waits } from "./waits.ts"
 
 export class Breaker extends Recorder implements Implementation {
   effect(self: AnyEffect): AnyEffect {
@@ -87,44 +84,10 @@ class BreakerEffect extends frame.Stage {
     const permit = circuit.shared ? circuit.permit : breaker.admit(fiber, at)
     if (isRejection(permit)) return permit
     const began = breaker.begins(fiber, at)
-    if (permit.startedAt === undefined) frame.push(fiber, new CallFrame(breaker, permit, began))
-    else new MeasuredFrame(breaker, permit, began, fiber.context).pushOn(fiber)
+    const slow = slowCallsOf(circuit, permit)
+    if (slow === undefined) frame.push(fiber, new CallFrame(breaker, permit, began))
+    else slow.push(fiber, breaker, permit, began)
     return frame.proceed(self, fiber, at)
-  }
-}
-
-/** A call whose permit is told what the call waits for its turn inside. */
-class MeasuredFrame extends CallFrame implements Measuring {
-  declare private readonly context: Context.Context<never>
-  declare private made: Waits | undefined
-
-  constructor(
-    recorder: Recorder,
-    permit: kernel.Permit,
-    began: number | undefined,
-    context: Context.Context<never>
-  ) {
-    super(recorder, permit, began)
-    this.context = context
-    this.made = undefined
-  }
-
-  get waits(): Waits {
-    return this.made ??= new CallWaits(
-      Context.get(this.context, CurrentWaits)?.waits,
-      this.recorder.circuit,
-      this.permit
-    )
-  }
-
-  pushOn(fiber: AnyFiber): void {
-    frame.push(fiber, this)
-    frame.setContext(fiber, Context.add(this.context, CurrentWaits, this))
-  }
-
-  override [frame.contAll](fiber: frame.Internals): void {
-    if (fiber.context !== this.context) fiber.setContext(this.context)
-    super[frame.contAll](fiber)
   }
 }
 
@@ -156,7 +119,7 @@ const held = (self: AnyEffect, breaker: Breaker): AnyEffect => {
       if (isRejection(admission)) return admission
       permit = admission
       began = breaker.begins(fiber, at)
-      return measured(self, fiber, breaker.circuit, permit)
+      return slowCallsOf(breaker.circuit, permit)?.measured(self, fiber, breaker.circuit, permit) ?? self
     }),
     (exit) =>
       permit === undefined

@@ -1,10 +1,11 @@
 import * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Fault from "../Fault.ts"
 import * as kernel from "../kernel/circuitBreaker.ts"
 import type { Knowledge } from "../kernel/keyed.ts"
-import { hangsAfterOf, type Options, rulesOf, settingsOf } from "./circuitBreakerRules.ts"
+import { hangsAfterOf, type Options, rulesOf, settingsOf, states } from "./circuitBreakerRules.ts"
 import { emit } from "./emit.ts"
 import { CircuitOpen } from "./errors.ts"
 import * as Telemetry from "./events.ts"
@@ -22,8 +23,6 @@ interface Change {
 
 type Subscriber = (change: Change) => void
 type Handler = (exit: Exit.Exit<any, any>) => undefined
-
-const states: ReadonlyArray<kernel.State> = ["Closed", "HalfOpen", "Open", "Isolated", "MetricsOnly", "Disabled"]
 
 /** The state of a breaker, for metrics. */
 export const gauges: GaugesOf<Recorder> = {
@@ -258,6 +257,22 @@ export class CallFrame extends ExitFrame {
     this.recorder.record(fiber, this.permit, exit, this.began)
   }
 }
+
+/** What {@link CallFrame} is for a call that may be slow. It comes with the rule, so that breakers without one do not carry it. */
+export interface SlowCalls {
+  readonly push: (fiber: AnyFiber, recorder: Recorder, permit: kernel.Permit, began: number | undefined) => void
+  /** Tells a permit of the call's own what the call waits for its turn inside. */
+  readonly measured: <A>(
+    self: Effect.Effect<A, any, any>,
+    fiber: AnyFiber,
+    circuit: kernel.Circuit,
+    permit: kernel.Permit
+  ) => Effect.Effect<A, any, any>
+}
+
+export const slowCallsOf = ({ slow }: kernel.Circuit, permit: kernel.Permit): SlowCalls | undefined =>
+  // the constructor of the rule, `CircuitBreaker.slowRate`, has both
+  permit.startedAt === undefined || slow === undefined ? undefined : slow as kernel.Circuit["slow"] & SlowCalls
 
 export const isRejection = (admission: kernel.Permit | CircuitOpen): admission is CircuitOpen => "_tag" in admission
 

@@ -7,8 +7,19 @@ import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import type * as Fault from "../Fault.ts"
 import type { Rules, State } from "../kernel/circuitBreaker.ts"
-import { slowAfter, type Trip, tripsOf } from "../kernel/trip.ts"
-import { checkedOptions, duration, integer, invalid, percent, positiveMillis, ratio, showMillis } from "./options.ts"
+import { slowOf, type Trip, tripsOf } from "../kernel/trip.ts"
+import { lastMillis } from "../kernel/window.ts"
+import {
+  callable,
+  checkedOptions,
+  duration,
+  integer,
+  invalid,
+  percent,
+  positiveMillis,
+  ratio,
+  showMillis
+} from "./options.ts"
 
 interface HalfOpen {
   readonly probes?: number | undefined
@@ -31,10 +42,18 @@ export interface Options {
 
 const where = "CircuitBreaker.make"
 
-const defaultTrip: Trip = { kind: "failure-rate", ratio: 0.5, minCalls: 20, over: { millis: 30_000 } }
+/** The default of a rule about failures, over a time. */
+export const failuresWithin = (millis: number): Trip => ({
+  kind: "failure-rate",
+  ratio: 0.5,
+  minCalls: 20,
+  over: lastMillis(millis)
+})
+
+const defaultTrip = failuresWithin(30_000)
 const defaultOpen = Schedule.min([Schedule.exponential("10 seconds"), Schedule.spaced("5 minutes")])
 
-const states: ReadonlyArray<string> = ["Closed", "Open", "HalfOpen", "Isolated", "MetricsOnly", "Disabled"]
+export const states: ReadonlyArray<State> = ["Closed", "Open", "HalfOpen", "Isolated", "MetricsOnly", "Disabled"]
 
 /** The least number of probes that is the ratio of them; a product may be rounded up beyond it. */
 const requiredOf = (ratio: number, probes: number): number => {
@@ -65,10 +84,8 @@ export const rulesOf = (options: Options): Rules => {
   checkedOptions(where, options)
   const { initial = "Closed" } = options
   if (!states.includes(initial)) throw invalid(where, "initial", initial, `one of ${states.join(", ")}`)
-  for (const option of ["classify", "result"] as const) {
-    const value: unknown = options[option]
-    if (value !== undefined && typeof value !== "function") throw invalid(where, option, value, "a function")
-  }
+  callable(where, "classify", options.classify)
+  callable(where, "result", options.result)
   const trips = options.trip ?? defaultTrip
   for (const trip of tripsOf(trips)) {
     if (!isTrip(trip)) throw invalid(where, "trip", trip, "a rule: consecutive, failureRate or slowRate")
@@ -148,7 +165,8 @@ const defaultOpenFor = openForOf(defaultOpen)
 const describeTrip = (trip: Trip): string => {
   if (trip.kind === "consecutive") return `${trip.failures} failures in a row`
   const what = trip.kind === "slow-rate" ? ` slower than ${showMillis(trip.after)}` : ""
-  const over = "calls" in trip.over ? `of the last ${trip.over.calls}` : `within ${showMillis(trip.over.millis)}`
+  const { calls, millis } = trip.over
+  const over = millis === undefined ? `of the last ${calls}` : `within ${showMillis(millis)}`
   return `${percent(trip.ratio)}%${what} of at least ${trip.minCalls} calls ${over}`
 }
 
@@ -168,12 +186,12 @@ class ShownTrips {
 
   /** The span of the shortest window of time, in milliseconds. */
   get shortestWindow(): number {
-    return Math.min(...this.trips.map((trip) => "over" in trip && "millis" in trip.over ? trip.over.millis : Infinity))
+    return Math.min(...this.trips.map((trip) => "over" in trip ? trip.over.millis ?? Infinity : Infinity))
   }
 
   /** How long a call takes that is slow, in milliseconds. */
   get slowAfter(): number | undefined {
-    return slowAfter(this.trips)
+    return slowOf(this.trips)?.after
   }
 
   toString(): string {

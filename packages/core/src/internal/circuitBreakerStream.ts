@@ -4,8 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import type * as kernel from "../kernel/circuitBreaker.ts"
-import { isRejection, type Recorder } from "./circuitBreakerRecorder.ts"
-import { measured } from "./circuitBreakerWaits.ts"
+import { isRejection, type Recorder, slowCallsOf } from "./circuitBreakerRecorder.ts"
 import { type AnyPull, type AnyStream, closing, fromPull, open } from "./establish.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { now } from "./time.ts"
@@ -42,8 +41,9 @@ class StreamCall {
       if (isRejection(permit)) return permit
       this.permit = permit
       this.began = breaker.begins(fiber, at)
+      const slow = slowCallsOf(breaker.circuit, permit)
       const owed = <A>(effect: Effect.Effect<A, any, any>): Effect.Effect<A, any, any> =>
-        measured(effect, fiber, breaker.circuit, permit)
+        slow === undefined ? effect : slow.measured(effect, fiber, breaker.circuit, permit)
       return Effect.map(
         Effect.onExitPrimitive(owed(open(self, scope)), this.onOpened),
         (pull) =>

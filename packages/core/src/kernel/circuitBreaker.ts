@@ -1,6 +1,9 @@
 import { counted, forced, type Knowledge, nothing, owed } from "./keyed.ts"
-import { Linked, List } from "./list.ts"
-import { type Gauge, gauge, slowAfter, type Trips } from "./trip.ts"
+import { Held, type Permit } from "./permit.ts"
+import { type Gauge, gauge, type Slow, slowOf, type Trips } from "./trip.ts"
+import type { UnderWay } from "./underWay.ts"
+
+export type { Permit } from "./permit.ts"
 
 export interface Rules {
   /** a closed circuit opens when one of them is met; at most one of them is a slow rate */
@@ -23,15 +26,6 @@ export type State = "Closed" | "Open" | "HalfOpen" | Forced
 /** What a call that was throttled says: the callee is well, and had better not be called now. */
 export type Outcome = "success" | "failure" | "throttled" | "ignored"
 
-/** An admission. What a call reports counts only while the generation of its permit is the current one. */
-export interface Permit {
-  readonly generation: number
-  /** holds one of the slots of a half-open circuit until then */
-  readonly leasedUntil: number | undefined
-  /** known where it matters: to a circuit with a rule about slow calls */
-  readonly startedAt: number | undefined
-}
-
 export interface Snapshot {
   readonly state: State
   readonly consecutiveFailures: number
@@ -49,55 +43,6 @@ export interface Snapshot {
   readonly exceeded: boolean
 }
 
-/** The permit of one call. */
-class Held extends Linked implements Permit {
-  readonly generation: number
-  readonly leasedUntil: number | undefined
-  /** later by what the call has waited for its turn since */
-  startedAt: number
-  /** it waits for its turn, and would otherwise be in time */
-  suspended = false
-
-  constructor(generation: number, startedAt: number, leasedUntil: number | undefined) {
-    super()
-    this.generation = generation
-    this.startedAt = startedAt
-    this.leasedUntil = leasedUntil
-  }
-}
-
-/** Calls under way that become slow ones if they do not answer. */
-class UnderWay {
-  /** in the order in which they become slow */
-  readonly inTime = new List<Held>()
-  readonly overdue = new List<Held>()
-
-  end(permit: Permit): void {
-    if (!(permit instanceof Held)) return
-    permit.list?.delete(permit)
-    permit.suspended = false
-  }
-
-  /** How many are overdue, those among them that nobody has noticed yet. */
-  lateAt(isSlow: (call: Held) => boolean): number {
-    let late = this.overdue.size
-    for (let call = this.inTime.first; call !== undefined && isSlow(call); call = this.inTime.after(call)) late++
-    return late
-  }
-
-  suspend(permit: Held): void {
-    if (this.inTime.delete(permit)) permit.suspended = true
-  }
-
-  resume(permit: Held): void {
-    if (!permit.suspended) return
-    permit.suspended = false
-    let behind = this.inTime.last
-    while (behind !== undefined && behind.startedAt > permit.startedAt) behind = this.inTime.before(behind)
-    this.inTime.insert(permit, behind)
-  }
-}
-
 /** shared: a process may hold thousands of circuits, and few of them probe */
 const none: ReadonlyArray<Permit> = []
 
@@ -111,7 +56,8 @@ export class Circuit {
   private rules: Rules
   private gauge: Gauge
   private consecutiveFailures = 0
-  private slowAfter: number | undefined
+  /** the rule about slow calls */
+  slow: Slow | undefined
   private underWay: UnderWay | undefined = undefined
   private current: State
   private readonly initial: State
@@ -131,7 +77,7 @@ export class Circuit {
   constructor(rules: Rules, initial: State = "Closed") {
     this.rules = rules
     this.gauge = gauge(rules.trips)
-    this.slowAfter = slowAfter(rules.trips)
+    this.slow = slowOf(rules.trips)
     this.current = this.initial = initial
     this.shared = this.sharesPermit()
   }
@@ -166,8 +112,8 @@ export class Circuit {
   reconfigure(rules: Rules): void {
     this.rules = rules
     this.gauge = gauge(rules.trips, this.gauge)
-    this.slowAfter = slowAfter(rules.trips)
-    if (this.slowAfter === undefined) this.underWay = undefined
+    this.slow = slowOf(rules.trips)
+    if (this.slow === undefined) this.underWay = undefined
     // half-open, the decision is left to a probe: counts that would have decided leave no slot, and nothing would come after
     this.succeeded = Math.min(this.succeeded, rules.required - 1)
     this.failed = Math.min(this.failed, rules.probes - rules.required)
@@ -178,7 +124,7 @@ export class Circuit {
   peek(now: number): State {
     if (this.current === "Open") return this.openUntil !== undefined && now >= this.openUntil ? "HalfOpen" : "Open"
     if (this.current !== "Closed" || this.underWay === undefined) return this.current
-    const overdue = this.underWay.lateAt((call) => this.isSlow(call, now))
+    const overdue = this.underWay.lateAt(now, this.slow!.after)
     if (overdue === 0) return "Closed"
     this.gauge.age(now)
     return this.gauge.met(this.consecutiveFailures, overdue) ? "Open" : "Closed"
@@ -189,7 +135,7 @@ export class Circuit {
     if (this.current === "Open") {
       if (this.openUntil === undefined) this.open(now, 0)
       if (now >= this.openUntil!) this.enter("HalfOpen")
-    } else if (this.underWay !== undefined && this.findOverdue(now, this.underWay)) {
+    } else if (this.noticed(now)) {
       this.gauge.age(now)
       this.judge(now, 0)
     }
@@ -291,25 +237,25 @@ export class Circuit {
     const failed = outcome === "failure"
     this.consecutiveFailures = failed ? this.consecutiveFailures + 1 : 0
     this.gauge.record(now, failed, this.isSlow(permit, now))
-    if (this.underWay !== undefined) this.findOverdue(now, this.underWay)
+    this.noticed(now)
     this.judge(now, hint)
   }
 
   private isSlow(permit: Permit, now: number): boolean {
-    return permit.startedAt !== undefined && this.slowAfter !== undefined && now - permit.startedAt >= this.slowAfter
+    return permit.startedAt !== undefined && this.slow !== undefined && now - permit.startedAt >= this.slow.after
   }
 
   /** Lets a call through that becomes a slow one if it does not answer. */
-  private watched(now: number): Permit {
-    const permit = new Held(this.permit.generation, now, undefined)
-    this.underWay ??= new UnderWay()
-    this.underWay.inTime.push(permit)
-    return permit
+  /** Whether there are calls under way that are slow already. */
+  private noticed(now: number): boolean {
+    return this.underWay !== undefined && this.underWay.notice(now, this.slow!.after)
   }
 
-  private findOverdue(now: number, { inTime, overdue }: UnderWay): boolean {
-    for (let call = inTime.first; call !== undefined && this.isSlow(call, now); call = inTime.first) overdue.push(call)
-    return overdue.size > 0
+  private watched(now: number): Permit {
+    const permit = new Held(this.permit.generation, now, undefined)
+    this.underWay ??= this.slow!.watch()
+    this.underWay.inTime.push(permit)
+    return permit
   }
 
   private judge(now: number, hint: number): void {
@@ -377,7 +323,7 @@ export class Circuit {
       consecutiveFailures: this.consecutiveFailures,
       calls: window?.calls ?? 0,
       failures: window?.failures ?? 0,
-      slow: this.slowAfter === undefined ? undefined : window?.slow,
+      slow: this.slow === undefined ? undefined : window?.slow,
       overdue: this.underWay?.overdue.size ?? 0,
       retryAfter: this.retryAfter(now),
       openings: this.openings,
@@ -403,7 +349,7 @@ export class Circuit {
     switch (this.current) {
       case "Closed":
       case "MetricsOnly":
-        return this.slowAfter === undefined
+        return this.slow === undefined
       case "Disabled":
         return true
       default:

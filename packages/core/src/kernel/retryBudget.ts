@@ -1,13 +1,10 @@
-import { Rolling } from "./window.ts"
+import { Rolling, RollingAtLeast } from "./window.ts"
 
-/** Where the right to make further attempts comes from. */
-export type Funding =
-  /** a share of the calls of the last while, and so many per second in any case */
-  | { readonly kind: "traffic"; readonly ratio: number; readonly millis: number; readonly minPerSecond: number }
-  /** a share of the calls in flight, and so many at once in any case */
-  | { readonly kind: "in-flight"; readonly ratio: number; readonly minAttempts: number }
-  /** what successes pay in and failures take out, and so many a minute in any case */
-  | { readonly kind: "tokens"; readonly maxTokens: number; readonly ratio: number; readonly minPerMinute?: number }
+/** Where the right to make further attempts comes from. Each brings the budget that it makes, so that the others can be left out. */
+export interface Funding {
+  readonly kind: "traffic" | "in-flight" | "tokens"
+  readonly open: () => Budget
+}
 
 /** What a further attempt was paid with; given back whole, by {@link Budget.refund}, if the attempt is never made. */
 export type Grant = number
@@ -76,6 +73,23 @@ export abstract class Budget {
   protected abstract giveBack(grant: Grant, now: number): void
 }
 
+interface Share {
+  readonly ratio: number
+  readonly millis: number
+  readonly minPerSecond: number
+}
+
+interface ShareInFlight {
+  readonly ratio: number
+  readonly minAttempts: number
+}
+
+interface PaidIn {
+  readonly maxTokens: number
+  readonly ratio: number
+  readonly minPerMinute?: number
+}
+
 /**
  * A share of the calls of a window, as Finagle's and tower's retry budgets. Whenever an attempt is granted, the window that
  * ends there holds no more attempts than the share of the calls in it, and the floor. An attempt is remembered for at least
@@ -88,12 +102,12 @@ class Traffic extends Budget {
   private readonly begun: Rolling
   private readonly taken: Rolling
 
-  constructor({ millis, minPerSecond, ratio }: Extract<Funding, { readonly kind: "traffic" }>) {
+  constructor({ millis, minPerSecond, ratio }: Share) {
     super()
     this.ratio = ratio
     this.floor = minPerSecond * millis / 1000
-    this.begun = new Rolling(millis, 1, "at most")
-    this.taken = new Rolling(millis, 1, "at least")
+    this.begun = new Rolling(millis, 1)
+    this.taken = new RollingAtLeast(millis, 1)
   }
 
   override begin(now: number): void {
@@ -124,7 +138,7 @@ class InFlight extends Budget {
   private readonly ratio: number
   private readonly min: number
 
-  constructor({ minAttempts: min, ratio }: Extract<Funding, { readonly kind: "in-flight" }>) {
+  constructor({ minAttempts: min, ratio }: ShareInFlight) {
     super()
     this.ratio = ratio
     this.min = min
@@ -168,7 +182,7 @@ class Tokens extends Budget {
   /** nothing is saved before the tokens have run out */
   private savedAt: number | undefined = undefined
 
-  constructor({ maxTokens: max, minPerMinute = 0, ratio }: Extract<Funding, { readonly kind: "tokens" }>) {
+  constructor({ maxTokens: max, minPerMinute = 0, ratio }: PaidIn) {
     super()
     this.tokens = this.max = max * token
     this.credit = Math.floor(ratio * token + epsilon)
@@ -214,13 +228,11 @@ class Tokens extends Budget {
   }
 }
 
-export const make = (funding: Funding): Budget => {
-  switch (funding.kind) {
-    case "traffic":
-      return new Traffic(funding)
-    case "in-flight":
-      return new InFlight(funding)
-    case "tokens":
-      return new Tokens(funding)
-  }
-}
+/** A share of the calls of the last while, and so many per second in any case. */
+export const traffic = (share: Share): Funding => ({ kind: "traffic", open: () => new Traffic(share) })
+
+/** A share of the calls in flight, and so many at once in any case. */
+export const inFlight = (share: ShareInFlight): Funding => ({ kind: "in-flight", open: () => new InFlight(share) })
+
+/** What successes pay in and failures take out, and so many a minute in any case. */
+export const tokens = (paidIn: PaidIn): Funding => ({ kind: "tokens", open: () => new Tokens(paidIn) })

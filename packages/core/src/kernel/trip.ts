@@ -1,4 +1,5 @@
-import { type Span, TimeWindow, type Window, window } from "./window.ts"
+import type { UnderWay } from "./underWay.ts"
+import type { Span, Window } from "./window.ts"
 
 /** A share of the calls in a window. */
 interface Share {
@@ -8,23 +9,28 @@ interface Share {
   readonly over: Span
 }
 
+/** What watches calls under way comes with the rule that needs it. */
+export interface Slow extends Share {
+  readonly kind: "slow-rate"
+  /** in milliseconds: from then on a call is slow, answered or not */
+  readonly after: number
+  readonly watch: () => UnderWay
+}
+
 /** When a closed circuit opens. Every comparison is `>=`. */
 export type Trip =
   | { readonly kind: "consecutive"; readonly failures: number }
   | { readonly kind: "failure-rate" } & Share
-  /** `after` in milliseconds: from then on a call is slow, answered or not */
-  | { readonly kind: "slow-rate"; readonly after: number } & Share
+  | Slow
 
 /** One rule or several: an array for one is what a process with a circuit per key would pay for thousands of times. */
 export type Trips = Trip | ReadonlyArray<Trip>
 
 export const tripsOf = (trips: Trips): ReadonlyArray<Trip> => Array.isArray(trips) ? trips : [trips as Trip]
 
-export const slowAfter = (trips: Trips): number | undefined =>
-  tripsOf(trips).find((trip) => trip.kind === "slow-rate")?.after
+export const slowOf = (trips: Trips): Slow | undefined => tripsOf(trips).find((trip) => trip.kind === "slow-rate")
 
-const sameSpan = (a: Span, b: Span): boolean =>
-  "calls" in a ? "calls" in b && a.calls === b.calls : "millis" in b && a.millis === b.millis
+const sameSpan = (a: Span, b: Span): boolean => a.calls === b.calls && a.millis === b.millis
 
 /** A rule with what it has counted, and the gauges of the rules after it. */
 export class Gauge {
@@ -73,7 +79,8 @@ export class Gauge {
    * failures before it enough to open the circuit, for then that is when the opening begins.
    */
   get timed(): boolean {
-    return this.window instanceof TimeWindow || this.noted || (this.next !== undefined && this.next.timed)
+    return (this.trip.kind !== "consecutive" && this.trip.over.millis !== undefined) || this.noted ||
+      (this.next !== undefined && this.next.timed)
   }
 
   /** Whether a window has anything but calls that went well. */
@@ -102,7 +109,7 @@ export class Gauge {
 export const gauge = (trips: Trips, previous?: Gauge): Gauge => {
   const kept = previous?.all ?? []
   const windows = tripsOf(trips).map((trip) =>
-    trip.kind === "consecutive" ? undefined : Gauge.keep(kept, trip.over) ?? window(trip.over)
+    trip.kind === "consecutive" ? undefined : Gauge.keep(kept, trip.over) ?? trip.over.open()
   )
   const first = tripsOf(trips).reduceRight<Gauge | undefined>(
     (next, trip, i) => new Gauge(trip, windows[i], next),

@@ -11,8 +11,12 @@ export interface Window {
   clear(): void
 }
 
-/** The last so many calls, or the calls of the last so many milliseconds. */
-export type Span = { readonly calls: number } | { readonly millis: number }
+/** The last so many calls, or the calls of the last so many milliseconds, and the window that counts them. */
+export interface Span {
+  readonly calls?: number
+  readonly millis?: number
+  readonly open: () => Window
+}
 
 /** an entry of a ring */
 const failedBit = 1
@@ -106,30 +110,23 @@ class Sum {
 }
 
 /**
- * What several kinds of amounts come to over the last `span` milliseconds, kept in buckets of a tenth of it. Where too much
- * must not be counted, the window holds `at most` the span: an amount is forgotten between 90 % and 100 % of the span after it
- * came. Where too little must not, it holds `at least` the span: a bucket is forgotten a span after the last amount that came
- * into it, so that one which came alone is forgotten at that very time, and no amount later than 110 %. Amounts are whole
- * numbers, so that sums are exact. A time before the latest one counts as that.
+ * What several kinds of amounts come to over the last `span` milliseconds, kept in buckets of a tenth of it. The window holds
+ * at most the span: an amount is forgotten between 90 % and 100 % of the span after it came. Amounts are whole numbers, so that
+ * sums are exact. A time before the latest one counts as that.
  */
 export class Rolling {
-  private readonly span: number
+  protected readonly size: number
   private readonly bucketSpan: number
-  private readonly size: number
-  private readonly sums: Array<Sum | undefined>
+  protected readonly sums: Array<Sum | undefined>
   /** the number of the latest bucket since time 0 */
-  private latest = 0
+  protected latest = 0
   /** buckets before this one are forgotten */
-  private oldest = 0
-  /** when the last amount came into each bucket, where that decides */
-  private readonly lastOf: Array<number> | undefined
+  protected oldest = 0
 
   /** Kinds are numbered from 0. */
-  constructor(span: number, kinds: number, holds: "at most" | "at least" = "at most") {
-    this.span = span
+  constructor(span: number, kinds: number, size = parts) {
     this.bucketSpan = span / parts
-    this.size = holds === "at most" ? parts : parts + 1
-    this.lastOf = holds === "at most" ? undefined : Array.from({ length: this.size }, () => 0)
+    this.size = size
     this.sums = Array.from({ length: kinds }, () => undefined)
   }
 
@@ -144,10 +141,6 @@ export class Rolling {
     this.age(now)
     const sum = this.sums[kind] ??= new Sum()
     sum.add(this.latest, amount, this.size)
-    if (this.lastOf !== undefined) {
-      const place = this.latest % this.size
-      this.lastOf[place] = Math.max(this.lastOf[place]!, now)
-    }
     return this.latest
   }
 
@@ -159,18 +152,11 @@ export class Rolling {
 
   age(now: number): void {
     const current = Math.floor(now / this.bucketSpan)
-    if (current > this.latest) {
-      if (current - this.latest >= this.size) this.clear()
-      else this.advance(current)
-      this.latest = current
-      this.oldest = Math.max(this.oldest, current - this.size + 1)
-    }
-    if (this.lastOf === undefined || this.latest - this.oldest < parts) return
-    if (this.lastOf[this.oldest % this.size]! > now - this.span) return
-    for (const sum of this.sums) {
-      if (sum !== undefined && sum.total > 0) sum.drop(this.oldest + this.size, this.size)
-    }
-    this.oldest++
+    if (current <= this.latest) return
+    if (current - this.latest >= this.size) this.clear()
+    else this.advance(current)
+    this.latest = current
+    this.oldest = Math.max(this.oldest, current - this.size + 1)
   }
 
   /** Forgets everything, marks included: what was added before is not taken back after. */
@@ -183,6 +169,39 @@ export class Rolling {
       if (sum === undefined || sum.total === 0) continue
       for (let bucket = this.latest + 1; bucket <= to; bucket++) sum.drop(bucket, this.size)
     }
+  }
+}
+
+/**
+ * The same, where too little must not be counted: it holds at least the span. A bucket is forgotten a span after the last
+ * amount that came into it, so that one which came alone is forgotten at that very time, and no amount later than 110 %.
+ */
+export class RollingAtLeast extends Rolling {
+  private readonly span: number
+  /** when the last amount came into each bucket */
+  private readonly lastOf: Array<number>
+
+  constructor(span: number, kinds: number) {
+    super(span, kinds, parts + 1)
+    this.span = span
+    this.lastOf = Array.from({ length: this.size }, () => 0)
+  }
+
+  override add(kind: number, now: number, amount = 1): number {
+    const mark = super.add(kind, now, amount)
+    const place = mark % this.size
+    this.lastOf[place] = Math.max(this.lastOf[place]!, now)
+    return mark
+  }
+
+  override age(now: number): void {
+    super.age(now)
+    if (this.latest - this.oldest < parts) return
+    if (this.lastOf[this.oldest % this.size]! > now - this.span) return
+    for (const sum of this.sums) {
+      if (sum !== undefined && sum.total > 0) sum.drop(this.oldest + this.size, this.size)
+    }
+    this.oldest++
   }
 }
 
@@ -211,5 +230,6 @@ export class TimeWindow extends Rolling implements Window {
   }
 }
 
-export const window = (span: Span): Window =>
-  "calls" in span ? new CountWindow(span.calls) : new TimeWindow(span.millis)
+export const lastCalls = (calls: number): Span => ({ calls, open: () => new CountWindow(calls) })
+
+export const lastMillis = (millis: number): Span => ({ millis, open: () => new TimeWindow(millis) })

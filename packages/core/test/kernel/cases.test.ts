@@ -5,9 +5,10 @@ import * as backoff from "../../src/kernel/backoff.ts"
 import { Permits } from "../../src/kernel/bulkhead.ts"
 import { Circuit, type Outcome, type Rules } from "../../src/kernel/circuitBreaker.ts"
 import { wait } from "../../src/kernel/retry.ts"
-import { make as budgetOf } from "../../src/kernel/retryBudget.ts"
+import { tokens } from "../../src/kernel/retryBudget.ts"
 import type { Trip } from "../../src/kernel/trip.ts"
-import { CountWindow, TimeWindow } from "../../src/kernel/window.ts"
+import { UnderWay } from "../../src/kernel/underWay.ts"
+import { CountWindow, lastCalls, lastMillis, TimeWindow } from "../../src/kernel/window.ts"
 
 const F: Outcome = "failure"
 const S: Outcome = "success"
@@ -86,7 +87,7 @@ describe("cases of other libraries", () => {
           kind: "failure-rate",
           ratio: threshold,
           minCalls: minimum,
-          over: { calls: 100 }
+          over: lastCalls(100)
         })
         for (let i = 0; i < throughput; i++) call(circuit, 0, i < throughput - failures ? S : F)
         assert.strictEqual(circuit.state, opens ? "Open" : "Closed")
@@ -108,10 +109,11 @@ describe("cases of other libraries", () => {
     it("B6c (resilience4j CircuitBreakerStateMachineTest): three slow calls of five, told by the clock", () => {
       const circuit = circuitOf({
         kind: "slow-rate",
+        watch: () => new UnderWay(),
         after: 4000,
         ratio: 0.5,
         minCalls: 5,
-        over: { millis: 20_000 }
+        over: lastMillis(20_000)
       })
       let at = 0
       for (const took of [5000, 5000, 1000, 1000]) {
@@ -134,10 +136,11 @@ describe("cases of other libraries", () => {
     it("B6j (resilience4j): half-open, slow successes are failures", () => {
       const circuit = circuitOf({
         kind: "slow-rate",
+        watch: () => new UnderWay(),
         after: 4000,
         ratio: 1,
         minCalls: 100,
-        over: { calls: 100 }
+        over: lastCalls(100)
       }, {
         probes: 4,
         required: 2
@@ -222,7 +225,7 @@ describe("cases of other libraries", () => {
   describe("budgets", () => {
     for (const [successes, drains] of [[9, true], [10, false], [11, false]] as const) {
       it(`G4 (gRFC A6): one failure to ${successes} successes ${drains ? "uses the tokens up" : "is borne for ever"}`, () => {
-        const budget = budgetOf({ kind: "tokens", maxTokens: 10, ratio: 0.1 })
+        const budget = tokens({ maxTokens: 10, ratio: 0.1 }).open()
         for (let round = 0; round < 1000; round++) {
           budget.fail()
           for (let i = 0; i < successes; i++) budget.succeed()

@@ -3,7 +3,8 @@ import * as Schema from "effect/Schema"
 import { Circuit, type Outcome, type Permit, type Rules } from "../../src/kernel/circuitBreaker.ts"
 import { counted, forced, type Knowledge, nothing, owed } from "../../src/kernel/keyed.ts"
 import type { Trip } from "../../src/kernel/trip.ts"
-import type { Span } from "../../src/kernel/window.ts"
+import { UnderWay } from "../../src/kernel/underWay.ts"
+import { lastCalls, lastMillis, type Span } from "../../src/kernel/window.ts"
 
 const rules = (overrides: Partial<Rules>): Rules => ({
   trips: [{ kind: "consecutive", failures: 3 }],
@@ -19,7 +20,7 @@ const rate = (ratio: number, minCalls: number, calls: number): Trip => ({
   kind: "failure-rate",
   ratio,
   minCalls,
-  over: { calls }
+  over: lastCalls(calls)
 })
 
 const F: Outcome = "failure"
@@ -100,7 +101,7 @@ describe("kernel/circuitBreaker", () => {
     }
 
     it("a rate over time forgets: resilience4j B6d, cockatiel #64", () => {
-      const trip: Trip = { kind: "failure-rate", ratio: 0.5, minCalls: 5, over: { millis: 20_000 } }
+      const trip: Trip = { kind: "failure-rate", ratio: 0.5, minCalls: 5, over: lastMillis(20_000) }
       const circuit = new Circuit(rules({ trips: [trip] }))
       ;[S, S, S, F, F].forEach((outcome, i) => run(circuit, [outcome], i * 1000))
       assert.strictEqual(circuit.state, "Closed")
@@ -114,7 +115,7 @@ describe("kernel/circuitBreaker", () => {
     })
   })
 
-  for (const over of [{ calls: 4 }, { millis: 60_000 }] as const) {
+  for (const over of [lastCalls(4), lastMillis(60_000)] as const) {
     it(`a circuit that has closed again begins with an empty window: ${Object.keys(over)[0]}`, () => {
       const circuit = new Circuit(rules({ trips: [{ kind: "failure-rate", ratio: 0.5, minCalls: 4, over }] }))
       run(circuit, [F, F, F, F])
@@ -141,11 +142,11 @@ describe("kernel/circuitBreaker", () => {
   })
 
   it("an opening begins with a call: when successes are forgotten, the failures that remain open nothing", () => {
-    const over = { millis: 10_000 }
+    const over = lastMillis(10_000)
     const circuit = new Circuit(rules({
       trips: [
         { kind: "failure-rate", ratio: 0.9, minCalls: 2, over },
-        { kind: "slow-rate", after: 60_000, ratio: 1, minCalls: 100, over }
+        { kind: "slow-rate", watch: () => new UnderWay(), after: 60_000, ratio: 1, minCalls: 100, over }
       ]
     }))
     run(circuit, [S, S])
@@ -159,7 +160,7 @@ describe("kernel/circuitBreaker", () => {
 
   it("a circuit that nobody asks forgets as well: cockatiel #64", () => {
     const circuit = new Circuit(
-      rules({ trips: [{ kind: "failure-rate", ratio: 1, minCalls: 9, over: { millis: 1000 } }] })
+      rules({ trips: [{ kind: "failure-rate", ratio: 1, minCalls: 9, over: lastMillis(1000) }] })
     )
     run(circuit, [F, F])
     assert.deepInclude(circuit.snapshot(999), { calls: 2, failures: 2 })
@@ -377,7 +378,7 @@ describe("kernel/circuitBreaker", () => {
         ["a failure in a window of calls", rate(0.9, 9, 9), [F, S], counted, counted],
         [
           "a failure in a window of time",
-          { ...rate(0.9, 9, 9), over: { millis: 1000 } } as Trip,
+          { ...rate(0.9, 9, 9), over: lastMillis(1000) } as Trip,
           [F, S],
           counted,
           nothing
@@ -425,6 +426,7 @@ describe("kernel/circuitBreaker", () => {
   describe("slow calls", () => {
     const slow = (ratio: number, minCalls: number, over: Span): Trip => ({
       kind: "slow-rate",
+      watch: () => new UnderWay(),
       after: 4000,
       ratio,
       minCalls,
@@ -434,7 +436,7 @@ describe("kernel/circuitBreaker", () => {
       circuit.record(admitted(circuit, at), outcome, at + took)
 
     it("the share of slow ones opens, whatever came of them: resilience4j B6b", () => {
-      const circuit = new Circuit(rules({ trips: [slow(0.5, 5, { millis: 20_000 })] }))
+      const circuit = new Circuit(rules({ trips: [slow(0.5, 5, lastMillis(20_000))] }))
       one(circuit, 0, 5000, F)
       one(circuit, 0, 5000, S)
       one(circuit, 5000, 100, F)
@@ -445,7 +447,7 @@ describe("kernel/circuitBreaker", () => {
     })
 
     it("at its limit a call is slow; ten under way and none ended may open: B9g", () => {
-      const circuit = new Circuit(rules({ trips: [slow(1, 10, { calls: 100 })] }))
+      const circuit = new Circuit(rules({ trips: [slow(1, 10, lastCalls(100))] }))
       for (let i = 0; i < 10; i++) admitted(circuit, i)
       assert.strictEqual(circuit.look(4008), "Closed")
       assert.deepInclude(circuit.snapshot(4008), { overdue: 9 })
@@ -454,7 +456,7 @@ describe("kernel/circuitBreaker", () => {
     })
 
     it("each rule has its own minimum: resilience4j #1477, #1394", () => {
-      const trips = [rate(0.5, 10, 10), slow(0.5, 2, { calls: 10 })]
+      const trips = [rate(0.5, 10, 10), slow(0.5, 2, lastCalls(10))]
       const failing = run(new Circuit(rules({ trips })), [F, F, F])
       assert.strictEqual(failing.state, "Closed")
       one(failing, 0, 4000, S)
@@ -464,7 +466,7 @@ describe("kernel/circuitBreaker", () => {
     })
 
     it("what the window has forgotten does not open together with what is slow now", () => {
-      const circuit = new Circuit(rules({ trips: [slow(1, 2, { millis: 10_000 })] }))
+      const circuit = new Circuit(rules({ trips: [slow(1, 2, lastMillis(10_000))] }))
       one(circuit, 0, 5000, S)
       admitted(circuit, 20_000)
       assert.strictEqual(circuit.look(24_000), "Closed")
@@ -473,7 +475,7 @@ describe("kernel/circuitBreaker", () => {
     })
 
     it("a wait for its turn makes no call slow, and one that goes on becomes slow later by it", () => {
-      const circuit = new Circuit(rules({ trips: [slow(1, 3, { calls: 10 })] }))
+      const circuit = new Circuit(rules({ trips: [slow(1, 3, lastCalls(10))] }))
       const [waiting, ended, going] = [admitted(circuit, 0), admitted(circuit, 0), admitted(circuit, 0)]
       for (const permit of [waiting, ended, going]) circuit.suspend(permit)
       assert.strictEqual(circuit.snapshot(60_000).overdue, 0)
@@ -498,7 +500,7 @@ describe("kernel/circuitBreaker", () => {
     })
 
     it("a probe that waited for its turn is no slow one; its lease goes on", () => {
-      const circuit = opened({ trips: [{ kind: "consecutive", failures: 1 }, slow(1, 3, { calls: 10 })], lease: 5000 })
+      const circuit = opened({ trips: [{ kind: "consecutive", failures: 1 }, slow(1, 3, lastCalls(10))], lease: 5000 })
       const probe = admitted(circuit, 1000)
       circuit.suspend(probe)
       circuit.resume(probe, 4000)
@@ -508,7 +510,7 @@ describe("kernel/circuitBreaker", () => {
     })
 
     it("a wait is over after the state, the rules or the answer have moved on", () => {
-      const trips = [slow(1, 9, { calls: 10 })]
+      const trips = [slow(1, 9, lastCalls(10))]
       for (
         const change of [
           (circuit: Circuit) => circuit.close(),
@@ -532,7 +534,7 @@ describe("kernel/circuitBreaker", () => {
         which: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 }))
       }))
     ], ([history]) => {
-      const circuit = new Circuit(rules({ trips: [slow(1, 1000, { calls: 1000 })] }))
+      const circuit = new Circuit(rules({ trips: [slow(1, 1000, lastCalls(1000))] }))
       const calls: Array<{ readonly permit: Permit; had: number; since: number | undefined; waitedSince: number }> = []
       let now = 0
       for (const { act, gap, which } of history) {
@@ -559,7 +561,7 @@ describe("kernel/circuitBreaker", () => {
     })
 
     it("one that ends for nothing is not remembered", () => {
-      const circuit = new Circuit(rules({ trips: [slow(0.1, 1, { calls: 10 })] }))
+      const circuit = new Circuit(rules({ trips: [slow(0.1, 1, lastCalls(10))] }))
       one(circuit, 0, 5000, I)
       assert.deepInclude(circuit.snapshot(5000), { state: "Closed", slow: 0, overdue: 0 })
     })
@@ -612,7 +614,14 @@ describe("kernel/circuitBreaker", () => {
   })
 
   it("all calls share a permit where nothing has to be remembered of one, and none is shared that holds a slot", () => {
-    const slow: Trip = { kind: "slow-rate", after: 1, ratio: 1, minCalls: 1, over: { calls: 1 } }
+    const slow: Trip = {
+      kind: "slow-rate",
+      watch: () => new UnderWay(),
+      after: 1,
+      ratio: 1,
+      minCalls: 1,
+      over: lastCalls(1)
+    }
     const shared = (trip: Trip, change: (circuit: Circuit) => void): boolean => {
       const circuit = new Circuit(rules({ trips: trip }))
       change(circuit)
@@ -636,10 +645,11 @@ describe("kernel/circuitBreaker", () => {
   it("after other rules, calls under way become slow as before, or no longer if no rule is about them", () => {
     const slow = (calls: number): Trip => ({
       kind: "slow-rate",
+      watch: () => new UnderWay(),
       after: 100,
       ratio: 1,
       minCalls: 9,
-      over: { calls }
+      over: lastCalls(calls)
     })
     const circuit = new Circuit(rules({ trips: slow(20) }))
     admitted(circuit, 0)
@@ -764,8 +774,8 @@ describe("kernel/circuitBreaker", () => {
     ([history]) => {
       const circuit = new Circuit(rules({
         trips: [
-          { kind: "failure-rate", ratio: 0.75, minCalls: 3, over: { calls: 4 } },
-          { kind: "slow-rate", after: 800, ratio: 0.9, minCalls: 2, over: { calls: 3 } }
+          { kind: "failure-rate", ratio: 0.75, minCalls: 3, over: lastCalls(4) },
+          { kind: "slow-rate", watch: () => new UnderWay(), after: 800, ratio: 0.9, minCalls: 2, over: lastCalls(3) }
         ],
         openFor: (opening) => opening * 1000,
         hintCap: 2000,

@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { type Budget, type Funding, type Grant, make } from "../../src/kernel/retryBudget.ts"
+import type { Budget, Funding, Grant } from "../../src/kernel/retryBudget.ts"
+import * as kernel from "../../src/kernel/retryBudget.ts"
 
 const traffic = (ratio: number, minPerSecond: number, millis = 1000): Budget =>
-  make({ kind: "traffic", ratio, millis, minPerSecond })
-const inFlight = (ratio: number, min: number): Budget => make({ kind: "in-flight", ratio, minAttempts: min })
+  kernel.traffic({ ratio, millis, minPerSecond }).open()
+const inFlight = (ratio: number, min: number): Budget => kernel.inFlight({ ratio, minAttempts: min }).open()
 const tokens = (max: number, ratio: number, minPerMinute = 0): Budget =>
-  make({ kind: "tokens", maxTokens: max, ratio, minPerMinute })
+  kernel.tokens({ maxTokens: max, ratio, minPerMinute }).open()
 
 const granted = (budget: Budget, now = 0): boolean => budget.grant(now, false) !== undefined
 
@@ -282,18 +283,18 @@ describe("kernel/retryBudget", () => {
     after: Schema.Literals([0, 0, 1, 99, 100, 950, 5000, -300])
   })
   const fundings: { readonly [F in typeof Funding.Type]: Funding } = {
-    traffic: { kind: "traffic", ratio: 0.3, millis: 1000, minPerSecond: 2 },
-    "traffic without floor": { kind: "traffic", ratio: 0.3, millis: 1000, minPerSecond: 0 },
-    "in-flight": { kind: "in-flight", ratio: 0.3, minAttempts: 2 },
-    tokens: { kind: "tokens", maxTokens: 6, ratio: 0.4 },
-    "tokens and time": { kind: "tokens", maxTokens: 6, ratio: 0.4, minPerMinute: 60 }
+    traffic: kernel.traffic({ ratio: 0.3, millis: 1000, minPerSecond: 2 }),
+    "traffic without floor": kernel.traffic({ ratio: 0.3, millis: 1000, minPerSecond: 0 }),
+    "in-flight": kernel.inFlight({ ratio: 0.3, minAttempts: 2 }),
+    tokens: kernel.tokens({ maxTokens: 6, ratio: 0.4 }),
+    "tokens and time": kernel.tokens({ maxTokens: 6, ratio: 0.4, minPerMinute: 60 })
   }
 
   it.prop(
     "whatever happens: never negative, and what is available is what is granted",
     [Funding, Schema.Array(Step)],
     ([funding, steps]) => {
-      const budget = make(fundings[funding])
+      const budget = fundings[funding].open()
       const grants: Array<Grant> = []
       let calls = 0
       let now = 0
@@ -351,7 +352,7 @@ describe("kernel/retryBudget", () => {
     "traffic: whenever one is granted, the window that ends there holds no more than its share, and any other no more than two",
     [Schema.Array(Run), Share, Floor],
     ([runs, ratio, floor]) => {
-      const budget = make({ kind: "traffic", ratio, millis: 1000, minPerSecond: floor })
+      const budget = kernel.traffic({ ratio, millis: 1000, minPerSecond: floor }).open()
       const begun: Array<number> = []
       const taken: Array<number> = []
       const count = (list: ReadonlyArray<number>, after: number, until: number) =>
@@ -381,7 +382,7 @@ describe("kernel/retryBudget", () => {
     "traffic: what a window certainly holds is granted, to within a tenth of it",
     [Schema.Array(Run), Share, Floor],
     ([runs, ratio, floor]) => {
-      const budget = make({ kind: "traffic", ratio, millis: 1000, minPerSecond: floor })
+      const budget = kernel.traffic({ ratio, millis: 1000, minPerSecond: floor }).open()
       const begun: Array<number> = []
       const taken: Array<number> = []
       let now = 0

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { CountWindow, Rolling, TimeWindow } from "../../src/kernel/window.ts"
+import { CountWindow, Rolling, RollingAtLeast, TimeWindow } from "../../src/kernel/window.ts"
 
 const S = false
 const F = true
@@ -152,7 +152,7 @@ describe("kernel/window", () => {
     })
 
     it("that holds at least its span forgets a bucket a span after the last amount in it, and takes nothing back then", () => {
-      const window = new Rolling(1000, 1, "at least")
+      const window = new RollingAtLeast(1000, 1)
       const marks = [1010, 1030].map((at) => window.add(0, at))
       const totals = [2010, 2029, 2030].map((at) => {
         window.age(at)
@@ -167,7 +167,7 @@ describe("kernel/window", () => {
       it.prop(`that holds ${holds} its span is the naive window, or no further from it than a bucket`, [
         Schema.Array(Step)
       ], ([steps]) => {
-        const window = new Rolling(1000, 2, holds)
+        const window = holds === "at most" ? new Rolling(1000, 2) : new RollingAtLeast(1000, 2)
         let log: Array<{ readonly at: number; readonly kind: number; readonly mark: number; amount: number }> = []
         let now = 0
         for (const { act, amount, gap, kind } of steps) {
