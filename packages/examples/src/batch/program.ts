@@ -1,0 +1,73 @@
+/** The program: the parent, or one of its workers. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as Result from "effect/Result"
+import process from "node:process"
+import { run, type Verdict } from "./coordinator.ts"
+import { help, type Options, parse } from "./options.ts"
+import * as worker from "./process.ts"
+import { count, makeScreen, type Screen } from "./progress.ts"
+import { type Settings, variable } from "./settings.ts"
+
+const codes = { SIGINT: 130, SIGTERM: 143 } as const
+
+const conclude = ({ bad, output, replaced, standing, stopped }: Verdict, screen: Screen): void => {
+  const { answered, failed, total, twice } = standing
+  screen.say(`Answers: ${output}`)
+  if (replaced > 0) screen.say(`Workers that died and were replaced: ${replaced}`)
+  if (twice > 0) screen.say("A worker died between a request and its response, so that the request may have been billed for nothing.")
+  const figures = [
+    `${answered.toLocaleString("en")} of ${count(total, "prompt")} answered`,
+    `${failed.toLocaleString("en")} failed`,
+    `${twice.toLocaleString("en")} possibly billed twice`,
+    ...bad === 0 ? [] : [count(bad, "bad line")]
+  ].join(", ")
+  screen.say(stopped ? `Stopped: ${figures}. The same command goes on.` : `Done: ${figures}.`)
+}
+
+const parent = (options: Options, file: string): void => {
+  const screen = makeScreen(process.stdout)
+  const stop = Deferred.makeUnsafe<void>()
+  let code: number | undefined
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      // whoever insists is not kept waiting: the next run goes on all the same
+      if (code !== undefined) process.exit(code)
+      code = codes[signal]
+      screen.say("Stopping: waiting for what is being asked for. Once more to stop at once.")
+      Deferred.doneUnsafe(stop, Effect.void)
+    })
+  }
+  const program = run(options, file, screen, stop).pipe(
+    Effect.map((verdict) => {
+      conclude(verdict, screen)
+      const { bad, standing, stopped } = verdict
+      return stopped && code !== undefined ? code : standing.failed + bad > 0 || stopped ? 1 : 0
+    }),
+    Effect.catch(({ message }) =>
+      Effect.sync(() => {
+        screen.clear()
+        process.stderr.write(`${message}\n`)
+        return 1
+      })
+    ),
+    Effect.provide(Logger.layer([]))
+  )
+  Effect.runPromise(program).then((code) => process.exitCode = code)
+}
+
+/** Runs the program of this process. `file` is what a worker is started with. */
+export const main = (file: string): void => {
+  const settings = process.env[variable]
+  if (settings !== undefined) {
+    delete process.env[variable]
+    return worker.main(JSON.parse(settings) as Settings)
+  }
+  const options = parse(process.argv.slice(2), process.env)
+  if (Result.isFailure(options)) {
+    process.stderr.write(`${options.failure}\nnpm run batch -- --help tells more.\n`)
+    process.exitCode = 1
+  } else if (options.success.help) process.stdout.write(`${help}\n`)
+  else parent(options.success, file)
+}

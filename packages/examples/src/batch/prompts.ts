@@ -1,0 +1,57 @@
+/** The input: one prompt in each line. What is wrong with a line is told with its number, and stops no other line. */
+import * as Schema from "effect/Schema"
+
+export const Prompt = Schema.Struct({ id: Schema.String, prompt: Schema.String })
+
+export type Prompt = typeof Prompt.Type
+
+export interface Bad {
+  /** From 1. */
+  readonly line: number
+  readonly problem: string
+}
+
+export interface Prompts {
+  readonly prompts: ReadonlyArray<Prompt>
+  readonly bad: ReadonlyArray<Bad>
+}
+
+const longest = 200
+
+/** The fields of a line, or what is wrong with it. */
+const parse = (line: string): Prompt | string => {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch {
+    return "not JSON"
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return "not an object"
+  const { id, prompt } = value as { readonly id?: unknown; readonly prompt?: unknown }
+  if (typeof id !== "string" || id === "") return "\"id\" must be a text"
+  if (id.length > longest) return `"id" has more than ${longest} characters`
+  if (/\p{Surrogate}/u.test(id)) return "\"id\" is not well-formed Unicode"
+  if (typeof prompt !== "string" || prompt.trim() === "") return "\"prompt\" must be a text"
+  return { id, prompt }
+}
+
+export const parsePrompts = (text: string): Prompts => {
+  const prompts: Array<Prompt> = []
+  const bad: Array<Bad> = []
+  const seen = new Map<string, number>()
+  const lines = text.replace(/^\uFEFF/u, "").split("\n")
+  for (const [i, line] of lines.entries()) {
+    if (line.trim() === "") continue
+    const parsed = parse(line)
+    if (typeof parsed === "string") {
+      bad.push({ line: i + 1, problem: parsed })
+      continue
+    }
+    const first = seen.get(parsed.id)
+    if (first === undefined) {
+      seen.set(parsed.id, i + 1)
+      prompts.push(parsed)
+    } else bad.push({ line: i + 1, problem: `the id ${JSON.stringify(parsed.id)} is that of line ${first}` })
+  }
+  return { prompts, bad }
+}

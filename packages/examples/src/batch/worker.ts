@@ -1,0 +1,103 @@
+/** A worker: takes prompts from the queue, and stores their results, until it is told to stop. */
+import { AzureO1, type O1Completion, O1Error, type O1Request } from "@effect-resilience/azure-o1"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as PersistedQueue from "effect/persistence/PersistedQueue"
+import * as Schedule from "effect/Schedule"
+import * as Semaphore from "effect/Semaphore"
+import { answer, givenUp, Hopeless, mostDeliveries } from "./answer.ts"
+import { Ledger, StoreError } from "./Ledger.ts"
+import * as pace from "./pace.ts"
+import { Prompt } from "./prompts.ts"
+
+export interface WorkerOptions {
+  readonly workers: number
+  readonly concurrency: number | "auto"
+  readonly effort: O1Request["reasoningEffort"]
+  readonly maxTokens: number | undefined
+}
+
+/** What a worker tells its parent. */
+export type Told =
+  | { readonly _tag: "Flight"; readonly inFlight: number; readonly target: number }
+  | { readonly _tag: "Hopeless"; readonly message: string }
+
+/** The queue of a run. Its own count of deliveries is not the limit: a prompt that is given up needs a result. */
+export const queue = PersistedQueue.make({
+  name: "prompts",
+  schema: Prompt,
+  maxAttempts: 1_000_000,
+  retrySchedule: Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("2 minutes")])
+})
+
+/** How long a request that is on its way is waited for before the process ends. */
+const longestGoodbye = "10 seconds"
+
+/** Ends when `stop` does. Responses that are being made go on where they are, and their tokens are stored. */
+export const work = (
+  { concurrency, effort, maxTokens, workers }: WorkerOptions,
+  stop: Deferred.Deferred<void>,
+  tell: (told: Told) => void
+): Effect.Effect<void, Hopeless | StoreError, AzureO1 | Ledger | PersistedQueue.PersistedQueueFactory> =>
+  Effect.gen(function*() {
+    const ledger = yield* Ledger
+    const prompts = yield* queue
+    const slots = concurrency === "auto" ? pace.most : concurrency
+    const open = Semaphore.makeUnsafe(concurrency === "auto" ? Math.min(pace.cautious, slots) : slots)
+    const asked: Pick<O1Request, "maxCompletionTokens" | "reasoningEffort"> = {
+      ...effort === undefined ? {} : { reasoningEffort: effort },
+      ...maxTokens === undefined ? {} : { maxCompletionTokens: maxTokens }
+    }
+    let seen = pace.begun
+    let goal = concurrency === "auto" ? pace.cautious : concurrency
+    let inFlight = 0
+    const flight = (change: number): void => {
+      inFlight += change
+      tell({ _tag: "Flight", inFlight, target: goal })
+    }
+
+    const adapt = (completion: O1Completion, elapsed: number | undefined): void => {
+      seen = pace.after(seen, completion, elapsed, maxTokens ?? 0)
+      goal = concurrency === "auto" ? pace.target(seen, workers) : concurrency
+    }
+
+    const handle = (prompt: Prompt, { attempts }: { readonly attempts: number }) => {
+      if (attempts > mostDeliveries) return ledger.answer(prompt.id, givenUp(undefined))
+      const known = Latch.makeUnsafe(true)
+      const answered = Effect.gen(function*() {
+        yield* answer(prompt, asked, {
+          risky: () => void known.closeUnsafe(),
+          safe: () => void known.openUnsafe(),
+          finished: adapt
+        }).pipe(
+          Effect.catchIf(O1Error.is, (error): Effect.Effect<void, O1Error | StoreError> =>
+            attempts === mostDeliveries ? ledger.answer(prompt.id, givenUp(error)) : Effect.fail(error))
+        )
+        yield* Semaphore.resize(open, goal)
+      })
+      // a response without a name would be lost
+      const left = Deferred.await(stop).pipe(
+        Effect.andThen(Effect.timeoutOption(known.await, longestGoodbye)),
+        Effect.andThen(Effect.interrupt)
+      )
+      return Effect.sync(() => flight(1)).pipe(
+        Effect.andThen(Effect.raceFirst(answered, left)),
+        Effect.ensuring(Effect.sync(() => flight(-1))),
+        Effect.uninterruptible
+      )
+    }
+
+    const take = open.withPermit(prompts.take(handle)).pipe(
+      // the queue has it, and delivers it again
+      Effect.catchIf(O1Error.is, () => Effect.void),
+      Effect.catchTags({ PersistedQueueError: ({ message }) => Effect.fail(new StoreError({ message })) })
+    )
+    const taking = Effect.forever(take)
+    yield* Effect.forEach(Array.from({ length: slots }), () => taking, { concurrency: "unbounded", discard: true }).pipe(
+      Effect.raceFirst(Deferred.await(stop)),
+      // an effect that has stopped is interrupted
+      Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.void)
+    )
+  })
