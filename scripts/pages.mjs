@@ -64,9 +64,12 @@ one to its output.
 npm run example          # this list
 npm run example -- 9     # runs one
 npm start                # the demo, in src/demo
+npm run batch -- --fake  # prompts in, answers out, in src/batch
 \`\`\`
 
 ${examples.map(({ file, shows }) => `- [\`${file}\`](src/${file}): ${shows}`).join("\n")}
+- [\`batch\`](src/batch/main.ts): Work that survives its process: prompts from a file, answers to a file, with a queue in Redis or a
+  journal. \`npm run batch -- --help\` tells how, and [a page](../../docs/batch.md) tells why you can rely on it.
 
 [\`test/06-swapping-layers.test.ts\`](test/06-swapping-layers.test.ts) shows the tests of a program that uses the client.
 `

@@ -76,7 +76,8 @@ export const events = (options: {
     Effect.gen(function*() {
       const { clocks, connection, kept } = options
       const watch: Watch | undefined = yield* CurrentWatch
-      const ofKept = { byteIdle: Math.min(longestSilence.kept, watch?.silence ?? Infinity), ...clocks }
+      const byteIdle = clocks.byteIdle ?? Math.min(longestSilence.kept, watch?.silence ?? Infinity)
+      const ofKept = { ...clocks, byteIdle }
       watch?.streams(kept === undefined ? clocks : ofKept)
       if (kept?.known() === true) watch?.kept()
       let connected = Scope.forkUnsafe(scope)

@@ -345,6 +345,25 @@ describe("against FakeAzure, over sockets", () => {
         assert.strictEqual((yield* azure.requests)[0]!.api, "classic")
       }).pipe(Effect.provide(FakeAzure.layer())))
 
+    it.live("streams a response that the service keeps, with clocks that nobody has set", () =>
+      Effect.gen(function*() {
+        const azure = yield* FakeAzure
+        const events = yield* Stream.unwrap(Effect.map(AzureO1, (o1) => o1.stream(request))).pipe(
+          Stream.runCollect,
+          Effect.provide(Layer.provide(
+            AzureO1Node.layerConfig,
+            env({
+              AZURE_OPENAI_ENDPOINT: azure.url,
+              AZURE_OPENAI_API_KEY: "fake-key",
+              AZURE_OPENAI_DEPLOYMENT: "o1",
+              AZURE_OPENAI_MODEL: "o3-mini",
+              AZURE_OPENAI_API: "responses"
+            })
+          ))
+        )
+        assert.includeMembers(events.map(({ _tag }) => _tag), ["Accepted", "TextDelta", "Finished"])
+      }).pipe(Effect.provide(FakeAzure.layer({ model: "o3-mini-2025-01-31" }))))
+
     const good = {
       AZURE_OPENAI_ENDPOINT: "https://x.openai.azure.com",
       AZURE_OPENAI_API_KEY: "SECRETKEY",

@@ -1,5 +1,5 @@
 /**
- * What is written down about each prompt, so that a process which takes over from a dead one neither loses nor repeats anything.
+ * The entries about each prompt. A process that takes over from a dead one reads them, and neither loses nor repeats anything.
  * The decisions are here, as functions of what is known. `journal` keeps the entries in a file, `redis` in Redis.
  */
 import type { ResumeToken } from "@effect-resilience/azure-o1"
@@ -27,7 +27,7 @@ export type Entry =
   | { readonly _tag: "Ended" | "Lost"; readonly id: string; readonly responseId: string }
   | { readonly _tag: "Answered"; readonly id: string; readonly result: Result }
 
-/** What is known about one prompt. */
+/** All that the entries say about one prompt. */
 export interface Known {
   /** The requests that went out, as far as nobody has said that they cost nothing. */
   readonly asked: number
@@ -39,7 +39,7 @@ export interface Known {
 
 export const unknown: Known = { asked: 0, token: undefined, result: undefined, twice: 0 }
 
-/** What is known after an entry. An answer stands for good; a token stands until its response is said to be of no use. */
+/** One more entry. An answer stands for good, a token until its response has ended without an answer or is lost. */
 export const after = (known: Known, entry: Entry): Known => {
   switch (entry._tag) {
     case "Asked":

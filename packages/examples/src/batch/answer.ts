@@ -1,5 +1,12 @@
 /** From a prompt to its result, in this process or in the one after it. */
-import { AzureO1, type O1Completion, O1Error, type O1Request, type ResumeToken, user } from "@effect-resilience/azure-o1"
+import {
+  AzureO1,
+  type O1Completion,
+  O1Error,
+  type O1Request,
+  type ResumeToken,
+  user
+} from "@effect-resilience/azure-o1"
 import { Backoff, Fault, Retry } from "@effect-resilience/core"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -15,10 +22,13 @@ import { failed, ofCompletion, ofError, type Result } from "./Result.ts"
 export class Hopeless extends Data.TaggedError("Hopeless")<{ readonly message: string }> {}
 
 /** The steps between which a process can die. */
-export type Step = "begun" | "asked" | "accepted" | "reading" | "answered"
+type Step = "begun" | "asked" | "accepted" | "reading" | "answered"
+
+/** What hears of each step. */
+export type Listen = (step: Step, id: string) => Effect.Effect<void>
 
 /** Told after each step. A test dies here. */
-export const Steps = Context.Reference<(step: Step, id: string) => Effect.Effect<void>>("examples/batch/Steps", {
+export const Steps = Context.Reference<Listen>("examples/batch/Steps", {
   defaultValue: () => () => Effect.void
 })
 
@@ -61,7 +71,8 @@ const meaningOf = (error: O1Error): Meaning => {
 /** Whether the service may have begun to work although nobody heard of it. */
 const mayHaveBegun = (error: O1Error): boolean =>
   (error._tag === "O1TimeoutError" && error.kind !== "connect") ||
-  (error._tag === "O1ConnectionError" && (error.kind === "reset" || error.kind === "closed" || error.kind === "client-closed")) ||
+  (error._tag === "O1ConnectionError" &&
+    (error.kind === "reset" || error.kind === "closed" || error.kind === "client-closed")) ||
   error._tag === "O1ProtocolError"
 
 /** Whether a response that was accepted once cannot be read any more: it is deleted, too old, or of another deployment. */
@@ -71,13 +82,14 @@ const isLost = (error: O1Error): boolean =>
 /** The response that this attempt reads has turned out to be the second one for its prompt. */
 class Overtaken extends Data.TaggedError("Overtaken") {}
 
-/** The response of the ledger is of no use, and the prompt begins anew. */
+/** Nobody can read the response of the ledger any more, and the prompt begins anew. */
 class Anew extends Data.TaggedError("Anew") {}
 
 type Failure = O1Error | StoreError | Overtaken | Anew
 
 const isThrottled = (error: Failure): error is O1Error => O1Error.is(error) && error[Fault.TypeId]._tag === "Throttled"
-const isPassing = (error: Failure): boolean => !isThrottled(error) && O1Error.is(error) && meaningOf(error) === "passing"
+const isPassing = (error: Failure): boolean =>
+  !isThrottled(error) && O1Error.is(error) && meaningOf(error) === "passing"
 
 /** To be told to wait is no failure, however often; other faults are given a few attempts, and then the slot goes to another prompt. */
 const patience = {

@@ -141,7 +141,9 @@ export const run = (
     const replaced = yield* Effect.scoped(Effect.gen(function*() {
       yield* take
       if (yield* settled) return 0
-      if (before > 0) screen.say(`Going on: ${count(lines(), "of", "of")} ${ids.size.toLocaleString("en")} have a line already.`)
+      if (before > 0) {
+        screen.say(`Going on: ${count(lines(), "of", "of")} ${ids.size.toLocaleString("en")} have a line already.`)
+      }
       const { failed, inFlight: flying, lives, replaced } = yield* crew(workerFile, settings, env)
       const step = Effect.gen(function*() {
         if ((yield* patiently(take)) > 0) lives()

@@ -15,7 +15,7 @@ export interface Crew {
   readonly replaced: () => number
   /** Fails when nothing more will be answered, and else never ends. */
   readonly failed: Effect.Effect<never, Hopeless>
-  /** There were new answers: whoever dies now has not died of the first thing that it did. */
+  /** There were new answers, so that deaths are counted from none again. */
   readonly lives: () => void
 }
 

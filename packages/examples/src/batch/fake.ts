@@ -26,18 +26,20 @@ export const fakeDeployment = Effect.gen(function*() {
   }
 })
 
-/** Prompts for whoever brings none. */
-export const sample: Effect.Effect<{ readonly input: string; readonly output: string }, StoreError> = Effect.tryPromise({
-  try: async () => {
-    const folder = join(tmpdir(), "effect-resilience-batch")
-    await mkdir(folder, { recursive: true })
-    const input = join(folder, "prompts.jsonl")
-    const lines = Array.from(
-      { length: 60 },
-      (_, i) => JSON.stringify({ id: `question-${i + 1}`, prompt: `What is ${i + 1} times ${i + 2}?` })
-    )
-    await writeFile(input, `${lines.join("\n")}\n`)
-    return { input, output: join(folder, "answers.jsonl") }
-  },
-  catch: (error) => new StoreError({ message: `The prompts cannot be written: ${String(error)}.` })
-})
+/** Prompts for a person who brings none. */
+export const sample: Effect.Effect<{ readonly input: string; readonly output: string }, StoreError> = Effect.tryPromise(
+  {
+    try: async () => {
+      const folder = join(tmpdir(), "effect-resilience-batch")
+      await mkdir(folder, { recursive: true })
+      const input = join(folder, "prompts.jsonl")
+      const lines = Array.from(
+        { length: 60 },
+        (_, i) => JSON.stringify({ id: `question-${i + 1}`, prompt: `What is ${i + 1} times ${i + 2}?` })
+      )
+      await writeFile(input, `${lines.join("\n")}\n`)
+      return { input, output: join(folder, "answers.jsonl") }
+    },
+    catch: (error) => new StoreError({ message: `The prompts cannot be written: ${String(error)}.` })
+  }
+)

@@ -9,7 +9,7 @@ import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { type FileHandle, open } from "node:fs/promises"
-import { after, type Entry, type Known, Ledger, next, type Next, type Reader, StoreError, unknown } from "./Ledger.ts"
+import { after, type Entry, type Known, Ledger, type Next, next, type Reader, StoreError, unknown } from "./Ledger.ts"
 import { lock } from "./Lock.ts"
 import { Result } from "./Result.ts"
 
@@ -101,7 +101,9 @@ export const layer = (file: string): Layer.Layer<Ledger, StoreError> =>
       for (const entry of yield* read) note(entry)
       yield* repair(file, handle, offset())
 
-      const queue = yield* Queue.unbounded<{ readonly line: string; readonly done: Deferred.Deferred<void, StoreError> }>()
+      const queue = yield* Queue.unbounded<
+        { readonly line: string; readonly done: Deferred.Deferred<void, StoreError> }
+      >()
       let broken: Exit.Exit<void, StoreError> = Exit.void
       yield* Effect.forever(Effect.gen(function*() {
         // all that waits goes to the disk together; after a failure nothing may follow what may be half a line

@@ -27,7 +27,7 @@ npm run batch -- PROMPTS ANSWERS --redis redis://127.0.0.1 --workers 3
 npm run batch -- --fake                    some prompts, on a fake deployment
 
 PROMPTS has a line {"id": "...", "prompt": "..."} for each prompt. ANSWERS gets a
-line for each id. What was stopped or killed goes on with the same command.
+line for each id. The same command goes on after a stop or a kill.
 
   --redis URL        keep the state in Redis instead of a journal
   --run NAME         the name of the state in Redis [the path of ANSWERS]
@@ -130,7 +130,9 @@ const follow = (args: ReadonlyArray<string>): Options => {
 /** The options, or in one sentence why they cannot be followed. */
 export const parse = (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv): Result.Result<Options, string> => {
   const kept = swallowed(env)
-  if (kept !== undefined) return Result.fail(`npm took --${kept} for its own. Put -- before it: npm run batch -- --${kept}`)
+  if (kept !== undefined) {
+    return Result.fail(`npm took --${kept} for its own. Put -- before it: npm run batch -- --${kept}`)
+  }
   try {
     return Result.succeed(follow(args))
   } catch (error) {

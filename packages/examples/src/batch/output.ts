@@ -20,7 +20,9 @@ const beginning = "{\"id\":\""
 const parse = (line: string): readonly [string, boolean] | undefined => {
   try {
     const value: unknown = JSON.parse(line)
-    if (typeof value !== "object" || value === null || !("id" in value) || typeof value.id !== "string") return undefined
+    if (typeof value !== "object" || value === null || !("id" in value) || typeof value.id !== "string") {
+      return undefined
+    }
     return "answer" in value ? [value.id, false] : "error" in value ? [value.id, true] : undefined
   } catch {
     return undefined

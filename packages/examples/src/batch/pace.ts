@@ -22,7 +22,8 @@ export const cautious = 4
 /** The most that one process has in flight. */
 export const most = 64
 
-const smoothed = (before: number | undefined, now: number): number => before === undefined ? now : before * 0.8 + now * 0.2
+const smoothed = (before: number | undefined, now: number): number =>
+  before === undefined ? now : before * 0.8 + now * 0.2
 
 /** Azure's unknown is -1 or 0. */
 const known = (limit: number | undefined): number | undefined => limit !== undefined && limit > 0 ? limit : undefined

@@ -9,7 +9,7 @@ import * as Logger from "effect/Logger"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
 import { readFile } from "node:fs/promises"
 import process from "node:process"
-import { Hopeless } from "./answer.ts"
+import { Hopeless, type Listen, Steps } from "./answer.ts"
 import * as journal from "./journal.ts"
 import { type Ledger, StoreError } from "./Ledger.ts"
 import { idsOf } from "./output.ts"
@@ -59,15 +59,18 @@ const stopping = Effect.map(Deferred.make<void>(), (stop) => {
 })
 
 /** Runs a worker in this process, and ends the process. */
-export const main = (settings: Settings): void => {
+export const main = (settings: Settings, steps: Listen = () => Effect.void): void => {
   const program = Effect.gen(function*() {
     const stop = yield* stopping
     yield* filled(settings.store)
-    yield* work(settings, stop, tell)
+    yield* Effect.provideService(work(settings, stop, tell), Steps, steps)
   }).pipe(
     Effect.provide(Layer.mergeAll(
       stored(settings.store),
-      Layer.catch(AzureO1Node.layerConfig, ({ message }) => Layer.effect(AzureO1, Effect.fail(new Hopeless({ message }))))
+      Layer.catch(
+        AzureO1Node.layerConfig,
+        ({ message }) => Layer.effect(AzureO1, Effect.fail(new Hopeless({ message })))
+      )
     )),
     Effect.catchTags({
       Hopeless: ({ message }) => Effect.sync(() => tell({ _tag: "Hopeless", message })),

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Result from "effect/Result"
 import process from "node:process"
+import type { Listen } from "./answer.ts"
 import { run, type Verdict } from "./coordinator.ts"
 import { help, type Options, parse } from "./options.ts"
 import * as worker from "./process.ts"
@@ -16,7 +17,11 @@ const conclude = ({ bad, output, replaced, standing, stopped }: Verdict, screen:
   const { answered, failed, total, twice } = standing
   screen.say(`Answers: ${output}`)
   if (replaced > 0) screen.say(`Workers that died and were replaced: ${replaced}`)
-  if (twice > 0) screen.say("A worker died between a request and its response, so that the request may have been billed for nothing.")
+  if (twice > 0) {
+    screen.say(
+      "A worker died between a request and its response, so that the request may have been billed for nothing."
+    )
+  }
   const figures = [
     `${answered.toLocaleString("en")} of ${count(total, "prompt")} answered`,
     `${failed.toLocaleString("en")} failed`,
@@ -32,7 +37,7 @@ const parent = (options: Options, file: string): void => {
   let code: number | undefined
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
-      // whoever insists is not kept waiting: the next run goes on all the same
+      // a second signal waits for nothing, and the next run still goes on
       if (code !== undefined) process.exit(code)
       code = codes[signal]
       screen.say("Stopping: waiting for what is being asked for. Once more to stop at once.")
@@ -54,15 +59,15 @@ const parent = (options: Options, file: string): void => {
     ),
     Effect.provide(Logger.layer([]))
   )
-  Effect.runPromise(program).then((code) => process.exitCode = code)
+  void Effect.runPromise(program).then((code) => process.exitCode = code)
 }
 
-/** Runs the program of this process. `file` is what a worker is started with. */
-export const main = (file: string): void => {
+/** Runs the program of this process. `file` is what a worker is started with, `steps` what is told between its steps. */
+export const main = (file: string, steps?: Listen): void => {
   const settings = process.env[variable]
   if (settings !== undefined) {
     delete process.env[variable]
-    return worker.main(JSON.parse(settings) as Settings)
+    return worker.main(JSON.parse(settings) as Settings, steps)
   }
   const options = parse(process.argv.slice(2), process.env)
   if (Result.isFailure(options)) {

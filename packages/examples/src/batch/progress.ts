@@ -10,11 +10,12 @@ export interface Standing {
   readonly twice: number
   /** Since this process began. */
   readonly elapsedMillis: number
-  /** What was written before this process began. */
+  /** The lines that were there before this process began. */
   readonly before: number
 }
 
-export const count = (n: number, one: string, many = `${one}s`): string => `${n.toLocaleString("en")} ${n === 1 ? one : many}`
+export const count = (n: number, one: string, many = `${one}s`): string =>
+  `${n.toLocaleString("en")} ${n === 1 ? one : many}`
 
 const rounded = (millis: number): string =>
   Duration.format(Duration.seconds(millis > 90_000 ? Math.round(millis / 60_000) * 60 : Math.ceil(millis / 1000)))
@@ -39,7 +40,7 @@ const figures = (standing: Standing): ReadonlyArray<string> => {
 }
 
 /** A bar with figures, in so many columns. */
-export const bar = (standing: Standing, columns: number): string => {
+const bar = (standing: Standing, columns: number): string => {
   const text = figures(standing).join("  ")
   const width = Math.min(30, columns - text.length - 5)
   if (width < 5) return text.slice(0, Math.max(0, columns - 1))
@@ -48,7 +49,7 @@ export const bar = (standing: Standing, columns: number): string => {
   return `[${"#".repeat(full)}${"-".repeat(width - full)}] ${text}`
 }
 
-export const line = (standing: Standing): string => figures(standing).join(", ")
+const line = (standing: Standing): string => figures(standing).join(", ")
 
 /** How often a pipe is told, at most. */
 const interval = 10_000

@@ -1,4 +1,4 @@
-/** The input: one prompt in each line. What is wrong with a line is told with its number, and stops no other line. */
+/** The input: one prompt in each line. A bad line is told with its number, and stops no other line. */
 import * as Schema from "effect/Schema"
 
 export const Prompt = Schema.Struct({ id: Schema.String, prompt: Schema.String })

@@ -149,8 +149,7 @@ export const layer = (place: Place): Layer.Layer<Ledger, never, Redis.Redis> =>
                 : Effect.succeed({ _tag: tag })
           ),
         withdraw: (id) => run(redis.eval(withdraw)(keys.asked, id)),
-        accept: (id, token) =>
-          Effect.flatMap(run(redis.eval(accept)(keys.token, id, JSON.stringify(token))), tokenOf),
+        accept: (id, token) => Effect.flatMap(run(redis.eval(accept)(keys.token, id, JSON.stringify(token))), tokenOf),
         end: forgotten("Ended"),
         lose: forgotten("Lost"),
         answer: (id, result) => run(redis.eval(answer)(keys.result, keys.done, id, JSON.stringify(result)))

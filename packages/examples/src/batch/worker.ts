@@ -1,5 +1,5 @@
 /** A worker: takes prompts from the queue, and stores their results, until it is told to stop. */
-import { AzureO1, type O1Completion, O1Error, type O1Request } from "@effect-resilience/azure-o1"
+import { type AzureO1, type O1Completion, O1Error, type O1Request } from "@effect-resilience/azure-o1"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -7,7 +7,7 @@ import * as Latch from "effect/Latch"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
 import * as Schedule from "effect/Schedule"
 import * as Semaphore from "effect/Semaphore"
-import { answer, givenUp, Hopeless, mostDeliveries } from "./answer.ts"
+import { answer, givenUp, type Hopeless, mostDeliveries } from "./answer.ts"
 import { Ledger, StoreError } from "./Ledger.ts"
 import * as pace from "./pace.ts"
 import { Prompt } from "./prompts.ts"
@@ -72,8 +72,11 @@ export const work = (
           safe: () => void known.openUnsafe(),
           finished: adapt
         }).pipe(
-          Effect.catchIf(O1Error.is, (error): Effect.Effect<void, O1Error | StoreError> =>
-            attempts === mostDeliveries ? ledger.answer(prompt.id, givenUp(error)) : Effect.fail(error))
+          Effect.catchIf(
+            O1Error.is,
+            (error): Effect.Effect<void, O1Error | StoreError> =>
+              attempts === mostDeliveries ? ledger.answer(prompt.id, givenUp(error)) : Effect.fail(error)
+          )
         )
         yield* Semaphore.resize(open, goal)
       })
@@ -95,9 +98,10 @@ export const work = (
       Effect.catchTags({ PersistedQueueError: ({ message }) => Effect.fail(new StoreError({ message })) })
     )
     const taking = Effect.forever(take)
-    yield* Effect.forEach(Array.from({ length: slots }), () => taking, { concurrency: "unbounded", discard: true }).pipe(
-      Effect.raceFirst(Deferred.await(stop)),
-      // an effect that has stopped is interrupted
-      Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.void)
-    )
+    yield* Effect.forEach(Array.from({ length: slots }), () => taking, { concurrency: "unbounded", discard: true })
+      .pipe(
+        Effect.raceFirst(Deferred.await(stop)),
+        // an effect that has stopped is interrupted
+        Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.void)
+      )
   })
