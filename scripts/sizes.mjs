@@ -19,6 +19,7 @@ const budgets = [
   ["all of core", "core", "* as all", "all", 53],
   ["the metrics of the client", "azure-o1/metrics", "{ O1Metrics }", "O1Metrics.layer()", 11],
   ["the o1 client", "azure-o1", "{ AzureO1 }", "AzureO1.layer", 87],
+  ["its quota", "azure-o1/quota", "{ O1Quota }", "O1Quota.layer", 60],
   ["the same of several deployments", "azure-o1/pool", "{ AzureO1Pool }", "AzureO1Pool.layer", 90]
 ]
 

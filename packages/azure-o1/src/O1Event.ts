@@ -84,14 +84,14 @@ export interface Started {
 }
 
 /**
- * There is nothing to show yet: an attempt is in flight, or the client waits before the next one. `elapsed` is the time since
- * the call began.
+ * There is nothing to show yet: an attempt is in flight (`attempt`), the client waits before the next one (`backoff`), or the
+ * call waits until the quota of the deployment has room for it (`quota`). `elapsed` is the time since the call began.
  *
  * @since 0.1.0
  */
 export interface Waiting {
   readonly _tag: "Waiting"
-  readonly phase: "attempt" | "backoff"
+  readonly phase: "attempt" | "backoff" | "quota"
   readonly elapsed: Duration.Duration
 }
 

@@ -61,7 +61,9 @@ const every = {
   protocol: (["truncated", "malformed", "unexpected-content-type", "schema-mismatch"] as const)
     .map((kind) => new O1ProtocolError({ kind })),
   limits: (["reasoning-exhausted", "cut-off"] as const).map((kind) => new O1OutputLimitError({ kind })),
-  rejected: (["circuit-open", "bulkhead", "limiter", "budget"] as const).map((kind) => new O1RejectedError({ kind }))
+  rejected: (["circuit-open", "bulkhead", "limiter", "budget", "ceiling"] as const).map((kind) =>
+    new O1RejectedError({ kind })
+  )
 }
 const errors: ReadonlyArray<O1Error> = Object.values(every).flat()
 

@@ -41,6 +41,9 @@ export class Turns {
       this.deployment = undefined
       this.open = true
       this.told = Duration.zero
+    } else if (event._tag === "WaitedForRateLimiter") {
+      // a wait for quota is no part of the time that the deployment took
+      this.told = Duration.sum(this.told, event.waited)
     } else if (event._tag === "AttemptEnded" && this.open) {
       const duration = Duration.subtract(event.duration, this.told)
       this.tell({ attempt: event.attempt, deployment: this.deployment, duration, exit: event.exit })

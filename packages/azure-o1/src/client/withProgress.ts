@@ -36,6 +36,18 @@ class Progress {
     this.startedAt = startedAt
   }
 
+  /** A wait for quota is reported once, by code that does not know when the call began; it ends with what goes out. */
+  readonly reportOf = (clock: Clock.Clock) => (event: ProgressEvent): void => {
+    if (event._tag === "Started") this.phase = "attempt"
+    if (event._tag !== "Waiting") return this.report(event)
+    this.phase = event.phase
+    this.waitsAt(clock.monotonicTimeNanosUnsafe())
+  }
+
+  private waitsAt(now: bigint): void {
+    this.report({ _tag: "Waiting", phase: this.phase, elapsed: Duration.nanos(now - this.startedAt) })
+  }
+
   readonly report = (event: ProgressEvent): void => {
     // a reader that has not taken the last tick gets the newest one
     if (event._tag === "Waiting" && this.events.at(-1)?._tag === "Waiting") this.events.pop()
@@ -56,7 +68,7 @@ class Progress {
 
   readonly tick = Effect.map(
     Clock.monotonicTimeNanos,
-    (now) => this.report({ _tag: "Waiting", phase: this.phase, elapsed: Duration.nanos(now - this.startedAt) })
+    (now) => this.waitsAt(now)
   )
 
   get waiting(): boolean {
@@ -98,13 +110,14 @@ const awaitEither = (
 export const withProgress = (content: Stream.Stream<AttemptEvent, O1Error>): Stream.Stream<O1Event, O1Error> =>
   Stream.fromChannel(Channel.fromTransform((_: unknown, scope) =>
     Effect.gen(function*() {
-      const progress = new Progress(yield* Clock.monotonicTimeNanos)
+      const clock = yield* Clock.Clock
+      const progress = new Progress(clock.monotonicTimeNanosUnsafe())
       // made first, so closed last: a pull under way is interrupted before what it pulls from is closed
       const contentScope = Scope.forkUnsafe(scope)
       const upstream = yield* Channel.toPullScoped(
         Stream.toChannel(content.pipe(
           Telemetry.listen(progress.listener).stream,
-          Stream.provideService(CurrentProgress, progress.report)
+          Stream.provideService(CurrentProgress, progress.reportOf(clock))
         )),
         contentScope
       )

@@ -162,7 +162,7 @@ export class O1OutputLimitError extends O1ErrorBase("O1OutputLimitError")<{
  * @since 0.1.0
  */
 export class O1RejectedError extends O1ErrorBase("O1RejectedError")<{
-  readonly kind: "circuit-open" | "bulkhead" | "limiter" | "budget"
+  readonly kind: "circuit-open" | "bulkhead" | "limiter" | "budget" | "ceiling"
   readonly retryAfter?: Duration.Duration | undefined
 }> {
   get [Fault.TypeId](): Fault.Fault {
@@ -182,6 +182,8 @@ export class O1RejectedError extends O1ErrorBase("O1RejectedError")<{
         return messageOf(this, "The rate limit of this process is used up", wait)
       case "budget":
         return messageOf(this, "The retry budget is used up", wait)
+      case "ceiling":
+        return messageOf(this, "The ceiling of tokens per hour is reached", wait)
     }
   }
 }

@@ -29,7 +29,8 @@ export const make = (
       url,
       body: encode(request, { model, stream: false }),
       accept: "application/json",
-      transport: "plain"
+      transport: "plain",
+      charged: true
     })
     const { origin } = received
     const decoded = decode(new wire.ChatAnswer(origin), yield* connection.text(received), origin)
@@ -45,7 +46,8 @@ export const make = (
           url,
           body: encode(request, { model, stream: true }),
           accept: "text/event-stream",
-          transport: "stream"
+          transport: "stream",
+          charged: true
         })
       ),
       answer: ({ origin }) => new AnswerStream(new wire.ChatAnswer(origin), origin, seal),

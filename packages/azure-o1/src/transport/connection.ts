@@ -20,11 +20,12 @@ import { type O1Error, O1RequestError } from "../O1Error.ts"
 import type { Transport } from "../O1Event.ts"
 import type { Origin } from "../wire/answer.ts"
 import * as errors from "../wire/errors.ts"
+import { rateLimitsOf } from "../wire/origin.ts"
 import { type Beginning, bytesOf, textOf, wordsOf } from "./body.ts"
 import { CurrentCall } from "./call.ts"
 import { directOf } from "./direct.ts"
 import * as keeping from "./keeping.ts"
-import { CurrentlyKnown, CurrentProgress, CurrentQuestion } from "./progress.ts"
+import { CurrentlyKnown, CurrentMeter, CurrentProgress, CurrentQuestion } from "./progress.ts"
 import * as sendings from "./sending.ts"
 
 /** The beginning of an answer that is no error. */
@@ -41,6 +42,8 @@ interface Outgoing {
   readonly body?: string
   readonly accept: "application/json" | "text/event-stream"
   readonly transport: Transport
+  /** It asks for an answer, for which the service charges the deployment. */
+  readonly charged?: boolean
 }
 
 /** HTTP with one deployment: the way in, whatever API is spoken. */
@@ -142,7 +145,7 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
 
   /** The answer to one request, whatever its status. */
   const exchange = (
-    { accept, body, method, url }: Outgoing,
+    { accept, body, charged = false, method, url }: Outgoing,
     pass: sendings.Pass
   ): Effect.Effect<Received, O1Error, Scope.Scope> =>
     Effect.gen(function*() {
@@ -157,23 +160,23 @@ export const make = (config: AzureO1Config, httpClient: HttpClient.HttpClient): 
         sending.headers(pass, accept, clientRequestId, body !== undefined),
         body === undefined ? HttpBody.empty : HttpBody.text(body, "application/json")
       )
+      const meter = charged ? yield* CurrentMeter : undefined
+      if (meter !== undefined) yield* meter.sent
       const { ended, response } = yield* answered(request, clientRequestId)
       yield* headersSeen
       const { headers, status } = response
-      return {
-        response,
-        ended,
-        origin: {
-          headers,
-          // what a browser shows of a redirect that it did not follow
-          status: status === 0 ? 302 : status,
-          deployment,
-          clientRequestId,
-          longestBody: maxBodyBytes,
-          now: yield* Clock.currentTimeMillis,
-          redact: sending.redact(pass)
-        }
+      const origin: Origin = {
+        headers,
+        // what a browser shows of a redirect that it did not follow
+        status: status === 0 ? 302 : status,
+        deployment,
+        clientRequestId,
+        longestBody: maxBodyBytes,
+        now: yield* Clock.currentTimeMillis,
+        redact: sending.redact(pass)
       }
+      if (meter !== undefined) yield* meter.heard(rateLimitsOf(origin))
+      return { response, ended, origin }
     })
 
   const beginning = ({ ended, origin, response }: Received): Beginning => ({

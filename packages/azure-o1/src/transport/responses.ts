@@ -115,7 +115,8 @@ export const questions = (config: AzureO1Config, connection: Connection) => {
           url: urlOf("", ""),
           body: requests.encode(request, { model: deployment, stream, background, store, host, encrypted }),
           accept: stream ? "text/event-stream" : "application/json",
-          transport
+          transport,
+          charged: true
         })
       )
     },

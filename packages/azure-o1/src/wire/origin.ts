@@ -61,6 +61,12 @@ const rateLimit = ({ headers, now }: Origin, dimension: "requests" | "tokens"): 
   }
 }
 
+/** What the headers tell of the limits. */
+export const rateLimitsOf = (from: Origin): AnswerHeaders["rateLimits"] => ({
+  requests: rateLimit(from, "requests"),
+  tokens: rateLimit(from, "tokens")
+})
+
 /** All that the headers of an answer tell. */
 export const answerHeaders = (from: Origin): AnswerHeaders => {
   const { clientRequestId, model, region, requestId } = origin(from)
@@ -69,6 +75,6 @@ export const answerHeaders = (from: Origin): AnswerHeaders => {
     clientRequestId: clientRequestId ?? header(from, "x-ms-client-request-id"),
     region,
     servedModel: model,
-    rateLimits: { requests: rateLimit(from, "requests"), tokens: rateLimit(from, "tokens") }
+    rateLimits: rateLimitsOf(from)
   }
 }

@@ -60,7 +60,7 @@ const table: ReadonlyArray<readonly [errors.O1Error, Tag, details?: object]> = [
     { responseText: "{\"a" }
   ],
   [new errors.O1RejectedError({ kind: "circuit-open", retryAfter }), "InternalProviderError"],
-  ...(["bulkhead", "limiter", "budget"] as const).map((kind) =>
+  ...(["bulkhead", "limiter", "budget", "ceiling"] as const).map((kind) =>
     [new errors.O1RejectedError({ kind, retryAfter }), "RateLimitError", { retryAfter }] as const
   )
 ]

@@ -1,0 +1,23 @@
+import type { PolicyRegistry } from "@effect-resilience/core"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Deployment } from "./deployment.ts"
+
+/** For a health endpoint, which waits for nobody: what is left is `null` where it is not known here and now. */
+export const reportOf = (
+  deployment: Deployment,
+  { context }: { readonly context: Context.Context<never> }
+): PolicyRegistry.Entry => {
+  const remaining = Effect.runSyncExitWith(context)(deployment.remaining)
+  const { requests = null, tokens = null } = Exit.isSuccess(remaining) ? remaining.value : {}
+  return {
+    kind: "quota",
+    name: deployment.name,
+    state: {
+      limits: { requests: deployment.limits.requests ?? null, tokens: deployment.limits.tokens ?? null },
+      remaining: { requests, tokens },
+      waiting: deployment.queue.byCaller()
+    }
+  }
+}
