@@ -3,7 +3,7 @@
  * reasoning effort, and how attempts and calls end. In bounded memory, and old data fades.
  *
  * Provide `O1Monitor.layer()` around a program. `recommend` derives settings from what was seen, `O1Policy.layerAdaptive`
- * uses them live, `latencySvg` draws it.
+ * uses them live, `latencySvg` of `azure-o1/plot` draws it.
  *
  * **Example** (What was seen of an answer and of an attempt that was cut off)
  *

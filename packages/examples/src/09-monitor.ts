@@ -2,14 +2,8 @@
  * Settings from what was seen: 400 calls whose times a seed makes repeatable, a table of them, what to set and why, and a
  * picture, written to the path that is given or to the temporary directory.
  */
-import {
-  formatRecommendations,
-  latencySvg,
-  O1Monitor,
-  O1Policy,
-  recommend,
-  recommendedSettings
-} from "@effect-resilience/azure-o1"
+import { formatRecommendations, O1Monitor, O1Policy, recommend, recommendedSettings } from "@effect-resilience/azure-o1"
+import { latencySvg } from "@effect-resilience/azure-o1/plot"
 import { Console, Duration, Effect, Random } from "effect"
 import { writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"

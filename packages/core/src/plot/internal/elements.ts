@@ -1,34 +1,4 @@
-/** The words of SVG, and the colours of the picture. */
-
-/**
- * Those who see no hue tell the colours apart by their lightness. A line has a casing in the colour of the ground, so that it is seen
- * upon any bar.
- */
-export const style = `
-svg { color-scheme: light dark }
-text { font: 12px system-ui, sans-serif; fill: #24292f }
-.title { font-size: 14px; font-weight: 600 }
-.ground { fill: #ffffff }
-.axis { stroke: #8c959f }
-.grid { stroke: #d8dee4 }
-.seen { fill: #17558a }
-.cut { fill: #cf7a00 }
-.casing { stroke: #ffffff; stroke-width: 6 }
-.quantile { stroke: #24292f; stroke-width: 1.5 }
-.limit { stroke: #a8005c; stroke-width: 2.5; stroke-dasharray: 7 4 }
-.limit-label { fill: #a8005c; font-weight: 600 }
-@media (prefers-color-scheme: dark) {
-text { fill: #e6edf3 }
-.ground { fill: #0d1117 }
-.axis { stroke: #7d8590 }
-.grid { stroke: #262c34 }
-.seen { fill: #3f86c8 }
-.cut { fill: #f7c04a }
-.casing { stroke: #0d1117 }
-.quantile { stroke: #e6edf3 }
-.limit { stroke: #ff9ecb }
-.limit-label { fill: #ff9ecb }
-}`
+/** The words of SVG. */
 
 export const escape = (text: string): string =>
   text
