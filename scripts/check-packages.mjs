@@ -71,6 +71,10 @@ const check = async () => {
   const dependencies = join(packages[1], "node_modules")
   symlinkSync(join(dependencies, "effect"), join(modules, "effect"))
   symlinkSync(join(dependencies, "@effect", "platform-node"), join(modules, "@effect", "platform-node"))
+  // the optional peers of the plots
+  for (const name of ["d3-scale", "d3-shape"]) {
+    symlinkSync(join(packages[0], "node_modules", name), join(modules, name))
+  }
   symlinkSync(join(root, "node_modules", "@types", "node"), join(modules, "@types", "node"))
 
   const lines = imports.map((entry, i) => `import * as m${i} from ${JSON.stringify(entry)}`)
