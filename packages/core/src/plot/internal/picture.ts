@@ -77,6 +77,14 @@ export const draw = ({ empty = "Nothing to show.", panels, title, width = 800, x
   }
   const bottom = laid.at(-1)!.end
   const numbers = numbersAcross(x, width - 2)
+  const drawn = ({ end, labels, panel: { marks, y: { label: words } }, start, top, y }: Laid): ReadonlyArray<string> =>
+    [
+      grid(numbers, start, end),
+      axisUpwards(y, words, left, right, (start + end) / 2),
+      drawMarks(marks, x, y, colours, start, end),
+      [element("line", { x1: left, y1: end, x2: right, y2: end, class: "axis" })],
+      drawRules(labels, top, end)
+    ].flat()
   const height = bottom + 54
   return element(
     "svg",
@@ -94,13 +102,7 @@ export const draw = ({ empty = "Nothing to show.", panels, title, width = 800, x
       element("rect", { width, height, class: "ground" }),
       label(margin, 26, shorten(title, width + 80), { class: "title" }),
       ...nothing ? [label(left, 49, empty)] : key.drawn,
-      ...laid.flatMap(({ end, labels, panel: { marks, y: { label: words } }, start, top, y }) => [
-        ...grid(numbers, start, end),
-        ...axisUpwards(y, words, left, right, (start + end) / 2),
-        ...drawMarks(marks, x, y, colours, start, end),
-        element("line", { x1: left, y1: end, x2: right, y2: end, class: "axis" }),
-        ...drawRules(labels, top, end)
-      ]),
+      ...laid.flatMap(drawn),
       ...axisAcross(numbers, xAxis.label, left, right, bottom)
     ].join("\n")
   ) + "\n"

@@ -127,8 +127,8 @@ export const legend = (
   const drawn: Array<string> = []
   let [x, row] = [left, 0]
   for (const [name, index] of colours) {
-    const forms = all.filter((mark) => mark.name === name).map(({ _tag }) => _tag)
-    const isLine = forms.includes("Line")
+    const forms = new Set(all.filter((mark) => mark.name === name).map(({ _tag }) => _tag))
+    const isLine = forms.has("Line")
     const sample = isLine ? 26 : 10
     const width = sample + 6 + widthOf(name)
     if (x > left && x + width > right) [x, row] = [left, row + 1]
@@ -141,7 +141,7 @@ export const legend = (
           y,
           width: sample,
           height: 10,
-          class: classOf(forms.includes("Bars") ? "bar" : "band", index)
+          class: classOf(forms.has("Bars") ? "bar" : "band", index)
         }),
       label(x + sample + 6, y + 9, name)
     )
