@@ -9,6 +9,7 @@ import * as Coalesce from "../src/Coalesce.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Fallback from "../src/Fallback.ts"
 import * as Hedge from "../src/Hedge.ts"
+import * as Health from "../src/http/Health.ts"
 import * as ResilientHttpClient from "../src/http/ResilientHttpClient.ts"
 import * as ServerPolicy from "../src/http/ServerPolicy.ts"
 import * as Keyed from "../src/Keyed.ts"
@@ -313,7 +314,10 @@ const table: ReadonlyArray<Row> = [
     "ServerPolicy.make: maxRemaining",
     "duration",
     (maxRemaining) => ServerPolicy.make(Policy.identity, { maxRemaining })
-  ]
+  ],
+  ["Health.check: options", "options", (value) => Health.check(value)],
+  ["Health.response: options", "options", (value) => Health.response(value)],
+  ["Health.layerHttp: options", "options", (value) => Health.layerHttp(value)]
 ]
 
 describe("a bad option throws a RangeError when a policy is made, which names it, the value and what is allowed", () => {

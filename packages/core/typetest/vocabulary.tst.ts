@@ -18,7 +18,7 @@ import type {
   Telemetry,
   Timeout
 } from "@effect-resilience/core"
-import type { ResilientHttpClient, ServerPolicy } from "@effect-resilience/core/http"
+import type { Health, ResilientHttpClient, ServerPolicy } from "@effect-resilience/core/http"
 import type { Callee } from "@effect-resilience/core/testing"
 import { describe, expect, it } from "tstyche"
 import type { words } from "./vocabulary.ts"
@@ -55,6 +55,8 @@ type Options =
   | Second<typeof Deadline.fromHeader>
   | Fallback.Options
   | Fallback.StaleOptions<unknown>
+  | First<typeof Health.layerHttp>
+  | Health.Options
   | Hedge.Learnt
   | Hedge.Options
   | Histogram.Options
