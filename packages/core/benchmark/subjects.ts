@@ -23,7 +23,7 @@ export type Deed =
 export const three = "retry > breaker > attempt"
 export const five = "total > retry > breaker > bulkhead > attempt"
 export const standard = "Pipelines.makeStandard"
-export const hedging = "Pipelines.makeHedging"
+export const hedging = "HedgingPipeline.make"
 
 /** Everything that wraps a call. Another policy is one line here and one in the table of each contender that has it. */
 export const subjects = {

@@ -13,8 +13,10 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import { standardConfig } from "../src/config/index.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Fault from "../src/Fault.ts"
+import * as HedgingPipeline from "../src/HedgingPipeline.ts"
 import * as Pipelines from "../src/Pipelines.ts"
 import * as Policy from "../src/Policy.ts"
 import * as PolicyRegistry from "../src/PolicyRegistry.ts"
@@ -274,7 +276,7 @@ describe("Pipelines", () => {
   describe("hedging", () => {
     it.effect("the second attempt wins, the first one is stopped", () =>
       Effect.gen(function*() {
-        const pipeline = Pipelines.makeHedgingUnsafe()
+        const pipeline = HedgingPipeline.makeUnsafe()
         const { effect, log } = logged()
         const call = effect((n) => n === 1 ? Effect.never : Effect.succeed(n)).pipe(pipeline)
         assert.deepStrictEqual(yield* during("1 minute", timed(call)), ["ok:2", 2000])
@@ -284,7 +286,7 @@ describe("Pipelines", () => {
     it.effect("every attempt counts at the limiter and at the breaker", () =>
       Effect.gen(function*() {
         const limiter = Bulkhead.makeUnsafe({ concurrency: 1 })
-        const pipeline = Pipelines.makeHedgingUnsafe({ limiter, hedge: { after: "1 second" } })
+        const pipeline = HedgingPipeline.makeUnsafe({ limiter, hedge: { after: "1 second" } })
         const fiber = yield* fork(Effect.never.pipe(pipeline))
         yield* TestClock.adjust("2 seconds")
         assert.deepInclude(yield* limiter.state, { inUse: 1, queued: 0 })
@@ -296,7 +298,7 @@ describe("Pipelines", () => {
     it.effect("a budget without tokens allows no second attempt", () =>
       Effect.gen(function*() {
         const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ maxTokens: 2 }) })
-        const pipeline = Pipelines.makeHedgingUnsafe({ budget, attempt: "5 seconds" })
+        const pipeline = HedgingPipeline.makeUnsafe({ budget, attempt: "5 seconds" })
         let calls = 0
         const call = Effect.suspend(() => {
           calls++
@@ -310,7 +312,7 @@ describe("Pipelines", () => {
       Effect.gen(function*() {
         const { log, stream } = logged()
         const tokens = stream((n) => n === 1 ? Stream.never : Stream.make(n, n)).pipe(
-          Pipelines.makeHedgingUnsafe().stream
+          HedgingPipeline.makeUnsafe().stream
         )
         assert.deepStrictEqual(yield* during("1 minute", Stream.runCollect(tokens)), [2, 2])
         assert.deepStrictEqual(log, ["open1", "open2", "close1", "close2"])
@@ -319,7 +321,7 @@ describe("Pipelines", () => {
 
   describe("times that follow from those that are given", () => {
     const standard = Pipelines.makeStandardUnsafe
-    const hedging = Pipelines.makeHedgingUnsafe
+    const hedging = HedgingPipeline.makeUnsafe
     const within = (within: Duration.Input) => ({ trip: CircuitBreaker.failureRate({ within }) })
     const table: ReadonlyArray<readonly [string, () => Policy.Any, ReadonlyArray<string>]> = [
       ["none", standard, ["total (limit: 30s)", "attempt (limit: 10s)", "within 30s"]],
@@ -372,8 +374,8 @@ describe("Pipelines", () => {
           Policy.explain(Pipelines.makeStandardUnsafe(options))
         )
         assert.strictEqual(
-          Policy.explain(yield* Pipelines.makeHedging(options)),
-          Policy.explain(Pipelines.makeHedgingUnsafe(options))
+          Policy.explain(yield* HedgingPipeline.make(options)),
+          Policy.explain(HedgingPipeline.makeUnsafe(options))
         )
       }))
   })
@@ -389,7 +391,7 @@ describe("Pipelines", () => {
         "Open"
       ],
       ["the default times", Pipelines.makeStandardUnsafe({ breaker: { trip } }), "1 minute", "Open"],
-      ["hedging", Pipelines.makeHedgingUnsafe({ total: "500 millis", breaker: { trip } }), "1 minute", "Open"],
+      ["hedging", HedgingPipeline.makeUnsafe({ total: "500 millis", breaker: { trip } }), "1 minute", "Open"],
       ["a caller with a fair time", Pipelines.makeStandardUnsafe({ breaker: { trip } }), "1 second", "Open"],
       ["a caller with hardly any", Pipelines.makeStandardUnsafe({ breaker: { trip } }), "900 millis", "Closed"],
       [
@@ -493,7 +495,7 @@ describe("Pipelines", () => {
 
     it.effect("are counted by the breaker of a hedging pipeline", () =>
       Effect.gen(function*() {
-        const pipeline = Pipelines.makeHedgingUnsafe({ result, breaker: { trip: CircuitBreaker.consecutive(1) } })
+        const pipeline = HedgingPipeline.makeUnsafe({ result, breaker: { trip: CircuitBreaker.consecutive(1) } })
         yield* during("1 minute", Effect.exit(Effect.succeed("busy").pipe(pipeline)))
         assert.notStrictEqual((yield* pipeline.breaker.state)._tag, "Closed")
       }))
@@ -509,9 +511,9 @@ describe("Pipelines", () => {
         const limiter = { concurrency: 1 }
         const pipelines = [
           Pipelines.makeStandardUnsafe({ limiter }),
-          Pipelines.makeHedgingUnsafe({ limiter, hedge: { after: "1 hour" } }),
+          HedgingPipeline.makeUnsafe({ limiter, hedge: { after: "1 hour" } }),
           yield* Pipelines.makeStandard({ limiter }),
-          yield* Pipelines.makeHedging({ limiter, hedge: { after: "1 hour" } })
+          yield* HedgingPipeline.make({ limiter, hedge: { after: "1 hour" } })
         ]
         for (const pipeline of pipelines) {
           const first = yield* fork(Effect.never.pipe(pipeline))
@@ -521,7 +523,7 @@ describe("Pipelines", () => {
       }))
 
     it("a wait inside the total of a hedge is part of it", () => {
-      const hedging = Pipelines.makeHedgingUnsafe({ limiter: { concurrency: 1, maxWait: "1 minute" } })
+      const hedging = HedgingPipeline.makeUnsafe({ limiter: { concurrency: 1, maxWait: "1 minute" } })
       assert.include(Policy.explain(hedging), "total (limit: 1m 10s)")
     })
 
@@ -532,7 +534,7 @@ describe("Pipelines", () => {
 
   describe("config", () => {
     const read = (env: Record<string, string>, defaults?: Pipelines.StandardOptions) =>
-      Pipelines.config("PAYMENTS", defaults).parse(ConfigProvider.fromEnv({ env })).pipe(
+      standardConfig("PAYMENTS", defaults).parse(ConfigProvider.fromEnv({ env })).pipe(
         Effect.map((options) => Policy.explain(Pipelines.makeStandardUnsafe(options)))
       )
 
@@ -589,7 +591,7 @@ describe("Pipelines", () => {
         assert.include(error.message, "(PAYMENTS_TOTAL, PAYMENTS_ATTEMPT)")
         const one = yield* Effect.flip(read({ PAYMENTS_ATTEMPT: "1 minute" }, { total: "30 seconds" }))
         assert.include(one.message, "(PAYMENTS_ATTEMPT)")
-        assert.throws(() => Pipelines.config("PAYMENTS", { total: 0 }), RangeError)
+        assert.throws(() => standardConfig("PAYMENTS", { total: 0 }), RangeError)
       }))
 
     it.effect("a breaker's window follows from the attempt, where nothing else is said", () =>
@@ -603,7 +605,7 @@ describe("Pipelines", () => {
         const breaker = CircuitBreaker.makeUnsafe({ name: "shared" })
         const limiter = Bulkhead.makeUnsafe({ name: "shared", concurrency: 3 })
         const provider = ConfigProvider.fromEnv({ env: { PAYMENTS_OPEN: "7 seconds", PAYMENTS_CONCURRENCY: "7" } })
-        const options = yield* Pipelines.config("PAYMENTS", { breaker, limiter }).parse(provider)
+        const options = yield* standardConfig("PAYMENTS", { breaker, limiter }).parse(provider)
         assert.strictEqual(options.breaker, breaker)
         assert.strictEqual(options.limiter, limiter)
       }))
@@ -614,7 +616,7 @@ describe("Pipelines", () => {
         const provider = ConfigProvider.fromUnknown({}).pipe(
           ConfigProvider.orElse(ConfigProvider.fromEnv({ env }))
         )
-        const make = Effect.flatMap(Pipelines.config("PAYMENTS"), Pipelines.makeStandard).pipe(
+        const make = Effect.flatMap(standardConfig("PAYMENTS"), Pipelines.makeStandard).pipe(
           Effect.provideService(ConfigProvider.ConfigProvider, provider)
         )
         const ref = yield* Ref.make(yield* make)
@@ -635,9 +637,9 @@ describe("Pipelines", () => {
         "Pipelines.makeStandard: timeout attempt (10s) is longer than timeout total (5s)"
       )
       assert.throws(
-        () => Pipelines.makeHedgingUnsafe({ attempt: "31 seconds", total: "30 seconds" }),
+        () => HedgingPipeline.makeUnsafe({ attempt: "31 seconds", total: "30 seconds" }),
         RangeError,
-        "Pipelines.makeHedging: timeout attempt (31s) is longer than timeout total (30s)"
+        "HedgingPipeline.make: timeout attempt (31s) is longer than timeout total (30s)"
       )
     })
 
@@ -653,12 +655,12 @@ describe("Pipelines", () => {
 
     it("hedges that begin after the total (MEHR: Delay)", () => {
       assert.throws(
-        () => Pipelines.makeHedgingUnsafe({ total: "30 seconds", hedge: { after: "11 seconds", maxHedges: 3 } }),
+        () => HedgingPipeline.makeUnsafe({ total: "30 seconds", hedge: { after: "11 seconds", maxHedges: 3 } }),
         RangeError,
-        "Pipelines.makeHedging: hedge (3 after 11s each) begins later than timeout total (30s) ends"
+        "HedgingPipeline.make: hedge (3 after 11s each) begins later than timeout total (30s) ends"
       )
-      Pipelines.makeHedgingUnsafe({ hedge: { after: "10 seconds", maxHedges: 3 } })
-      Pipelines.makeHedgingUnsafe({ hedge: { after: Infinity, maxHedges: 3 } })
+      HedgingPipeline.makeUnsafe({ hedge: { after: "10 seconds", maxHedges: 3 } })
+      HedgingPipeline.makeUnsafe({ hedge: { after: Infinity, maxHedges: 3 } })
     })
 
     it("options of the parts are checked as theirs", () => {
@@ -675,10 +677,10 @@ describe("Pipelines", () => {
     })
   })
 
-  it.effect("makeStandard and makeHedging enter their parts in the registry", () =>
+  it.effect("makeStandard and HedgingPipeline.make enter their parts in the registry", () =>
     Effect.gen(function*() {
       const standard = yield* Pipelines.makeStandard({ name: "a" })
-      const hedging = yield* Pipelines.makeHedging({ name: "b", breaker: standard.breaker })
+      const hedging = yield* HedgingPipeline.make({ name: "b", breaker: standard.breaker })
       const kinds = (yield* PolicyRegistry.snapshot).map(({ kind, name }) => `${kind} ${name}`)
       assert.deepStrictEqual(kinds.toSorted(), [
         "bulkhead a",

@@ -4,6 +4,7 @@ import * as Stream from "effect/Stream"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Fallback from "../src/Fallback.ts"
 import * as Hedge from "../src/Hedge.ts"
+import * as HedgingPipeline from "../src/HedgingPipeline.ts"
 import * as Keyed from "../src/Keyed.ts"
 import * as Pipelines from "../src/Pipelines.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
@@ -47,7 +48,7 @@ describe("an option that is to be an instance of something", () => {
   }
 
   it("a breaker of a pipeline is one, or options for one", () => {
-    const message = "Pipelines.makeHedging: breaker must be a circuit breaker or options for one, got"
-    for (const breaker of wrong) assert.throws(() => Pipelines.makeHedgingUnsafe({ breaker }), RangeError, message)
+    const message = "HedgingPipeline.make: breaker must be a circuit breaker or options for one, got"
+    for (const breaker of wrong) assert.throws(() => HedgingPipeline.makeUnsafe({ breaker }), RangeError, message)
   })
 })

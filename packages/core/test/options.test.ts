@@ -9,6 +9,7 @@ import * as Coalesce from "../src/Coalesce.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Fallback from "../src/Fallback.ts"
 import * as Hedge from "../src/Hedge.ts"
+import * as HedgingPipeline from "../src/HedgingPipeline.ts"
 import * as Health from "../src/http/Health.ts"
 import * as ResilientHttpClient from "../src/http/ResilientHttpClient.ts"
 import * as ServerPolicy from "../src/http/ServerPolicy.ts"
@@ -207,7 +208,7 @@ const table: ReadonlyArray<Row> = [
   ["Pipelines.makeStandard: limiter", "options", (limiter) => Pipelines.makeStandardUnsafe({ limiter })],
   ["Pipelines.makeStandard: breaker", "options", (breaker) => Pipelines.makeStandardUnsafe({ breaker })],
   ["Pipelines.makeStandard: budget", "none", (budget) => Pipelines.makeStandardUnsafe({ budget })],
-  ["Pipelines.makeHedging: hedge", "options", (hedge) => Pipelines.makeHedgingUnsafe({ hedge })],
+  ["HedgingPipeline.make: hedge", "options", (hedge) => HedgingPipeline.makeUnsafe({ hedge })],
 
   ["Policy.compose: policy 1", "none", (policy) => Policy.compose(policy, Policy.identity)],
   ["Policy.compose: policy 2", "none", (policy) => Policy.compose(Retry.make(), policy)],

@@ -12,6 +12,7 @@ import * as Coalesce from "../src/Coalesce.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Fallback from "../src/Fallback.ts"
 import * as Hedge from "../src/Hedge.ts"
+import * as HedgingPipeline from "../src/HedgingPipeline.ts"
 import * as Keyed from "../src/Keyed.ts"
 import * as Pipelines from "../src/Pipelines.ts"
 import * as Policy from "../src/Policy.ts"
@@ -111,9 +112,9 @@ const subjects: Readonly<Record<string, () => Subject>> = {
   },
   "Pipelines.makeStandard": () =>
     pipelineOf(Pipelines.makeStandardUnsafe({ total: "2 hours", attempt: "1 hour", breaker })),
-  "Pipelines.makeHedging": () =>
+  "HedgingPipeline.make": () =>
     pipelineOf(
-      Pipelines.makeHedgingUnsafe({ total: "2 hours", attempt: "1 hour", breaker, hedge: { after: "1 hour" } })
+      HedgingPipeline.makeUnsafe({ total: "2 hours", attempt: "1 hour", breaker, hedge: { after: "1 hour" } })
     ),
   "no policy": () => stateless(Policy.identity)
 }

@@ -1,5 +1,6 @@
-import { Pipelines, Policy, Retry, Timeout } from "@effect-resilience/core"
+import { HedgingPipeline, Pipelines, Policy, Retry, Timeout } from "@effect-resilience/core"
 import type { Bulkhead, CircuitBreaker, RateLimiter } from "@effect-resilience/core"
+import { standardConfig } from "@effect-resilience/core/config"
 import type * as Config from "effect/Config"
 import type * as Effect from "effect/Effect"
 import { describe, expect, it } from "tstyche"
@@ -15,7 +16,7 @@ describe("Pipelines", () => {
     expect(call.pipe(Pipelines.makeStandardUnsafe())).type.toBe<
       Effect.Effect<number, "down" | Added | Bulkhead.BulkheadRejected>
     >()
-    expect(call.pipe(Pipelines.makeHedgingUnsafe({ limiter }))).type.toBe<
+    expect(call.pipe(HedgingPipeline.makeUnsafe({ limiter }))).type.toBe<
       Effect.Effect<number, "down" | Added | RateLimiter.RateLimiterRejected>
     >()
     expect(call.pipe(Pipelines.makeStandardUnsafe({ limiter: Policy.identity }))).type.toBe<
@@ -35,7 +36,7 @@ describe("Pipelines", () => {
   })
 
   it("has its options as a Config, for the errors of the call", () => {
-    expect(Pipelines.config("PAYMENTS", { retry: { while: (error: "down") => error === "down" } })).type.toBe<
+    expect(standardConfig("PAYMENTS", { retry: { while: (error: "down") => error === "down" } })).type.toBe<
       Config.Config<Pipelines.StandardOptions<"down">>
     >()
   })

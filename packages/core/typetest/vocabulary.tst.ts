@@ -7,6 +7,7 @@ import type {
   Deadline,
   Fallback,
   Hedge,
+  HedgingPipeline,
   Histogram,
   Keyed,
   Observability,
@@ -63,7 +64,7 @@ type Options =
   | Keyed.Options<string, Policy.Any>
   | First<typeof Observability.layerMetrics>
   | First<typeof Observability.Events.layer>
-  | Pipelines.HedgingOptions
+  | HedgingPipeline.Options
   | Pipelines.Options
   | Pipelines.StandardOptions
   | First<typeof RateLimiter.gcra>

@@ -30,6 +30,8 @@ const exceptions: { readonly [module: string]: Exception } = {
   // operators
   Coalesce: { not: [laws] },
   Fallback: { not: [laws] },
+  // the other ready-made stack
+  HedgingPipeline: { page: "docs/policies/pipelines.md", not: [laws] },
   // they watch, list or measure
   Histogram: { page: "docs/policies/timeout.md", not: [readme, algebra, laws] },
   Observability: { not: [laws] },

@@ -6,6 +6,7 @@ import * as Coalesce from "../../src/Coalesce.ts"
 import * as Deadline from "../../src/Deadline.ts"
 import * as Fallback from "../../src/Fallback.ts"
 import * as Hedge from "../../src/Hedge.ts"
+import * as HedgingPipeline from "../../src/HedgingPipeline.ts"
 import * as Keyed from "../../src/Keyed.ts"
 import * as Pipelines from "../../src/Pipelines.ts"
 import * as Policy from "../../src/Policy.ts"
@@ -84,7 +85,7 @@ const pipeline = (limits: Limits) => ({
 export const standard = (limits: Limits) =>
   Pipelines.makeStandardUnsafe({ ...pipeline(limits), retry: { schedule: scheduleOf(limits) } })
 
-const hedging = (limits: Limits) => Pipelines.makeHedgingUnsafe({ ...pipeline(limits), hedge: { after: limits.hedge } })
+const hedging = (limits: Limits) => HedgingPipeline.makeUnsafe({ ...pipeline(limits), hedge: { after: limits.hedge } })
 
 const deed = "Policy.compose"
 
@@ -123,7 +124,7 @@ export const ours = (limits: Limits): Table => ({
   "retry > breaker > attempt": inFiber(deed, stackOfThree(limits)),
   "total > retry > breaker > bulkhead > attempt": inFiber(deed, stackOfFive(limits)),
   "Pipelines.makeStandard": inFiber("bulkhead > total > retry with a budget > breaker > attempt", standard(limits)),
-  "Pipelines.makeHedging": inFiber("total > hedge with a budget > bulkhead > breaker > attempt", hedging(limits))
+  "HedgingPipeline.make": inFiber("total > hedge with a budget > bulkhead > breaker > attempt", hedging(limits))
 })
 
 /** One breaker per key. */

@@ -6,7 +6,7 @@ import * as frame from "./frame.ts"
 import { CurrentWaits, type Measuring, Waits } from "./waits.ts"
 
 /** The waits of a call that becomes a slow one if it does not answer. */
-export class CallWaits extends Waits {
+class CallWaits extends Waits {
   private readonly circuit: kernel.Circuit
   private readonly permit: kernel.Permit
   private told = 0

@@ -9,6 +9,7 @@ import * as Coalesce from "../../src/Coalesce.ts"
 import * as Deadline from "../../src/Deadline.ts"
 import * as Fallback from "../../src/Fallback.ts"
 import * as Hedge from "../../src/Hedge.ts"
+import * as HedgingPipeline from "../../src/HedgingPipeline.ts"
 import * as Keyed from "../../src/Keyed.ts"
 import * as Observability from "../../src/Observability.ts"
 import * as Pipelines from "../../src/Pipelines.ts"
@@ -407,9 +408,7 @@ export const catalogue: Readonly<Record<string, MakeLayer>> = {
   "Pipelines.makeStandard": pipeline((options) =>
     Pipelines.makeStandardUnsafe({ ...options, retry: { schedule: Schedule.spaced(2 * grid), times: 2 } })
   ),
-  "Pipelines.makeHedging": pipeline((options) =>
-    Pipelines.makeHedgingUnsafe({ ...options, hedge: { after: 4 * grid } })
-  ),
+  "HedgingPipeline.make": pipeline((options) => HedgingPipeline.makeUnsafe({ ...options, hedge: { after: 4 * grid } })),
   "Timeout.attempt, detached": limited(Timeout.attempt(12 * grid, { detach: true }), 12 * grid, "answers"),
   "CircuitBreaker of slow calls": ({ name, seed }) =>
     noSlots(
