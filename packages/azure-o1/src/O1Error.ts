@@ -26,7 +26,7 @@
  *
  * @since 0.1.0
  */
-import { Fault } from "@effect-resilience/core"
+import * as Fault from "@effect-resilience/core/Fault"
 import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import type { Details } from "./errors/details.ts"

@@ -51,7 +51,7 @@
  *
  * @since 0.1.0
  */
-import { Histogram } from "@effect-resilience/core"
+import * as Histogram from "@effect-resilience/core/Histogram"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"

@@ -16,7 +16,12 @@
  *
  * @since 0.1.0
  */
-import { Backoff, CircuitBreaker, Histogram, Policy, Retry, Timeout } from "@effect-resilience/core"
+import * as Backoff from "@effect-resilience/core/Backoff"
+import * as CircuitBreaker from "@effect-resilience/core/CircuitBreaker"
+import * as Histogram from "@effect-resilience/core/Histogram"
+import * as Policy from "@effect-resilience/core/Policy"
+import * as Retry from "@effect-resilience/core/Retry"
+import * as Timeout from "@effect-resilience/core/Timeout"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"

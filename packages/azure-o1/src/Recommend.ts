@@ -34,7 +34,7 @@
  *
  * @since 0.1.0
  */
-import { Histogram } from "@effect-resilience/core"
+import * as Histogram from "@effect-resilience/core/Histogram"
 import * as Duration from "effect/Duration"
 import {
   type Advice,

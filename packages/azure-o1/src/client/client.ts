@@ -1,4 +1,5 @@
-import { type Policy, Telemetry } from "@effect-resilience/core"
+import type * as Policy from "@effect-resilience/core/Policy"
+import * as Telemetry from "@effect-resilience/core/Telemetry"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

@@ -1,4 +1,4 @@
-import type { Telemetry } from "@effect-resilience/core"
+import type * as Telemetry from "@effect-resilience/core/Telemetry"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"

@@ -1,4 +1,4 @@
-import { Fault } from "@effect-resilience/core"
+import * as Fault from "@effect-resilience/core/Fault"
 import * as Duration from "effect/Duration"
 import { O1Error } from "../O1Error.ts"
 import type { Fact } from "../O1Fact.ts"

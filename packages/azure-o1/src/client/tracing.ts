@@ -1,4 +1,4 @@
-import type { Telemetry } from "@effect-resilience/core"
+import type * as Telemetry from "@effect-resilience/core/Telemetry"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"

@@ -1,4 +1,4 @@
-import type { Telemetry } from "@effect-resilience/core"
+import type * as Telemetry from "@effect-resilience/core/Telemetry"
 import * as Duration from "effect/Duration"
 import type * as Exit from "effect/Exit"
 

@@ -1,4 +1,4 @@
-import { Telemetry } from "@effect-resilience/core"
+import * as Telemetry from "@effect-resilience/core/Telemetry"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"

@@ -1,4 +1,4 @@
-import { Fault } from "@effect-resilience/core"
+import * as Fault from "@effect-resilience/core/Fault"
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"

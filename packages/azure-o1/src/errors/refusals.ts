@@ -1,4 +1,4 @@
-import { Fault } from "@effect-resilience/core"
+import * as Fault from "@effect-resilience/core/Fault"
 import { faultOf, O1ErrorBase } from "./base.ts"
 import { messageOf } from "./wording.ts"
 

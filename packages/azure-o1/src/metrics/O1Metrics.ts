@@ -55,7 +55,7 @@
  *
  * @since 0.1.0
  */
-import { Observability } from "@effect-resilience/core"
+import * as Observability from "@effect-resilience/core/Observability"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { both } from "../monitor/observers.ts"

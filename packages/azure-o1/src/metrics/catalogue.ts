@@ -1,4 +1,4 @@
-import type { Observability } from "@effect-resilience/core"
+import type * as Observability from "@effect-resilience/core/Observability"
 
 /** What a metric is, in the words of OpenTelemetry: units are those of UCUM. */
 export interface Definition extends Observability.Measure {

@@ -1,4 +1,4 @@
-import { Histogram } from "@effect-resilience/core"
+import * as Histogram from "@effect-resilience/core/Histogram"
 import * as Duration from "effect/Duration"
 import type { O1PolicySettings } from "../O1Policy.ts"
 import { showMillis, showShare } from "./format.ts"

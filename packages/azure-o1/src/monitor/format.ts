@@ -1,4 +1,4 @@
-import { Histogram } from "@effect-resilience/core"
+import * as Histogram from "@effect-resilience/core/Histogram"
 import type { Distribution } from "./snapshot.ts"
 
 const digits = (value: number): string => value < 9.95 ? value.toFixed(1) : value.toFixed(0)

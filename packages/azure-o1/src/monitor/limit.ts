@@ -1,4 +1,4 @@
-import type { Histogram } from "@effect-resilience/core"
+import type * as Histogram from "@effect-resilience/core/Histogram"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 

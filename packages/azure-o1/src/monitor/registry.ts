@@ -1,4 +1,4 @@
-import { Histogram } from "@effect-resilience/core"
+import * as Histogram from "@effect-resilience/core/Histogram"
 import * as Duration from "effect/Duration"
 import type { AttemptObservation, CallObservation, ConnectionObservation, Subject } from "../O1Observation.ts"
 import type { ReasoningEffort } from "../O1Request.ts"

@@ -1,4 +1,4 @@
-import { Histogram } from "@effect-resilience/core"
+import * as Histogram from "@effect-resilience/core/Histogram"
 import * as Duration from "effect/Duration"
 import type { AttemptObservation, CallObservation, ConnectionObservation } from "../O1Observation.ts"
 import { countOf, isCutOff } from "./outcomes.ts"

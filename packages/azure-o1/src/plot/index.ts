@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Histogram } from "@effect-resilience/core"
+import * as Histogram from "@effect-resilience/core/Histogram"
 import * as Plot from "@effect-resilience/core/plot"
 import * as Duration from "effect/Duration"
 import { showMillis } from "../monitor/format.ts"

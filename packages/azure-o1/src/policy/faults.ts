@@ -1,4 +1,6 @@
-import { type CircuitBreaker, Fault, type Timeout } from "@effect-resilience/core"
+import type * as CircuitBreaker from "@effect-resilience/core/CircuitBreaker"
+import * as Fault from "@effect-resilience/core/Fault"
+import type * as Timeout from "@effect-resilience/core/Timeout"
 import type * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"

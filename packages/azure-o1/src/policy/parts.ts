@@ -1,4 +1,4 @@
-import type { Policy } from "@effect-resilience/core"
+import type * as Policy from "@effect-resilience/core/Policy"
 import type * as Duration from "effect/Duration"
 import type { O1Error } from "../O1Error.ts"
 

@@ -1,4 +1,4 @@
-import { Policy } from "@effect-resilience/core"
+import * as Policy from "@effect-resilience/core/Policy"
 import * as Duration from "effect/Duration"
 import type { O1Error } from "../O1Error.ts"
 import * as route from "../transport/route.ts"

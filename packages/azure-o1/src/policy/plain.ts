@@ -1,4 +1,4 @@
-import { Policy } from "@effect-resilience/core"
+import * as Policy from "@effect-resilience/core/Policy"
 import * as Effect from "effect/Effect"
 import * as O1Call from "../O1Call.ts"
 import { O1Error, O1TimeoutError } from "../O1Error.ts"

@@ -1,4 +1,4 @@
-import { Fault } from "@effect-resilience/core"
+import * as Fault from "@effect-resilience/core/Fault"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"

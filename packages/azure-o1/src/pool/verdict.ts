@@ -1,4 +1,4 @@
-import { Fault } from "@effect-resilience/core"
+import * as Fault from "@effect-resilience/core/Fault"
 import type { O1Error } from "../O1Error.ts"
 
 /**

@@ -15,7 +15,9 @@
  *
  * @since 0.1.0
  */
-import { Policy, PolicyRegistry, RateLimiter } from "@effect-resilience/core"
+import * as Policy from "@effect-resilience/core/Policy"
+import * as PolicyRegistry from "@effect-resilience/core/PolicyRegistry"
+import * as RateLimiter from "@effect-resilience/core/RateLimiter"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,6 @@
-import { Deadline, type RateLimiter, Telemetry } from "@effect-resilience/core"
+import * as Deadline from "@effect-resilience/core/Deadline"
+import type * as RateLimiter from "@effect-resilience/core/RateLimiter"
+import * as Telemetry from "@effect-resilience/core/Telemetry"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"

@@ -1,4 +1,4 @@
-import { RateLimiter } from "@effect-resilience/core"
+import * as RateLimiter from "@effect-resilience/core/RateLimiter"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { O1RejectedError } from "../O1Error.ts"

@@ -1,4 +1,4 @@
-import { RateLimiter } from "@effect-resilience/core"
+import * as RateLimiter from "@effect-resilience/core/RateLimiter"
 import type { MinuteLimits } from "./cost.ts"
 
 /**

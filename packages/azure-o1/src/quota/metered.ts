@@ -1,4 +1,4 @@
-import { Policy } from "@effect-resilience/core"
+import * as Policy from "@effect-resilience/core/Policy"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { CallOptions } from "../O1Client.ts"

@@ -1,4 +1,4 @@
-import type { PolicyRegistry } from "@effect-resilience/core"
+import type * as PolicyRegistry from "@effect-resilience/core/PolicyRegistry"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

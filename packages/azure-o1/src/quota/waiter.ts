@@ -1,4 +1,4 @@
-import type { RateLimiter } from "@effect-resilience/core"
+import type * as RateLimiter from "@effect-resilience/core/RateLimiter"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { O1Error } from "../O1Error.ts"

@@ -1,4 +1,5 @@
-import { Policy, Timeout } from "@effect-resilience/core"
+import * as Policy from "@effect-resilience/core/Policy"
+import * as Timeout from "@effect-resilience/core/Timeout"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"

@@ -1,4 +1,4 @@
-import { Deadline } from "@effect-resilience/core"
+import * as Deadline from "@effect-resilience/core/Deadline"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Channel from "effect/Channel"
 import * as Clock from "effect/Clock"
