@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import * as Schedule from "effect/Schedule"
 import * as Backoff from "../src/Backoff.ts"
+import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Coalesce from "../src/Coalesce.ts"
@@ -47,6 +48,8 @@ const kinds = {
   "a duration that may be infinite": ["1", "0.5", "Infinity"],
   "a limit": ["1", "0.5", "a function"],
   number: ["1", "Infinity", "0.5"],
+  "1 or more": ["1", "Infinity"],
+  array: ["an array"],
   integer: ["1"],
   share: ["1", "0.5"],
   quantile: ["0.5"],
@@ -62,6 +65,7 @@ type Row = readonly [option: string, kind: keyof typeof kinds, make: (value: any
 const call = Effect.void
 const limit = RateLimiter.gcra({ limit: 1, within: 1 })
 const client = HttpClient.make((request) => Effect.succeed(HttpClientResponse.fromWeb(request, new Response())))
+const endpoints = ["a"]
 const lookup = () => Policy.identity
 const share = CircuitBreaker.failureRate
 
@@ -86,6 +90,63 @@ const table: ReadonlyArray<Row> = [
   ["Backoff.decorrelated: base", "duration", (base) => Backoff.decorrelated({ base })],
   ["Backoff.decorrelatedV2: base", "duration", (base) => Backoff.decorrelatedV2({ base })],
 
+  ["Balancer.make: options", "none", (value) => Balancer.makeUnsafe(value)],
+  ["Balancer.make: name", "string", (name) => Balancer.makeUnsafe({ endpoints, name })],
+  ["Balancer.make: choose", "none", (choose) => Balancer.makeUnsafe({ endpoints, choose })],
+  ["Balancer.make: decay", "duration", (decay) => Balancer.makeUnsafe({ endpoints, decay })],
+  ["Balancer.make: panic", "share", (panic) => Balancer.makeUnsafe({ endpoints, panic })],
+  [
+    "Balancer.make: overprovisioning",
+    "1 or more",
+    (overprovisioning) => Balancer.makeUnsafe({ endpoints, overprovisioning })
+  ],
+  ["Balancer.make: ejection", "options", (ejection) => Balancer.makeUnsafe({ endpoints, ejection })],
+  [
+    "Balancer.make: cooldown",
+    "duration",
+    (cooldown) => Balancer.makeUnsafe({ endpoints, cooldown })
+  ],
+  [
+    "Balancer.make: maxCooldown",
+    "a duration that may be infinite",
+    (maxCooldown) => Balancer.makeUnsafe({ endpoints, maxCooldown })
+  ],
+  [
+    "Balancer.make: slowStart",
+    "duration",
+    (slowStart) => Balancer.makeUnsafe({ endpoints, slowStart })
+  ],
+  [
+    "Balancer.make: hangsAfter",
+    "a duration that may be infinite",
+    (hangsAfter) => Balancer.makeUnsafe({ endpoints, hangsAfter })
+  ],
+  ["Balancer.make: classify", "function", (classify) => Balancer.makeUnsafe({ endpoints, classify })],
+  ["Balancer.make: result", "function", (result) => Balancer.makeUnsafe({ endpoints, result })],
+  ["Balancer.make: priority", "function", (priority) => Balancer.makeUnsafe({ endpoints, priority })],
+  ["Balancer.make: weight", "function", (weight) => Balancer.makeUnsafe({ endpoints, weight })],
+  ["Balancer.make: local", "function", (local) => Balancer.makeUnsafe({ endpoints, local })],
+  ["Balancer.make: endpoints", "array", (endpoints) => Balancer.makeUnsafe({ endpoints })],
+  [
+    "Balancer.make: ejection.failures",
+    "integer",
+    (failures) => Balancer.makeUnsafe({ endpoints, ejection: { failures } })
+  ],
+  [
+    "Balancer.make: ejection.duration",
+    "duration",
+    (duration) => Balancer.makeUnsafe({ endpoints, ejection: { duration } })
+  ],
+  [
+    "Balancer.make: ejection.maxDuration",
+    "duration",
+    (maxDuration) => Balancer.makeUnsafe({ endpoints, ejection: { maxDuration, duration: 0.5 } })
+  ],
+  [
+    "Balancer.make: ejection.maxRatio",
+    "share",
+    (maxRatio) => Balancer.makeUnsafe({ endpoints, ejection: { maxRatio } })
+  ],
   ["Bulkhead.make: options", "none", (value) => Bulkhead.makeUnsafe(value)],
   ["Bulkhead.make: name", "string", (name) => Bulkhead.makeUnsafe({ concurrency: 1, name })],
   ["Bulkhead.make: concurrency", "integer", (concurrency) => Bulkhead.makeUnsafe({ concurrency })],

@@ -4,6 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import * as Balancer from "../src/Balancer.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Fallback from "../src/Fallback.ts"
 import * as Hedge from "../src/Hedge.ts"
@@ -33,6 +34,15 @@ const policy = (policy: Policy.Policy<any, unknown>, held: Effect.Effect<unknown
   stream: policy.stream,
   held
 })
+
+const balanced = (options: Partial<Balancer.Options<string>>, call?: () => never): Subject => {
+  const balancer = Balancer.makeUnsafe({ endpoints: ["a"], ...options })
+  return {
+    effect: (self) => balancer.use(call ?? (() => self)),
+    stream: (self) => balancer.useStream(call ?? (() => self)),
+    held: Effect.map(balancer.state, (all) => all.map(({ inFlight }) => inFlight))
+  }
+}
 
 const budget = () => RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ minAttempts: 10 }) })
 const boom = Effect.fail(new Boom({}))
@@ -109,6 +119,9 @@ const table: Readonly<Record<string, readonly [() => Subject, Effect.Effect<unkn
       Effect.succeed(1),
       ["stream"]
     ],
+    "Balancer: classify": [() => balanced({ classify: bug }), boom, both],
+    "Balancer: result": [() => balanced({ result: bug }), Effect.succeed(1), both],
+    "Balancer: use": [() => balanced({}, bug), boom, both],
     "Keyed: lookup": [
       () => {
         const keyed = Keyed.makeUnsafe({ lookup: (_: string): CircuitBreaker.CircuitBreaker => bug() })

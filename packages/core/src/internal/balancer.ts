@@ -1,19 +1,20 @@
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Fault from "../Fault.ts"
 import * as kernel from "../kernel/balancer.ts"
 import type { Described } from "../kernel/endpoint.ts"
 import { emit } from "./emit.ts"
-import { NoEndpoint } from "./errors.ts"
+import { isCircuitOpen, NoEndpoint } from "./errors.ts"
 import { CurrentListener } from "./events.ts"
 import { waitedSince } from "./fiberWaits.ts"
 import type { PolicyInfo } from "./model.ts"
 import type { AnyFiber } from "./primitive.ts"
 import type { Result } from "./result.ts"
 import { now, wallNow } from "./time.ts"
-import { CurrentAttempt, read, type Tries, type Try } from "./tried.ts"
+import { type Attempt, CurrentAttempt, read, type Tries, type Try } from "./tried.ts"
 import { interruptedByDeadline } from "./turn.ts"
 
 export interface Settings<E> {
@@ -41,14 +42,22 @@ const none = {}
 export class Use<E> {
   private readonly balancer: Balancing<E>
   private readonly lease: kernel.Lease<E>
+  private readonly filter: kernel.Filter<E>
   private readonly tries: Tries | undefined
   private readonly tried: Try | undefined
 
-  constructor(balancer: Balancing<E>, lease: kernel.Lease<E>, tries: Tries | undefined, tried: Try | undefined) {
+  constructor(
+    balancer: Balancing<E>,
+    lease: kernel.Lease<E>,
+    filter: kernel.Filter<E>,
+    attempt: Attempt | undefined,
+    tries: Tries | undefined
+  ) {
     this.balancer = balancer
     this.lease = lease
+    this.filter = filter
     this.tries = tries
-    this.tried = tried
+    this.tried = tries?.begin(attempt!, this)
   }
 
   get endpoint(): E {
@@ -57,6 +66,10 @@ export class Use<E> {
 
   get key(): string {
     return this.lease.member.described.key
+  }
+
+  mayGoElsewhere(at: number): boolean {
+    return this.balancer.endpoints.isFree(at, { ...this.filter, avoid: this.tries?.avoid(undefined) })
   }
 
   /** Its first element is there, and the call goes on. */
@@ -76,7 +89,7 @@ export class Use<E> {
     try {
       const fault = balancer.faultOf(fiber, exit)
       outcome = this.outcomeOf(fiber, fault, at)
-      hint = fault === undefined ? 0 : hintOf(fault)
+      hint = hintOf(fault, exit)
     } finally {
       // also if a function of the user's has thrown
       balancer.endpoints.end(lease, at, outcome, hint)
@@ -129,21 +142,16 @@ export class Balancing<E> {
 
   pick(fiber: AnyFiber, at: number, filter: Filter<E> | undefined): Use<E> | NoEndpoint {
     const attempt = fiber.getRef(CurrentAttempt)
-    const tries = attempt?.of(this)
-    const avoid = tries?.avoid(attempt!)
+    const tries = attempt?.call.of(this)
+    const avoid = tries?.avoid(attempt)
     const random = fiber.getRef(Random.Random)
-    const lease = this.endpoints.pick(
-      at,
-      () => random.nextDoubleUnsafe(),
-      filter === undefined && avoid === undefined ? none : {
-        without: filter?.without && new Set(filter.without),
-        when: filter?.when,
-        avoid
-      }
-    )
+    const may: kernel.Filter<E> = filter === undefined && avoid === undefined
+      ? none
+      : { without: filter?.without && new Set(filter.without), when: filter?.when, avoid }
+    const lease = this.endpoints.pick(at, () => random.nextDoubleUnsafe(), may)
     this.tell(fiber)
     if (lease instanceof kernel.Refusal) return this.reject(fiber, lease)
-    return new Use(this, lease, tries, tries?.begin(attempt!, lease.member.described.key))
+    return new Use(this, lease, may, attempt, tries)
   }
 
   faultOf(fiber: AnyFiber, exit: Exit.Exit<any, any>): Fault.Fault | undefined {
@@ -190,11 +198,18 @@ export class Balancing<E> {
   }
 }
 
-/** What the endpoint asks for, or a policy that stands for it: a circuit that is open says when it is worth trying again. */
-const hintOf = (fault: Fault.Fault): number => {
+/**
+ * What the endpoint asks for, or a circuit breaker that stands for it. What another policy of this process asks a caller for is about
+ * that call: a limiter has no room for one of that size.
+ */
+const hintOf = (fault: Fault.Fault | undefined, exit: Exit.Exit<any, any>): number => {
+  if (fault === undefined || (fault._tag === "Rejected" && !isOpen(exit))) return 0
   const hint = Fault.retryAfter(fault)
   return hint === undefined || !Duration.isFinite(hint) ? 0 : Duration.toMillis(hint)
 }
+
+const isOpen = (exit: Exit.Exit<any, any>): boolean =>
+  Exit.isFailure(exit) && exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && isCircuitOpen(reason.error))
 
 /** A change of the set, or a look at it, by hand. */
 export const operate = <E, A>(

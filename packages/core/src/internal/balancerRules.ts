@@ -67,6 +67,12 @@ const shareOrNone = (option: string, value: number): number => {
   throw invalid(where, option, value, "a number from 0 to 1")
 }
 
+const finiteDuration = (option: string, value: Duration.Input): number => {
+  const millis = duration(where, option, value)
+  if (millis < Infinity) return millis
+  throw invalid(where, option, "Infinity", "a finite duration >= 0")
+}
+
 const timesOf = (value: number): number => {
   if (typeof value === "number" && value >= 1) return value
   throw invalid(where, "overprovisioning", value, "a number >= 1")
@@ -78,9 +84,9 @@ const rulesOf = <E>(options: Options<E>): kernel.Rules => ({
   overprovisioning: timesOf(options.overprovisioning ?? 1.4),
   ejection: ejectionOf(options.ejection),
   panic: shareOrNone("panic", options.panic ?? 0.5),
-  cooldown: duration(where, "cooldown", options.cooldown ?? "1 second"),
+  cooldown: finiteDuration("cooldown", options.cooldown ?? "1 second"),
   maxCooldown: positiveMillis(where, "maxCooldown", options.maxCooldown ?? "5 minutes", { infinite: true }),
-  slowStart: duration(where, "slowStart", options.slowStart ?? "10 seconds")
+  slowStart: finiteDuration("slowStart", options.slowStart ?? "10 seconds")
 })
 
 const describing = <E>(options: Options<E>): Settings<E>["describe"] => {

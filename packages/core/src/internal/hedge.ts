@@ -237,11 +237,17 @@ class Race extends Attempts {
     this.failed(fault)
   }
 
+  /** What one endpoint cannot do now, or a policy that stands for it refuses, another one may do. */
+  private passesElsewhere({ _tag }: Fault.Fault): boolean {
+    const passes = _tag === "Transient" || _tag === "Throttled" || _tag === "Rejected"
+    return passes && this.memory !== undefined && this.memory.mayGoElsewhere(now(this.parent))
+  }
+
   /** Another attempt may do better, now or later. */
   private failed(fault: Fault.Fault): void {
     const counts = fault._tag === "Transient" || fault._tag === "Throttled"
     if (counts) this.rules.budget?.fail()
-    if (!this.entrants.goesOn(fault)) this.complete = true
+    if (!this.entrants.goesOn(fault) && !this.passesElsewhere(fault)) this.complete = true
     this.disarm()
     if (this.mayBegin && this.isInTime) {
       this.asParent(() => {

@@ -68,6 +68,8 @@ type Step = (now: number, input: unknown) => Pull.Pull<[unknown, Duration.Durati
 /** One logical call: counts the attempts and decides after each. */
 export class Run {
   attempt = 1
+  /** what the call has tried, where its attempts are told of that by a stream */
+  memory: tried.Attempt | undefined = undefined
   private readonly settings: Settings
   private readonly listener: Telemetry.Listener | undefined
   /** the schedules that have begun; each goes on from where it was */
@@ -162,7 +164,10 @@ export class Run {
       const counts = fault?._tag === "Transient" || fault?._tag === "Throttled"
       this.purse?.failed(counts)
       const input = this.inputOf(exit)
-      if (fault === undefined || input === undefined || !goesOn(fault) || !mayRepeat(fiber)) {
+      const memory = this.memory ?? fiber.getRef(tried.CurrentAttempt)
+      const isElsewhere = memory !== undefined && memory.mayGoElsewhere(now(fiber))
+      const passes = fault !== undefined && (goesOn(fault) || (isElsewhere && fault._tag === "Rejected"))
+      if (input === undefined || !passes || !mayRepeat(fiber)) {
         return this.stop(fiber, exit, ways, fault, "not-retryable")
       }
       if (this.attempt > times) return this.stop(fiber, exit, ways, fault, "exhausted")
@@ -172,7 +177,8 @@ export class Run {
             const delay = kernel.wait({
               scheduled: this.settings.after?.({ attempt: this.attempt, fault, exit, delay: scheduled }) ??
                 Duration.toMillis(scheduled),
-              hint: hintOf(fault),
+              // a pause that one endpoint asks for is none for the call while another one is free
+              hint: isElsewhere ? undefined : hintOf(fault),
               left: timeLeft(fiber, now(fiber)),
               random: fiber.getRef(Random.Random).nextDoubleUnsafe()
             }, this.settings.hints)

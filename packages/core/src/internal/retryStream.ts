@@ -40,7 +40,7 @@ class Parts {
     this.settings = settings
     this.from = from
     this.run = run
-    this.attempt = attempt
+    this.run.memory = this.attempt = attempt
     this.streamScope = streamScope
     this.scope = Scope.forkUnsafe(streamScope)
   }

@@ -85,8 +85,11 @@ export class Lease<in out E> {
   }
 }
 
-/** a second choice has to be better by a quarter: less is chance, and the first one was chosen by weight */
-const better = 0.8
+/** so much more or less is chance */
+const about = 1.25
+
+/** the worst latency that failures make, in milliseconds */
+const worst = 60_000
 
 /** after so long without an ejection, one of those before is forgotten */
 const forgetAfter = 10_000
@@ -139,6 +142,16 @@ export class Endpoints<in out E> {
       this.tell("Removed", member)
     }
     this.order()
+  }
+
+  /** Whether there is an endpoint that a call may have, may be used, and is none to avoid. */
+  isFree(now: number, filter: Filter<E>): boolean {
+    return this.allowed(filter).some((level) =>
+      level.some((member) => {
+        this.look(member, now)
+        return member.mayBeUsed && !(filter.avoid?.(member.described.key) ?? false)
+      })
+    )
   }
 
   /** The endpoint of a call, which {@link end} is told of. */
@@ -215,22 +228,26 @@ export class Endpoints<in out E> {
     this.tell("Returned", member)
   }
 
+  /** Those that a call may have. */
+  private allowed({ when, without }: Filter<E>): ReadonlyArray<ReadonlyArray<Member<E>>> {
+    if (without === undefined && when === undefined) return this.levels
+    return this.levels.map((level) =>
+      level.filter(({ described }) =>
+        !(without?.has(described.key) ?? false) && (when === undefined || when(described.endpoint))
+      )
+    )
+  }
+
   private choose(now: number, random: () => number, filter: Filter<E>): Member<E> | Refusal {
     if (this.members.size === 0) return new Refusal("empty", Infinity)
-    const { avoid, when, without } = filter
-    const may = without === undefined && when === undefined ?
-      this.levels :
-      this.levels.map((level) =>
-        level.filter(({ described }) =>
-          (without === undefined || !without.has(described.key)) && (when === undefined || when(described.endpoint))
-        )
-      )
-    for (const level of may) for (const member of level) this.look(member, now)
+    const allowed = this.allowed(filter)
+    for (const level of allowed) for (const member of level) this.look(member, now)
+    const { avoid } = filter
     const rather = avoid === undefined ?
-      may :
-      may.map((level) => level.filter(({ described }) => !avoid(described.key)))
-    const usable = rather !== may && !rather.some((level) => level.some(({ mayBeUsed }) => mayBeUsed)) ? may : rather
-    return this.among(usable, now, random) ?? this.refusal(may, now)
+      allowed :
+      allowed.map((level) => level.filter(({ described }) => !avoid(described.key)))
+    const isFree = rather === allowed || rather.some((level) => level.some(({ mayBeUsed }) => mayBeUsed))
+    return this.among(isFree ? rather : allowed, now, random) ?? this.refusal(allowed, now)
   }
 
   private among(levels: ReadonlyArray<ReadonlyArray<Member<E>>>, now: number, random: () => number) {
@@ -263,8 +280,12 @@ export class Endpoints<in out E> {
     const first = indexAt(weights, sum * random())
     const others = weights.map((weight, i) => i === first ? 0 : weight)
     const second = indexAt(others, (sum - weights[first]!) * random())
-    const load = (i: number) => members[i]!.loadAt(now, weights[i]! / mean)
-    return load(second) < load(first) * better ? members[second]! : members[first]!
+    const costs = [first, second].map((i) => members[i]!.costAt(now))
+    const [one, other] = [first, second].map((i) => members[i]!.crowdAt(weights[i]! / mean))
+    // of two that are about as quick, the first one was chosen by weight
+    const alike = Math.max(...costs) < Math.min(...costs) * about
+    const isBetter = alike ? other! < one! : other! * costs[1]! < one! * costs[0]!
+    return members[isBetter ? second : first]!
   }
 
   private refusal(levels: ReadonlyArray<ReadonlyArray<Member<E>>>, now: number): Refusal {
@@ -272,11 +293,24 @@ export class Endpoints<in out E> {
     return rests.length === 0 ? new Refusal("excluded", Infinity) : new Refusal("cooling", Math.min(...rests) - now)
   }
 
-  /** A failure can only say that the endpoint is slow: that it is quick is often all that is wrong. */
+  /**
+   * A failure can only say that the endpoint is slow: that it is quick is often all that is wrong. Each one makes it look twice as
+   * slow as it was, or as the others are, which time heals.
+   */
   private measure({ member, startedAt, waited }: Lease<E>, now: number, outcome: Outcome): void {
+    const { latency } = member
     const millis = now - startedAt - waited
-    if (outcome === "success") member.latency.add(millis, now)
-    else if (outcome !== "ignored") member.latency.atLeast(millis, now)
+    if (outcome === "success") latency.add(millis, now)
+    else if (outcome === "interrupted") latency.atLeast(millis, now)
+    else if (outcome !== "ignored") {
+      const doubled = 2 * (1 + Math.max(latency.at(now), this.typical(now)))
+      latency.atLeast(Math.max(millis, Math.min(doubled, worst)), now)
+    }
+  }
+
+  private typical(now: number): number {
+    const known = Array.from(this.members.values()).filter(({ latency }) => latency.known)
+    return known.reduce((sum, { latency }) => sum + latency.at(now), 0) / Math.max(1, known.length)
   }
 
   private rest(member: Member<E>, now: number, millis: number): void {
@@ -291,10 +325,12 @@ export class Endpoints<in out E> {
     if (ejection === undefined || member.failures < ejection.failures || member.ejectedUntil !== undefined) return
     const ejected = this.at(now).filter(({ ejectedUntil }) => ejectedUntil !== undefined).length
     if (ejected + 1 > ejection.share * this.members.size) return
-    const forgotten = Math.floor(Math.max(0, now - member.backSince) / forgetAfter)
+    const forgotten = Math.floor((now - member.returnedAt) / forgetAfter)
     member.ejections = Math.max(0, member.ejections - forgotten) + 1
     const millis = Math.min(ejection.base * member.ejections, ejection.max)
+    if (millis === ejection.max) member.ejections = Math.ceil(ejection.max / ejection.base)
     member.ejectedUntil = now + millis
+    member.returnedAt = member.ejectedUntil
     member.generation++
     this.tell("Ejected", member, millis)
   }

@@ -22,8 +22,11 @@ export interface Ramp {
 /** the least part of its weight that an endpoint has: Envoy's `min_weight_percent` */
 const leastWeight = 0.1
 
-/** for an endpoint of which nothing is known while it owes its first answer (`PeakEwma` of Finagle) */
-const penalty = 1e9
+/** The latency of an endpoint of which nothing is known while it owes its first answer (`PeakEwma` of Finagle), in milliseconds. */
+const unknown = 1e9
+
+/** No latency is taken for less, in milliseconds: a fraction of it decides nothing. */
+const grain = 1
 
 /** An endpoint with what is known of it. Times in milliseconds on a monotonic clock. */
 export class Member<in out E> {
@@ -35,6 +38,8 @@ export class Member<in out E> {
   /** how often it was ejected, forgotten one after the other while it does well */
   ejections = 0
   ejectedUntil: number | undefined = undefined
+  /** the end of its last ejection */
+  returnedAt = 0
   coolUntil: number | undefined = undefined
   /** since when it is back */
   backSince = -Infinity
@@ -66,12 +71,13 @@ export class Member<in out E> {
     return since >= slowStart ? weight : weight * Math.max(leastWeight, since / slowStart)
   }
 
-  /**
-   * What a call costs there: latency times calls in flight, for its weight in terms of the mean one. Half a millisecond more or
-   * less is no difference, and an endpoint whose last answers were failures costs more: failures are often quick.
-   */
-  loadAt(now: number, weight: number): number {
-    const cost = this.latency.known ? this.latency.at(now) : this.inFlight === 0 ? 0 : penalty
-    return (cost + 1) * (1 + this.inFlight / weight) * (1 + this.failures)
+  /** How long an answer takes there: what is not known of an endpoint that owes its first answer is as bad as can be. */
+  costAt(now: number): number {
+    return this.latency.known || this.inFlight === 0 ? this.latency.at(now) + grain : unknown
+  }
+
+  /** The calls in flight with one more, for a weight in terms of the mean one. */
+  crowdAt(weight: number): number {
+    return 1 + this.inFlight / weight
   }
 }

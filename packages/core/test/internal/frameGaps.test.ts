@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Scheduler from "effect/Scheduler"
-import { Policy, Retry, RetryBudget, Timeout } from "../../src/index.ts"
+import * as Stream from "effect/Stream"
+import { Balancer, Policy, Retry, RetryBudget, Timeout } from "../../src/index.ts"
 
 // A frame that has been popped must have done what it is for, or stand on the stack again: between two steps of a fiber the
 // scheduler may yield, and an interruption arrive.
@@ -33,6 +34,21 @@ describe("an interruption between the failure of an attempt and what follows", (
             ({ calls, held }) => assert.deepStrictEqual({ calls, held }, { calls: 0, held: 0 }, `${operations}`)
           )
       )
+    }))
+
+  it.live("leaves nothing in flight, and no memory of a call", () =>
+    Effect.gen(function*() {
+      const balancer = Balancer.makeUnsafe({ endpoints: ["a", "b"], ejection: false })
+      const failing = Effect.andThen(Effect.void, Effect.fail("x"))
+      const call = balancer.use(() => failing).pipe(Retry.make({ schedule: Schedule.recurs(2) }))
+      const stream = balancer.useStream(() => Stream.concat(Stream.make(1), Stream.fromEffect(failing)))
+      const free = (operations: number) =>
+        Effect.map(
+          balancer.state,
+          (all) => assert.deepStrictEqual(all.map(({ inFlight }) => inFlight), [0, 0], `${operations}`)
+        )
+      yield* every(Effect.exit(call), free)
+      yield* every(Effect.exit(Stream.runDrain(stream)), free)
     }))
 
   it.live("leaves no child of a call", () =>
