@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { HttpClient } from "effect/http"
 import { writeFileSync } from "node:fs"
 import process from "node:process"
-import { numberOf, read } from "../benchmark/arguments.ts"
+import { parseArgs } from "node:util"
 import * as AzureO1Config from "../src/AzureO1Config.ts"
 import * as ModelProfile from "../src/ModelProfile.ts"
 import * as AzureO1Node from "../src/node.ts"
@@ -12,12 +12,22 @@ import { costOf, run } from "./run.ts"
 import { linesOf, verdict, words } from "./say.ts"
 import type { Allowed } from "./target.ts"
 
-const values = read(words.help, {
-  yes: { type: "boolean", default: false },
-  burst: { type: "string", default: "0" },
-  "max-tokens": { type: "string", default: "2000" },
-  out: { type: "string", default: "azure-live.json" }
+const { values } = parseArgs({
+  options: {
+    help: { type: "boolean", default: false },
+    yes: { type: "boolean", default: false },
+    burst: { type: "string", default: "0" },
+    "max-tokens": { type: "string", default: "2000" },
+    out: { type: "string", default: "azure-live.json" }
+  }
 })
+
+const whole = (name: string, value: string, least: number): number => {
+  const number = Number(value)
+  if (Number.isSafeInteger(number) && number >= least) return number
+  console.error(`--${name} must be an integer >= ${least}, got ${value}`)
+  process.exit(2)
+}
 
 const isCi = ({ CI }: NodeJS.ProcessEnv): boolean => CI !== undefined && CI !== "" && CI !== "false" && CI !== "0"
 
@@ -27,8 +37,8 @@ const live = Effect.gen(function*() {
   const allowed: Allowed = {
     token: env.AZURE_OPENAI_TOKEN,
     filterPrompt: env.AZURE_OPENAI_FILTER_PROMPT,
-    burst: numberOf("burst", values.burst, 0),
-    maxTokens: numberOf("max-tokens", values["max-tokens"], 1)
+    burst: whole("burst", values.burst, 0),
+    maxTokens: whole("max-tokens", values["max-tokens"], 1)
   }
   const { profile = ModelProfile.o1 } = config
   console.log(words.cost(costOf(allowed, { allowed, profile })))
@@ -55,7 +65,8 @@ const live = Effect.gen(function*() {
   )
 )
 
-if (isCi(process.env)) {
+if (values.help) console.log(words.help)
+else if (isCi(process.env)) {
   console.error(words.inCi)
   process.exitCode = 2
 } else process.exitCode = await Effect.runPromise(live)

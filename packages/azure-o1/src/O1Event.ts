@@ -123,6 +123,22 @@ export interface FailedOver {
 }
 
 /**
+ * A deployment has given no content so far, and the client asks another one as well: the first content wins. Only with a pool that
+ * hedges.
+ *
+ * @since 0.1.0
+ */
+export interface Hedged {
+  readonly _tag: "Hedged"
+  /** The name of the one that is silent. */
+  readonly from: string
+  /** The name of the one that is asked as well. */
+  readonly to: string
+  /** How long the first one was silent. */
+  readonly after: Duration.Duration
+}
+
+/**
  * The service has taken the response on and keeps it. With the token, `AzureO1.resume` gives its events from the beginning,
  * in this process or another.
  *
@@ -200,6 +216,7 @@ export type ProgressEvent =
   | Waiting
   | Retrying
   | FailedOver
+  | Hedged
   | Accepted
   | CancelFailed
   | Resumed

@@ -20,6 +20,7 @@ import type { O1Request } from "../O1Request.ts"
 import type { O1Transport } from "../O1Transport.ts"
 import { problemOf } from "../request/problem.ts"
 import { asCall, asStreamedCall, Call } from "../transport/call.ts"
+import type { Beside } from "./beside.ts"
 import { fromFaces, tokensOf } from "./faces.ts"
 import { History } from "./history.ts"
 import { both, type CallObserver, Observing } from "./observing.ts"
@@ -125,6 +126,22 @@ export class Calling {
     })
   })
 
+  /** From now on the call is about this request, one of several that are made at the same time. */
+  readonly follow = (beside: Beside): void => {
+    this.deployment = beside.deployment
+    this.call.follow(beside.call)
+    this.call.again()
+    this.turns.asking(beside.deployment, beside.since)
+    if (this.observing !== undefined) beside.observe(this.observing)
+  }
+
+  /** A request beside the one that the call is about has come to nothing. */
+  readonly endedBeside = (deployment: string, exit: Exit.Exit<unknown, unknown>, duration: Duration.Duration): void => {
+    const turn = this.turns.beside({ deployment, duration, exit })
+    this.history.ended(turn)
+    this.observing?.endedBeside(turn)
+  }
+
   /** From now on somebody else is asked. */
   readonly asking = (deployment: string): void => {
     this.deployment = deployment
@@ -182,7 +199,7 @@ export class Calling {
 
 /** The client of whatever is asked. */
 export const clientOf = (callee: Callee): O1Client => {
-  const { deployment, name } = callee
+  const { deployment } = callee
 
   const begin = (
     operation: Exclude<Operation, "resume">,
@@ -208,7 +225,7 @@ export const clientOf = (callee: Callee): O1Client => {
         const face = operation === "complete" ? "complete" : "stream"
         const now = yield* Clock.monotonicTimeNanos
         const observing = observer &&
-          new Observing({ observer, face, deployment: name, effort: request.reasoningEffort, now })
+          new Observing({ observer, face, deployment: callee.name, effort: request.reasoningEffort, now })
         return new Calling(
           request,
           options,

@@ -24,6 +24,8 @@ export interface CallObserver {
   /** An attempt has come to the wire. */
   began(now: bigint, deployment: string | undefined): void
   readonly turnEnded: (turn: Turn) => void
+  /** A request beside the one that counts has come to nothing. */
+  readonly endedBeside: (turn: Turn) => void
   readonly listener?: Telemetry.Listener
   /** The call has ended. */
   readonly ended: (exit: Exit.Exit<unknown, O1Error>, completion: O1Completion | undefined) => Effect.Effect<void>
@@ -47,6 +49,10 @@ export const both = (a: CallObserver, b: CallObserver): CallObserver => ({
   turnEnded: (turn) => {
     a.turnEnded(turn)
     b.turnEnded(turn)
+  },
+  endedBeside: (turn) => {
+    a.endedBeside(turn)
+    b.endedBeside(turn)
   },
   listener: (event, context) => {
     a.listener?.(event, context)
@@ -114,6 +120,20 @@ export class Observing implements CallObserver {
     this.transport = undefined
     this.headers = undefined
   }
+
+  readonly endedBeside = ({ attempt, deployment, duration, exit }: Turn): void =>
+    this.tell({
+      _tag: "Attempt",
+      deployment: deployment ?? this.deployment,
+      model: errorOf(exit)?.model,
+      effort: this.effort,
+      attempt,
+      transport: undefined,
+      outcome: outcomeOf(exit),
+      headers: undefined,
+      firstOutput: undefined,
+      total: duration
+    })
 
   readonly ended = (
     exit: Exit.Exit<unknown, O1Error>,

@@ -137,28 +137,33 @@ export class Tracing implements CallObserver {
     return this.clock.currentTimeNanosUnsafe()
   }
 
-  began(_: bigint, deployment: string | undefined): void {
-    const { annotations, number, span, tracer, wait } = this
+  began(at: bigint, deployment: string | undefined): void {
     this.endAttempt(Exit.void)
-    this.attempts++
+    this.attempt = this.spanOf(deployment, this.clock.monotonicTimeNanosUnsafe() - at)
     this.wait = Duration.zero
-    this.attempt = tracer.span({
+  }
+
+  private spanOf(deployment: string | undefined, ago: bigint): Tracer.Span {
+    const { annotations, number, span, tracer, wait } = this
+    this.attempts++
+    const attempt = tracer.span({
       name: "AzureO1.attempt",
       parent: Option.some(span),
       annotations: Context.empty(),
       links: [],
-      startTime: this.now,
+      startTime: this.now - ago,
       kind: "client",
       root: false,
       sampled: span.sampled
     })
-    set(this.attempt, {
+    set(attempt, {
       ...annotations,
       ...ofServer(this.serverOf(deployment)),
       "azure_o1.deployment": deployment,
       "azure_o1.attempt.number": number,
       "azure_o1.attempt.wait_ms": Duration.toMillis(wait)
     })
+    return attempt
   }
 
   sent(transport: Transport): void {
@@ -171,6 +176,9 @@ export class Tracing implements CallObserver {
     // of a stream that is its first content
     if (!Exit.isSuccess(exit) || completionOf(exit) !== undefined) this.endAttempt(exit)
   }
+
+  readonly endedBeside = ({ deployment, duration, exit }: Turn): void =>
+    this.end(this.spanOf(deployment, Duration.toNanosUnsafe(duration)), exit, undefined, undefined)
 
   readonly listener: Telemetry.Listener = (event) => {
     if (event._tag === "AttemptStarted") this.number = event.attempt
@@ -202,6 +210,15 @@ export class Tracing implements CallObserver {
     if (attempt === undefined) return
     this.attempt = undefined
     this.transport = undefined
+    this.end(attempt, exit, completion, transport)
+  }
+
+  private end(
+    attempt: Tracer.Span,
+    exit: Exit.Exit<unknown, unknown>,
+    completion: O1Completion | undefined,
+    transport: Transport | undefined
+  ): void {
     const error = errorOf(exit)
     set(attempt, {
       ...ofOutcome(exit),

@@ -23,9 +23,11 @@ export class Turns {
     this.tell = tell
   }
 
-  readonly asking = (deployment: string): void => {
+  /** `since` the attempt began, where others were asked at the same time. */
+  readonly asking = (deployment: string, since?: Duration.Duration): void => {
     this.deployment = deployment
     this.open = true
+    if (since !== undefined) this.told = since
   }
 
   /** The attempt goes on without the one that was asked. */
@@ -33,6 +35,11 @@ export class Turns {
     this.open = false
     this.told = Duration.sum(this.told, duration)
     this.tell({ attempt: this.attempt, deployment: this.deployment, duration, exit })
+  }
+
+  /** One that was asked at the same time as another one. */
+  beside(turn: Pick<Turn, "deployment" | "duration" | "exit">): Turn {
+    return { ...turn, attempt: this.attempt }
   }
 
   readonly listener: Telemetry.Listener = (event) => {

@@ -1,5 +1,6 @@
 import type * as Policy from "@effect-resilience/core/Policy"
 import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import type { O1Error } from "../O1Error.ts"
 
 /**
@@ -20,4 +21,9 @@ export interface PolicyParts {
    * only where the error has a `retryAfter` to say so.
    */
   readonly cooldown: (error: O1Error) => Duration.Duration | undefined
+  /**
+   * How long the attempt would wait for a turn at a deployment before it is sent. A pool asks one that need not wait first; where
+   * this is absent, nobody waits.
+   */
+  readonly wait?: ((deployment: string) => Effect.Effect<Duration.Duration>) | undefined
 }

@@ -1,9 +1,12 @@
 /**
  * One client of several deployments. It is the same service as with one deployment, so only the layer of a program changes.
  *
- * If a deployment fails in a way that another may not, the call goes to the next at once, but never after the first content. A
- * deployment that asked for a pause is left alone for that long. While all of them are, the call waits for the first within its
- * deadline. See docs/failover.md.
+ * **Details**
+ *
+ * A call asks the best of the members that may be asked: the lowest `priority` first, `provisioned` ones before the others, and among
+ * equals the one that answers soonest for its `weight`. If it fails in a way that another may not, the call goes to the next at
+ * once, but never after the first content. A member that asked for a pause is left alone for that long. While all of them are, the call
+ * waits for the first within its deadline. See docs/pool.md.
  *
  * **Example** (The second answers, because the first is busy)
  *
@@ -28,107 +31,114 @@
  *
  * @since 0.1.0
  */
+import * as Hedge from "@effect-resilience/core/Hedge"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Arr from "effect/Array"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http"
 import * as Layer from "effect/Layer"
 import { AzureO1 } from "../AzureO1.ts"
-import type { AzureO1Config } from "../AzureO1Config.ts"
 import { clientOf } from "../client/client.ts"
 import type { O1Client } from "../O1Client.ts"
-import { O1Policy, type O1PolicySettings } from "../O1Policy.ts"
-import { O1Transport } from "../O1Transport.ts"
-import { failover } from "./failover.ts"
-import { type Member, namesOf } from "./members.ts"
-
-/**
- * One of several deployments: where it is, or a transport of your own, and what the pool knows of it.
- *
- * @category models
- * @since 0.1.0
- */
-export type PoolMember = (AzureO1Config | O1Transport["Service"]) & {
-  /**
-   * Its name in errors, events and `O1Policy.breakerState`.
-   *
-   * @default the deployment; where several members have the same one, `deployment@host`
-   */
-  readonly name?: string | undefined
-  /**
-   * Members of a lower number are asked first.
-   *
-   * @default 0
-   */
-  readonly priority?: number | undefined
-}
+import { O1Policy } from "../O1Policy.ts"
+import type { O1Transport } from "../O1Transport.ts"
+import { calleeOf } from "./callee.ts"
+import { raced } from "./hedged.ts"
+import { membersFrom } from "./making.ts"
+import type { PoolOptions, PoolSettings } from "./options.ts"
+import { Pool } from "./pool.ts"
+import type { PoolMember } from "./PoolMember.ts"
+import { type MemberState, stateOf } from "./PoolState.ts"
 
 /** Transports bring all that they need. */
 type Needs<Members extends ReadonlyArray<PoolMember>> = Members[number] extends O1Transport["Service"] ? never
   : HttpClient.HttpClient
 
-const membersOf = Effect.fnUntraced(function*(members: NonEmptyReadonlyArray<PoolMember>) {
-  const names = namesOf(members.map((member) => ({
-    name: member.name,
-    deployment: member.deployment,
-    host: "endpoint" in member && URL.canParse(member.endpoint) ? new URL(member.endpoint).host : undefined
-  })))
-  return yield* Effect.forEach(members, (member, i): Effect.Effect<Member, never, HttpClient.HttpClient> =>
-    Effect.map(
-      "endpoint" in member ? O1Transport.make(member) : Effect.succeed(member),
-      (transport) => ({
-        name: names[i]!,
-        transport,
-        credential: "endpoint" in member ? member.credential : undefined,
-        priority: member.priority ?? 0
-      })
+/**
+ * A client of several deployments.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolClient extends O1Client {
+  /**
+   * Other members from now on. Calls that are under way finish where they are. A member whose name stays keeps what is known of it. A
+   * token of a response that a removed member keeps gives an `O1RequestError` of kind `response-not-found` that names it. A bad list
+   * is a defect, and changes nothing.
+   */
+  readonly update: (members: NonEmptyReadonlyArray<PoolMember>) => Effect.Effect<void>
+  /** The members in their order, each with what is known of it now. */
+  readonly state: Effect.Effect<ReadonlyArray<MemberState>>
+}
+
+/** Our options have their own names. */
+const namesOfOptions: ReadonlyArray<readonly [RegExp, string]> = [
+  [/^Hedge\.make: after\b/u, "AzureO1Pool: hedge.delay"],
+  [/^Hedge\.make: maxHedges\b/u, "AzureO1Pool: hedge.max"],
+  [/^Balancer\.make: /u, "AzureO1Pool: "]
+]
+
+const named = <A>(self: Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.catchDefect(self, (defect) =>
+    Effect.die(
+      defect instanceof RangeError
+        ? new RangeError(namesOfOptions.reduce((message, [from, to]) => message.replace(from, to), defect.message))
+        : defect
     ))
+
+const make = Effect.fnUntraced(function*(members: NonEmptyReadonlyArray<PoolMember>, options: PoolOptions) {
+  const { ejection, hedge, name = "azure-o1" } = options
+  const policies = yield* O1Policy
+  const remade = yield* membersFrom
+  const pool = yield* named(Pool.make(yield* remade("AzureO1Pool", members, []), { name, ejection }))
+  const hedging = hedge &&
+    (yield* named(Hedge.make({ name, after: hedge.delay, maxHedges: hedge.max ?? 1, classify: raced })))
+  const client = clientOf(calleeOf(policies, pool, hedging))
+  return AzureO1Pool.of({
+    ...client,
+    update: (members) =>
+      Effect.flatMap(
+        Effect.suspend(() => remade("AzureO1Pool.update", members, pool.members)),
+        (members) => pool.update(members)
+      ),
+    state: stateOf(policies, pool)
+  })
 })
 
 /**
- * The same members with rising priorities: each is asked only where those before it cannot be, or have failed.
- *
- * @category constructors
+ * @category services
  * @since 0.1.0
  */
-export const inOrder = <const Members extends NonEmptyReadonlyArray<PoolMember>>(members: Members): Members =>
-  Arr.map(members, (member, priority) => ({ ...member, priority })) as ReadonlyArray<PoolMember> as Members // as many as before
+export class AzureO1Pool extends Context.Service<AzureO1Pool, PoolClient>()("@effect-resilience/azure-o1/AzureO1Pool") {
+  /** The same members with rising priorities: each is asked only where those before it cannot be, or have failed. */
+  static readonly inOrder = <const Members extends NonEmptyReadonlyArray<PoolMember>>(members: Members): Members =>
+    // as many as before
+    Arr.map(members, (member, priority) => ({ ...member, priority })) as ReadonlyArray<PoolMember> as Members
 
-/**
- * A client of several deployments as a plain value.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const make = <const Members extends NonEmptyReadonlyArray<PoolMember>>(
-  members: Members,
-  settings?: O1PolicySettings
-): Effect.Effect<O1Client, never, Needs<Members>> => AzureO1.pipe(Effect.provide(layer(members, settings)))
+  /** A client of several deployments as a plain value. */
+  static readonly make = <const Members extends NonEmptyReadonlyArray<PoolMember>>(
+    members: Members,
+    settings?: PoolSettings
+  ): Effect.Effect<PoolClient, never, Needs<Members>> =>
+    AzureO1Pool.pipe(Effect.provide(AzureO1Pool.layer(members, settings)))
 
-/**
- * {@link make} with whatever policy there is.
- *
- * @category layers
- * @since 0.1.0
- */
-export const layerServices = <const Members extends NonEmptyReadonlyArray<PoolMember>>(
-  members: Members
-): Layer.Layer<AzureO1, never, O1Policy | Needs<Members>> =>
-  Layer.effect(
-    AzureO1,
-    Effect.gen(function*() {
-      return clientOf(failover(yield* O1Policy, yield* membersOf(members)))
-    })
-  ) as Layer.Layer<AzureO1, never, O1Policy | Needs<Members>> // a transport does not ask for the `HttpClient`
+  /** {@link AzureO1Pool.layer} with whatever policy there is. */
+  static readonly layerServices = <const Members extends NonEmptyReadonlyArray<PoolMember>>(
+    members: Members,
+    options: PoolOptions = {}
+  ): Layer.Layer<AzureO1 | AzureO1Pool, never, O1Policy | Needs<Members>> =>
+    Layer.effectContext(
+      Effect.map(make(members, options), (pool) => Context.make(AzureO1, pool).pipe(Context.add(AzureO1Pool, pool)))
+    )
 
-/**
- * {@link make} as a layer, with its policy, which tells the state of each circuit breaker.
- *
- * @category layers
- * @since 0.1.0
- */
-export const layer = <const Members extends NonEmptyReadonlyArray<PoolMember>>(
-  members: Members,
-  settings: O1PolicySettings = {}
-): Layer.Layer<AzureO1 | O1Policy, never, Needs<Members>> =>
-  Layer.provideMerge(layerServices(members), O1Policy.layerWith(settings))
+  /**
+   * The client of several deployments, with its policy, which tells the state of each circuit breaker. A bad option or member is a
+   * defect that names it.
+   */
+  static readonly layer = <const Members extends NonEmptyReadonlyArray<PoolMember>>(
+    members: Members,
+    settings: PoolSettings = {}
+  ): Layer.Layer<AzureO1 | AzureO1Pool | O1Policy, never, Needs<Members>> =>
+    Layer.provideMerge(AzureO1Pool.layerServices(members, settings), O1Policy.layerWith(settings))
+}

@@ -1,2 +1,4 @@
-export * as AzureO1Pool from "./AzureO1Pool.ts"
-export type { PoolMember } from "./AzureO1Pool.ts"
+export * from "./AzureO1Pool.ts"
+export * from "./options.ts"
+export * from "./PoolMember.ts"
+export type { MemberState } from "./PoolState.ts"

@@ -1,4 +1,5 @@
 import * as Policy from "@effect-resilience/core/Policy"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { CallOptions } from "../O1Client.ts"
@@ -104,7 +105,12 @@ export const metered = (policies: O1Policy["Service"], quotas: Quotas): O1Policy
     }
     return {
       ...inner,
-      attempt: (name) => Policy.compose(around(quotas, name, () => asked, failed), inner.attempt(name))
+      attempt: (name) => Policy.compose(around(quotas, name, () => asked, failed), inner.attempt(name)),
+      wait: (name) =>
+        Effect.flatMap(
+          quotas.caller,
+          (caller) => Effect.map(quotas.deployment(name).forecast(caller, quotas.costOf(asked)), Duration.millis)
+        )
     }
   }
 

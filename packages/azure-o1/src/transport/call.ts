@@ -39,32 +39,90 @@ interface Others {
 /** How long a leaving caller waits for the service to hear of it; the service is told in any case. */
 const cancelWait = "1 second"
 
-/** What the attempts of one call share: an attempt goes on with the response that one before it has begun. */
-export class Call {
+/** The request that a call follows, as far as others have to know of it. */
+class Followed {
   open: OpenResponse | undefined = undefined
-  /** The id of the last request that went out. */
   clientRequestId: string | undefined = undefined
-  /** A token is waited for. */
   signsIn = false
-  /** The other calls to the deployment that is asked. */
   others: Others | undefined = undefined
+}
+
+/**
+ * What the attempts of one call share: an attempt goes on with the response that one before it has begun. A call may make two
+ * requests at the same time; each of them is then a call of its own, and this one follows one of them.
+ */
+export class Call {
   /** Present where somebody observes. */
   readonly observing: Observer | undefined
   private readonly onLeave: "cancel" | "keep" | undefined
+  private readonly onContent: ((event: AttemptEvent) => void) | undefined
+  private followed = new Followed()
   /** The text of the last attempt that said something. */
   private readonly text = new Text()
   /** It is of an attempt that has failed. */
   private outdated = false
 
   constructor(
-    options: { readonly onLeave?: "cancel" | "keep" | undefined; readonly observing?: Observer | undefined } = {}
+    options: {
+      readonly onLeave?: "cancel" | "keep" | undefined
+      readonly observing?: Observer | undefined
+      /** Hears in its place what an attempt has said. */
+      readonly onContent?: ((event: AttemptEvent) => void) | undefined
+    } = {}
   ) {
     this.onLeave = options.onLeave
     this.observing = options.observing
+    this.onContent = options.onContent
+  }
+
+  /** From now on this call is about the request of that one. */
+  follow(other: Call): void {
+    this.followed = other.followed
+  }
+
+  /** Whether it is about the request of that one. */
+  follows(other: Call): boolean {
+    return this.followed === other.followed
+  }
+
+  get open(): OpenResponse | undefined {
+    return this.followed.open
+  }
+
+  set open(open: OpenResponse | undefined) {
+    this.followed.open = open
+  }
+
+  /** The id of the last request that went out. */
+  get clientRequestId(): string | undefined {
+    return this.followed.clientRequestId
+  }
+
+  set clientRequestId(id: string | undefined) {
+    this.followed.clientRequestId = id
+  }
+
+  /** A token is waited for. */
+  get signsIn(): boolean {
+    return this.followed.signsIn
+  }
+
+  set signsIn(signsIn: boolean) {
+    this.followed.signsIn = signsIn
+  }
+
+  /** The other calls to the deployment that is asked. */
+  get others(): Others | undefined {
+    return this.followed.others
+  }
+
+  set others(others: Others | undefined) {
+    this.followed.others = others
   }
 
   /** What an attempt has said is kept, for the call may fail where nobody knows of it. */
   readonly heard = (event: AttemptEvent): void => {
+    if (this.onContent !== undefined) return this.onContent(event)
     if (event._tag !== "TextDelta") return
     if (this.outdated) this.text.clear()
     this.outdated = false

@@ -13,14 +13,18 @@ describe("pool/members", () => {
     ["a name that is another's deployment", [called("x", "a", "o1"), called("o1", "b")], ["o1", "o1@b"]]
   ]
   for (const [name, members, names] of table) {
-    it(name, () => assert.deepStrictEqual(namesOf(members), names))
+    it(name, () => assert.deepStrictEqual(namesOf("AzureO1Pool", members), names))
   }
 
   it("what makes no sense is said", () => {
-    assert.throws(() => namesOf([]), RangeError, "AzureO1Pool: members must not be empty")
-    assert.throws(() => namesOf([called("o1", "a", "")]), RangeError, "name of member 1 must not be empty")
+    assert.throws(() => namesOf("AzureO1Pool", []), RangeError, "AzureO1Pool: members must not be empty")
     assert.throws(
-      () => namesOf([called("o1", "a", "east"), called("o3", "b", "east")]),
+      () => namesOf("AzureO1Pool", [called("o1", "a", "")]),
+      RangeError,
+      "name of member 1 must not be empty"
+    )
+    assert.throws(
+      () => namesOf("AzureO1Pool", [called("o1", "a", "east"), called("o3", "b", "east")]),
       RangeError,
       "AzureO1Pool: name must be another one for each member, got \"east\" twice"
     )
