@@ -7,11 +7,14 @@ const usage = `npm run example                list the examples
 npm run example -- NUMBER      run one; its name does as well
 npm run example -- NUMBER ...  what follows goes to the example`
 
-/** Wraps at words, below one another. */
+/** Wraps at words, below one another; where that leaves too little room, below the beginning. */
 const beside = (before, text) => {
-  const width = Math.max(Math.min(process.stdout.columns || 80, 100) - before.length, 20)
+  const columns = Math.min(process.stdout.columns || 80, 100)
+  const indent = columns - before.length >= 30 ? before.length : 5
+  const width = Math.max(columns - indent, 10)
   const lines = text.match(new RegExp(`\\S{${width},}|\\S.{0,${width - 1}}(?=\\s|$)`, "g")) ?? [""]
-  return lines.map((line, i) => `${i === 0 ? before : " ".repeat(before.length)}${line}`).join("\n")
+  const below = lines.map((line) => `${" ".repeat(indent)}${line}`).join("\n")
+  return indent === before.length ? `${before}${below.slice(indent)}` : `${before.trimEnd()}\n${below}`
 }
 
 const [wanted, ...args] = process.argv.slice(2)

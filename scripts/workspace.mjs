@@ -2,7 +2,7 @@
 // .runtime, once; after that no network is needed, and nothing is written.
 import { spawn, spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import { accessSync, constants, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { constants as system } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import process from "node:process"
@@ -50,7 +50,12 @@ export const run = (command, args, options = {}) =>
     }
     const signals = ["SIGTERM", "SIGHUP", "SIGINT"]
     for (const signal of signals) process.on(signal, pass)
+    // what asks npm to end ends the shell of npm, which passes nothing on
+    const shell = process.ppid
+    const orphaned = () => process.ppid !== shell && child.kill("SIGTERM")
+    const watch = process.env.npm_lifecycle_event === undefined ? undefined : setInterval(orphaned, 200)
     const end = (ended) => {
+      clearInterval(watch)
       for (const signal of signals) process.off(signal, pass)
       resolve(ended)
     }
@@ -99,8 +104,12 @@ const installed = () =>
 
 /** Whether the registry answers, found out in seconds: npm and pnpm would try for minutes. */
 const online = () => {
+  // npm takes the answer of a cache that it has for one of the registry
+  const cache = join(runtime, "asked")
   const asked = ["view", `pnpm@${pnpmVersion}`, "version", "--fetch-retries=0", "--fetch-timeout=8000", "--loglevel=silent"]
-  const { error, status } = spawnSync("npm", asked, { cwd: root, env, shell: windows, timeout: 10_000 })
+  const options = { cwd: root, env, shell: windows, timeout: 10_000 }
+  const { error, status } = spawnSync("npm", argumentsOf([...asked, `--cache=${cache}`]), options)
+  rmSync(cache, { recursive: true, force: true })
   return error === undefined && status === 0
 }
 

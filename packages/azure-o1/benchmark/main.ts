@@ -1,27 +1,37 @@
 // What the client costs, beside `openai` and `@ai-sdk/azure`, against the same server on loopback: each client and the server
-// in a process of its own, CPU time of the client's only. `--rounds N` (default 3), `--quick` (a tenth
-// of everything), `--only calls|brief|stream|memory|concurrent`, `--json FILE`.
+// in a process of its own, CPU time of the client's only. See `--help`.
 import { fork } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { availableParallelism, cpus } from "node:os"
 import process from "node:process"
-import { parseArgs } from "node:util"
+import { numberOf, read, refuse } from "./arguments.ts"
 import { type ClientName, clients } from "./clients.ts"
 import type { Figures, Task } from "./worker.ts"
 
-const { values } = parseArgs({
-  options: {
+const scales = { calls: 1000, brief: 1000, stream: 400_000, memory: 200_000, concurrent: 5000 }
+
+const values = read(
+  `npm run bench:o1 [-- OPTION...]
+
+Measures the CPU time and the memory of azure-o1, openai and @ai-sdk/azure
+against the same server. Three rounds take about three minutes.
+
+  --rounds N     so many rounds; the median of them counts (3)
+  --quick        a tenth of everything, to see that it runs
+  --only NAME    one part: ${Object.keys(scales).join(", ")}
+  --json FILE    the results as JSON`,
+  {
     rounds: { type: "string", default: "3" },
     quick: { type: "boolean", default: false },
     only: { type: "string" },
     json: { type: "string" }
   }
-})
-const rounds = Number(values.rounds)
-if (!Number.isSafeInteger(rounds) || rounds < 1) {
-  console.error(`--rounds must be an integer >= 1, got ${values.rounds}`)
-  process.exit(1)
-}
+)
+const rounds = numberOf("rounds", values.rounds, 1)
+const kinds = (Object.keys(scales) as Array<Task["what"]>).filter((what) =>
+  values.only === undefined || values.only === what
+)
+if (kinds.length === 0) refuse(`--only must be one of ${Object.keys(scales).join(", ")}, got "${values.only}"`)
 
 const beside = (file: string): string => new URL(file, import.meta.url).pathname
 const server = fork(beside("server.ts"))
@@ -44,21 +54,9 @@ const median = (numbers: ReadonlyArray<number>): number =>
 
 const names = Object.keys(clients) as ReadonlyArray<ClientName>
 const scale = values.quick ? 0.1 : 1
-const tasks = {
-  calls: 1000 * scale,
-  brief: 1000 * scale,
-  stream: 400_000 * scale,
-  memory: 200_000 * scale,
-  concurrent: 5000 * scale
-}
-
-const kinds = (Object.keys(tasks) as Array<Task["what"]>).filter((what) =>
-  values.only === undefined || values.only === what
-)
-if (kinds.length === 0) {
-  console.error(`--only must be one of ${Object.keys(tasks).join(", ")}, got ${values.only}`)
-  process.exit(1)
-}
+const tasks = Object.fromEntries(
+  Object.entries(scales).map(([what, size]) => [what, size * scale])
+) as Record<Task["what"], number>
 
 type Results = Record<ClientName, Partial<Record<Task["what"], Figures>>>
 
@@ -92,30 +90,44 @@ const ratio = (name: ClientName, what: Task["what"]): number => {
 const columns: Record<Task["what"], (name: ClientName, figures: Figures) => Record<string, string>> = {
   calls: (name, { cpu, done }) => ({
     "CPU per call": `${(cpu / done).toFixed(2)} ms`,
-    "ours to its": ratio(name, "calls").toFixed(2)
+    "azure-o1 to it, per call": ratio(name, "calls").toFixed(2)
   }),
   brief: (name, { cpu, done }) => ({
-    "with a budget of 500": `${(cpu / done).toFixed(2)} ms`,
-    "ours to that": ratio(name, "brief").toFixed(2)
+    "CPU with a budget of 500": `${(cpu / done).toFixed(2)} ms`,
+    "azure-o1 to it, of 500": ratio(name, "brief").toFixed(2)
   }),
   stream: (name, { cpu, done }) => ({
     "tokens per CPU-second": `${Math.round(done / cpu)}k`,
-    "ours to it": (1 / ratio(name, "stream")).toFixed(2),
-    "tokens that came": `${done} of ${tasks.stream}`
+    "azure-o1 to it, tokens": (1 / ratio(name, "stream")).toFixed(2),
+    "tokens that came": `${done}`
   }),
   memory: (_, { growth }) => ({ [`heap over ${tasks.memory} tokens`]: `+${(growth / 1e6).toFixed(1)} MB` }),
   concurrent: (_, { done }) => ({ [`${tasks.concurrent} streams at once`]: `${done} complete` })
 }
-const table = names.map((client) =>
-  Object.assign({ client }, ...kinds.map((what) => columns[what](client, results[client][what]!)))
-)
+// a row per figure and a column per client fits 80 columns
+const figures: Record<string, Record<string, string>> = {}
+for (const client of names) {
+  for (const what of kinds) {
+    for (const [name, figure] of Object.entries(columns[what](client, results[client][what]!))) {
+      figures[name] = { ...figures[name], [client]: figure }
+    }
+  }
+}
 const environment = {
   node: process.version,
   cpu: cpus()[0]?.model.trim() ?? "unknown",
   cores: availableParallelism()
 }
 console.log(`Node ${environment.node}, ${environment.cpu}, ${environment.cores} cores; rounds: ${rounds}\n`)
-console.table(Object.fromEntries(table.map(({ client, ...row }) => [client, row])))
+console.table(figures)
 if (values.json !== undefined) {
   writeFileSync(values.json, `${JSON.stringify({ environment, rounds, tasks, results }, null, 2)}\n`)
 }
+const compared: Partial<Record<Task["what"], () => string>> = {
+  calls: () => `${ratio("openai", "calls").toFixed(2)} of its CPU time per call`,
+  brief: () => `${ratio("openai", "brief").toFixed(2)} of it with a budget of 500`,
+  stream: () => `${(1 / ratio("openai", "stream")).toFixed(1)} times its tokens per CPU-second`
+}
+const told = kinds.flatMap((what) => compared[what]?.() ?? [])
+const verdict = told.length === 0 ? "all clients got all of their answers" : `beside openai, ${told.join(", ")}`
+console.log(`\nbench:o1: ${verdict}${values.quick ? "; quick figures say little" : ""}`)

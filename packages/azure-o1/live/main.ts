@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { HttpClient } from "effect/http"
 import { writeFileSync } from "node:fs"
 import process from "node:process"
-import { parseArgs } from "node:util"
+import { numberOf, read } from "../benchmark/arguments.ts"
 import * as AzureO1Config from "../src/AzureO1Config.ts"
 import * as ModelProfile from "../src/ModelProfile.ts"
 import * as AzureO1Node from "../src/node.ts"
@@ -12,22 +12,12 @@ import { costOf, run } from "./run.ts"
 import { linesOf, verdict, words } from "./say.ts"
 import type { Allowed } from "./target.ts"
 
-const { values } = parseArgs({
-  options: {
-    help: { type: "boolean", default: false },
-    yes: { type: "boolean", default: false },
-    burst: { type: "string", default: "0" },
-    "max-tokens": { type: "string", default: "2000" },
-    out: { type: "string", default: "azure-live.json" }
-  }
+const values = read(words.help, {
+  yes: { type: "boolean", default: false },
+  burst: { type: "string", default: "0" },
+  "max-tokens": { type: "string", default: "2000" },
+  out: { type: "string", default: "azure-live.json" }
 })
-
-const whole = (name: string, value: string, least: number): number => {
-  const number = Number(value)
-  if (Number.isSafeInteger(number) && number >= least) return number
-  console.error(`--${name} must be an integer >= ${least}, got ${value}`)
-  process.exit(2)
-}
 
 const isCi = ({ CI }: NodeJS.ProcessEnv): boolean => CI !== undefined && CI !== "" && CI !== "false" && CI !== "0"
 
@@ -37,8 +27,8 @@ const live = Effect.gen(function*() {
   const allowed: Allowed = {
     token: env.AZURE_OPENAI_TOKEN,
     filterPrompt: env.AZURE_OPENAI_FILTER_PROMPT,
-    burst: whole("burst", values.burst, 0),
-    maxTokens: whole("max-tokens", values["max-tokens"], 1)
+    burst: numberOf("burst", values.burst, 0),
+    maxTokens: numberOf("max-tokens", values["max-tokens"], 1)
   }
   const { profile = ModelProfile.o1 } = config
   console.log(words.cost(costOf(allowed, { allowed, profile })))
@@ -65,8 +55,7 @@ const live = Effect.gen(function*() {
   )
 )
 
-if (values.help) console.log(words.help)
-else if (isCi(process.env)) {
+if (isCi(process.env)) {
   console.error(words.inCi)
   process.exitCode = 2
 } else process.exitCode = await Effect.runPromise(live)

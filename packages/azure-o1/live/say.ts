@@ -3,17 +3,20 @@ import type { Cost, Outcome, Report } from "./run.ts"
 
 const help = `npm run live -- --yes [--burst N] [--max-tokens N] [--out FILE]
 
-Makes twelve short checks at your own Azure OpenAI deployment and at FakeAzure, says in what the two agree, and writes a
-transcript without keys, hosts, names of deployments, ids and prompts of your own, which can become a test.
+Makes twelve short checks at your own Azure OpenAI deployment and at FakeAzure,
+says in what the two agree, and writes a transcript without keys, hosts, names
+of deployments, ids and prompts of your own, which can become a test.
 
-  --yes            go on; without it, only the cost is told. AZURE_OPENAI_LIVE=yes is the same
+  --yes            go on; without it, the command only tells the cost;
+                   AZURE_OPENAI_LIVE=yes is the same
   --burst N        send N requests at once, to see a 429 (0)
   --max-tokens N   the largest number of output tokens of an answer (2000)
   --out FILE       where the transcript goes (azure-live.json)
 
-AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_DEPLOYMENT name the deployment, AZURE_OPENAI_MODEL its model.
-AZURE_OPENAI_TOKEN is a token of Entra ID for the check of it; AZURE_OPENAI_FILTER_PROMPT is a prompt that your content filter
-refuses, of which the service may take note.`
+AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_DEPLOYMENT name the
+deployment, AZURE_OPENAI_MODEL its model. AZURE_OPENAI_TOKEN is a token of Entra
+ID for the check of it. AZURE_OPENAI_FILTER_PROMPT is a prompt that your content
+filter refuses; the service may take note of such a prompt.`
 
 export const words = {
   help,

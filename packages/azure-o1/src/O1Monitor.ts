@@ -58,7 +58,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { millisOf } from "./monitor/limit.ts"
+import { limitFrom, type LimitOptions, limitRules, millisOf } from "./monitor/limit.ts"
 import { both } from "./monitor/observers.ts"
 import { Registry } from "./monitor/registry.ts"
 import { type Distribution, MonitorSnapshot } from "./monitor/snapshot.ts"
@@ -119,7 +119,13 @@ const make = (registry: Registry, clock: Clock.Clock): O1Monitor["Service"] => {
     snapshot: Effect.sync(() => ({ version: 1, at: clock.currentTimeMillisUnsafe(), ...registry.snapshot(now()) })),
     merge: (snapshot) => Effect.sync(() => registry.merge(snapshot, now())),
     reset: Effect.sync(() => registry.clear()),
-    attemptsUnsafe: (deployment, effort) => registry.waitOf({ deployment, effort }, now())?.toData()
+    limitsUnsafe: (where, options) => {
+      const rules = limitRules(where, options)
+      return (deployment, effort) => {
+        const waits = registry.waitOf({ deployment, effort }, now())
+        return waits === undefined ? undefined : limitFrom(waits, rules)?.millis
+      }
+    }
   }
 }
 
@@ -138,10 +144,14 @@ export class O1Monitor extends Context.Service<O1Monitor, {
   /** Forgets everything. */
   readonly reset: Effect.Effect<void>
   /**
-   * How long attempts are waited for, in milliseconds, of the model that answered last: to the first output where most of its
-   * answers stream, otherwise to the end. `undefined` if nothing was seen.
+   * The limits of attempts, in milliseconds, that follow what was seen of the model that answered last: of the time to the first
+   * output where most of its answers stream, otherwise to the end. `undefined` until enough was seen. A bad option throws a
+   * `RangeError` that begins with `where`.
    */
-  readonly attemptsUnsafe: (deployment: string, effort: ReasoningEffort | undefined) => Distribution | undefined
+  readonly limitsUnsafe: (
+    where: string,
+    options: LimitOptions
+  ) => (deployment: string, effort: ReasoningEffort | undefined) => number | undefined
 }>()("@effect-resilience/azure-o1/O1Monitor") {
   /**
    * The monitor, and the observer that feeds it. An observer that is there already gets every observation as well. A bad

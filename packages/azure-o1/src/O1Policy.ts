@@ -18,7 +18,6 @@
  */
 import * as Backoff from "@effect-resilience/core/Backoff"
 import * as CircuitBreaker from "@effect-resilience/core/CircuitBreaker"
-import * as Histogram from "@effect-resilience/core/Histogram"
 import * as Policy from "@effect-resilience/core/Policy"
 import * as Retry from "@effect-resilience/core/Retry"
 import * as Timeout from "@effect-resilience/core/Timeout"
@@ -30,10 +29,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { limitFrom, limitRules } from "./monitor/limit.ts"
+import { MonitorKey } from "./monitor/key.ts"
 import type { CallOptions, ResumeOptions } from "./O1Client.ts"
 import { O1Error, type O1RequestError } from "./O1Error.ts"
-import { O1Monitor } from "./O1Monitor.ts"
+import type { O1Monitor } from "./O1Monitor.ts"
 import { type O1Request, ReasoningEffort } from "./O1Request.ts"
 import { breakerFault, cooldownWith, retryFault, toRejectedError, toTotalError } from "./policy/faults.ts"
 import { type Limits, limitsOf, readingLimitsOf, saysLimits, validDuration } from "./policy/limits.ts"
@@ -219,12 +218,11 @@ const makeAdaptive = (
   context: Context.Context<never>,
   monitor: O1Monitor["Service"]
 ): O1Policy["Service"] => {
-  const rules = limitRules("O1Policy", settings)
+  const limitOf = monitor.limitsUnsafe("O1Policy", settings)
   return make(settings, context, ({ reasoningEffort }, { deployment, total }) => {
-    const attempts = monitor.attemptsUnsafe(deployment, reasoningEffort)
-    const limit = attempts === undefined ? undefined : limitFrom(Histogram.fromData(attempts), rules)
+    const limit = limitOf(deployment, reasoningEffort)
     if (limit === undefined) return undefined
-    const learned = Duration.millis(limit.millis)
+    const learned = Duration.millis(limit)
     // what was learned must not make a call impossible that was possible before
     const whole = total === undefined ? Option.none() : validDuration(total)
     return Option.match(whole, { onNone: () => learned, onSome: (whole) => Duration.min(learned, whole) })
@@ -271,7 +269,7 @@ export class O1Policy extends Context.Service<O1Policy, {
     Layer.effect(
       O1Policy,
       Effect.gen(function*() {
-        return makeAdaptive(settings, yield* Effect.context(), yield* O1Monitor)
+        return makeAdaptive(settings, yield* Effect.context(), yield* MonitorKey)
       })
     )
 

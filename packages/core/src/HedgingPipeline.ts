@@ -72,7 +72,7 @@ const hedgingOf = <L>(
 ): Pipeline<unknown, L> => {
   const { attempt, total } = timeoutsOf(options, times)
   const { breaker, limiter } = stateful
-  return pipelineOf(where, stateful, Policy.compose(total, hedge, limiter, breaker, attempt))
+  return pipelineOf(where, options, stateful, Policy.compose(total, hedge, limiter, breaker, attempt))
 }
 
 /**
@@ -118,7 +118,7 @@ export const make = <L = Bulkhead.BulkheadRejected>(
 ): Effect.Effect<Pipeline<unknown, L>> =>
   Effect.suspend(() => {
     const times = timesOfHedging(options)
-    return Effect.flatMap(makeStateful(options, times), (stateful) =>
+    return Effect.flatMap(makeStateful(options, times, "hedge"), (stateful) =>
       Effect.map(
         Hedge.make(hedgeOptionsOf(options, times, stateful)),
         (hedge) => hedgingOf(options, times, stateful, hedge)

@@ -157,7 +157,7 @@ const standardOf = <E, L>(options: StandardOptions<E, L>, times: Times, stateful
     name: options.name,
     budget
   })
-  return pipelineOf(standard, stateful, Policy.compose(limiter, total, retry, breaker, attempt))
+  return pipelineOf(standard, options, stateful, Policy.compose(limiter, total, retry, breaker, attempt))
 }
 
 const isInside = (error: unknown): error is Inside =>
@@ -198,5 +198,5 @@ export const makeStandard = <E = unknown, L = Bulkhead.BulkheadRejected>(
 ): Effect.Effect<Pipeline<E, L>> =>
   Effect.suspend(() => {
     const times = standardTimes(options)
-    return Effect.map(makeStateful(options, times), (stateful) => standardOf(options, times, stateful))
+    return Effect.map(makeStateful(options, times, "retry"), (stateful) => standardOf(options, times, stateful))
   })

@@ -173,7 +173,7 @@ describe("Pipelines", () => {
         assert.deepStrictEqual(seen, [30_000, 29_000, 28_000])
       }))
 
-    it.effect("a listener is told of the first attempt as of every other", () =>
+    it.effect("a listener is told of the first attempt as of every other, and of the end of the call", () =>
       Effect.gen(function*() {
         const { events, policy } = recorder()
         const retry = { schedule: Schedule.recurs(1) }
@@ -184,7 +184,8 @@ describe("Pipelines", () => {
           ["RetryScheduled", "it"],
           ["AttemptStarted", "it"],
           ["AttemptEnded", "it"],
-          ["RetryStopped", "it"]
+          ["RetryStopped", "it"],
+          ["CallEnded", "it"]
         ])
       }))
 

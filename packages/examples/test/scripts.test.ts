@@ -18,9 +18,17 @@ interface Ended {
 }
 
 /** Runs a script of the workspace; `heard` may do something once it has said something. */
-const run = (args: ReadonlyArray<string>, heard?: (stdout: string, kill: (signal: NodeJS.Signals) => void) => void) =>
+const run = (args: ReadonlyArray<string>, heard?: Heard) => runProgram(process.execPath, args, heard)
+
+type Heard = (stdout: string, kill: (signal: NodeJS.Signals) => void) => void
+
+const runProgram = (program: string, args: ReadonlyArray<string>, heard?: Heard, env: NodeJS.ProcessEnv = {}) =>
   Effect.callback<Ended>((resume) => {
-    const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] })
+    const child = spawn(program, args, {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env }
+    })
     let stdout = ""
     let stderr = ""
     child.stdout.setEncoding("utf8").on("data", (text) => {
@@ -69,6 +77,22 @@ describe("the scripts of package.json", () => {
       }
     }))
 
+  for (const [name, command] of Object.entries(scripts)) {
+    const program = /^node scripts\/bootstrap\.mjs node (.*\.ts)/u.exec(command)?.[1]?.split(" ")
+    if (program === undefined) continue
+    it.live(`${name} has help that fits a terminal, and refuses what it does not know`, () =>
+      Effect.gen(function*() {
+        const help = yield* run([...program, "--help"])
+        assert.deepStrictEqual([help.code, help.stderr], [0, ""])
+        assert.match(help.stdout, /^npm /u)
+        for (const line of help.stdout.split("\n")) assert.isAtMost(line.length, 80, line)
+        const refused = yield* run([...program, "--nonsense"])
+        assert.isAbove(refused.code ?? 0, 0)
+        assert.include(refused.stderr, "--nonsense")
+        assert.notMatch(refused.stderr, /^ +at /mu)
+      }), 60_000)
+  }
+
   it.live("say what there is where something is not", () =>
     Effect.gen(function*() {
       const task = yield* run(["scripts/task.mjs", "nonsense"])
@@ -112,4 +136,24 @@ describe("the scripts of package.json", () => {
         assert.isFalse(alive(pid))
       }), 60_000)
   }
+
+  it.live.skipIf(process.platform === "win32")(
+    "end with npm, whose shell passes no signal on",
+    () =>
+      Effect.gen(function*() {
+        let pid = 0
+        const program = "console.log(process.pid); setInterval(() => {}, 1000)"
+        // the shell waits for the command, as that of npm does
+        const command = `"${process.execPath}" scripts/bootstrap.mjs node -e '${program}'; :`
+        const heard: Heard = (stdout, kill) => {
+          pid = Number(stdout)
+          kill("SIGTERM")
+        }
+        // it ends when the last process that writes into its pipe has ended
+        yield* runProgram("sh", ["-c", command], heard, { npm_lifecycle_event: "start" })
+        assert.isAbove(pid, 0)
+        assert.isFalse(alive(pid))
+      }),
+    60_000
+  )
 })

@@ -16,6 +16,17 @@ const readme = "README.md"
 const catalogue = "docs/README.md"
 const algebra = "docs/algebra.md"
 const laws = "packages/core/test/Policy.laws.test.ts"
+const options = "packages/core/test/options.test.ts"
+const vocabulary = "packages/core/typetest/vocabulary.tst.ts"
+
+/** The sections that the page of a policy has, whatever else it has. */
+const sections = [
+  "Options and defaults",
+  "Effects and streams",
+  "Telemetry",
+  "Anti-patterns",
+  "What it adds to what Effect ships"
+]
 
 /** Where a module differs from a policy that has a page of its own: another page, and places that need not name it. */
 interface Exception {
@@ -33,10 +44,10 @@ const exceptions: { readonly [module: string]: Exception } = {
   // the other ready-made stack
   HedgingPipeline: { page: "docs/policies/pipelines.md", not: [laws] },
   // they watch, list or measure
-  Histogram: { page: "docs/policies/timeout.md", not: [readme, algebra, laws] },
-  Observability: { not: [laws] },
+  Histogram: { page: "docs/policies/timeout.md", not: [readme, algebra, laws, options] },
+  Observability: { not: [laws, "Telemetry"] },
   PolicyRegistry: { page: "docs/policies/registry.md", not: [algebra, laws] },
-  Telemetry: { page: "docs/policies/observability.md", not: [readme, algebra, laws] },
+  Telemetry: { page: "docs/policies/observability.md", not: [readme, algebra, laws, "Telemetry"] },
   // what policies are made of
   Fault: { page: "docs/decisions/fault.md", not: [readme, algebra, laws] },
   Policy: { page: algebra, not: [readme] }
@@ -100,17 +111,33 @@ const complainOfModule = (files: Files, module: string): ReadonlyArray<string> =
     const name = new RegExp(`\\b${module}\\b`, "u")
     return rowsOf(file).split("\n").some((row) => name.test(row) && (page === file || row.includes(`(${from}`)))
   }
+  const source = files.read(`packages/core/src/${module}.ts`)
+  const types = Array.from(source.matchAll(/^export (?:interface|type) (\w*Options)\b/gmu), ([, type]) => type!)
+  const text = files.read(page)
   const places: ReadonlyArray<readonly [string, boolean]> = [
     [`packages/core/package.json: exports has no ${entry}`, exports[entry] === `./src/${module}.ts`],
     [`${page} is missing`, files.read(page) !== ""],
-    [`${page} does not say what it is about: ${module}`, files.read(page).includes(module)],
+    [`${page} does not say what it is about: ${module}`, text === "" || text.includes(module)],
+    ...sections.filter(() => page.startsWith("docs/policies/") && text !== "").map((section) =>
+      [`${page} has no section "${section}"`, not.includes(section) || text.includes(`\n## ${section}\n`)] as const
+    ),
     ...[readme, catalogue, algebra].filter((file) => !not.includes(file)).map((file) =>
       [`${file}: no row of a table names ${module} and links its page`, links(file)] as const
     ),
     [
       `${laws}: policyOf has no case with ${module}`,
       not.includes(laws) || new RegExp(`\\b${module}\\.`, "u").test(policyOf)
-    ]
+    ],
+    [
+      `${options}: no row of its table makes a ${module} with a bad option`,
+      types.length === 0 || not.includes(options) || files.read(options).includes(`"${module}.`)
+    ],
+    ...types.map((type) =>
+      [
+        `${vocabulary}: Options has no ${module}.${type}`,
+        files.read(vocabulary).includes(`| ${module}.${type}`)
+      ] as const
+    )
   ]
   return untrue(places)
 }
@@ -126,11 +153,12 @@ export const complaints = (files: Files): ReadonlyArray<string> => {
     !pages.has(`docs/policies/${page}`) && exports[subpaths[page] ?? ""] === undefined
   )
   const gone = Object.keys(exports).filter((entry) => /^\.\/[A-Z]/u.test(entry) && !modules.includes(entry.slice(2)))
-  return [
+  const found = [
     ...missing.map((face) => `packages/core/src/index.ts does not export ${face}`),
     ...modules.flatMap((module) => complainOfModule(files, module)),
     ...gone.map((entry) => `packages/core/package.json: ${entry} is no module of index.ts`),
     ...strays.map((page) => `docs/policies/${page} is about no module of index.ts`),
     ...["core", "azure-o1"].flatMap((name) => complainOfEntries(files, name))
   ]
+  return Array.from(new Set(found))
 }

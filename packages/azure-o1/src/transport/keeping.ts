@@ -13,8 +13,8 @@ export const make = (
     if (told || url !== kept || body?.includes("\"store\":true") !== true) return Effect.void
     told = true
     return Effect.logInfo(
-      `The service keeps prompts and answers of the deployment "${config.deployment}", as a rule for 30 days: that is how they are ` +
-        "made in the background, and can be resumed. store: false (AZURE_OPENAI_STORE=false) turns it off."
+      `The service keeps prompts and answers of the deployment "${config.deployment}", usually for 30 days. ` +
+        "Background mode and resuming need that. store: false (AZURE_OPENAI_STORE=false) turns it off."
     )
   }
 }

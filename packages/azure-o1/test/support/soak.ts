@@ -84,6 +84,8 @@ interface Options {
   readonly rate: number
   readonly seed: number
   readonly concurrency: number
+  /** Called after each call with the number of those that have ended. */
+  readonly tell?: (ended: number) => void
 }
 
 interface Route {
@@ -159,6 +161,7 @@ export const soak = (options: Options): Effect.Effect<Report> =>
     const wrong: Array<string> = []
     let right = 0
     let left = 0
+    let ended = 0
 
     const run = Effect.gen(function*() {
       const [streams, polls, streamsFarAway, pollsFarAway] = targets
@@ -170,7 +173,7 @@ export const soak = (options: Options): Effect.Effect<Report> =>
         { client, face: "complete" },
         { client, face: "stream" }
       ])
-      yield* Effect.forEach(Array.from({ length: options.calls }, (_, i) => i), (i) => {
+      const one = (i: number): Effect.Effect<void> => {
         const prompt = `call-${i}`
         const expected = answerTo(prompt)
         const call = Effect.match(ask(routes[i % routes.length]!, { messages: [user(prompt)] }), {
@@ -196,7 +199,13 @@ export const soak = (options: Options): Effect.Effect<Report> =>
           duration: "30 minutes",
           orElse: () => Effect.sync(() => void wrong.push(`${prompt} did not end`))
         })
-      }, { concurrency: options.concurrency, discard: true })
+      }
+      const told = Effect.sync(() => options.tell?.(++ended))
+      yield* Effect.forEach(
+        Array.from({ length: options.calls }, (_, i) => i),
+        (i) => Effect.andThen(one(i), told),
+        { concurrency: options.concurrency, discard: true }
+      )
     })
     // what is learnt and what cannot be cancelled is told in the log, here a thousand times
     yield* faster(speed)(Effect.provide(run, [AzureO1Node.layerHttpClient, Logger.layer([])]))

@@ -48,7 +48,11 @@ export const register = <P extends object>(fiber: AnyFiber, policy: P, { gauges,
     policy,
     (policy, fiber) => ({ kind, name, state: report(policy as P, fiber) })
   )
-  const measured = fiber.getRef(CurrentGauges)
-  if (gauges === undefined) measured?.begin(kind, name)
-  else measured?.add(policy, kind, name, gauges)
+  if (gauges === undefined) announce(fiber, kind, name)
+  else fiber.getRef(CurrentGauges)?.add(policy, kind, name, gauges)
+}
+
+/** There is a policy of this kind and name: its counters begin with zero, if somebody measures. */
+export const announce = (fiber: AnyFiber, kind: string, name: string | undefined): void => {
+  if (name !== undefined) fiber.getRef(CurrentGauges)?.begin(kind, name)
 }

@@ -6,9 +6,11 @@ import * as CircuitBreaker from "../CircuitBreaker.ts"
 import type * as Fault from "../Fault.ts"
 import { defaultHangsAfter, failuresWithin } from "../internal/circuitBreakerRules.ts"
 import { contradictionsOf } from "../internal/lint.ts"
+import { ObservedCall, observedStream } from "../internal/observability.ts"
 import { callable, checkedOptions, invalid } from "../internal/options.ts"
 import { readTimes, type Said } from "../internal/pipelines.ts"
 import * as internal from "../internal/policy.ts"
+import { announce } from "../internal/registry.ts"
 import { sharedOf } from "../internal/retryBudget.ts"
 import type { Times } from "../kernel/pipelines.ts"
 import * as Policy from "../Policy.ts"
@@ -22,7 +24,10 @@ import * as Timeout from "../Timeout.ts"
  * @since 0.1.0
  */
 export interface Options<L = Bulkhead.BulkheadRejected> {
-  /** For errors, telemetry and {@link Policy.explain}: the name of every part that is not given as an instance. */
+  /**
+   * For errors, telemetry and {@link Policy.explain}: the name of every part that is not given as an instance. With a name, the
+   * pipeline tells how whole calls end, as `Observability.call` does.
+   */
   readonly name?: string | undefined
   /**
    * Bounds the load: a `Bulkhead` or the options for one, a `RateLimiter`, one composed with the other, or `Policy.identity`.
@@ -159,17 +164,28 @@ export const statefulOf = <L>(options: Options<L>, times: Times): Stateful<L> =>
   }
 }
 
-export const makeStateful = <L>(options: Options<L>, times: Times): Effect.Effect<Stateful<L>> => {
+export const makeStateful = <L>(
+  options: Options<L>,
+  times: Times,
+  inside: "retry" | "hedge"
+): Effect.Effect<Stateful<L>> => {
   const { breaker, budget, limiter, name } = options
-  return Effect.all({
-    limiter: isPolicy(limiter)
-      ? Effect.succeed(limiter)
-      : Bulkhead.make(bulkheadOf(options)) as Effect.Effect<Policy.Policy<unknown, any>>,
-    breaker: isBreaker(breaker)
-      ? Effect.succeed(breaker)
-      : CircuitBreaker.make(breakerOptionsOf(breaker, options, times)),
-    budget: budget === undefined ? RetryBudget.make({ name }) : Effect.succeed(budget)
+  const announced = Effect.withFiber((fiber) => {
+    for (const kind of ["call", "timeout", inside]) announce(fiber, kind, name)
+    return Effect.void
   })
+  return Effect.andThen(
+    announced,
+    Effect.all({
+      limiter: isPolicy(limiter)
+        ? Effect.succeed(limiter)
+        : Bulkhead.make(bulkheadOf(options)) as Effect.Effect<Policy.Policy<unknown, any>>,
+      breaker: isBreaker(breaker)
+        ? Effect.succeed(breaker)
+        : CircuitBreaker.make(breakerOptionsOf(breaker, options, times)),
+      budget: budget === undefined ? RetryBudget.make({ name }) : Effect.succeed(budget)
+    })
+  )
 }
 
 export const timeoutsOf = ({ attempt, name, total }: Options<unknown>, times: Times) => ({
@@ -180,6 +196,7 @@ export const timeoutsOf = ({ attempt, name, total }: Options<unknown>, times: Ti
 /** A pipeline whose times do not contradict each other. */
 export const pipelineOf = <E, L>(
   where: string,
+  { name }: Options<unknown>,
   parts: Stateful<L>,
   composed: Policy.Policy<any, any>
 ): Pipeline<E, L> => {
@@ -187,8 +204,8 @@ export const pipelineOf = <E, L>(
   if (contradiction !== undefined) throw new RangeError(`${where}: ${contradiction}`)
   const policy = internal.make<Policy.Policy<E, L | Timeout.TimeoutExceeded | CircuitBreaker.CircuitOpen>>({
     info: composed.info,
-    effect: composed,
-    stream: composed.stream,
+    effect: name === undefined ? composed : (self) => new ObservedCall(composed(self), name),
+    stream: name === undefined ? composed.stream : (self) => observedStream(composed.stream(self), name),
     knowledge: (at) => internal.knowledgeOf(composed, at),
     letGo: () => internal.letGo(composed)
   })

@@ -4,13 +4,16 @@ import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import { PrometheusMetrics } from "effect/observability"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { parse } from "../../../../tools/collector/src/prometheus.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
+import * as HedgingPipeline from "../../src/HedgingPipeline.ts"
 import { catalogue, type Definition, prometheusName } from "../../src/kernel/catalogue.ts"
 import { zerosOf } from "../../src/kernel/zeros.ts"
 import * as Observability from "../../src/Observability.ts"
+import * as Pipelines from "../../src/Pipelines.ts"
 import * as Policy from "../../src/Policy.ts"
 import * as Retry from "../../src/Retry.ts"
 
@@ -107,6 +110,37 @@ describe("Prometheus", () => {
         ...["transient", "throttled", "permanent", "rejected", "defect", "interrupted"].map((outcome) => [outcome, 0])
       ])
     })))
+
+  const pipelines = {
+    standard: (options?: { readonly name: string }) => Pipelines.makeStandard(options),
+    hedging: (options?: { readonly name: string }) => HedgingPipeline.make(options)
+  }
+  for (const [name, make] of Object.entries(pipelines)) {
+    it.effect(`has the calls of a pipeline with a name: ${name}`, () =>
+      measured(Effect.gen(function*() {
+        const pipeline = yield* make({ name: "orders" })
+        const values = Effect.map(scraped, ({ families }) =>
+          new Map(families.map(({ name, samples }) => [name, samples.map(({ value }) => value)])))
+        const before = yield* values
+        assert.includeMembers(Array.from(before.keys()), [
+          "resilience_calls_total",
+          "resilience_timeouts_total",
+          "resilience_rejections_total",
+          "resilience_breaker_state",
+          name === "standard" ? "resilience_attempts_total" : "resilience_hedges_total"
+        ])
+        assert.deepStrictEqual(before.get("resilience_calls_total"), [0, 0, 0, 0, 0, 0, 0])
+        yield* Effect.void.pipe(pipeline)
+        yield* Stream.runDrain(Stream.make(1, 2).pipe(pipeline.stream))
+        yield* Effect.exit(Effect.die("bug").pipe(pipeline))
+        const after = yield* values
+        assert.deepStrictEqual(after.get("resilience_calls_total"), [2, 0, 0, 0, 0, 1, 0])
+
+        const unnamed = yield* make()
+        yield* Effect.void.pipe(unnamed)
+        assert.deepStrictEqual((yield* values).get("resilience_calls_total"), [2, 0, 0, 0, 0, 1, 0])
+      })))
+  }
 
   it("begins only what the catalogue has, with all of its labels", () => {
     const kinds = [
