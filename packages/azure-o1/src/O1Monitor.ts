@@ -191,6 +191,12 @@ export class O1Monitor extends Context.Service<O1Monitor, {
   static readonly fromJson: (json: string) => Effect.Effect<MonitorSnapshot, Schema.SchemaError> = Schema
     .decodeUnknownEffect(Json)
 
-  /** Tables of times, outcomes and connections for a terminal. */
-  static readonly format: (snapshot: MonitorSnapshot) => string = format
+  /**
+   * Tables of times, outcomes and connections for a terminal. A table that is wider than `columns` [80] is turned: its columns become
+   * rows.
+   */
+  static readonly format: (
+    snapshot: MonitorSnapshot,
+    options?: { readonly columns?: number | undefined }
+  ) => string = format
 }

@@ -46,8 +46,9 @@ import {
   totalAdvice,
   warningsOf
 } from "./monitor/advice.ts"
-import { showMillis } from "./monitor/format.ts"
+import { showMillis, wrap } from "./monitor/format.ts"
 import { type LimitOptions, limitRules } from "./monitor/limit.ts"
+import { concurrencyAdvice, hedgeAdvice } from "./monitor/load.ts"
 import type { MonitorSnapshot, SeriesSnapshot } from "./monitor/snapshot.ts"
 import { O1Policy, type O1PolicySettings } from "./O1Policy.ts"
 import type { ReasoningEffort } from "./O1Request.ts"
@@ -72,6 +73,12 @@ export interface RecommendOptions extends LimitOptions {
    * @default 0.05
    */
   readonly cutOff?: number | undefined
+  /**
+   * How many calls of each deployment, model and effort come in a second: what the concurrency is for.
+   *
+   * @default as many as were seen
+   */
+  readonly callsPerSecond?: number | undefined
 }
 
 /**
@@ -92,8 +99,13 @@ export interface Recommendation {
   readonly onTimeout: Advice<"escalate" | "same" | "never">
   readonly retries: Advice<number>
   readonly total: Advice<Duration.Duration>
-  /** When a second request beside the first would pay, if you hedge. No setting uses it. */
+  /** When a second request beside the first would pay, and what it costs. For the `hedge` of a pool; no setting uses it. */
   readonly hedgeDelay: Advice<Duration.Duration | undefined>
+  /**
+   * How many calls should be able to run at once, by Little's law: the rate times the mean time of a call. For a `Bulkhead`, or the number of
+   * workers of a batch. No setting uses it. Of a deployment with several models or efforts it is at most their sum.
+   */
+  readonly concurrency: Advice<number | undefined>
   readonly warnings: ReadonlyArray<AdviceWarning>
 }
 
@@ -106,29 +118,6 @@ const currentOf = (settings: O1PolicySettings, effort: ReasoningEffort | undefin
     idle: Duration.toMillis(settings.idle ?? defaults.idle),
     retries: settings.retries ?? defaults.retries,
     onTimeout: settings.onTimeout ?? defaults.onTimeout
-  }
-}
-
-const hedgeQuantile = 0.95
-
-const hedgeAdvice = (sketch: Histogram.Histogram, minSamples: number): Recommendation["hedgeDelay"] => {
-  const samples = sketch.observed
-  const estimate = sketch.quantile(hedgeQuantile)
-  if (samples < minSamples || estimate === undefined) {
-    const because = `${samples} answers are fewer than ${minSamples}`
-    return { value: undefined, because, samples, confidence: "too few" }
-  }
-  if (estimate._tag === "Above") {
-    const because = `p95 is not known: more than 5 % were cut off, the last after ${showMillis(estimate.value)}`
-    return { value: undefined, because, samples, confidence: "fair" }
-  }
-  return {
-    value: Duration.millis(Math.ceil(estimate.value / 1000) * 1000),
-    because: `p95 of ${samples} answers is ${
-      showMillis(estimate.value)
-    }: a second request would be sent for one call in 20`,
-    samples,
-    confidence: "good"
   }
 }
 
@@ -146,6 +135,10 @@ export const recommend = (
   const rules = limitRules("recommend", options)
   const cutOff = options.cutOff ?? 0.05
   if (!(cutOff >= 0 && cutOff <= 1)) throw new RangeError(`recommend: cutOff must be from 0 to 1, got ${cutOff}`)
+  const { callsPerSecond } = options
+  if (callsPerSecond !== undefined && !(callsPerSecond > 0 && callsPerSecond < Infinity)) {
+    throw new RangeError(`recommend: callsPerSecond must be a finite number > 0, got ${String(callsPerSecond)}`)
+  }
 
   const forSeries = (series: SeriesSnapshot): Recommendation => {
     const { attempts, deployment, effort, model } = series
@@ -169,6 +162,7 @@ export const recommend = (
       retries: retriesAdvice(series, current, rules),
       total: totalAdvice(series, timeout, onTimeout.value, current, rules),
       hedgeDelay: hedgeAdvice(sketch, rules.minSamples),
+      concurrency: concurrencyAdvice(series, rules.minSamples, callsPerSecond),
       warnings: warningsOf(series, timeout, current, cutOff, rules)
     }
   }
@@ -205,7 +199,7 @@ export const recommendedSettings = (
 }
 
 const settingRows = (recommendation: Recommendation): ReadonlyArray<readonly [string, string, Advice<unknown>]> => {
-  const { firstOutput, hedgeDelay, idle, onTimeout, retries, timeout, total } = recommendation
+  const { concurrency, firstOutput, hedgeDelay, idle, onTimeout, retries, timeout, total } = recommendation
   const time = (duration: Duration.Duration): string => showMillis(Duration.toMillis(duration))
   return [
     ["timeout", time(timeout.value), timeout],
@@ -214,12 +208,13 @@ const settingRows = (recommendation: Recommendation): ReadonlyArray<readonly [st
     ["onTimeout", onTimeout.value, onTimeout],
     ["retries", String(retries.value), retries],
     ["total", time(total.value), total],
-    ["hedge after", hedgeDelay.value === undefined ? "-" : time(hedgeDelay.value), hedgeDelay]
+    ["hedge after", hedgeDelay.value === undefined ? "-" : time(hedgeDelay.value), hedgeDelay],
+    ["concurrency", concurrency.value === undefined ? "-" : String(concurrency.value), concurrency]
   ]
 }
 
 /**
- * Recommendations as text for a terminal, each with its reason.
+ * Recommendations as text for a terminal of 80 columns, each with its reason.
  *
  * @category recommendations
  * @since 0.1.0
@@ -228,8 +223,8 @@ export const formatRecommendations = (recommendations: ReadonlyArray<Recommendat
   recommendations.map((recommendation) => {
     const { deployment, effort, model, warnings } = recommendation
     const title = [deployment, model ?? "model unknown", effort ?? "effort unset"].join(", ")
-    const rows = settingRows(recommendation).map(([name, value, { because, confidence }]) =>
-      `  ${name.padEnd(12)}  ${value.padEnd(8)}  ${confidence.padEnd(7)}  ${because}`
+    const rows = settingRows(recommendation).flatMap(([name, value, { because, confidence }]) =>
+      wrap(`  ${name.padEnd(12)}  ${value.padEnd(8)}  ${confidence.padEnd(7)}  `, because)
     )
-    return [title, ...rows, ...warnings.map(({ message }) => `  ! ${message}`)].join("\n")
+    return [title, ...rows, ...warnings.flatMap(({ message }) => wrap("  ! ", message))].join("\n")
   }).join("\n\n")

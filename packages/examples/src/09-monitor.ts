@@ -57,7 +57,8 @@ export const program = Effect.gen(function*() {
   const snapshot = yield* monitor.snapshot
   yield* Console.log(`${O1Monitor.format(snapshot)}\n`)
 
-  const recommendations = recommend(snapshot)
+  // the monitor of a program that runs for a while has seen how many calls come
+  const recommendations = recommend(snapshot, { callsPerSecond: 0.2 })
   yield* Console.log(formatRecommendations(recommendations))
 
   // what a program would start with the next time: O1Policy.layerWith(settings)

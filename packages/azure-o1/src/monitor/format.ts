@@ -19,3 +19,20 @@ const showEstimate = (estimate: Histogram.Estimate | undefined, show: (value: nu
 
 export const showQuantile = (distribution: Distribution, q: number, show: (value: number) => string): string =>
   showEstimate(Histogram.fromData(distribution).quantile(q), show)
+
+/** What terminals have at least. */
+export const columns = 80
+
+/** Words behind a head, in lines that a terminal has room for; the later ones begin beneath the first word. */
+export const wrap = (head: string, text: string): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let line = head
+  for (const word of text.split(" ")) {
+    if (line.length > head.length && line.length + 1 + word.length > columns) {
+      lines.push(line)
+      line = " ".repeat(head.length)
+    }
+    line += line.length > head.length ? ` ${word}` : word
+  }
+  return [...lines, line]
+}

@@ -30,6 +30,11 @@ export class Generations<A> {
     return this.remembered(Math.floor(now / this.span)).map(({ content }) => content)
   }
 
+  /** Nothing is remembered from before this time. */
+  since(now: number): number {
+    return (Math.floor(now / this.span) - this.count + 1) * this.span
+  }
+
   private remembered(period: number): typeof this.generations {
     return this.generations.filter((generation) => generation.period > period - this.count)
   }

@@ -54,6 +54,8 @@ interface Series {
   readonly tallies: Generations<Tally>
   /** The limit that last ended an attempt, by the number of the attempt. */
   readonly limits: Array<number>
+  /** When the first call was observed here. */
+  since: number | undefined
 }
 
 interface Origin {
@@ -97,7 +99,9 @@ export class Registry {
   }
 
   call(observation: CallObservation, now: number): void {
-    this.seriesOf(observation).tallies.current(now).call(observation)
+    const series = this.seriesOf(observation)
+    series.since ??= now
+    series.tallies.current(now).call(observation)
   }
 
   connection(observation: ConnectionObservation, now: number): void {
@@ -162,7 +166,8 @@ export class Registry {
       model,
       effort,
       tallies: nameless?.tallies ?? new Generations(this.window, generations, () => new Tally()),
-      limits: nameless?.limits ?? []
+      limits: nameless?.limits ?? [],
+      since: nameless?.since
     }
     const evicted = this.series.set(keyOf(series), series)
     if (evicted !== undefined && this.latest.get(groupOf(evicted)) === evicted) this.latest.delete(groupOf(evicted))
@@ -181,14 +186,28 @@ export class Registry {
   }
 }
 
-const seriesSnapshot = ({ deployment, effort, model, tallies }: Series, now: number): SeriesSnapshot => {
+/** A rate from less time than this says nothing. */
+const shortest = 1000
+
+const rateOf = ({ since, tallies }: Series, now: number): number | undefined => {
+  if (since === undefined) return undefined
+  const watched = now - Math.max(since, tallies.since(now))
+  const calls = tallies.all(now).reduce((sum, { observed }) => sum + observed, 0)
+  return watched < shortest || calls < 2 ? undefined : calls * 1000 / watched
+}
+
+const seriesSnapshot = (series: Series, now: number): SeriesSnapshot => {
+  const { deployment, effort, model, tallies } = series
   const sum = new Tally()
   for (const tally of tallies.all(now)) sum.merge(tally.toData())
+  const { attempts, calls } = sum.toData()
+  const perSecond = rateOf(series, now)
   return {
     deployment,
     ...model === undefined ? {} : { model },
     ...effort === undefined ? {} : { effort },
-    ...sum.toData()
+    attempts,
+    calls: { ...calls, ...perSecond === undefined ? {} : { perSecond } }
   }
 }
 

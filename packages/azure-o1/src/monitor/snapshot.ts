@@ -59,6 +59,8 @@ export const SeriesSnapshot = Schema.Struct({
   }),
   calls: Schema.Struct({
     outcomes: Outcomes,
+    /** How many calls came in a second, of those that this monitor saw itself. Absent where it saw none, or only just began. */
+    perSecond: Schema.optional(Amount),
     /** Retries and waits included. */
     total: Distribution,
     /** Of the answers that needed one attempt, reasoning included. */

@@ -36,6 +36,8 @@ export class Tally {
   private readonly outputTokens = Histogram.empty()
   private readonly reasoningShare = Histogram.empty()
   private readonly callOutcomes = new Outcomes()
+  /** Of calls that were observed here, not merged. */
+  observed = 0
 
   /** `from`: what attempts of this number have already survived. */
   attempt(observation: AttemptObservation, from: number): void {
@@ -55,6 +57,7 @@ export class Tally {
 
   call({ attempts, outcome, total, usage }: CallObservation): void {
     const censored = isCutOff(outcome)
+    this.observed++
     this.callOutcomes.add(outcome)
     if (outcome === "success" || censored) this.callTotal.add(Duration.toMillis(total), { censored })
     if (usage === undefined || usage.output === 0) return

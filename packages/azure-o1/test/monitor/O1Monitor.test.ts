@@ -233,6 +233,19 @@ describe("O1Monitor", () => {
       }))
   })
 
+  it.effect("format: fits, however many series there are and however long their names", () =>
+    Effect.gen(function*() {
+      const snapshot = yield* watching([
+        ...many(9, (i) => attempt(20, { deployment: `deployment ${"x".repeat(i * 12)}` })),
+        connection(`https://${"x".repeat(90)}.example`, 30)
+      ])
+      for (const columns of [40, 80, 120, 200]) {
+        const lines = O1Monitor.format(snapshot, { columns }).split("\n")
+        assert.isAtMost(Math.max(...lines.map((line) => line.length)), columns)
+        assert.lengthOf(lines.filter((line) => line.startsWith("outcome")), 9)
+      }
+    }))
+
   it.effect("format: aligned tables", () =>
     Effect.gen(function*() {
       const snapshot = yield* watching([
@@ -242,22 +255,51 @@ describe("O1Monitor", () => {
         attempt(2, { effort: "low", outcome: "O1ServerError/unavailable" }),
         connection("https://a.example", 30)
       ])
+      const rest = `
+o1, o1-2024-12-17, medium
+outcome                 attempts  calls
+success                        3      1
+O1TimeoutError/attempt         1      0
+
+o1, o1-2024-12-17, low
+outcome                    attempts  calls
+O1ServerError/unavailable         1      0
+
+origin             connections  failed   p50   p95   p99
+https://a.example            1       0  30ms  30ms  30ms
+`.trim()
       assert.strictEqual(
-        O1Monitor.format(snapshot),
+        O1Monitor.format(snapshot, { columns: 140 }),
         `
 deployment  model          effort  attempts  retries  timeouts  p50   p95   p99  first p95  calls  call p95  tokens/s  reasoning
 o1          o1-2024-12-17  medium         4        0         1  20s  >60s  >60s          -      1       20s        50       80 %
 o1          o1-2024-12-17  low            1        0         0    -     -     -          -      0         -         -          -
 
-deployment  model          effort  outcome                    attempts  calls
-o1          o1-2024-12-17  medium  success                           3      1
-o1          o1-2024-12-17  medium  O1TimeoutError/attempt            1      0
-o1          o1-2024-12-17  low     O1ServerError/unavailable         1      0
+${rest}
+`.trim()
+      )
+      assert.strictEqual(
+        O1Monitor.format(snapshot),
+        `
+deployment             o1             o1
+model       o1-2024-12-17  o1-2024-12-17
+effort             medium            low
+attempts                4              1
+retries                 0              0
+timeouts                1              0
+p50                   20s              -
+p95                  >60s              -
+p99                  >60s              -
+first p95               -              -
+calls                   1              0
+call p95              20s              -
+tokens/s               50              -
+reasoning            80 %              -
 
-origin             connections  failed   p50   p95   p99
-https://a.example            1       0  30ms  30ms  30ms
+${rest}
 `.trim()
       )
       assert.strictEqual(O1Monitor.format({ ...snapshot, series: [], origins: [] }), "Nothing was observed.")
+      for (const columns of [39, 80.5, NaN]) assert.throws(() => O1Monitor.format(snapshot, { columns }), RangeError)
     }))
 })
