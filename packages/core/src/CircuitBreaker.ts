@@ -36,7 +36,8 @@
  * it between all callers of one callee.
  *
  * What this adds to `effect/persistence`'s `CircuitBreaker`: time windows, slow calls, several probes with a ratio and a
- * lease, manual states, streams, a rejection at a thirtieth of the cost. Only Effect's shares its state through Redis.
+ * lease, manual states, streams. A rejection costs 4 % of one by that breaker. Only Effect's shares its state through
+ * Redis.
  *
  * **Example** (Five failures in a row)
  *

@@ -99,7 +99,7 @@ export interface Options<K, P extends Policy.Any, W extends "share" | "reject" =
 export interface Entry<K, P> {
   readonly key: K
   readonly policy: P
-  /** Calls under way. */
+  /** Calls in flight. */
   readonly inUse: number
   /** For how long there have been none. */
   readonly idle: Duration.Duration

@@ -432,7 +432,7 @@ describe("CircuitBreaker", () => {
           yield* fork(breaker(Effect.sleep("100 millis")))
           const error = yield* Effect.flip(breaker(Effect.void))
           assert.deepInclude(error, { state: "HalfOpen", retryAfter: Duration.zero })
-          assert.strictEqual(error.message, "circuit is half-open, and as many calls as it lets through are under way")
+          assert.strictEqual(error.message, "circuit is half-open, and all of its probes are in flight")
           const retry = Retry.make({ rejected: true, schedule: Schedule.spaced("200 millis"), times: 9 })
           const exit = yield* during("200 millis", Effect.exit(Effect.succeed("served").pipe(breaker, retry)))
           assert.strictEqual(outcome(exit), "ok:served")

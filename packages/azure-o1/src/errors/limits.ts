@@ -177,7 +177,7 @@ export class O1RejectedError extends O1ErrorBase("O1RejectedError")<{
       case "circuit-open":
         return messageOf(this, "The service has failed too often, so that it is not being called", wait)
       case "bulkhead":
-        return messageOf(this, "Too many calls are under way", wait)
+        return messageOf(this, "Too many calls are in flight", wait)
       case "limiter":
         return messageOf(this, "The rate limit of this process is used up", wait)
       case "budget":

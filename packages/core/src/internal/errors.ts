@@ -117,7 +117,7 @@ export class DeadlineExceeded extends Rejection {
 export const isDeadlineExceeded = (u: unknown): u is DeadlineExceeded => u instanceof DeadlineExceeded
 
 /**
- * The circuit is open, or isolated, or half-open with all probes under way. The callee was not called. Its fault is
+ * The circuit is open, or isolated, or half-open with all of its probes in flight. The callee was not called. Its fault is
  * `Rejected`: no policy counts it against the callee.
  *
  * @category errors
@@ -153,7 +153,7 @@ export class CircuitOpen extends Rejection {
       case "Open":
         return `${circuit} is open, try again in ${Duration.format(this.retryAfter)}`
       case "HalfOpen":
-        return `${circuit} is half-open, and as many calls as it lets through are under way`
+        return `${circuit} is half-open, and all of its probes are in flight`
       case "Isolated":
         return `${circuit} is isolated`
     }

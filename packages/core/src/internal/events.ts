@@ -226,7 +226,7 @@ export interface StaleServed extends Source<"fallback"> {
 }
 
 /**
- * A call was not made, for one of the same key was under way.
+ * A call was not made, because one of the same key was in flight.
  *
  * @category models
  * @since 0.1.0
@@ -250,7 +250,7 @@ export interface BudgetExhausted extends Source<"retry" | "hedge"> {
 }
 
 /**
- * A hedge begins another attempt beside those under way. `attempt` is 2 for the first of them.
+ * A hedge begins another attempt beside those in flight. `attempt` is 2 for the first of them.
  *
  * @category models
  * @since 0.1.0

@@ -18,7 +18,7 @@ export interface Settings {
   readonly maxQueue: number
 }
 
-/** What is limited and how calls wait, checked. */
+/** The options, checked: what is limited and how calls wait. */
 export const settingsOf = (where: string, options: Options): Settings => {
   const { limit, limits, name } = checkedOptions(where, options)
   const all = limits ?? (limit === undefined ? {} : { calls: limit })

@@ -79,7 +79,11 @@ export const catalogue = {
     "fault"
   ),
   "resilience.stale.age": seconds("The age of the values given for a failed call", "name"),
-  "resilience.coalesced": counter("{call}", "Calls that were not made, for one of the same key was under way", "name")
+  "resilience.coalesced": counter(
+    "{call}",
+    "Calls that were not made, because one of the same key was in flight",
+    "name"
+  )
 } satisfies Readonly<Record<string, Definition>>
 
 export type Id = keyof typeof catalogue

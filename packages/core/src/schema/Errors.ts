@@ -8,8 +8,8 @@
  * and its fault is the one it had: a circuit that is open over there is `Rejected` here as well, and no breaker on this side
  * counts it.
  *
- * Durations are encoded as milliseconds, and one that has no end as `"infinity"`. In an `HttpApi`, a rejection has status 503
- * (429 that of a rate limiter), and what ran out of time 504; `HttpApiSchema.status` sets another one.
+ * The codec writes durations as milliseconds, and an infinite one as `"infinity"`. In an `HttpApi`, a rejection has status 503,
+ * that of a rate limiter 429, and an error of a timeout or a deadline 504. `HttpApiSchema.status` sets another status.
  *
  * Nothing else in this package imports this module.
  *
@@ -48,7 +48,7 @@ import * as Timeout from "../Timeout.ts"
 
 const infinity = "infinity"
 
-/** Milliseconds, for JSON has no number without an end. */
+/** Milliseconds: JSON has no infinite number. */
 const Millis = Schema.Union([Schema.Finite, Schema.Literal(infinity)]).pipe(
   Schema.decodeTo(
     Schema.Duration,
@@ -170,7 +170,7 @@ export const NoEndpoint = errorCodec(Balancer.NoEndpoint, 503, {
 })
 
 /**
- * The codec of whatever a policy of this package may add to the error channel.
+ * The codec of every error that a policy of this package may add to the error channel.
  *
  * @category schemas
  * @since 0.1.0

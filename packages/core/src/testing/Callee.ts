@@ -128,7 +128,7 @@ export const die = (defect: unknown, options?: Options): Step<never> =>
 export const hang: Step<never> = from(Effect.never)
 
 /**
- * Never answers, and takes so long to stop when it is interrupted: a clean-up that is slow.
+ * Never answers, and takes this time to stop when it is interrupted: a slow clean-up.
  *
  * @category constructors
  * @since 0.1.0
@@ -139,7 +139,7 @@ export const stubborn = (cleanup: Duration.Input): Step<never> => {
 }
 
 /**
- * The failure of a callee, where all that matters of it is the {@link Fault}.
+ * The failure of a callee of which only the {@link Fault} matters.
  *
  * @category errors
  * @since 0.1.0
@@ -164,7 +164,7 @@ export const fault = (fault: Fault.Fault, options?: Options): Step<never, Callee
   fail(new CalleeFault({ fault }), options)
 
 /**
- * Asks for less, as a status 429 does, and with `retryAfter` for a pause.
+ * Fails as a status 429 does: the callee asks for fewer calls and, with `retryAfter`, for a pause.
  *
  * @category constructors
  * @since 0.1.0
@@ -176,7 +176,7 @@ export const throttled = (retryAfter?: Duration.Input, options?: Options): Step<
  * A stream: the first element `after` a while, the others `every` so often, and at the end what `end` does; without it the
  * stream ends well. `end: Callee.fail(error)` is a stream that breaks, `end: Callee.hang` one that stalls.
  *
- * Asked for as an effect it takes as long and gives the last element.
+ * As an effect, the step takes as long and gives the last element.
  *
  * **Example** (A stream that breaks after two elements)
  *
@@ -205,7 +205,7 @@ export const emit = <A, E = never>(
      * @default none
      */
     readonly every?: Duration.Input | undefined
-    /** How it goes on after the last element. */
+    /** What happens after the last element. */
     readonly end?: Step<A, E> | undefined
   }
 ): Step<A, E> => {
@@ -220,7 +220,7 @@ export const emit = <A, E = never>(
 }
 
 /**
- * A step that so many calls take.
+ * A step that this many calls take.
  *
  * @category combinators
  * @since 0.1.0
@@ -264,7 +264,7 @@ export class ScriptExhausted extends Data.TaggedError("ScriptExhausted")<{
 }
 
 /**
- * How an attempt ended. One that its caller interrupts, or whose consumer wants no more elements, is `Interrupted`.
+ * How an attempt ended. An attempt is `Interrupted` if its caller interrupts it or its consumer wants no more elements.
  *
  * @category models
  * @since 0.1.0
@@ -272,8 +272,8 @@ export class ScriptExhausted extends Data.TaggedError("ScriptExhausted")<{
 export type Outcome = "Running" | "Success" | "Failure" | "Defect" | "Interrupted"
 
 /**
- * One call of the callee, as plain data. Times are those of the fiber's `Clock`, in milliseconds: since the begin of the
- * test, under `TestClock`.
+ * One call of the callee, as plain data. Times are those of the fiber's `Clock`, in milliseconds: since the beginning
+ * of the test, under `TestClock`.
  *
  * @category models
  * @since 0.1.0
@@ -309,7 +309,7 @@ export interface Faces<out A, out E = never> {
 export interface Callee<out A, out E = never> extends Faces<A, E> {
   /** The callee for a call with this input, which the attempt remembers. */
   readonly for: (input: unknown) => Faces<A, E>
-  /** The calls so far, in the order of their begin. */
+  /** The calls so far, in the order in which they began. */
   readonly attempts: ReadonlyArray<Attempt>
   /** When they began. */
   readonly startedAt: ReadonlyArray<number>
@@ -444,8 +444,8 @@ type Success<S> = S extends { readonly effect: Effect.Effect<infer A, any> } | E
 type Failure<S> = S extends { readonly effect: Effect.Effect<any, infer E> } | Effect.Effect<any, infer E> ? E : never
 
 /**
- * A callee that follows a script: the first call takes the first step, and so on. An empty script is that of a callee that must
- * not be called. A step behind one that is never used up throws a `RangeError`.
+ * A callee that follows a script: the first call takes the first step, and so on. A callee with an empty script must not be
+ * called. A script with a step behind one that is never used up throws a `RangeError`.
  *
  * @category constructors
  * @since 0.1.0

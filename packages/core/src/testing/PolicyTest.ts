@@ -175,8 +175,8 @@ const breakerIn = (put: (breaker: CircuitBreaker.CircuitBreaker) => Effect.Effec
 const opened = (duration: Duration.Input | undefined) => breakerIn((breaker) => breaker.open(duration))
 
 /**
- * Opens a circuit breaker until the scope closes: for so long, or for as long as its next opening would last. Moving the clock
- * beyond that makes it half-open, as it would any.
+ * Opens a circuit breaker until the scope closes. Without a duration the circuit stays open for as long as its next opening would
+ * last. When the clock moves beyond that, the circuit becomes half-open, as any circuit does.
  *
  * The breaker is the instance that the program uses, or what gives it: its service, or `CircuitBreaker.make(...)` for a layer of a
  * fresh one. When the scope closes, the breaker is as new, and then put into the state in which it was: what it had counted of calls
@@ -226,7 +226,7 @@ export const isolated: <R = never>(
   breaker: Subject<CircuitBreaker.CircuitBreaker, R>
 ) => Effect.Effect<CircuitBreaker.CircuitBreaker, never, R | Scope.Scope> = breakerIn((breaker) => breaker.isolate)
 
-/** Calls that hold every permit, also those that come free of calls under way; and so much room in the queue, if it is said. */
+/** Calls that hold every permit, also the permits that calls in flight give back. `room` is what is left of the queue. */
 const occupy = <R>(bulkhead: Subject<Bulkhead.Bulkhead, R>, room?: number) =>
   Effect.gen(function*() {
     const instance = yield* subjectOf(bulkhead)
@@ -278,8 +278,8 @@ export const busy = <R = never>(
 ): Effect.Effect<Bulkhead.Bulkhead, never, R | Scope.Scope> => occupy(bulkhead)
 
 /**
- * Takes all the room that a rate limiter has, in every dimension. As the clock moves, room comes back as it does after calls; when
- * the scope closes, what time has not given back is given back at once. Takes the instance that the program uses, its service, or
+ * Takes all the room that a rate limiter has, in every dimension. As the clock moves, room comes back as it does after calls. When
+ * the scope closes, the rest of the room comes back at once. Takes the instance that the program uses, its service, or
  * `RateLimiter.make(...)`.
  *
  * @category states

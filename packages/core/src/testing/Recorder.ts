@@ -1,5 +1,5 @@
 /**
- * What policies tell, recorded, to be asserted as values.
+ * Records what policies tell, so that a test can assert it as values.
  *
  * A recorder is a policy around a call ({@link Recorder.policy}), or a layer around a program ({@link Recorder.layer}); both add to
  * a listener that is there. Its events are plain: durations are milliseconds, faults are their tags, causes and exits a word, so
