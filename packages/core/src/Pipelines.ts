@@ -2,7 +2,7 @@
  * Ready-made stacks, with the order and the defaults that most calls want.
  *
  * {@link makeStandard} is limiter > total timeout > retry > circuit breaker > attempt timeout, where a budget that
- * successes fund pays for the retries. {@link makeHedging} is for calls that may be made twice at once.
+ * successes fund pays for the retries. `HedgingPipeline` is for calls that may be made twice at once.
  *
  * The order is that of .NET's standard resilience handler. The budget and the breaker's doubling open time differ. Retries
  * without a budget, or with a budget that grows with traffic, keep a callee down once retries have brought it down.
