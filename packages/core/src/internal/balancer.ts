@@ -14,7 +14,8 @@ import type { PolicyInfo } from "./model.ts"
 import type { AnyFiber } from "./primitive.ts"
 import type { Result } from "./result.ts"
 import { now, wallNow } from "./time.ts"
-import { type Attempt, CurrentAttempt, read, type Tries, type Try } from "./tried.ts"
+import { CurrentAttempt, remember } from "./tried.ts"
+import { Attempt, type Tries, type Try } from "./tries.ts"
 import { interruptedByDeadline } from "./turn.ts"
 
 export interface Settings<E> {
@@ -137,7 +138,7 @@ export class Balancing<E> {
   constructor(settings: Settings<E>, endpoints: ReadonlyArray<Described<E>>) {
     this.settings = settings
     this.endpoints = new kernel.Endpoints(settings.rules, endpoints)
-    read()
+    remember(() => new Attempt())
   }
 
   pick(fiber: AnyFiber, at: number, filter: Filter<E> | undefined): Use<E> | NoEndpoint {

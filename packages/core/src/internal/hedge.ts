@@ -18,6 +18,7 @@ import { mayRepeat } from "./repeat.ts"
 import { now, timerResolution, wallNow } from "./time.ts"
 import type { TimerQueue } from "./timers.ts"
 import * as tried from "./tried.ts"
+import type * as tries from "./tries.ts"
 import { CurrentWaits, Waits } from "./waits.ts"
 
 /** What all races of one hedge share. */
@@ -73,7 +74,7 @@ class Race extends Attempts {
   /** what the first attempt has waited for its turn, where its time teaches something */
   private readonly waits: Waits | undefined
   /** what the call has tried, where somebody asks for it */
-  private readonly memory: tried.Attempt | undefined
+  private readonly memory: tries.Attempt | undefined
   private resume: ((effect: AnyEffect) => void) | undefined = undefined
   /** The parent runs, and what is begun now is begun by it. */
   private inParent = true

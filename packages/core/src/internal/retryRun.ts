@@ -21,6 +21,7 @@ import type { Result } from "./result.ts"
 import type { Purse, Shared } from "./retryBudget.ts"
 import { now, wallNow } from "./time.ts"
 import * as tried from "./tried.ts"
+import type { Attempt } from "./tries.ts"
 
 type AnySchedule = Schedule.Schedule<unknown, unknown, unknown, unknown>
 export type AnyExit = Exit.Exit<unknown, unknown>
@@ -69,7 +70,7 @@ type Step = (now: number, input: unknown) => Pull.Pull<[unknown, Duration.Durati
 export class Run {
   attempt = 1
   /** what the call has tried, where its attempts are told of that by a stream */
-  memory: tried.Attempt | undefined = undefined
+  memory: Attempt | undefined = undefined
   private readonly settings: Settings
   private readonly listener: Telemetry.Listener | undefined
   /** the schedules that have begun; each goes on from where it was */

@@ -9,6 +9,7 @@ import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
 import * as Telemetry from "./events.ts"
 import { Run, type Settings } from "./retryRun.ts"
 import * as tried from "./tried.ts"
+import type { Attempt } from "./tries.ts"
 
 type Continue = (last: any, error: any) => AnyStream
 type Chunk = ReadonlyArray<unknown>
@@ -26,7 +27,7 @@ class Parts {
   private committed = false
   /** an attempt is being told of: from its start to the element that commits it, or its failure */
   private telling = false
-  private attempt: tried.Attempt | undefined
+  private attempt: Attempt | undefined
 
   constructor(
     self: AnyStream,
@@ -34,7 +35,7 @@ class Parts {
     from: Continue | undefined,
     run: Run,
     streamScope: Scope.Scope,
-    attempt: tried.Attempt | undefined
+    attempt: Attempt | undefined
   ) {
     this.source = self
     this.settings = settings

@@ -1,96 +1,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
-
-/** The use of an endpoint. */
-interface Used {
-  readonly key: string
-  /** Whether a call that was there may have another endpoint now. */
-  readonly mayGoElsewhere: (at: number) => boolean
-}
-
-/** One use of an endpoint by one attempt. */
-export interface Try {
-  readonly attempt: Attempt
-  readonly used: Used
-  /** how many uses had been answered when it began, or when it was answered itself */
-  wins: number
-}
-
-/**
- * What one call has tried of one set of endpoints. It avoids those that have failed since the last use that went well, and those
- * that another of its attempts is still waiting for. After a use that went well nothing is held against anybody: a call may go on
- * for a day.
- */
-export class Tries {
-  private wins = 0
-  private readonly failed = new Set<string>()
-  private readonly running = new Set<Try>()
-
-  begin(attempt: Attempt, used: Used): Try {
-    const one = { attempt, used, wins: this.wins }
-    this.running.add(one)
-    return one
-  }
-
-  /** Those that an attempt rather does not use; none, if it has a free choice. */
-  avoid(attempt: Attempt | undefined): ((key: string) => boolean) | undefined {
-    const keys = new Set(this.failed)
-    for (const one of this.running) if (one.attempt !== attempt) keys.add(one.used.key)
-    return keys.size === 0 ? undefined : (key) => keys.has(key)
-  }
-
-  /** It has answered; how it ends is not known yet. */
-  answered(one: Try): void {
-    one.wins = ++this.wins
-  }
-
-  end(one: Try, well: boolean): void {
-    const { attempt, used, wins } = one
-    this.running.delete(one)
-    if (well) {
-      this.wins++
-      this.failed.clear()
-      attempt.call.lostAt = undefined
-      // what ends badly after another one has answered is one that lost to it
-    } else if (wins === this.wins) {
-      this.failed.add(used.key)
-      attempt.call.lostAt = used
-    }
-  }
-}
-
-/** What all attempts of a call share. */
-class Call {
-  private readonly sets = new WeakMap<object, Tries>()
-  /** where the attempt under way has failed */
-  lostAt: Used | undefined = undefined
-
-  of(set: object): Tries {
-    let tries = this.sets.get(set)
-    if (tries === undefined) this.sets.set(set, tries = new Tries())
-    return tries
-  }
-}
-
-/** An attempt of a call, which several policies may make: a retry one after the other, a hedge at the same time. */
-export class Attempt {
-  readonly call: Call
-
-  constructor(call = new Call()) {
-    this.call = call
-  }
-
-  another(): Attempt {
-    this.call.lostAt = undefined
-    return new Attempt(this.call)
-  }
-
-  /** It has failed at an endpoint, and there is another one that has nothing to do with that. */
-  mayGoElsewhere(at: number): boolean {
-    return this.call.lostAt?.mayGoElsewhere(at) ?? false
-  }
-}
+import type { Attempt } from "./tries.ts"
 
 /** The attempt that a fiber is part of, if anything remembers what was tried. */
 export const CurrentAttempt = Context.Reference<Attempt | undefined>(
@@ -98,29 +9,30 @@ export const CurrentAttempt = Context.Reference<Attempt | undefined>(
   { defaultValue: () => undefined }
 )
 
-let isRead = false
+let memory: (() => Attempt) | undefined
 
-/** Somebody asks what a call has tried. Before that no retry and no hedge pays for remembering it. */
-export const read = (): void => {
-  isRead = true
+/**
+ * Somebody asks what a call has tried, and brings what remembers it. Before that no retry and no hedge pays for remembering, and a
+ * program in which nobody asks does not carry it.
+ */
+export const remember = (attempt: () => Attempt): void => {
+  memory = attempt
 }
 
 /** What a policy with several attempts opens for its call: nothing, if nobody reads it or it is open already. */
 export const opened = (fiber: AnyFiber): Attempt | undefined =>
-  isRead && fiber.getRef(CurrentAttempt) === undefined ? new Attempt() : undefined
+  memory !== undefined && fiber.getRef(CurrentAttempt) === undefined ? memory() : undefined
 
 /** The first attempt of a call; nothing, if nobody reads it. */
 export const firstOf = (fiber: AnyFiber): Attempt | undefined =>
-  isRead ? fiber.getRef(CurrentAttempt) ?? new Attempt() : undefined
+  memory === undefined ? undefined : fiber.getRef(CurrentAttempt) ?? memory()
 
 export const within = (self: AnyEffect, attempt: Attempt): AnyEffect =>
   Effect.provideService(self, CurrentAttempt, attempt)
 
 /** A further attempt of a call, if that remembers. */
 export const again = (self: AnyEffect): AnyEffect =>
-  isRead
-    ? Effect.withFiber((fiber) => {
-      const attempt = fiber.getRef(CurrentAttempt)
-      return attempt === undefined ? self : within(self, attempt.another())
-    })
-    : self
+  memory === undefined ? self : Effect.withFiber((fiber) => {
+    const attempt = fiber.getRef(CurrentAttempt)
+    return attempt === undefined ? self : within(self, attempt.another())
+  })
