@@ -85,9 +85,16 @@ export interface News {
   readonly results: ReadonlyArray<readonly [id: string, result: Result]>
   /** Of all prompts together, from the beginning. */
   readonly twice: number
+  /** The store has lost all that it knew. */
+  readonly emptied: boolean
 }
+
+/** What a parent has heard of a prompt that has no answer yet: the token of its response, if there is one. */
+export type Memory = ReadonlyMap<string, ResumeToken | undefined>
 
 /** What the parent reads. */
 export interface Reader {
   readonly news: Effect.Effect<News, StoreError>
+  /** Puts back into an emptied store what was in it. */
+  readonly restore: (memory: Memory) => Effect.Effect<void, StoreError>
 }

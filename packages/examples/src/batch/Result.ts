@@ -1,6 +1,7 @@
 /** What became of a prompt: the lines of the output. */
 import type { O1Completion, O1Error } from "@effect-resilience/azure-o1"
 import * as Schema from "effect/Schema"
+import type { Prompt } from "./prompts.ts"
 
 const Usage = Schema.Struct({
   input: Schema.Finite,
@@ -33,7 +34,8 @@ export type Result = typeof Result.Type
 export const isFailed = (result: Result): result is typeof Failed.Type => "error" in result
 
 /** A line of the output. */
-export const lineOf = (id: string, result: Result): string => `${JSON.stringify({ id, ...result })}\n`
+export const lineOf = ({ digest, id }: Pick<Prompt, "digest" | "id">, result: Result): string =>
+  `${JSON.stringify({ id, prompt: digest, ...result })}\n`
 
 export const failed = (reason: string, message: string): Result => ({ error: { reason, message } })
 

@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { Ledger, type StoreError } from "./Ledger.ts"
-import type { Prompt } from "./prompts.ts"
+import { keyOf, type Prompt } from "./prompts.ts"
 import { failed, ofCompletion, ofError, type Result } from "./Result.ts"
 
 /** No prompt will be answered before a person has done something. The message says what. */
@@ -44,6 +44,19 @@ export interface Listener {
 /** What a failure means to the batch. */
 type Meaning = "of the prompt" | "passing" | "hopeless"
 
+/** Refusals that no other prompt would change: they are about what the command line says. */
+const ofAllPrompts: ReadonlySet<string> = new Set([
+  "unsupported-parameter",
+  "operation-not-supported",
+  "reasoningEffort",
+  "reasoning.effort",
+  "reasoning_effort",
+  "maxCompletionTokens",
+  "max_output_tokens",
+  "max_completion_tokens",
+  "model"
+])
+
 const meaningOf = (error: O1Error): Meaning => {
   switch (error._tag) {
     case "O1AuthError":
@@ -61,6 +74,11 @@ const meaningOf = (error: O1Error): Meaning => {
     case "O1ProtocolError":
       return error.kind === "truncated" || error.kind === "malformed" ? "passing" : "of the prompt"
     case "O1RequestError":
+      return error.kind === "cancelled"
+        ? "passing"
+        : ofAllPrompts.has(error.kind) || (error.kind === "invalid" && ofAllPrompts.has(error.param ?? ""))
+        ? "hopeless"
+        : "of the prompt"
     case "O1ContentFilterError":
     case "O1RefusalError":
     case "O1OutputLimitError":
@@ -77,7 +95,8 @@ const mayHaveBegun = (error: O1Error): boolean =>
 
 /** Whether a response that was accepted once cannot be read any more: it is deleted, too old, or of another deployment. */
 const isLost = (error: O1Error): boolean =>
-  error.status === 404 || (error._tag === "O1RequestError" && error.param === "token")
+  error.status === 404 ||
+  (error._tag === "O1RequestError" && (error.kind === "response-not-found" || error.param === "token"))
 
 /** The response that this attempt reads has turned out to be the second one for its prompt. */
 class Overtaken extends Data.TaggedError("Overtaken") {}
@@ -115,19 +134,21 @@ const limits = { total: "2 hours", onLeave: "keep" } as const
 
 /** The result of a prompt, once it is stored. It fails where the queue is to deliver the prompt again, later or elsewhere. */
 export const answer = (
-  { id, prompt }: Prompt,
+  asked: Prompt,
   options: Pick<O1Request, "maxCompletionTokens" | "reasoningEffort">,
   { finished, risky, safe }: Listener
 ): Effect.Effect<void, O1Error | StoreError | Hopeless, AzureO1 | Ledger> =>
   Effect.gen(function*() {
+    const { id, prompt } = asked
+    const key = keyOf(asked)
     const o1 = yield* AzureO1
     const ledger = yield* Ledger
     const step = yield* Steps
 
-    const store = (result: Result) => Effect.andThen(ledger.answer(id, result), step("answered", id))
+    const store = (result: Result) => Effect.andThen(ledger.answer(key, result), step("answered", id))
 
     const attempt = Effect.gen(function*() {
-      const next = yield* ledger.begin(id)
+      const next = yield* ledger.begin(key)
       if (next._tag === "Nothing") return
       let token: ResumeToken | undefined = next._tag === "Continue" ? next.token : undefined
       const since = token === undefined ? yield* Clock.monotonicTimeNanos : undefined
@@ -145,7 +166,7 @@ export const answer = (
               return yield* step("asked", id)
             case "Accepted": {
               // before anything else is read
-              token = yield* ledger.accept(id, event.resume)
+              token = yield* ledger.accept(key, event.resume)
               safe()
               yield* step("accepted", id)
               if (token.responseId === event.resume.responseId) return
@@ -161,12 +182,12 @@ export const answer = (
       yield* Effect.catchIf(read, O1Error.is, (error) =>
         Effect.gen(function*() {
           if (token === undefined) {
-            if (!mayHaveBegun(error)) yield* ledger.withdraw(id)
+            if (!mayHaveBegun(error)) yield* ledger.withdraw(key)
           } else if (isLost(error)) {
-            yield* ledger.lose(id, token.responseId)
+            yield* ledger.lose(key, token.responseId)
             return yield* new Anew()
           } else if (error.resume === undefined && meaningOf(error) === "passing") {
-            yield* ledger.end(id, token.responseId)
+            yield* ledger.end(key, token.responseId)
           }
           return yield* error
         }))

@@ -4,8 +4,6 @@ import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as PersistedQueue from "effect/persistence/PersistedQueue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
@@ -15,15 +13,14 @@ import process from "node:process"
 import { Hopeless } from "./answer.ts"
 import { crew } from "./crew.ts"
 import { fakeDeployment, sample } from "./fake.ts"
-import * as journal from "./journal.ts"
-import { type Reader, StoreError } from "./Ledger.ts"
+import { type Memory, type News, StoreError } from "./Ledger.ts"
 import type { Options } from "./options.ts"
-import { type Output, output } from "./output.ts"
+import { output } from "./output.ts"
 import { count, type Screen, type Standing } from "./progress.ts"
-import { type Bad, parsePrompts, type Prompt } from "./prompts.ts"
-import * as redis from "./redis.ts"
+import { type Bad, keyOf, parsePrompts, type Prompt } from "./prompts.ts"
+import { isFailed, type Result } from "./Result.ts"
 import type { Settings, Store } from "./settings.ts"
-import { queue } from "./worker.ts"
+import { supply } from "./supply.ts"
 
 /** How it ended. */
 export interface Verdict {
@@ -62,29 +59,6 @@ const storeOf = ({ leaseMillis, store }: Options, input: string, output: string)
     }
     : { _tag: "Journal", file: resolve(store.file ?? `${output}.journal`), input, output }
 
-/** Puts what has no answer yet into the queue, and gives what reads the answers. */
-const begin = (
-  store: Store,
-  prompts: ReadonlyArray<Prompt>,
-  { written }: Output
-): Effect.Effect<Reader, StoreError, Scope.Scope> =>
-  Effect.gen(function*() {
-    if (store._tag === "Journal") return yield* journal.reader(store.file)
-    const services = yield* Layer.build(
-      Layer.provideMerge(PersistedQueue.layer, redis.queueStore(store.place, store.leaseMillis)).pipe(
-        Layer.provideMerge(redis.connection(store.place))
-      )
-    )
-    const waiting = yield* Effect.provide(queue, services)
-    // what is there already stays as it is
-    yield* Effect.forEach(
-      prompts.filter(({ id }) => !written.has(id)),
-      (prompt) => waiting.offer(prompt, { id: prompt.id }),
-      { concurrency: 32, discard: true }
-    ).pipe(Effect.mapError(({ message }) => new StoreError({ message })))
-    return yield* Effect.provide(redis.reader(store.place), services)
-  })
-
 /** The environment of the workers: that of this process, or of a fake deployment. */
 const deployment = (
   { fake }: Options
@@ -108,63 +82,80 @@ export const run = (
     const files = options.input === undefined ? yield* sample : { input: options.input, output: options.output! }
     const inputFile = resolve(files.input)
     const outputFile = resolve(files.output)
-    const { bad, prompts } = parsePrompts(yield* read(inputFile))
-    nameBad(files.input, bad)
+    const text = yield* read(inputFile)
     const out = yield* output(outputFile)
+    const { bad, prompts } = parsePrompts(text, out.written)
+    nameBad(files.input, bad)
     const env = yield* deployment(options)
     const { concurrency, effort, maxTokens, workers } = options
     const store = storeOf(options, inputFile, outputFile)
-    const reader = yield* begin(store, prompts, out)
-    const ids = new Set(prompts.map(({ id }) => id))
+    const { news, offer, restore } = yield* supply(store, prompts, out)
+    const byKey = new Map(prompts.map((prompt) => [keyOf(prompt), prompt]))
+    const total = prompts.length
     const start = yield* Clock.monotonicTimeNanos
-    const failures = () => Array.from(out.written).filter(([id, failed]) => failed && ids.has(id)).length
-    const lines = () => Array.from(out.written.keys()).filter((id) => ids.has(id)).length
-    const before = lines()
+    const before = prompts.filter(({ id }) => out.written.has(id)).length
+    let failed = prompts.filter(({ id }) => out.written.get(id)?.failed === true).length
+    let answered = before - failed
     let twice = 0
+    /** What a store counted before it lost its memory. */
+    let forgotten = 0
     let inFlight = 0
     const standing = Effect.map(Clock.monotonicTimeNanos, (now): Standing => {
-      const failed = failures()
-      const answered = lines() - failed
       const elapsedMillis = Number(now - start) / 1_000_000
-      return { total: ids.size, answered, failed, inFlight, twice, before, elapsedMillis }
+      return { total, answered, failed, inFlight, twice, before, elapsedMillis }
     })
-    const take = Effect.gen(function*() {
-      const news = yield* reader.news
-      twice = news.twice
-      const fresh = news.results.filter(([id]) => ids.has(id) && !out.written.has(id))
+    const write = Effect.fnUntraced(function*(results: News["results"]) {
+      const fresh = results.flatMap(([key, result]): ReadonlyArray<readonly [Prompt, Result]> => {
+        const prompt = byKey.get(key)
+        return prompt === undefined || out.written.has(prompt.id) ? [] : [[prompt, result]]
+      })
       yield* out.write(fresh)
+      const worse = fresh.filter(([, result]) => isFailed(result)).length
+      failed += worse
+      answered += fresh.length - worse
       return fresh.length
     })
-    const settled = Effect.sync(() => lines() === ids.size)
+    /** Writes all that there is, and gives how much that was. */
+    const take = Effect.fnUntraced(function*(memory: Memory) {
+      let lines = 0
+      while (true) {
+        const { emptied, results, twice: now } = yield* news
+        if (emptied) {
+          forgotten = twice
+          const open = Array.from(memory).filter(([key]) => !out.written.has(byKey.get(key)?.id ?? ""))
+          yield* Effect.andThen(restore(new Map(open)), offer)
+        }
+        twice = forgotten + now
+        lines += yield* write(results)
+        if (results.length === 0 && !emptied) return lines
+      }
+    })
+    const settled = () => answered + failed === total
 
     const settings: Settings = { store, workers, concurrency, effort, maxTokens }
     const replaced = yield* Effect.scoped(Effect.gen(function*() {
-      yield* take
-      if (yield* settled) return 0
-      if (before > 0) {
-        screen.say(`Going on: ${count(lines(), "of", "of")} ${ids.size.toLocaleString("en")} have a line already.`)
-      }
-      const { failed, inFlight: flying, lives, replaced } = yield* crew(workerFile, settings, env)
+      yield* take(nothing)
+      if (settled()) return 0
+      if (before > 0) screen.say(`Going on: ${before.toLocaleString("en")} of ${count(total, "prompt")} have a line already.`)
+      yield* offer
+      const workers = yield* crew(workerFile, settings, env)
       const step = Effect.gen(function*() {
-        if ((yield* patiently(take)) > 0) lives()
-        inFlight = flying()
+        if ((yield* take(workers.memory)) > 0) workers.lives()
+        inFlight = workers.inFlight()
         screen.show(yield* standing)
-        return yield* settled
+        return settled()
       })
       yield* Effect.repeat(step, { until: (settled) => settled, schedule: Schedule.spaced("100 millis") }).pipe(
         Effect.raceFirst(Deferred.await(stop)),
-        Effect.raceFirst(failed),
+        Effect.raceFirst(workers.failed),
         Effect.ensuring(Effect.sync(screen.clear))
       )
-      return replaced()
+      return workers.replaced()
     }))
     // the workers have ended, and may have stored more on their way
     inFlight = 0
-    yield* take
-    const stopped = !(yield* settled)
-    return { standing: yield* standing, bad: bad.length, replaced, stopped, output: files.output }
+    yield* take(nothing)
+    return { standing: yield* standing, bad: bad.length, replaced, stopped: !settled(), output: files.output }
   }).pipe(Effect.scoped)
 
-/** A store that is away for a moment comes back. */
-const patiently = <A>(self: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
-  Effect.retry(self, Schedule.spaced("1 second").pipe(Schedule.upTo({ duration: "30 seconds" })))
+const nothing: Memory = new Map()

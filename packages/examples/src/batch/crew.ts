@@ -1,4 +1,5 @@
 /** The worker processes: as many as wanted, and another one for each that dies. */
+import type { ResumeToken } from "@effect-resilience/azure-o1"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,6 +12,8 @@ import type { Told } from "./worker.ts"
 export interface Crew {
   /** Prompts that are being answered now. */
   readonly inFlight: () => number
+  /** What the ledger knows of prompts that may have no answer yet. */
+  readonly memory: Map<string, ResumeToken | undefined>
   /** Workers that have died and were replaced. */
   readonly replaced: () => number
   /** Fails when nothing more will be answered, and else never ends. */
@@ -53,12 +56,21 @@ export const crew = (
   Effect.gen(function*() {
     const hopeless = Deferred.makeUnsafe<never, Hopeless>()
     const flights = new Map<ChildProcess, number>()
+    const memory = new Map<string, ResumeToken | undefined>()
     let deaths = 0
     let replaced = 0
 
     const heard = (child: ChildProcess) => (told: Told): void => {
-      if (told._tag === "Flight") flights.set(child, told.inFlight)
-      else Deferred.doneUnsafe(hopeless, new Hopeless(told).pipe(Effect.fail))
+      switch (told._tag) {
+        case "Flight":
+          return void flights.set(child, told.inFlight)
+        case "Noted":
+          return void memory.set(told.key, told.token)
+        case "Dropped":
+          return void memory.delete(told.key)
+        case "Hopeless":
+          return void Deferred.doneUnsafe(hopeless, Effect.fail(new Hopeless(told)))
+      }
     }
 
     const start = Effect.acquireRelease(
@@ -93,6 +105,7 @@ export const crew = (
 
     return {
       inFlight: () => Array.from(flights.values()).reduce((a, b) => a + b, 0),
+      memory,
       replaced: () => replaced,
       failed: Deferred.await(hopeless),
       lives: () => deaths = 0

@@ -158,7 +158,8 @@ export const reader = (file: string): Effect.Effect<Reader, StoreError, Scope.Sc
           twice += known.twice - before.twice
           if (before.result === undefined && known.result !== undefined) results.push([entry.id, known.result])
         }
-        return { results, twice }
-      })
+        return { results, twice, emptied: false }
+      }),
+      restore: () => Effect.void
     }
   })

@@ -4,34 +4,44 @@ import type * as Scope from "effect/Scope"
 import { open } from "node:fs/promises"
 import { StoreError } from "./Ledger.ts"
 import { lock } from "./Lock.ts"
+import type { Prompt } from "./prompts.ts"
 import { isFailed, lineOf, type Result } from "./Result.ts"
 
-export interface Output {
-  /** The ids that have a line, and whether it says that the prompt failed. */
-  readonly written: ReadonlyMap<string, boolean>
-  /** Adds the lines of those that have none yet. They are on the disk at the end. */
-  readonly write: (results: ReadonlyArray<readonly [id: string, result: Result]>) => Effect.Effect<void, StoreError>
+/** What a line says, without the answer. */
+export interface Written {
+  readonly digest: string
+  readonly failed: boolean
 }
 
-/** How every line begins. */
-const beginning = "{\"id\":\""
+export interface Output {
+  /** By the ids that have a line. */
+  readonly written: ReadonlyMap<string, Written>
+  /** Adds the lines of those that have none yet. They are on the disk at the end. */
+  readonly write: (results: ReadonlyArray<readonly [Prompt, Result]>) => Effect.Effect<void, StoreError>
+}
 
-/** The id of a line and whether it failed; nothing where it is no line of an output. */
-const parse = (line: string): readonly [string, boolean] | undefined => {
+/** The id of a line and what it says; nothing where it is no line of an output. */
+const parse = (line: string): readonly [string, Written] | undefined => {
   try {
     const value: unknown = JSON.parse(line)
-    if (typeof value !== "object" || value === null || !("id" in value) || typeof value.id !== "string") {
-      return undefined
-    }
-    return "answer" in value ? [value.id, false] : "error" in value ? [value.id, true] : undefined
+    if (typeof value !== "object" || value === null || !("id" in value) || typeof value.id !== "string") return undefined
+    if (!("prompt" in value) || typeof value.prompt !== "string") return undefined
+    const failed = "error" in value
+    return failed || "answer" in value ? [value.id, { digest: value.prompt, failed }] : undefined
   } catch {
     return undefined
   }
 }
 
-/** The ids that have a line, for those who only read. */
-export const idsOf = (text: string): ReadonlySet<string> =>
-  new Set(text.split("\n").slice(0, -1).flatMap((line) => parse(line)?.[0] ?? []))
+/** How every line begins. */
+const beginning = "{\"id\":\""
+
+/** The lines of an output, for those who only read. */
+export const linesOf = (text: string): ReadonlyMap<string, Written> =>
+  new Map(text.split("\n").slice(0, -1).flatMap((line) => {
+    const parsed = parse(line)
+    return parsed === undefined ? [] : [parsed]
+  }))
 
 /** Opens the output, for this process alone. Half a line at its end goes: its process died while it wrote. */
 export const output = (file: string): Effect.Effect<Output, StoreError, Scope.Scope> =>
@@ -51,7 +61,7 @@ export const output = (file: string): Effect.Effect<Output, StoreError, Scope.Sc
     )
     const bytes = yield* using(() => handle.readFile())
     const end = bytes.lastIndexOf("\n") + 1
-    const written = new Map<string, boolean>()
+    const written = new Map<string, Written>()
     for (const [i, line] of bytes.toString("utf8", 0, end).split("\n").slice(0, -1).entries()) {
       const found = parse(line)
       if (found === undefined) {
@@ -68,10 +78,10 @@ export const output = (file: string): Effect.Effect<Output, StoreError, Scope.Sc
       written,
       write: (results) => {
         const lines: Array<string> = []
-        for (const [id, result] of results) {
-          if (written.has(id)) continue
-          written.set(id, isFailed(result))
-          lines.push(lineOf(id, result))
+        for (const [prompt, result] of results) {
+          if (written.has(prompt.id)) continue
+          written.set(prompt.id, { digest: prompt.digest, failed: isFailed(result) })
+          lines.push(lineOf(prompt, result))
         }
         return lines.length === 0 ? Effect.void : using(async () => {
           await handle.appendFile(lines.join(""))

@@ -11,12 +11,12 @@ import { readFile } from "node:fs/promises"
 import process from "node:process"
 import { Hopeless, type Listen, Steps } from "./answer.ts"
 import * as journal from "./journal.ts"
-import { type Ledger, StoreError } from "./Ledger.ts"
-import { idsOf } from "./output.ts"
-import { parsePrompts } from "./prompts.ts"
+import { Ledger, StoreError } from "./Ledger.ts"
+import { linesOf } from "./output.ts"
+import { keyOf, parsePrompts } from "./prompts.ts"
 import * as redis from "./redis.ts"
 import type { Settings, Store } from "./settings.ts"
-import { queue, type Told, work } from "./worker.ts"
+import { queue, type Told, told, work } from "./worker.ts"
 
 const tell = (told: Told): void => {
   if (process.connected) process.send?.(told)
@@ -44,9 +44,9 @@ const filled = (store: Store) =>
         try: () => readFile(file, "utf8"),
         catch: (error) => new StoreError({ message: `${file} cannot be read: ${String(error)}.` })
       })
-    const done = idsOf(yield* read(store.output))
-    for (const prompt of parsePrompts(yield* read(store.input)).prompts) {
-      if (!done.has(prompt.id)) yield* Effect.orDie(prompts.offer(prompt, { id: prompt.id }))
+    const done = linesOf(yield* read(store.output))
+    for (const prompt of parsePrompts(yield* read(store.input), done).prompts) {
+      if (!done.has(prompt.id)) yield* Effect.orDie(prompts.offer(prompt, { id: keyOf(prompt) }))
     }
   })
 
@@ -63,7 +63,11 @@ export const main = (settings: Settings, steps: Listen = () => Effect.void): voi
   const program = Effect.gen(function*() {
     const stop = yield* stopping
     yield* filled(settings.store)
-    yield* Effect.provideService(work(settings, stop, tell), Steps, steps)
+    const ledger = yield* Ledger
+    yield* work(settings, stop, tell).pipe(
+      Effect.provideService(Ledger, told(ledger, tell)),
+      Effect.provideService(Steps, steps)
+    )
   }).pipe(
     Effect.provide(Layer.mergeAll(
       stored(settings.store),

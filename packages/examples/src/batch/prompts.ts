@@ -1,9 +1,20 @@
 /** The input: one prompt in each line. A bad line is told with its number, and stops no other line. */
 import * as Schema from "effect/Schema"
+import { createHash } from "node:crypto"
 
-export const Prompt = Schema.Struct({ id: Schema.String, prompt: Schema.String })
+export const Prompt = Schema.Struct({
+  id: Schema.String,
+  prompt: Schema.String,
+  /** A digest of the prompt, by which an answer is known to be its answer. */
+  digest: Schema.String
+})
 
 export type Prompt = typeof Prompt.Type
+
+/** What the state of a prompt is kept under: another prompt with the same id has another one. */
+export const keyOf = ({ digest, id }: Pick<Prompt, "digest" | "id">): string => `${id}#${digest}`
+
+const digestOf = (prompt: string): string => createHash("sha256").update(prompt).digest("hex").slice(0, 12)
 
 export interface Bad {
   /** From 1. */
@@ -16,6 +27,7 @@ export interface Prompts {
   readonly bad: ReadonlyArray<Bad>
 }
 
+/** The prompts of a file, and the lines that are none. `answered` has the digests of prompts that have their answer. */
 const longest = 200
 
 /** The fields of a line, or what is wrong with it. */
@@ -32,10 +44,10 @@ const parse = (line: string): Prompt | string => {
   if (id.length > longest) return `"id" has more than ${longest} characters`
   if (/\p{Surrogate}/u.test(id)) return "\"id\" is not well-formed Unicode"
   if (typeof prompt !== "string" || prompt.trim() === "") return "\"prompt\" must be a text"
-  return { id, prompt }
+  return { id, prompt, digest: digestOf(prompt) }
 }
 
-export const parsePrompts = (text: string): Prompts => {
+export const parsePrompts = (text: string, answered: ReadonlyMap<string, { readonly digest: string }>): Prompts => {
   const prompts: Array<Prompt> = []
   const bad: Array<Bad> = []
   const seen = new Map<string, number>()
@@ -47,11 +59,15 @@ export const parsePrompts = (text: string): Prompts => {
       bad.push({ line: i + 1, problem: parsed })
       continue
     }
+    const id = JSON.stringify(parsed.id)
     const first = seen.get(parsed.id)
-    if (first === undefined) {
+    const digest = answered.get(parsed.id)?.digest ?? parsed.digest
+    if (first !== undefined) bad.push({ line: i + 1, problem: `the id ${id} is that of line ${first}` })
+    else if (digest !== parsed.digest) bad.push({ line: i + 1, problem: `the output has ${id} with another prompt` })
+    else {
       seen.set(parsed.id, i + 1)
       prompts.push(parsed)
-    } else bad.push({ line: i + 1, problem: `the id ${JSON.stringify(parsed.id)} is that of line ${first}` })
+    }
   }
   return { prompts, bad }
 }

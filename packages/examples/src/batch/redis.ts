@@ -5,7 +5,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
 import * as Redis from "effect/persistence/Redis"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { randomUUID } from "node:crypto"
 import { Ledger, type News, type Next, type Reader, StoreError } from "./Ledger.ts"
 import { Result } from "./Result.ts"
 
@@ -23,19 +25,23 @@ const prefix = ({ run }: Place): string => `batch:${run}:`
 
 const keysOf = (place: Place) => {
   const key = (name: string) => `${prefix(place)}${name}`
-  return { asked: key("asked"), token: key("token"), result: key("result"), done: key("done"), twice: key("twice") }
+  return { asked: key("asked"), token: key("token"), result: key("result"), done: key("done"), twice: key("twice"), epoch: key("epoch") }
 }
 
 /** Without user and password. */
 const shown = ({ url }: Place): string => URL.canParse(url) ? `redis://${new URL(url).host}` : "Redis"
 
 const said = (cause: unknown): string => {
-  const error = cause instanceof AggregateError ? cause.errors[0] : cause
+  const error: unknown = cause instanceof AggregateError ? cause.errors[0] : cause
   return (error instanceof Error ? error.message : String(error)).replace(/\.$/u, "")
 }
 
-const storeError = (place: Place) => ({ cause }: { readonly cause?: unknown }): StoreError =>
-  new StoreError({ message: `${shown(place)} cannot be used: ${said(cause)}.` })
+const storeError = (place: Place) => (error: Redis.RedisError | Schema.SchemaError): StoreError =>
+  new StoreError({ message: `${shown(place)} cannot be used: ${said(error._tag === "RedisError" ? error.cause : error)}.` })
+
+/** A server that is away for a moment comes back. */
+export const patiently = <A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.retry(self, Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: "30 seconds" })))
 
 /** The connection. Once it has been there, it comes back by itself. */
 export const connection = (place: Place): Layer.Layer<Redis.Redis, StoreError> =>
@@ -111,19 +117,35 @@ if redis.call("HSETNX", KEYS[1], ARGV[1], ARGV[2]) == 1 then redis.call("RPUSH",
 `
 })
 
-const news = Redis.script((result: string, done: string, twice: string, from: number) => [result, done, twice, from], {
-  numberOfKeys: 3,
+const news = Redis.script((result: string, done: string, twice: string, epoch: string, from: number, fresh: string) => [
+  result,
+  done,
+  twice,
+  epoch,
+  from,
+  fresh
+], {
+  numberOfKeys: 4,
   lua: `
+redis.call("SET", KEYS[4], ARGV[2], "NX")
 local twice = 0
 for _, n in ipairs(redis.call("HVALS", KEYS[3])) do twice = twice + tonumber(n) end
-local reply = {twice}
+local reply = {twice, redis.call("GET", KEYS[4])}
 for _, id in ipairs(redis.call("LRANGE", KEYS[2], ARGV[1], ARGV[1] + 499)) do
   reply[#reply + 1] = id
   reply[#reply + 1] = redis.call("HGET", KEYS[1], id)
 end
 return reply
 `
-}).withReturnType<readonly [twice: number, ...ReadonlyArray<string>]>()
+}).withReturnType<readonly [twice: number, epoch: string, ...ReadonlyArray<string>]>()
+
+const restore = Redis.script((asked: string, token: string, id: string, value: string) => [asked, token, id, value], {
+  numberOfKeys: 2,
+  lua: `
+redis.call("HINCRBY", KEYS[1], ARGV[1], 1)
+if ARGV[2] ~= "" then redis.call("HSETNX", KEYS[2], ARGV[1], ARGV[2]) end
+`
+})
 
 /** The ledger of a worker, on the connection that there is. */
 export const layer = (place: Place): Layer.Layer<Ledger, never, Redis.Redis> =>
@@ -134,9 +156,9 @@ export const layer = (place: Place): Layer.Layer<Ledger, never, Redis.Redis> =>
       const keys = keysOf(place)
       const failed = storeError(place)
       const run = <A>(self: Effect.Effect<A, Redis.RedisError>): Effect.Effect<A, StoreError> =>
-        Effect.mapError(self, failed)
+        Effect.mapError(patiently(self), failed)
       const tokenOf = (json: string) =>
-        Effect.mapError(Schema.decodeEffect(TokenJson)(json), (cause) => failed({ cause }))
+        Effect.mapError(Schema.decodeEffect(TokenJson)(json), failed)
       const forgotten = (how: "Ended" | "Lost") => (id: string, responseId: string) =>
         run(redis.eval(forget)(keys.asked, keys.token, id, responseId, how))
       return {
@@ -162,14 +184,36 @@ export const reader = (place: Place): Effect.Effect<Reader, never, Redis.Redis> 
   Effect.map(Redis.Redis, (redis) => {
     const keys = keysOf(place)
     let from = 0
+    let epoch: string | undefined
     const read = Effect.gen(function*() {
-      const [twice, ...pairs] = yield* redis.eval(news)(keys.result, keys.done, keys.twice, from)
+      const [twice, now, ...pairs] = yield* redis.eval(news)(
+        keys.result,
+        keys.done,
+        keys.twice,
+        keys.epoch,
+        from,
+        randomUUID()
+      )
+      const emptied = epoch !== undefined && epoch !== now
+      epoch = now
+      if (emptied) {
+        from = 0
+        return { results: [], twice, emptied }
+      }
       const results: Array<News["results"][number]> = []
       for (let i = 0; i < pairs.length; i += 2) {
         results.push([pairs[i]!, yield* Schema.decodeUnknownEffect(ResultJson)(pairs[i + 1])])
       }
       from += results.length
-      return { results, twice }
+      return { results, twice, emptied }
     })
-    return { news: Effect.mapError(read, (cause) => storeError(place)(cause)) }
+    return {
+      news: Effect.mapError(patiently(read), storeError(place)),
+      restore: (memory) =>
+        Effect.forEach(
+          memory,
+          ([key, token]) => redis.eval(restore)(keys.asked, keys.token, key, token === undefined ? "" : JSON.stringify(token)),
+          { concurrency: 32, discard: true }
+        ).pipe(Effect.mapError(storeError(place)))
+    }
   })

@@ -1,5 +1,5 @@
 /** A worker: takes prompts from the queue, and stores their results, until it is told to stop. */
-import { type AzureO1, type O1Completion, O1Error, type O1Request } from "@effect-resilience/azure-o1"
+import { type AzureO1, type O1Completion, O1Error, type O1Request, type ResumeToken } from "@effect-resilience/azure-o1"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import * as Semaphore from "effect/Semaphore"
 import { answer, givenUp, type Hopeless, mostDeliveries } from "./answer.ts"
 import { Ledger, StoreError } from "./Ledger.ts"
 import * as pace from "./pace.ts"
-import { Prompt } from "./prompts.ts"
+import { keyOf, Prompt } from "./prompts.ts"
 
 export interface WorkerOptions {
   readonly workers: number
@@ -22,7 +22,28 @@ export interface WorkerOptions {
 /** What a worker tells its parent. */
 export type Told =
   | { readonly _tag: "Flight"; readonly inFlight: number; readonly target: number }
+  /** So much is in the ledger about a prompt; without a token its request is on its way. */
+  | { readonly _tag: "Noted"; readonly key: string; readonly token?: ResumeToken }
+  /** What was in the ledger does not count any more. */
+  | { readonly _tag: "Dropped"; readonly key: string }
   | { readonly _tag: "Hopeless"; readonly message: string }
+
+/** A ledger of which the parent hears. */
+export const told = (ledger: Ledger["Service"], tell: (told: Told) => void): Ledger["Service"] => {
+  const noted = (key: string, token?: ResumeToken) =>
+    Effect.sync(() => tell({ _tag: "Noted", key, ...token === undefined ? {} : { token } }))
+  const dropped = (key: string) => Effect.sync(() => tell({ _tag: "Dropped", key }))
+  return {
+    begin: (key) =>
+      Effect.tap(ledger.begin(key), (next) =>
+        next._tag === "Nothing" ? Effect.void : noted(key, next._tag === "Ask" ? undefined : next.token)),
+    accept: (key, token) => Effect.tap(ledger.accept(key, token), (token) => noted(key, token)),
+    withdraw: (key) => Effect.andThen(ledger.withdraw(key), dropped(key)),
+    end: (key, responseId) => Effect.andThen(ledger.end(key, responseId), dropped(key)),
+    lose: (key, responseId) => Effect.andThen(ledger.lose(key, responseId), noted(key)),
+    answer: ledger.answer
+  }
+}
 
 /** The queue of a run. Its own count of deliveries is not the limit: a prompt that is given up needs a result. */
 export const queue = PersistedQueue.make({
@@ -64,7 +85,7 @@ export const work = (
     }
 
     const handle = (prompt: Prompt, { attempts }: { readonly attempts: number }) => {
-      if (attempts > mostDeliveries) return ledger.answer(prompt.id, givenUp(undefined))
+      if (attempts > mostDeliveries) return ledger.answer(keyOf(prompt), givenUp(undefined))
       const known = Latch.makeUnsafe(true)
       const answered = Effect.gen(function*() {
         yield* answer(prompt, asked, {
@@ -75,7 +96,7 @@ export const work = (
           Effect.catchIf(
             O1Error.is,
             (error): Effect.Effect<void, O1Error | StoreError> =>
-              attempts === mostDeliveries ? ledger.answer(prompt.id, givenUp(error)) : Effect.fail(error)
+              attempts === mostDeliveries ? ledger.answer(keyOf(prompt), givenUp(error)) : Effect.fail(error)
           )
         )
         yield* Semaphore.resize(open, goal)

@@ -85,6 +85,8 @@ export const bench = (
               AZURE_OPENAI_POLL_INTERVAL: "100 millis",
               PIDS: folder,
               KILLS: kills.join("\n"),
+              // half of the time of a short process goes into compiling
+              NODE_COMPILE_CACHE: join(tmpdir(), "effect-resilience-compiled"),
               ...env
             },
             stdio: ["ignore", "pipe", "pipe"]
