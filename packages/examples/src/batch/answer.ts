@@ -113,7 +113,7 @@ const isPassing = (error: Failure): boolean =>
 /** To be told to wait is no failure, however often; other faults are given a few attempts, and then the slot goes to another prompt. */
 const patience = {
   throttled: Retry.make({
-    schedule: Backoff.exponential({ base: "1 second", maxDelay: "1 minute" }),
+    schedule: Backoff.exponential({ base: "500 millis", maxDelay: "5 seconds" }),
     while: isThrottled,
     retryAfter: { maxDelay: "10 minutes" }
   }),

@@ -114,7 +114,8 @@ export const run = (
       failed += worse
       answered += fresh.length - worse
       return fresh.length
-    })
+      // a stop leaves nothing half written, or uncounted
+    }, Effect.uninterruptible)
     /** Writes all that there is, and gives how much that was. */
     const take = Effect.fnUntraced(function*(memory: Memory) {
       let lines = 0
@@ -136,7 +137,9 @@ export const run = (
     const replaced = yield* Effect.scoped(Effect.gen(function*() {
       yield* take(nothing)
       if (settled()) return 0
-      if (before > 0) screen.say(`Going on: ${before.toLocaleString("en")} of ${count(total, "prompt")} have a line already.`)
+      if (before > 0) {
+        screen.say(`Going on: ${before.toLocaleString("en")} of ${count(total, "prompt")} have a line already.`)
+      }
       yield* offer
       const workers = yield* crew(workerFile, settings, env)
       const step = Effect.gen(function*() {

@@ -26,13 +26,13 @@ export const help = `npm run batch -- PROMPTS ANSWERS           journal in ANSWE
 npm run batch -- PROMPTS ANSWERS --redis redis://127.0.0.1 --workers 3
 npm run batch -- --fake                    some prompts, on a fake deployment
 
-PROMPTS has a line {"id": "...", "prompt": "..."} for each prompt. ANSWERS gets a
-line for each id. The same command goes on after a stop or a kill.
+PROMPTS has a line {"id": "...", "prompt": "..."} for each prompt. ANSWERS gets
+a line for each id. The same command goes on after a stop or a kill.
 
   --redis URL        keep the state in Redis instead of a journal
   --run NAME         the name of the state in Redis [the path of ANSWERS]
   --journal FILE     keep the state in this file [ANSWERS.journal]
-  --workers N        so many processes, from 1 to 32; more than 1 need --redis [1]
+  --workers N        so many processes, up to 32; more than 1 need --redis [1]
   --concurrency N    prompts in flight in each process, from 1 to ${most}, or auto:
                      as many as the quota lets through [auto]
   --effort EFFORT    ${ReasoningEffort.literals.slice(0, 4).join(", ")}, ... [the model's own]

@@ -24,7 +24,9 @@ export interface Output {
 const parse = (line: string): readonly [string, Written] | undefined => {
   try {
     const value: unknown = JSON.parse(line)
-    if (typeof value !== "object" || value === null || !("id" in value) || typeof value.id !== "string") return undefined
+    if (typeof value !== "object" || value === null || !("id" in value) || typeof value.id !== "string") {
+      return undefined
+    }
     if (!("prompt" in value) || typeof value.prompt !== "string") return undefined
     const failed = "error" in value
     return failed || "answer" in value ? [value.id, { digest: value.prompt, failed }] : undefined
@@ -38,10 +40,12 @@ const beginning = "{\"id\":\""
 
 /** The lines of an output, for those who only read. */
 export const linesOf = (text: string): ReadonlyMap<string, Written> =>
-  new Map(text.split("\n").slice(0, -1).flatMap((line) => {
-    const parsed = parse(line)
-    return parsed === undefined ? [] : [parsed]
-  }))
+  new Map(
+    text.split("\n").slice(0, -1).flatMap((line) => {
+      const parsed = parse(line)
+      return parsed === undefined ? [] : [parsed]
+    })
+  )
 
 /** Opens the output, for this process alone. Half a line at its end goes: its process died while it wrote. */
 export const output = (file: string): Effect.Effect<Output, StoreError, Scope.Scope> =>

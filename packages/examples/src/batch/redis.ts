@@ -25,7 +25,14 @@ const prefix = ({ run }: Place): string => `batch:${run}:`
 
 const keysOf = (place: Place) => {
   const key = (name: string) => `${prefix(place)}${name}`
-  return { asked: key("asked"), token: key("token"), result: key("result"), done: key("done"), twice: key("twice"), epoch: key("epoch") }
+  return {
+    asked: key("asked"),
+    token: key("token"),
+    result: key("result"),
+    done: key("done"),
+    twice: key("twice"),
+    epoch: key("epoch")
+  }
 }
 
 /** Without user and password. */
@@ -37,7 +44,9 @@ const said = (cause: unknown): string => {
 }
 
 const storeError = (place: Place) => (error: Redis.RedisError | Schema.SchemaError): StoreError =>
-  new StoreError({ message: `${shown(place)} cannot be used: ${said(error._tag === "RedisError" ? error.cause : error)}.` })
+  new StoreError({
+    message: `${shown(place)} cannot be used: ${said(error._tag === "RedisError" ? error.cause : error)}.`
+  })
 
 /** A server that is away for a moment comes back. */
 export const patiently = <A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
@@ -157,8 +166,7 @@ export const layer = (place: Place): Layer.Layer<Ledger, never, Redis.Redis> =>
       const failed = storeError(place)
       const run = <A>(self: Effect.Effect<A, Redis.RedisError>): Effect.Effect<A, StoreError> =>
         Effect.mapError(patiently(self), failed)
-      const tokenOf = (json: string) =>
-        Effect.mapError(Schema.decodeEffect(TokenJson)(json), failed)
+      const tokenOf = (json: string) => Effect.mapError(Schema.decodeEffect(TokenJson)(json), failed)
       const forgotten = (how: "Ended" | "Lost") => (id: string, responseId: string) =>
         run(redis.eval(forget)(keys.asked, keys.token, id, responseId, how))
       return {
@@ -212,7 +220,8 @@ export const reader = (place: Place): Effect.Effect<Reader, never, Redis.Redis> 
       restore: (memory) =>
         Effect.forEach(
           memory,
-          ([key, token]) => redis.eval(restore)(keys.asked, keys.token, key, token === undefined ? "" : JSON.stringify(token)),
+          ([key, token]) =>
+            redis.eval(restore)(keys.asked, keys.token, key, token === undefined ? "" : JSON.stringify(token)),
           { concurrency: 32, discard: true }
         ).pipe(Effect.mapError(storeError(place)))
     }

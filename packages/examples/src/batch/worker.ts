@@ -35,8 +35,10 @@ export const told = (ledger: Ledger["Service"], tell: (told: Told) => void): Led
   const dropped = (key: string) => Effect.sync(() => tell({ _tag: "Dropped", key }))
   return {
     begin: (key) =>
-      Effect.tap(ledger.begin(key), (next) =>
-        next._tag === "Nothing" ? Effect.void : noted(key, next._tag === "Ask" ? undefined : next.token)),
+      Effect.tap(
+        ledger.begin(key),
+        (next) => next._tag === "Nothing" ? Effect.void : noted(key, next._tag === "Ask" ? undefined : next.token)
+      ),
     accept: (key, token) => Effect.tap(ledger.accept(key, token), (token) => noted(key, token)),
     withdraw: (key) => Effect.andThen(ledger.withdraw(key), dropped(key)),
     end: (key, responseId) => Effect.andThen(ledger.end(key, responseId), dropped(key)),

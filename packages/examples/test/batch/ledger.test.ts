@@ -179,7 +179,11 @@ describe("the journal", () => {
     ["a note without an end", "dear diary", 1],
     ["a journal of a later version", "{\"journal\":\"effect-resilience batch\",\"version\":2}\n", 1],
     ["a damaged journal", "{\"journal\":\"effect-resilience batch\",\"version\":1}\n{\"_tag\":\"As\n", 2],
-    ["an unknown entry", "{\"journal\":\"effect-resilience batch\",\"version\":1}\n{\"_tag\":\"Eaten\",\"id\":\"a\"}\n", 2]
+    [
+      "an unknown entry",
+      "{\"journal\":\"effect-resilience batch\",\"version\":1}\n{\"_tag\":\"Eaten\",\"id\":\"a\"}\n",
+      2
+    ]
   ]
   for (const [name, text, line] of strange) {
     it.live(`leaves ${name} alone`, () =>
