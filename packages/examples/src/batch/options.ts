@@ -37,7 +37,7 @@ a line for each id. The same command goes on after a stop or a kill.
                      as many as the quota lets through [auto]
   --effort EFFORT    ${ReasoningEffort.literals.slice(0, 4).join(", ")}, ... [the model's own]
   --max-tokens N     the most tokens of an answer, reasoning included
-  --lease DURATION   in Redis, a killed worker's prompts wait so long [15 seconds]
+  --lease DURATION   how long Redis keeps a dead worker's prompts [15 seconds]
   --fake             a fake deployment on this machine, whatever is set
   -h, --help         this text
 

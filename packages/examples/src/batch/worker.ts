@@ -24,7 +24,7 @@ export type Told =
   | { readonly _tag: "Flight"; readonly inFlight: number; readonly target: number }
   /** So much is in the ledger about a prompt; without a token its request is on its way. */
   | { readonly _tag: "Noted"; readonly key: string; readonly token?: ResumeToken }
-  /** What was in the ledger does not count any more. */
+  /** The ledger holds nothing against a new request any more. */
   | { readonly _tag: "Dropped"; readonly key: string }
   | { readonly _tag: "Hopeless"; readonly message: string }
 

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { appendFileSync } from "node:fs"
-import { type Bench, bench, idIn } from "./support.ts"
+import { type Bench, bench, idIn, random } from "./support.ts"
 
 // a machine with other work is slow
 const patience = 180_000
@@ -19,6 +19,14 @@ const args = ({ file }: Bench, store: ReadonlyArray<string>): ReadonlyArray<stri
   file("answers.jsonl"),
   ...store
 ]
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
 
 /** What a batch of six says when its worker was killed once. */
 const verdict = (twice: number): string => `Done: 6 of 6 prompts answered, 0 failed, ${twice} possibly billed twice.`
@@ -78,7 +86,7 @@ const suite = (store: Store): void => {
           const answer = FakeAzure.answer(`This is ${id}.`)
           if (killed || id !== "p3") return answer
           killed = true
-          process.kill(batch.pidOf(id), "SIGKILL")
+          process.kill(batch.pidsOf(id)[0]!, "SIGKILL")
           return FakeAzure.slowCreate("1 second", answer)
         }
       })
@@ -87,6 +95,35 @@ const suite = (store: Store): void => {
       batch.expectAnswers()
       assert.strictEqual(yield* batch.posts, 7)
       assert.include(stdout, verdict(1))
+    }), patience)
+
+  it.live("at times that nobody has chosen, six times", () =>
+    Effect.gen(function*() {
+      const draw = random(1234)
+      const batch: Bench = yield* bench({
+        prompts: 12,
+        reply: (body) => FakeAzure.answer(`This is ${idIn(body)}.`, { think: "300 millis", creating: "100 millis" })
+      })
+      let kills = 0
+      const { code, stderr, stdout } = yield* batch.run([...args(batch, yield* store), "--concurrency", "3"], {
+        started: (child) => {
+          const killing = setInterval(() => {
+            const pids = batch.ids.flatMap((id) => batch.pidsOf(id)).filter(isAlive)
+            if (kills === 6 || pids.length === 0 || draw() < 0.9) return
+            kills++
+            process.kill(pids[Math.floor(draw() * pids.length)]!, "SIGKILL")
+          }, 50)
+          child.on("close", () => clearInterval(killing))
+        }
+      })
+      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" }, stdout)
+      batch.expectAnswers()
+      const twice = Number(/(\d+) possibly/u.exec(stdout)?.[1])
+      const posts = yield* batch.posts
+      assert.isAtLeast(posts, 12)
+      assert.isAtMost(posts, 12 + twice)
+      assert.isAtMost(twice, kills * 3)
+      assert.isAtLeast(kills, 1)
     }), patience)
 
   it.live(

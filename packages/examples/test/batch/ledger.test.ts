@@ -13,6 +13,7 @@ import * as journal from "../../src/batch/journal.ts"
 import { after, type Entry, type Known, Ledger, next, type Reader, unknown } from "../../src/batch/Ledger.ts"
 import * as redis from "../../src/batch/redis.ts"
 import { failed, type Result } from "../../src/batch/Result.ts"
+import { random } from "./support.ts"
 
 const token = (n: number): ResumeToken => ({ responseId: `resp_${n}`, deployment: "o1", after: -1 })
 const result = (n: number): Result => failed("test", `result ${n}`)
@@ -47,14 +48,6 @@ describe("what is known of a prompt", () => {
     })
   }
 })
-
-/** A generator with a seed: the sequences of a failure can be played again. */
-const random = (seed: number) => () => {
-  seed = seed + 0x6d2b79f5 | 0
-  let t = Math.imul(seed ^ seed >>> 15, 1 | seed)
-  t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t
-  return ((t ^ t >>> 14) >>> 0) / 4294967296
-}
 
 type Move = readonly ["begin" | "withdraw"] | readonly ["accept" | "end" | "lose" | "answer", n: number]
 

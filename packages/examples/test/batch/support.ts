@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -29,8 +29,8 @@ export interface Bench {
     readonly env?: Record<string, string>
     readonly started?: (child: ChildProcess) => void
   }) => Effect.Effect<Ran>
-  /** The process that is at work on a prompt. */
-  readonly pidOf: (id: string) => number
+  /** The process that is or was at work on a prompt, if there is one. */
+  readonly pidsOf: (id: string) => ReadonlyArray<number>
   readonly output: () => string
   /** Checks that each prompt has its answer, once. */
   readonly expectAnswers: () => void
@@ -39,6 +39,14 @@ export interface Bench {
 }
 
 const program = fileURLToPath(new URL("killing.ts", import.meta.url))
+
+/** A generator with a seed: the sequences of a failure can be played again. */
+export const random = (seed: number) => () => {
+  seed = seed + 0x6d2b79f5 | 0
+  let t = Math.imul(seed ^ seed >>> 15, 1 | seed)
+  t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t
+  return ((t ^ t >>> 14) >>> 0) / 4294967296
+}
 
 /** The id of the prompt in a request. */
 export const idIn = (body: unknown): string => /<(\S+)>/u.exec(JSON.stringify(body))?.[1] ?? ""
@@ -73,7 +81,10 @@ export const bench = (
       ids,
       azure,
       output,
-      pidOf: (id) => Number(readFileSync(file(`${id}.pid`), "utf8")),
+      pidsOf: (id) => {
+        const pid = existsSync(file(`${id}.pid`)) ? Number(readFileSync(file(`${id}.pid`), "utf8")) : 0
+        return pid > 0 ? [pid] : []
+      },
       run: (args = [file("prompts.jsonl"), file("answers.jsonl")], { env = {}, kills = [], started } = {}) =>
         Effect.callback<Ran>((resume) => {
           const child = spawn(process.execPath, [program, ...args], {
