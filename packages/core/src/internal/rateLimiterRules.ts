@@ -17,7 +17,7 @@ export type Cost = { readonly [K in string]?: number } | number
 
 export type Limits = Readonly<Record<string, Limit>>
 
-const ruleOf = ({ burst, kind, limit, within }: Limit): Rule =>
+export const ruleOf = ({ burst, kind, limit, within }: Limit): Rule =>
   kind === "token-bucket" || kind === "gcra"
     ? { kind: "spaced", interval: Duration.toMillis(within) / limit, burst }
     : { kind, limit, span: Duration.toMillis(within) }
