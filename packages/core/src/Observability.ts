@@ -61,6 +61,8 @@
  * | `resilience.bulkhead.in_use` | gauge | policy, name |
  * | `resilience.bulkhead.queued` | gauge | policy, name |
  * | `resilience.limit` | gauge: how many calls may run at once | policy, name |
+ * | `resilience.limiter.mode` | gauge | name, state |
+ * | `resilience.limiter.changes` | counter | name, to |
  * | `resilience.balancer.endpoints` | gauge: how many endpoints of a balancer are in the state | name, state |
  * | `resilience.balancer.changes` | counter: endpoints that were left out, and that came back | name, to |
  * | `resilience.hedges` | counter of calls with more than one attempt at once | name, won: whether a later one did |
@@ -231,7 +233,8 @@ const levels: { readonly [Tag in Telemetry.Event["_tag"]]: "Warn" | "Debug" } = 
   HedgeStarted: "Debug",
   HedgeSettled: "Debug",
   WaitedForBulkhead: "Debug",
-  WaitedForRateLimiter: "Debug"
+  WaitedForRateLimiter: "Debug",
+  LimiterModeChanged: "Warn"
 }
 
 /** That a retry is not there for what has failed is no news: with an open circuit it would be so for every call. */

@@ -26,8 +26,8 @@
  * inside a retry once per attempt. The callee counts attempts.
  *
  * What this adds to `effect/persistence`'s `RateLimiter`: several dimensions at once, a bounded wait that costs those behind
- * nothing when the caller goes away, settling, GCRA and sliding windows, deadlines, streams. Only Effect's shares its state
- * through Redis.
+ * nothing when the caller goes away, settling, GCRA and sliding windows, deadlines, streams. Its state is in the process;
+ * `Shared.rateLimiter` of `core/shared` keeps it in Redis.
  *
  * **Example** (Requests and tokens)
  *

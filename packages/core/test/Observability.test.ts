@@ -106,6 +106,9 @@ const rows: {
   "circuit-breaker CircuitChanged": [{ from: "Closed", to: "Open" }, [
     "resilience.breaker.changes x Open: 1"
   ]],
+  "rate-limiter LimiterModeChanged": [{ mode: "local", processes: 3, reason: "slow" }, [
+    "resilience.limiter.changes x local: 1"
+  ]],
   "circuit-breaker CircuitExceeded": [{}, ["resilience.breaker.exceeded x: 1"]],
   "circuit-breaker RejectedByCircuit": [{ state: "Open", retryAfter: second }, [
     "resilience.rejections circuit-breaker x open: 1"

@@ -28,7 +28,7 @@ describe("the modules of core", () => {
   })
 
   it("subpaths are imported by nobody", () => {
-    for (const subpath of ["config/", "http/", "plot/", "schema/", "testing/"]) {
+    for (const subpath of ["config/", "http/", "plot/", "schema/", "shared/", "testing/"]) {
       const edges = importsFrom(modules, "", (to) => to.startsWith(subpath))
       assert.deepStrictEqual(edges.filter((edge) => !edge.startsWith(subpath)), [])
     }

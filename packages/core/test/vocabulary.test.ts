@@ -15,7 +15,7 @@ describe("docs/vocabulary.md", () => {
 
   it("is held to every type of options that is exported", () => {
     const listed = read("../typetest/vocabulary.tst.ts")
-    for (const file of globSync("{*,http/*,testing/*}.ts", { cwd: sources })) {
+    for (const file of globSync("{*,http/*,shared/*,testing/*}.ts", { cwd: sources })) {
       for (const [, type] of read(`../src/${file}`).matchAll(/^export (?:interface|type) (\w*Options)\b/gm)) {
         assert.include(listed, `| ${basename(file, ".ts")}.${type}`, file)
       }

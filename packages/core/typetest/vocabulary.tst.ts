@@ -20,6 +20,7 @@ import type {
   Timeout
 } from "@effect-resilience/core"
 import type { Health, ResilientHttpClient, ServerPolicy } from "@effect-resilience/core/http"
+import type { Shared } from "@effect-resilience/core/shared"
 import type { Callee } from "@effect-resilience/core/testing"
 import { describe, expect, it } from "tstyche"
 import type { words } from "./vocabulary.ts"
@@ -77,6 +78,8 @@ type Options =
   | ResilientHttpClient.PolicyFor
   | Retry.Options
   | NonNullable<Retry.Options["retryAfter"]>
+  | Shared.BreakerOptions
+  | Shared.RateLimiterOptions
   | First<typeof Retry.resume>
   | First<typeof RetryBudget.inFlight>
   | First<typeof RetryBudget.tokens>

@@ -54,7 +54,11 @@ const exceptions: { readonly [module: string]: Exception } = {
 }
 
 /** Pages of `docs/policies` about a subpath that has several modules. */
-const subpaths: { readonly [page: string]: string } = { "http.md": "./http", "schema.md": "./schema" }
+const subpaths: { readonly [page: string]: string } = {
+  "http.md": "./http",
+  "schema.md": "./schema",
+  "shared.md": "./shared"
+}
 
 const kebab = (module: string): string => module.replaceAll(/(?<=[a-z])[A-Z]/gu, (letter) => `-${letter}`).toLowerCase()
 

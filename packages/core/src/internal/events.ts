@@ -393,6 +393,21 @@ export interface RejectedByBalancer extends Source<"balancer"> {
 }
 
 /**
+ * A rate limiter whose state is shared has lost its store, and goes by the share of its process; or the store is back.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LimiterModeChanged extends Source<"rate-limiter"> {
+  readonly _tag: "LimiterModeChanged"
+  readonly mode: "shared" | "local"
+  /** How many processes share the limits, as far as this one knows. */
+  readonly processes: number
+  /** The store has not answered in time, or has failed; `undefined` when it is back. */
+  readonly reason: "slow" | "failed" | undefined
+}
+
+/**
  * Everything that policies tell.
  *
  * @category models
@@ -423,6 +438,7 @@ export type Event =
   | RejectedByRateLimiter
   | RejectedByKeyed
   | WaitedForRateLimiter
+  | LimiterModeChanged
   | EndpointEjected
   | EndpointCooling
   | EndpointReturned

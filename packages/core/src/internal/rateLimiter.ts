@@ -291,7 +291,7 @@ class Waiter extends Timer implements kernel.Waiting {
   }
 }
 
-export class Charged implements kernel.Ticket, calls.Charge {
+class Charged implements kernel.Ticket, calls.Charge {
   readonly costs: kernel.Costs
   readonly marks: ReadonlyArray<number>
   private readonly limiter: Limiter

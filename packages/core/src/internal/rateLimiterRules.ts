@@ -52,6 +52,10 @@ export class Dimensions {
     this.once = this.names.map(() => 1)
   }
 
+  get all(): ReadonlyArray<Limit> {
+    return this.limits
+  }
+
   get rules(): ReadonlyArray<Rule> {
     return this.limits.map(ruleOf)
   }

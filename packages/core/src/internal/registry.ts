@@ -14,7 +14,10 @@ interface States<P> {
 
 export type GaugesOf<P> =
   & { readonly [Name in GaugeName]?: (policy: P) => number }
-  & { readonly [Name in "resilience.breaker.state" | "resilience.balancer.endpoints"]?: States<P> }
+  & {
+    readonly [Name in "resilience.breaker.state" | "resilience.balancer.endpoints" | "resilience.limiter.mode"]?:
+      States<P>
+  }
 
 /** Takes in the gauges of policies, weakly. */
 export interface Gauges {

@@ -55,6 +55,18 @@ export const catalogue = {
   "resilience.bulkhead.in_use": gauge("{call}", "Calls that run in a bulkhead", "policy", "name"),
   "resilience.bulkhead.queued": gauge("{call}", "Calls that wait for a permit of a bulkhead", "policy", "name"),
   "resilience.limit": gauge("{call}", "Calls that may run at once", "policy", "name"),
+  "resilience.limiter.mode": gauge(
+    "{limiter}",
+    "Rate limiters that go by their store, or by the share of their process",
+    "name",
+    "state"
+  ),
+  "resilience.limiter.changes": counter(
+    "{change}",
+    "How often a rate limiter has lost or found its store",
+    "name",
+    "to"
+  ),
   "resilience.balancer.endpoints": gauge("{endpoint}", "Endpoints of a balancer that are in a state", "name", "state"),
   "resilience.balancer.changes": counter(
     "{change}",

@@ -25,8 +25,9 @@ class Model {
     this.limiter = new Limiter(limits.map((limit) => make(ruleOf(limit))))
   }
 
-  play(now: number, ops: ReadonlyArray<Op>): ReadonlyArray<Answer> {
+  play(now: number, ops: ReadonlyArray<Op>, news: ReadonlyArray<readonly [number, Limit]>): ReadonlyArray<Answer> {
     this.at = this.limiter.time(now)
+    for (const [dimension, limit] of news) this.limiter.adopt(this.at, dimension, ruleOf(limit))
     let blocked = false
     return ops.map((op): Answer => {
       switch (op[0]) {
@@ -44,11 +45,6 @@ class Model {
         case "S":
           this.limiter.settle(this.at, { costs: op[1], marks: op[2] }, op[3])
           break
-        case "R": {
-          const [kind, limit, within, burst] = op[2]
-          this.limiter.adopt(this.at, op[1], ruleOf(limitOf(kind, limit, within, burst)))
-          break
-        }
       }
       return { _tag: "None" }
     })
@@ -110,20 +106,31 @@ describeWithRedis("the script", () => {
               if (which < 7 || ticket === undefined) ops.push(["T", costs, [0, 5, 1000, 1e15][upTo(4)]!])
               else if (which === 7) ops.push(["B", ticket.costs, ticket.marks])
               else if (which === 8) ops.push(["S", ticket.costs, ticket.marks, limits.map(some)])
-              else if (upTo(4) === 0) ops.push(["R", dimension, wireOf(anyLimit(known[dimension]![0]))])
             }
+            const other = anyLimit(known[dimension]![0])
+            const first = upTo(30) === 0 && JSON.stringify(wireOf(other)) !== JSON.stringify(known[dimension])
+            if (first) known = known.map((wire, i) => i === dimension ? wireOf(other) : wire)
             const reply = replyOf(
               yield* redis.eval(scriptAt)(
                 `${seed}:state`,
                 `${seed}:epoch`,
                 `${seed}:processes`,
-                JSON.stringify({ id: "a", limits: known, first: false, empty: false, version, gone: 15_000, now, ops: [...ops, ["D"]] })
+                JSON.stringify({
+                  id: "a",
+                  limits: known,
+                  first,
+                  empty: false,
+                  version,
+                  gone: 15_000,
+                  now,
+                  ops: [...ops, ["D"]]
+                })
               ),
               limits
             )
-            if (reply.limits !== undefined) known = reply.limits.map(wireOf)
+            if (reply.limits !== undefined) assert.deepStrictEqual(reply.limits.map(wireOf), known)
             version = reply.version
-            const expected = model.play(now, ops)
+            const expected = model.play(now, ops, first ? [[dimension, other]] : [])
             const where = JSON.stringify({ seed, step, limits: known, ops })
             assert.deepStrictEqual(reply.answers.slice(0, -1), expected, where)
             assert.strictEqual(reply.at, model.time, where)

@@ -4,11 +4,11 @@ import type { Costs } from "../../kernel/rateLimiter.ts"
 import type { Snapshot } from "../kernel/snapshot.ts"
 
 /** Marks are the store's times; a dimension in which nothing was taken has none. */
-export type Marks = ReadonlyArray<number>
+type Marks = ReadonlyArray<number>
 
-type Wire = readonly [kind: Limit["kind"], limit: number, within: number, burst: number]
+export type Wire = readonly [kind: Limit["kind"], limit: number, within: number, burst: number]
 
-/** What is asked of the store, in this order, at once. */
+/** The store does what it is asked in this order, and nothing else meanwhile. */
 export type Op =
   /** For a caller that may wait for so many milliseconds: granted, or how long it waits. Nobody overtakes one who waits. */
   | readonly ["T", costs: Costs, latest: number]
@@ -19,26 +19,12 @@ export type Op =
   | readonly ["S", costs: Costs, marks: Marks, actual: Costs]
   /** Charges, room or no room, unless the store has forgotten what it knew when it was `born`. 0 is for any. */
   | readonly ["C", costs: Costs, born: number]
-  | readonly ["R", dimension: number, limit: Wire]
   /** Says how much is used. */
   | readonly ["D"]
   /** This process is alive. */
   | readonly ["H"]
   /** This process leaves. */
   | readonly ["L"]
-
-export interface Request {
-  readonly id: string
-  readonly limits: ReadonlyArray<Wire>
-  /** The limits of this process are news to the store. */
-  readonly first: boolean
-  /** What is missing in a store that is young has been forgotten: it counts as used up. */
-  readonly empty: boolean
-  readonly version: number
-  /** after so many milliseconds a process that says nothing is gone */
-  readonly gone: number
-  readonly ops: ReadonlyArray<Op>
-}
 
 export const wireOf = ({ burst, kind, limit, within }: Limit): Wire => [kind, limit, Duration.toMillis(within), burst]
 

@@ -257,10 +257,6 @@ function run.C(op)
   if op[3] == 0 or op[3] == state.born then charge(op[2]) end
   return 'k'
 end
-function run.R(op)
-  adopt(op[2] + 1, op[3])
-  return 'k'
-end
 function run.D()
   show = true
   return 'k'
@@ -299,11 +295,16 @@ const redisClock = `
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + tonumber(time[2]) / 1000`
 
-const scriptOf = (clock: string): Redis.Script<{ params: [string, string, string, string]; result: ReadonlyArray<string> }> =>
-  Redis.script((state: string, epoch: string, processes: string, request: string) => [state, epoch, processes, request], {
-    lua: source(clock),
-    numberOfKeys: 3
-  }).withReturnType<ReadonlyArray<string>>()
+const scriptOf = (
+  clock: string
+): Redis.Script<{ params: [string, string, string, string]; result: ReadonlyArray<string> }> =>
+  Redis.script(
+    (state: string, epoch: string, processes: string, request: string) => [state, epoch, processes, request],
+    {
+      lua: source(clock),
+      numberOfKeys: 3
+    }
+  ).withReturnType<ReadonlyArray<string>>()
 
 /** Everything that a limiter asks of its store is one run of this. */
 export const script = scriptOf(redisClock)

@@ -21,7 +21,7 @@ export const shift = (snapshot: Snapshot, by: number): Snapshot => {
   }
 }
 
-/** An allowance in which a part of that is used: all of it, for `share` 1. What is paid for at a rate is so at any share of it. */
+/** Makes an allowance in which a part of that is used: all of it, for `share` 1. A spaced limit pays for its use at a rate, so every share of it is paid for at the same time. */
 export const restore = (rule: Rule, snapshot: Snapshot, share = 1): Allowance => {
   const allowance = make(rule)
   if (snapshot.kind === "spaced") allowance.take(snapshot.paidBy, 0)

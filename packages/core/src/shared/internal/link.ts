@@ -1,0 +1,209 @@
+import { type Limit, ruleOf } from "../../internal/rateLimiterRules.ts"
+import type { Allowance } from "../../kernel/allowance.ts"
+import { make } from "../../kernel/allowance.ts"
+import type { Costs } from "../../kernel/rateLimiter.ts"
+import { Known } from "../kernel/known.ts"
+import { Share, shareOf } from "../kernel/share.ts"
+import { shift } from "../kernel/snapshot.ts"
+import { type Answer, type Op, type Reply, replyOf, wireOf } from "./protocol.ts"
+import type { Store } from "./store.ts"
+
+/** A process that says nothing for so long is gone. */
+const gone = 15_000
+
+/** Told once of each exchange; of one that failed, perhaps later what came of it after all. */
+export interface Exchange {
+  readonly answered: (answers: ReadonlyArray<Answer>) => void
+  readonly late: (answers: ReadonlyArray<Answer>) => void
+  readonly failed: () => void
+}
+
+/**
+ * What a limiter goes by: its store, or the share of its process.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Mode {
+  readonly mode: "shared" | "local"
+  /** How many processes share the limit, as far as this one knows. */
+  readonly processes: number
+}
+
+export interface Watcher {
+  /** the local time now */
+  readonly time: () => number
+  /** The store is back, and so is its say. */
+  readonly found: () => void
+  /** The store is lost for now. `pause` is the time until it may be asked again. */
+  readonly lost: (error: unknown, pause: number) => void
+  /** Others have changed the limits. */
+  readonly changed: (limits: ReadonlyArray<Limit>) => void
+}
+
+/**
+ * What a process knows of its store, and what it goes by without it. All exchanges go one after the other. A link is lost until
+ * the first of them has succeeded.
+ */
+export class Link {
+  shared = false
+  busy = false
+  /** How many processes share the limits, as far as this one knows. */
+  processes: number
+  /** How often the store has been lost. */
+  losses = 0
+  /** The store has to be told the limits. */
+  news = true
+  private readonly store: Store
+  private readonly id: string
+  private readonly empty: boolean
+  private readonly watcher: Watcher
+  private readonly known = new Known()
+  private limits: ReadonlyArray<Limit>
+  private version = 0
+  private born = 0
+  /** what was used by itself, since the store that it knew was lost */
+  private owed: Costs | undefined = undefined
+  private owedTo = 0
+  private idle: (() => void) | undefined = undefined
+  private own: ReadonlyArray<Allowance> = []
+  private unused: ReadonlyArray<Allowance> = []
+
+  constructor(
+    store: Store,
+    watcher: Watcher,
+    { empty, id, limits, processes }: {
+      readonly id: string
+      readonly limits: ReadonlyArray<Limit>
+      readonly processes: number
+      readonly empty: boolean
+    }
+  ) {
+    this.store = store
+    this.watcher = watcher
+    this.id = id
+    this.limits = limits
+    this.processes = processes
+    this.empty = empty
+  }
+
+  exchange(asked: ReadonlyArray<Op>, { answered, failed, late }: Exchange): void {
+    this.busy = true
+    const { empty, id, limits, news, owed, version } = this
+    const ops: ReadonlyArray<Op> = owed === undefined ? asked : [["C", owed, this.owedTo], ...asked]
+    const skipped = ops.length - asked.length
+    // first: the limits of this process are news to the store, and hold from now on
+    // empty: a young store has forgotten what it does not know, so that counts as used up
+    const request = { id, limits: limits.map(wireOf), first: news, empty, version, gone, ops }
+    this.news = false
+    this.store.ask(JSON.stringify(request), (text) => replyOf(text, limits), {
+      answered: (reply) => {
+        this.rest()
+        if (skipped > 0) this.owed = undefined
+        const answers = reply.answers.slice(skipped)
+        this.learn(asked, answers, reply)
+        if (!this.shared) this.find()
+        answered(answers)
+      },
+      late: ({ answers }) => late(answers.slice(skipped)),
+      failed: (error, pause) => {
+        this.rest()
+        this.news ||= news
+        this.lose()
+        this.watcher.lost(error, pause)
+        failed()
+      }
+    })
+  }
+
+  get mode(): Mode {
+    return { mode: this.shared ? "shared" : "local", processes: this.processes }
+  }
+
+  private rest(): void {
+    this.busy = false
+    const { idle } = this
+    this.idle = undefined
+    if (idle !== undefined) queueMicrotask(idle)
+  }
+
+  /** As soon as no exchange is under way. */
+  whenIdle(then: () => void): void {
+    if (this.busy) this.idle = then
+    else then()
+  }
+
+  private learn(ops: ReadonlyArray<Op>, answers: ReadonlyArray<Answer>, reply: Reply): void {
+    const at = this.watcher.time()
+    answers.forEach((answer, i) => {
+      const op = ops[i]!
+      if (answer._tag !== "Granted") return
+      this.known.note(at, op[0] === "T" ? op[1] : answer.amounts)
+    })
+    this.known.learn(reply.used.map((used) => used && shift(used, at - reply.at)))
+    this.processes = reply.processes
+    this.version = reply.version
+    this.born = reply.born
+    if (reply.limits === undefined || this.news) return
+    this.limits = reply.limits
+    this.watcher.changed(reply.limits)
+  }
+
+  /** The limits of this process have changed: the store is told, or will be. */
+  adopt(at: number, limits: ReadonlyArray<Limit>): void {
+    this.limits = limits
+    this.news = true
+    if (this.shared) return
+    for (const allowances of [this.own, this.unused]) {
+      allowances.forEach((allowance, i) => allowance.adopt(at, ruleOf(limits[i]!)))
+    }
+  }
+
+  /** The store is asked no more. */
+  leave(): void {
+    this.lose()
+  }
+
+  private lose(): void {
+    if (!this.shared) return
+    this.shared = false
+    this.losses++
+  }
+
+  private find(): void {
+    this.shared = true
+    const at = this.watcher.time()
+    // less is left than if this process had let nobody through
+    const used = this.unused.map((unused, i) => Math.max(0, unused.available(at) - this.own[i]!.available(at)))
+    if (used.some((amount) => amount > 0)) this.owe(used)
+    this.watcher.found()
+  }
+
+  /** Has to be charged, whatever room there is. */
+  owe(costs: Costs): void {
+    const { owed } = this
+    this.owed = owed === undefined ? costs : owed.map((amount, i) => amount + costs[i]!)
+  }
+
+  get owes(): boolean {
+    return this.owed !== undefined
+  }
+
+  /** What there was room for when the store said so last, and how that has gone on since. */
+  mirror(): ReadonlyArray<Allowance> {
+    const rules = this.limits.map(ruleOf)
+    return this.known.restore(rules).map((allowance, i) => allowance ?? make(rules[i]!))
+  }
+
+  /** What this process goes by without a store: its share of that. */
+  share(): ReadonlyArray<Allowance> {
+    const { processes } = this
+    const rules = this.limits.map(ruleOf)
+    const shares = rules.map((rule) => shareOf(rule, processes))
+    const restored = this.known.restore(shares, 1 / processes)
+    this.own = rules.map((rule, i) => new Share(restored[i] ?? make(shares[i]!), rule, processes))
+    this.unused = this.own.map((allowance) => allowance.copy())
+    this.owedTo = this.born
+    return this.own
+  }
+}
