@@ -34,6 +34,9 @@ export class O1ServerError extends O1ErrorBase("O1ServerError")<{
   }
 }
 
+/** No way to the endpoint, as the platform says it. */
+const unreachable = /^E(NET|HOST)(UNREACH|DOWN)$|^EADDRNOTAVAIL$/
+
 /**
  * The connection failed. `closed`: it ended without notice. `client-closed` (499): a gateway believes that we left.
  * `unusable`: the HTTP client of this process is closed or broken; no request goes out, and none will.
@@ -63,6 +66,9 @@ export class O1ConnectionError extends O1ErrorBase("O1ConnectionError")<{
     }
     switch (this.kind) {
       case "refused":
+        if (unreachable.test(this.code ?? "")) {
+          return messageOf(this, "The endpoint cannot be reached", "Check the network of this machine.")
+        }
         return messageOf(
           this,
           "The endpoint refused the connection",

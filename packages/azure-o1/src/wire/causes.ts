@@ -3,7 +3,7 @@ import * as json from "./json.ts"
 import { clean } from "./words.ts"
 
 const connectionKinds: ReadonlyArray<readonly [RegExp, O1ConnectionError["kind"]]> = [
-  [/^(ECONNREFUSED|ConnectionRefused)$/, "refused"],
+  [/^(ECONNREFUSED|ConnectionRefused|E(NET|HOST)(UNREACH|DOWN)|EADDRNOTAVAIL)$/, "refused"],
   [/^(ECONNRESET|EPIPE|ECONNABORTED|ConnectionReset)$/, "reset"],
   [/^(ENOTFOUND|EAI_AGAIN|EAI_NODATA)$/, "dns"],
   [/^(ERR_TLS|CERT_|ERR_SSL|EPROTO)|_CERT|_SIGNATURE$|^SELF_SIGNED|^UNABLE_TO_(GET|VERIFY)/, "tls"]

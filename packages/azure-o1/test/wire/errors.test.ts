@@ -422,6 +422,8 @@ describe("wire/errors", () => {
   describe("connections", () => {
     const table: ReadonlyArray<readonly [string, unknown, string]> = [
       ["refused", { code: "ECONNREFUSED" }, "O1ConnectionError/refused"],
+      ["no way to it", { code: "ENETUNREACH" }, "O1ConnectionError/refused"],
+      ["a host that is down", { code: "EHOSTDOWN" }, "O1ConnectionError/refused"],
       ["reset", { code: "ECONNRESET" }, "O1ConnectionError/reset"],
       ["unknown host", { code: "ENOTFOUND" }, "O1ConnectionError/dns"],
       ["certificate", { code: "DEPTH_ZERO_SELF_SIGNED_CERT" }, "O1ConnectionError/tls"],

@@ -15,6 +15,7 @@ import { help, type Options, parse } from "./options.ts"
 import { Screen } from "./Screen.ts"
 import { short } from "./texts.ts"
 import { seconds } from "./timeline.ts"
+import { wrap } from "./wrap.ts"
 
 const title = Effect.fnUntraced(function*(...paragraphs: ReadonlyArray<string>) {
   const { line } = yield* Screen
@@ -142,7 +143,9 @@ const main = (options: Options) =>
       Effect.gen(function*() {
         const { endParagraph } = yield* Screen
         yield* endParagraph
-        process.stderr.write(`\n  ${explain(error).replaceAll("\n", "\n  ")}\n\n`)
+        const width = Math.min(process.stderr.columns || 80, 100) - 2
+        const lines = explain(error).split("\n").flatMap((line) => wrap(line, width))
+        process.stderr.write(`\n${lines.map((line) => `  ${line}`).join("\n")}\n\n`)
         process.exitCode = 1
       })
     ),
