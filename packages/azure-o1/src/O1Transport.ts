@@ -18,7 +18,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { HttpClient } from "effect/http"
+import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as AzureO1Config from "./AzureO1Config.ts"

@@ -1,7 +1,9 @@
 /** Requests of this package on undici's dispatcher: no stream of Node's and no promise is between the socket and the reader. */
 import type * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Effect from "effect/Effect"
-import { Headers, HttpClientError, type HttpClientRequest } from "effect/http"
+import * as Headers from "effect/http/Headers"
+import * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Scope from "effect/Scope"
 import type { Direct } from "../transport/direct.ts"
 import { Incoming, Response } from "./response.ts"

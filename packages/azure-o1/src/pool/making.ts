@@ -1,7 +1,7 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { HttpClient } from "effect/http"
+import * as HttpClient from "effect/http/HttpClient"
 import { O1Transport } from "../O1Transport.ts"
 import { type Member, namesOf } from "./members.ts"
 import type { PoolMember } from "./PoolMember.ts"

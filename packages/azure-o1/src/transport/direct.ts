@@ -1,5 +1,8 @@
 import type * as Effect from "effect/Effect"
-import type { HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as Scope from "effect/Scope"
 
 /** Sends one request as it is, without spans and redirects. Closing the scope cancels what is left of it. */
