@@ -178,8 +178,8 @@ const make = <R>(options: QuotaOptions<R>) =>
       state: Effect.gen(function*() {
         const states: Record<string, DeploymentQuota> = {}
         for (const [name, known] of deployments) {
-          const remaining = yield* known.remaining
-          states[name] = { limits: known.limits, remaining, waiting: known.queue.byCaller() }
+          const remaining = yield* known.limited.remaining
+          states[name] = { limits: known.limited.limits, remaining, waiting: known.queue.byCaller() }
         }
         return { deployments: states, spent: yield* hour.spent, tokensPerHour }
       }),

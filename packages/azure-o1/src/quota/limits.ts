@@ -18,13 +18,8 @@ const minute = 60_000
 /** The longest of Azure's short spans, and how many of them a minute has. */
 const span = 10_000
 const spansPerMinute = minute / span
-
-/** The smaller of what somebody has configured and what the service tells: it may have lowered a limit for some hours. */
-export const smaller = (configured: MinuteLimits, told: MinuteLimits): MinuteLimits => {
-  const least = (a: number | undefined, b: number | undefined): number | undefined =>
-    a === undefined ? b : b === undefined ? a : Math.min(a, b)
-  return { requests: least(configured.requests, told.requests), tokens: least(configured.tokens, told.tokens) }
-}
+/** So many requests a minute, 5 a second, are spaced evenly from the beginning: nobody waits long for a turn, and Azure may look at spans of a second. */
+const manyPerMinute = 300
 
 const whole = (limit: number | undefined): number => limit === undefined ? unknown : Math.max(1, Math.floor(limit))
 
@@ -37,11 +32,12 @@ export const limitsOf = (
   even: boolean
 ): { readonly [D in QuotaDimension]: RateLimiter.Limit } => {
   const requests = whole(limits.requests)
-  const perSecond = Math.ceil(requests / 60)
+  // one at a time; with many, so many at once that a timer that wakes late costs little
+  const atOnce = Math.max(1, Math.floor(requests / 600))
   return {
     requests: RateLimiter.slidingWindow({ limit: requests, within: minute + margin }),
-    window: even
-      ? RateLimiter.slidingWindow({ limit: perSecond, within: Math.max(1, Math.ceil(perSecond * minute / requests)) })
+    window: even || (limits.requests !== undefined && requests >= manyPerMinute)
+      ? RateLimiter.slidingWindow({ limit: atOnce, within: atOnce * minute / requests })
       : RateLimiter.slidingWindow({ limit: Math.ceil(requests / spansPerMinute), within: span + margin }),
     tokens: RateLimiter.slidingWindow({ limit: whole(limits.tokens), within: minute + margin })
   }

@@ -9,13 +9,16 @@ export const reportOf = (
   deployment: Deployment,
   { context }: { readonly context: Context.Context<never> }
 ): PolicyRegistry.Entry => {
-  const remaining = Effect.runSyncExitWith(context)(deployment.remaining)
+  const remaining = Effect.runSyncExitWith(context)(deployment.limited.remaining)
   const { requests = null, tokens = null } = Exit.isSuccess(remaining) ? remaining.value : {}
   return {
     kind: "quota",
     name: deployment.name,
     state: {
-      limits: { requests: deployment.limits.requests ?? null, tokens: deployment.limits.tokens ?? null },
+      limits: {
+        requests: deployment.limited.limits.requests ?? null,
+        tokens: deployment.limited.limits.tokens ?? null
+      },
       remaining: { requests, tokens },
       waiting: deployment.queue.byCaller()
     }

@@ -3,11 +3,11 @@ import * as Effect from "effect/Effect"
 import type { O1Completion, RateLimit, Usage } from "../O1Completion.ts"
 import type { O1Error } from "../O1Error.ts"
 import type { Meter } from "../transport/progress.ts"
-import type { Deployment } from "./deployment.ts"
-import { takenFor } from "./deployment.ts"
+import type { Admitted, Deployment } from "./deployment.ts"
 import type { Reservation } from "./hour.ts"
-import type { Admission, Waiter } from "./waiter.ts"
-import type { Told } from "./word.ts"
+import { takenFor } from "./limited.ts"
+import type { Told } from "./line.ts"
+import type { Sent } from "./word.ts"
 
 const told = ({ limit, remaining, reset }: RateLimit): Told => ({
   limit,
@@ -30,11 +30,11 @@ const isLocal = (error: O1Error): boolean =>
 /** One attempt that was let through: what becomes of its charge. */
 export class Ticket {
   private readonly deployment: Deployment
-  private readonly waiter: Waiter & { readonly admission: Admission }
+  private readonly waiter: Admitted
   private readonly reservation: Reservation
   /** The tokens of the prompt as they were estimated. */
   private readonly prompt: number
-  private current: Admission["sent"]
+  private current: Sent
   private requests = 0
   private isHeard = false
   private error: O1Error | undefined = undefined
@@ -43,7 +43,7 @@ export class Ticket {
 
   constructor(
     deployment: Deployment,
-    waiter: Waiter & { readonly admission: Admission },
+    waiter: Admitted,
     reservation: Reservation,
     prompt: number
   ) {
@@ -58,14 +58,17 @@ export class Ticket {
     sent: Effect.suspend(() => {
       this.deployment.isMetered = true
       if (this.requests++ === 0) return Effect.void
-      return Effect.map(this.deployment.again(this.waiter.cost), (sent) => {
+      return Effect.map(this.deployment.limited.chargeAnyway(this.waiter.cost), (sent) => {
         this.current = sent
       })
     }),
     heard: (limits) =>
-      Effect.flatMap(this.deployment.now, (now) => {
+      Effect.flatMap(this.deployment.limited.now, (now) => {
         this.isHeard = true
-        this.deployment.word.heard(now, this.current, { requests: told(limits.requests), tokens: told(limits.tokens) })
+        this.deployment.limited.word.heard(now, this.current, {
+          requests: told(limits.requests),
+          tokens: told(limits.tokens)
+        })
         return this.deployment.news
       })
   }
@@ -93,13 +96,16 @@ export class Ticket {
     const refused = error?._tag === "O1RateLimitError"
     if (refused && (error.kind === "requests" || error.kind === "tokens")) {
       const { retryAfter } = error
-      deployment.word.refused(
-        yield* deployment.now,
+      deployment.limited.word.refused(
+        yield* deployment.limited.now,
         this.current,
-        error.kind,
-        retryAfter && Duration.toMillis(retryAfter)
+        {
+          dimension: error.kind,
+          limits: deployment.limited.limits,
+          retryAfter: retryAfter && Duration.toMillis(retryAfter)
+        }
       )
-    } else if (!this.isHeard) deployment.word.unanswered(this.current)
+    } else if (!this.isHeard) deployment.limited.word.unanswered(this.current)
     // Azure counts a request that it refuses, and none of its tokens
     if (refused) yield* admission.charge.settle({ ...takenFor(cost), tokens: 0 })
     const billed = this.usage === undefined

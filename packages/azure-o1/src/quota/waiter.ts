@@ -19,17 +19,20 @@ export class Waiter implements Waiting {
   readonly cost: Cost
   readonly share: number
   readonly since: number
+  /** When the call would rather be told no. */
+  readonly latest: number
   /** There once the call was let through, whether or not its fiber has gone on. */
   admission: Admission | undefined = undefined
   /** Still there, and neither let through nor refused. */
   waits = true
   private readonly deferred = Deferred.makeUnsafe<Admission, O1Error>()
 
-  constructor(caller: Caller, cost: Cost, share: number, since: number) {
-    this.caller = caller
-    this.cost = cost
-    this.share = share
-    this.since = since
+  constructor(call: Pick<Waiter, "caller" | "cost" | "latest" | "share" | "since">) {
+    this.caller = call.caller
+    this.cost = call.cost
+    this.share = call.share
+    this.since = call.since
+    this.latest = call.latest
   }
 
   readonly admitted: Effect.Effect<Admission, O1Error> = Effect.suspend(() => Deferred.await(this.deferred))

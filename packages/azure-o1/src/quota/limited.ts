@@ -1,0 +1,104 @@
+import type * as RateLimiter from "@effect-resilience/core/RateLimiter"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { Cost, MinuteLimits } from "./cost.ts"
+import { limitsOf, type QuotaDimension } from "./limits.ts"
+import { type Sent, Word } from "./word.ts"
+
+export type Limiter = RateLimiter.RateLimiter<QuotaDimension>
+
+export interface LimitedSettings {
+  readonly name: string
+  readonly configured: MinuteLimits
+  readonly makeLimiter: (name: string, limits: ReturnType<typeof limitsOf>) => Effect.Effect<Limiter>
+  /** What the limiter needs, and nothing of a caller. */
+  readonly context: Context.Context<never>
+}
+
+/** A cost, in the dimensions of a limiter. */
+export const takenFor = ({ requests, tokens }: Cost): { readonly [D in QuotaDimension]: number } => ({
+  requests,
+  window: requests,
+  tokens
+})
+
+/** What limits a deployment: this side's count, and the service's word. */
+export class Limited {
+  readonly name: string
+  readonly context: Context.Context<never>
+  readonly word = new Word()
+  private readonly settings: LimitedSettings
+  private limiter: Limiter | undefined = undefined
+  private inForce: string | undefined = undefined
+  private seen = -Infinity
+  private setBack = 0
+
+  constructor(settings: LimitedSettings) {
+    this.settings = settings
+    this.name = settings.name
+    this.context = settings.context
+  }
+
+  /** Milliseconds. For a clock that was set back no time has passed. */
+  time(clock: Clock.Clock): number {
+    const now = Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    if (now < this.seen) this.setBack += this.seen - now
+    this.seen = now
+    return now + this.setBack
+  }
+
+  readonly now: Effect.Effect<number> = Effect.map(Clock.Clock, (clock) => this.time(clock))
+
+  /** The limits that hold, by the configuration and by the service. */
+  get limits(): MinuteLimits {
+    return this.word.limits(this.seen + this.setBack, this.settings.configured)
+  }
+
+  /** The limiter with the limits that hold now. */
+  readonly current: Effect.Effect<Limiter> = Effect.suspend(() => {
+    const { limiter, limits } = this
+    const even = this.word.isEven(this.seen + this.setBack)
+    const inForce = `${limits.requests} ${limits.tokens} ${even}`
+    if (limiter !== undefined && this.inForce === inForce) return Effect.succeed(limiter)
+    this.inForce = inForce
+    const rules = limitsOf(limits, even)
+    return limiter === undefined
+      ? Effect.tap(this.settings.makeLimiter(this.name, rules), (made) =>
+        Effect.sync(() => {
+          this.limiter = made
+        }))
+      : Effect.as(limiter.reconfigure(rules), limiter)
+  })
+
+  /** How long the service's word keeps a call of that cost from going. */
+  told(now: number, cost: Cost): number {
+    const { requests, tokens } = this.settings.configured
+    return this.word.wait(now, cost, requests !== undefined || tokens !== undefined)
+  }
+
+  /** The rest of the minute: the smaller of what this side has counted and what the service says. */
+  readonly remaining: Effect.Effect<MinuteLimits> = Effect.gen({ self: this }, function*() {
+    const now = yield* this.now
+    const available = yield* Effect.flatMap(this.current, (limiter) => limiter.available)
+    const limits = this.limits
+    const left = (dimension: "requests" | "tokens"): number | undefined =>
+      limits[dimension] === undefined
+        ? undefined
+        : Math.max(0, Math.min(available[dimension], this.word.rest(dimension, now)))
+    return { requests: left("requests"), tokens: left("tokens") }
+  })
+
+  /** The service counts a request that goes out, with or without room for it. */
+  chargeAnyway(cost: Cost): Effect.Effect<Sent> {
+    return Effect.gen({ self: this }, function*() {
+      const limiter = yield* this.current
+      // what is taken costs nothing, so that nobody refuses it; what is settled is charged with or without room
+      const charge = yield* Effect.orDie(limiter.take(takenFor({ requests: 0, tokens: 0 })))
+      yield* charge.settle(takenFor(cost))
+      const sent = { cost, at: yield* this.now }
+      this.word.sent(sent)
+      return sent
+    })
+  }
+}
