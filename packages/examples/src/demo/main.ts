@@ -143,7 +143,8 @@ const main = (options: Options) =>
       Effect.gen(function*() {
         const { endParagraph } = yield* Screen
         yield* endParagraph
-        const width = Math.min(process.stderr.columns || 80, 100) - 2
+        // what reads a pipe wants the sentence whole
+        const width = process.stderr.isTTY ? Math.min(process.stderr.columns, 100) - 2 : Infinity
         const lines = explain(error).split("\n").flatMap((line) => wrap(line, width))
         process.stderr.write(`\n${lines.map((line) => `  ${line}`).join("\n")}\n\n`)
         process.exitCode = 1
