@@ -90,7 +90,7 @@ const tasks = {
     good: "what would be published can be used"
   },
   sizes: {
-    does: "Builds both packages and compares what each entry adds to a bundle with its budget.",
+    does: "Builds both packages and compares what each entry adds to a bundle with its budget; with --parts it says what the bytes are for.",
     commands: [...build, ["node", "scripts/sizes.mjs"]],
     good: "all within their budgets"
   },

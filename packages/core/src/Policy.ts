@@ -35,6 +35,7 @@ import { dual } from "effect/Function"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import { path } from "./internal/boundary.ts"
+import { inWords } from "./internal/circuitBreakerWords.ts"
 import { type AnyStream, establish } from "./internal/establish.ts"
 import { warningsOf } from "./internal/lint.ts"
 import * as model from "./internal/model.ts"
@@ -401,7 +402,7 @@ const showSetting = (value: unknown): string => {
 }
 
 const headline = ({ kind, name, settings }: PolicyInfo): string => {
-  const shown = Object.entries(settings)
+  const shown = Object.entries(inWords(settings))
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}: ${showSetting(value)}`)
   return [kind, ...name === undefined ? [] : [`"${name}"`], ...shown.length === 0 ? [] : [`(${shown.join(", ")})`]]

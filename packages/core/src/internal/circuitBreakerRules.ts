@@ -9,19 +9,9 @@ import type * as Fault from "../Fault.ts"
 import type { Rules, State } from "../kernel/circuitBreaker.ts"
 import { slowOf, type Trip, tripsOf } from "../kernel/trip.ts"
 import { lastMillis } from "../kernel/window.ts"
-import {
-  callable,
-  checkedOptions,
-  duration,
-  integer,
-  invalid,
-  percent,
-  positiveMillis,
-  ratio,
-  showMillis
-} from "./options.ts"
+import { callable, checkedOptions, duration, integer, invalid, positiveMillis, ratio } from "./options.ts"
 
-interface HalfOpen {
+export interface HalfOpen {
   readonly probes?: number | undefined
   readonly ratio?: number | undefined
   readonly lease?: Duration.Input | undefined
@@ -162,44 +152,32 @@ class Played {
 
 const defaultOpenFor = openForOf(defaultOpen)
 
-const describeTrip = (trip: Trip): string => {
-  if (trip.kind === "consecutive") return `${trip.failures} failures in a row`
-  const what = trip.kind === "slow-rate" ? ` slower than ${showMillis(trip.after)}` : ""
-  const { calls, millis } = trip.over
-  const over = millis === undefined ? `of the last ${calls}` : `within ${showMillis(millis)}`
-  return `${percent(trip.ratio)}%${what} of at least ${trip.minCalls} calls ${over}`
-}
-
-const describeHalfOpen = ({ lease, probes = 1, ratio = 1 }: HalfOpen): string =>
-  [
-    `${percent(ratio)}% of ${probes}`,
-    ...lease === undefined ? [] : [`lease ${Duration.format(Duration.fromInputUnsafe(lease))}`]
-  ].join(", ")
-
-/** The rules, to be printed, and to be compared with other times. */
-class ShownTrips {
-  private readonly trips: ReadonlyArray<Trip>
+/** The rules, to be compared with other times. `Policy.explain` puts them into words. */
+export class ShownTrips {
+  readonly all: ReadonlyArray<Trip>
 
   constructor(trips: ReadonlyArray<Trip>) {
-    this.trips = trips
+    this.all = trips
   }
 
   /** The span of the shortest window of time, in milliseconds. */
   get shortestWindow(): number {
-    return Math.min(...this.trips.map((trip) => "over" in trip ? trip.over.millis ?? Infinity : Infinity))
+    return Math.min(...this.all.map((trip) => "over" in trip ? trip.over.millis ?? Infinity : Infinity))
   }
 
   /** How long a call takes that is slow, in milliseconds. */
   get slowAfter(): number | undefined {
-    return slowOf(this.trips)?.after
-  }
-
-  toString(): string {
-    return this.trips.map(describeTrip).join(", or ")
+    return slowOf(this.all)?.after
   }
 }
 
-export const settingsOf = (options: Options): Readonly<Record<string, unknown>> => {
+export interface Settings extends Readonly<Record<string, unknown>> {
+  readonly trip: ShownTrips
+  readonly retryAfter: Duration.Duration | undefined
+  readonly halfOpen: HalfOpen | undefined
+}
+
+export const settingsOf = (options: Options): Settings => {
   const { halfOpen, hangsAfter, initial, open, retryAfter } = options
   return {
     trip: new ShownTrips(tripsOf(options.trip ?? defaultTrip)),
@@ -208,10 +186,8 @@ export const settingsOf = (options: Options): Readonly<Record<string, unknown>> 
       : Schedule.isSchedule(open)
       ? "custom"
       : Duration.fromInputUnsafe(open),
-    retryAfter: retryAfter === undefined
-      ? undefined
-      : `at most ${Duration.format(Duration.fromInputUnsafe(retryAfter.maxDelay ?? "5 minutes"))}`,
-    halfOpen: halfOpen === undefined ? undefined : describeHalfOpen(halfOpen),
+    retryAfter: retryAfter && Duration.fromInputUnsafe(retryAfter.maxDelay ?? "5 minutes"),
+    halfOpen,
     hangsAfter: hangsAfter === undefined ? undefined : Duration.fromInputUnsafe(hangsAfter),
     initial
   }
