@@ -93,6 +93,13 @@ export interface FakeLimits {
   readonly requestsPerMinute?: number | undefined
   /** 1 or more. A request that is larger than the minute is refused for a day. */
   readonly tokensPerMinute?: number | undefined
+  /**
+   * How many times faster than others the clock of the limits runs, in what it counts and in what it tells: for clients under a
+   * `Clock` that runs as fast, whose tests then need not take minutes.
+   *
+   * @default 1
+   */
+  readonly speed?: number | undefined
 }
 
 /**

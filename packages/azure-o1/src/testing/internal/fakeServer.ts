@@ -60,6 +60,11 @@ export class FakeServer {
     return Math.floor(performance.now() - this.start)
   }
 
+  /** the same for the limits, whose clock may run faster */
+  private get limitsNow(): number {
+    return this.now * (this.options.limits?.speed ?? 1)
+  }
+
   private judge(token: string, api: "classic" | "v1"): "ok" | "expired" | "unknown" {
     // the v1 path takes the key in either header
     if (api === "v1" && token === this.apiKey) return "ok"
@@ -103,7 +108,7 @@ export class FakeServer {
     const characters = promptOf(body).reduce((total, text) => total + text.length, 0)
     const maxTokens = json.number(json.at(body, "max_completion_tokens")) ??
       json.number(json.at(body, "max_output_tokens"))
-    const limited = this.limiter.admit(this.now, estimate(characters, maxTokens))
+    const limited = this.limiter.admit(this.limitsNow, estimate(characters, maxTokens))
     if (limited !== undefined) {
       const operation = route.operation === "chat" ? "ChatCompletions_Create" : "Responses_Create"
       return errors.rateLimited(operation, limited.dimension, limited.retryAfter)
@@ -200,7 +205,7 @@ export class FakeServer {
     response.setHeader("x-request-id", id)
     response.setHeader("x-ms-region", "Fake Central")
     response.setHeader("x-ms-deployment-name", this.deployment)
-    for (const [name, value] of Object.entries(this.limiter.headers(this.now))) response.setHeader(name, value)
+    for (const [name, value] of Object.entries(this.limiter.headers(this.limitsNow))) response.setHeader(name, value)
     return id
   }
 
