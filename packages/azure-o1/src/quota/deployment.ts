@@ -77,10 +77,14 @@ export class Deployment {
     )
   }
 
+  /** Why no call of that cost can be let through, if so. */
+  problem(cost: Cost): O1Error | undefined {
+    const { tokens } = this.limited.limits
+    return tokens !== undefined && cost.tokens > tokens ? tooLarge(this.name, cost, tokens) : undefined
+  }
+
   /** Why a call may not even wait, if so; `left` is the time until its deadline. */
   private refusal(caller: Caller, cost: Cost, left: number): Effect.Effect<O1Error | undefined> {
-    const { tokens } = this.limited.limits
-    if (tokens !== undefined && cost.tokens > tokens) return Effect.succeed(tooLarge(this.name, cost, tokens))
     const isLate = this.leastWait(caller, cost) > Math.min(left, this.maxWait)
     return isLate || this.queue.size >= this.maxQueue
       ? Effect.map(this.forecast(caller, cost), (wait) => noTurn(this.name, wait))
@@ -157,7 +161,7 @@ export class Deployment {
     })
   }
 
-  private tellRefused(error: O1Error): Effect.Effect<void> {
+  tellRefused(error: O1Error): Effect.Effect<void> {
     const retryAfter = error._tag === "O1RejectedError" ? error.retryAfter : undefined
     return emit({
       _tag: "RejectedByRateLimiter",

@@ -52,12 +52,19 @@ const around = (
     Effect.gen(function*() {
       const asked = request()
       const cost = costOf(asked)
-      const reservation = yield* hour.reserve(name, cost.tokens)
-      const waiter = yield* deployment(name).admitted(yield* caller, cost, restore).pipe(
-        Effect.onError(() => reservation.settle(0))
+      const quota = deployment(name)
+      const problem = quota.problem(cost)
+      if (problem !== undefined) {
+        yield* quota.tellRefused(problem)
+        return yield* problem
+      }
+      const reservation = yield* Effect.tapError(hour.reserve(name, cost.tokens), (error) => quota.tellRefused(error))
+      const waiter = yield* Effect.onError(
+        quota.admitted(yield* caller, cost, restore),
+        () => reservation.settle(0)
       )
       const prompt = cost.tokens - (asked.maxCompletionTokens ?? 0)
-      return new Ticket(deployment(name), waiter, reservation, prompt)
+      return new Ticket(quota, waiter, reservation, prompt)
     })
   const heard = (ticket: Ticket) => (error: O1Error): Effect.Effect<void> =>
     Effect.sync(() => {
