@@ -31,6 +31,8 @@ interface Batch {
   readonly callers: Array<Caller>
   /** where those of the callers begin */
   readonly from: number
+  /** those who want to know how much is used */
+  readonly looks: ReadonlyArray<() => void>
 }
 
 /**
@@ -211,15 +213,16 @@ export class SharedLimiter implements calls.Limiter, Host {
     }
     const ahead = callers.length === 0 ? undefined : this.block?.wanted(this.capacities, this.link.processes)
     if (ahead !== undefined) ops.push(["X", ahead])
-    if (this.looking.length > 0) ops.push(["D"])
-    return { ops, callers, from }
+    const looks = this.looking.splice(0)
+    if (looks.length > 0) ops.push(["D"])
+    return { ops, callers, from, looks }
   }
 
   private get capacities(): kernel.Costs {
     return this.kernel.allowances.map(({ capacity }) => capacity)
   }
 
-  private answered({ callers, from, ops }: Batch, answers: ReadonlyArray<Answer>): void {
+  private answered({ callers, from, looks, ops }: Batch, answers: ReadonlyArray<Answer>): void {
     const at = this.now
     const granted: Array<[Caller, ReadonlyArray<number>]> = []
     const rest: Array<[Caller, Answer]> = []
@@ -235,7 +238,7 @@ export class SharedLimiter implements calls.Limiter, Host {
     answers.forEach((answer, i) => {
       if (answer._tag === "Granted" && ops[i]![0] === "X") this.putBlock(at, answer)
     })
-    if (rest.length > 0 || this.kernel.first !== undefined || this.looking.length > 0) {
+    if (rest.length > 0 || this.kernel.first !== undefined || looks.length > 0) {
       this.kernel.replace(this.link.mirror())
     }
     if (rest.length > 0) this.fullUntil = at + (this.block?.ahead ?? 0)
@@ -244,6 +247,7 @@ export class SharedLimiter implements calls.Limiter, Host {
       if (caller.done) this.pending.push(["B", caller.costs, marks])
       else caller.grant(at, marks, "store")
     }
+    for (const look of looks) look()
     this.goOn()
   }
 
@@ -261,9 +265,8 @@ export class SharedLimiter implements calls.Limiter, Host {
   private goOn(): void {
     const at = this.now
     for (const { forecast, waiting } of this.kernel.overdue(at)) waiting.refuse(forecast)
-    for (const look of this.looking.splice(0)) look()
     this.pump()
-    if (this.pending.length > 0 || this.asks.length > 0 || this.link.owes) this.wake()
+    if (this.pending.length > 0 || this.asks.length > 0 || this.looking.length > 0 || this.link.owes) this.wake()
   }
 
   /** Nobody waits for these any more. */
@@ -275,13 +278,12 @@ export class SharedLimiter implements calls.Limiter, Host {
     })
   }
 
-  private failed({ callers, ops }: Batch): void {
+  private failed({ callers, looks, ops }: Batch): void {
     const at = this.now
     // whether it was done is not known: nothing is given back twice, and nothing goes uncharged
     for (const op of ops) if (op[0] === "S") this.owe(op[1], op[3])
-    for (const caller of [...callers, ...this.asks.splice(0)]) {
-      if (!caller.done && !caller.queued) this.decide(at, caller)
-    }
+    for (const caller of callers) if (!caller.done && !caller.queued) this.decide(at, caller)
+    for (const look of looks) look()
     this.goOn()
   }
 
@@ -290,6 +292,13 @@ export class SharedLimiter implements calls.Limiter, Host {
     this.giveBlockBack()
     this.kernel.replace(this.link.shared ? this.link.mirror() : this.link.share())
     this.goOn()
+    if (!this.link.shared) this.askNobody()
+  }
+
+  private askNobody(): void {
+    const at = this.now
+    for (const caller of this.asks.splice(0)) if (!caller.done) this.decide(at, caller)
+    for (const look of this.looking.splice(0)) look()
   }
 
   private putBlock(

@@ -1,3 +1,4 @@
+import type { AnyFiber } from "../../internal/primitive.ts"
 import { type Limit, ruleOf } from "../../internal/rateLimiterRules.ts"
 import type { Allowance } from "../../kernel/allowance.ts"
 import { make } from "../../kernel/allowance.ts"
@@ -31,6 +32,8 @@ export interface Mode {
 }
 
 export interface Watcher {
+  /** in whose context the store is asked */
+  readonly fiber: AnyFiber
   /** the local time now */
   readonly time: () => number
   /** The store is back, and so is its say. */
@@ -96,7 +99,7 @@ export class Link {
     // empty: a young store has forgotten what it does not know, so that counts as used up
     const request = { id, limits: limits.map(wireOf), first: news, empty, version, gone, ops }
     this.news = false
-    this.store.ask(JSON.stringify(request), (text) => replyOf(text, limits), {
+    this.store.ask(this.watcher.fiber, JSON.stringify(request), (text) => replyOf(text, limits), {
       answered: (reply) => {
         this.rest()
         if (skipped > 0) this.owed = undefined
@@ -105,7 +108,11 @@ export class Link {
         if (!this.shared) this.find()
         answered(answers)
       },
-      late: ({ answers }) => late(answers.slice(skipped)),
+      late: ({ answers }) => {
+        // it has been charged after all
+        if (skipped > 0) this.owed = this.owed?.map((amount, i) => Math.max(0, amount - owed![i]!))
+        late(answers.slice(skipped))
+      },
       failed: (error, pause) => {
         this.rest()
         this.news ||= news

@@ -28,7 +28,7 @@ const nobody = (): void => undefined
 export class Member implements Watcher {
   readonly limiter: SharedLimiter
   private readonly link: Link
-  private readonly fiber: AnyFiber
+  readonly fiber: AnyFiber
   private readonly beat = new Later(() => this.beatNow())
   /** what has been told */
   private mode: Mode["mode"] | undefined = undefined
