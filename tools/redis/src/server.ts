@@ -91,6 +91,8 @@ class Run {
   async kill(): Promise<void> {
     process.removeListener("exit", this.end)
     if (!this.running) return
+    // somebody waits for it now
+    this.child.ref()
     this.end()
     await this.ended
   }

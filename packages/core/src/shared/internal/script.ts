@@ -22,7 +22,9 @@ local function rule_of(l)
   return { limit = l[2], span = l[3], whole = l[3] }
 end
 
--- one table of functions for each kind of allowance: r is its rule, s its state
+-- one table of functions for each kind of allowance, made when there is one of it: r is its rule, s its state
+local makers = {}
+function makers.spaced()
 local spaced = {}
 function spaced.fresh() return { p = 0 } end
 function spaced.used_up(r, at) return { p = at + r.burst * r.interval } end
@@ -44,7 +46,10 @@ function spaced.room(r, s, at) return r.burst - max(0, s.p - at) / r.interval en
 function spaced.adopt(r, s, at, new) s.p = at + max(0, s.p - at) / r.interval * new.interval end
 function spaced.dump(s) return text(s.p) end
 function spaced.until_fresh(r, s, at) return s.p - at end
+return spaced
+end
 
+function makers.fixed()
 local fixed = {}
 local function closed(r, s, at) return at - s.o >= r.span - instant end
 local function used_at(r, s, at)
@@ -70,8 +75,11 @@ function fixed.room(r, s, at) return r.limit - used_at(r, s, at) end
 function fixed.adopt(r, s, at) if closed(r, s, at) then s.o = 0 end end
 function fixed.dump(s) return text(s.o) .. ' ' .. text(s.u) end
 function fixed.until_fresh(r, s, at) return s.o + r.span - at end
+return fixed
+end
 
-local sliding = {}
+function makers.sliding()
+local sliding = { long = true }
 local function age(r, s, at)
   local l = s.l
   local gone = 0
@@ -134,11 +142,14 @@ function sliding.until_fresh(r, s, at)
   local last = s.l[#s.l]
   return last and last[2] + r.span - at or 0
 end
+return sliding
+end
 
+local made = {}
 local function kind_of(l)
-  if l[1] == 'fixed-window' then return fixed end
-  if l[1] == 'sliding-window' then return sliding end
-  return spaced
+  local name = l[1] == 'fixed-window' and 'fixed' or l[1] == 'sliding-window' and 'sliding' or 'spaced'
+  if not made[name] then made[name] = makers[name]() end
+  return made[name]
 end
 
 -- since when this server has had a memory: it says so itself, and a new run of it has forgotten
@@ -282,7 +293,7 @@ redis.call('SET', KEYS[1], cmsgpack.pack(state), 'PX', text(ceil(keep + longest(
 
 local dumps = {}
 for i, r in ipairs(rules) do
-  dumps[i] = (show or kinds[i] ~= sliding) and kinds[i].dump(dims[i]) or '-'
+  dumps[i] = (show or not kinds[i].long) and kinds[i].dump(dims[i]) or '-'
 end
 local known = request.version == state.version
 local head = { text(at), text(state.version), text(state.born), tostring(redis.call('ZCARD', KEYS[3])) }
