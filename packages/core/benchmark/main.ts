@@ -4,6 +4,7 @@ import { type Arguments, help, parse } from "./arguments.ts"
 import { measurePublicPath, publicPathOnly } from "./bothPaths.ts"
 import { callCases } from "./calls.ts"
 import { checkCalls } from "./check.ts"
+import { checkEndpoints, endpointCases } from "./endpoints.ts"
 import { growAll } from "./growth.ts"
 import { checkHttp, httpCases } from "./http.ts"
 import { measureAll } from "./measure.ts"
@@ -31,11 +32,12 @@ const measure = async ({ parts, ...plan }: Arguments): Promise<Results> => {
   await checkHttp()
   await checkTelemetry()
   const cases = [...await callCases(), ...telemetryCases(), ...httpCases(), ...streamCases()]
-  return {
-    rows: await measureAll(cases.filter(({ group }) => parts.includes(group)), plan, tell),
-    lines: parts.includes("growth") ? await growAll(plan, tell) : undefined,
-    memory: parts.includes("memory") ? await weighAll(plan, tell) : undefined
-  }
+  const rows = await measureAll(cases.filter(({ group }) => parts.includes(group)), plan, tell)
+  const lines = parts.includes("growth") ? await growAll(plan, tell) : undefined
+  const memory = parts.includes("memory") ? await weighAll(plan, tell) : undefined
+  if (!parts.includes("endpoints")) return { rows, lines, memory }
+  await checkEndpoints()
+  return { rows: [...rows, ...await measureAll(endpointCases(), plan, tell)], lines, memory }
 }
 
 const judged = (results: Results): Judged => ({ ...results, targets: judge(results) })

@@ -13,7 +13,8 @@ export const groups = {
   telemetry: "telemetry of retry > breaker > attempt",
   http: "HTTP client",
   elements: "stream of many asynchronous elements",
-  streams: "stream of one asynchronous element"
+  streams: "stream of one asynchronous element",
+  endpoints: "one of three endpoints"
 } as const
 
 export type GroupName = keyof typeof groups

@@ -57,7 +57,8 @@ const what: { readonly [G in GroupName]: string } = {
   telemetry: "asynchronous callee; bare is the same stack with nobody who listens; ",
   http: "a stub that answers at once, the body read by the caller; ",
   elements: "",
-  streams: ""
+  streams: "",
+  endpoints: ""
 }
 
 /** What the targets say about one row of ours. */

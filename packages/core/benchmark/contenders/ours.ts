@@ -21,7 +21,7 @@ import type { Table } from "../subjects.ts"
 
 const scheduleOf = ({ backoff }: Limits) => Schedule.max([Schedule.exponential(backoff), Schedule.recurs(3)])
 
-const retry = (limits: Limits) => Retry.make({ schedule: scheduleOf(limits) })
+export const retry = (limits: Limits) => Retry.make({ schedule: scheduleOf(limits) })
 
 const retryWithBudget = (limits: Limits) =>
   Retry.make({ schedule: scheduleOf(limits), budget: RetryBudget.makeUnsafe({ funding: RetryBudget.tokens() }) })

@@ -10,12 +10,14 @@ import { emit } from "./emit.ts"
 import { isCircuitOpen, NoEndpoint } from "./errors.ts"
 import { CurrentListener } from "./events.ts"
 import { waitedSince } from "./fiberWaits.ts"
+import { ExitFrame } from "./frame.ts"
+import * as memory from "./memory.ts"
 import type { PolicyInfo } from "./model.ts"
 import type { AnyFiber } from "./primitive.ts"
 import type { Result } from "./result.ts"
 import { now, wallNow } from "./time.ts"
 import { CurrentAttempt, remember } from "./tried.ts"
-import { Attempt, type Tries, type Try } from "./tries.ts"
+import type { Attempt, Tries, Try } from "./tries.ts"
 import { interruptedByDeadline } from "./turn.ts"
 
 export interface Settings<E> {
@@ -37,23 +39,22 @@ export interface Filter<E> {
 
 type Subscriber<E> = (change: kernel.Change<E>) => void
 
-const none = {}
-
-/** The endpoint of one call, until that has ended. */
-export class Use<E> {
-  private readonly balancer: Balancing<E>
-  private readonly lease: kernel.Lease<E>
-  private readonly filter: kernel.Filter<E>
-  private readonly tries: Tries | undefined
-  private readonly tried: Try | undefined
+/** The endpoint of one call, until that has ended: the frame that stands for the call on the stack of its fiber. */
+export class Use<E> extends ExitFrame {
+  declare private readonly balancer: Balancing<E>
+  declare private readonly lease: kernel.Lease<E>
+  declare private readonly filter: kernel.Filter<E> | undefined
+  declare private readonly tries: Tries | undefined
+  declare private readonly tried: Try | undefined
 
   constructor(
     balancer: Balancing<E>,
     lease: kernel.Lease<E>,
-    filter: kernel.Filter<E>,
+    filter: kernel.Filter<E> | undefined,
     attempt: Attempt | undefined,
     tries: Tries | undefined
   ) {
+    super()
     this.balancer = balancer
     this.lease = lease
     this.filter = filter
@@ -81,24 +82,37 @@ export class Use<E> {
     if (tried !== undefined) this.tries!.answered(tried)
   }
 
+  protected succeeded(fiber: AnyFiber, value: unknown): void {
+    if (this.balancer.settings.result === undefined) this.settle(fiber, this.at(fiber), "success", 0)
+    else this.end(fiber, Exit.succeed(value))
+  }
+
+  protected failed(fiber: AnyFiber, exit: Exit.Exit<never, unknown>): void {
+    this.end(fiber, exit)
+  }
+
   end(fiber: AnyFiber, exit: Exit.Exit<any, any>): void {
-    const { balancer, lease, tried } = this
-    if (lease.ended) return
+    if (this.lease.ended) return
     const at = this.at(fiber)
     let outcome: kernel.Outcome = "ignored"
     let hint = 0
     try {
-      const fault = balancer.faultOf(fiber, exit)
+      const fault = this.balancer.faultOf(fiber, exit)
       outcome = this.outcomeOf(fiber, fault, at)
       hint = hintOf(fault, exit)
     } finally {
       // also if a function of the user's has thrown
-      balancer.endpoints.end(lease, at, outcome, hint)
-      if (tried !== undefined) {
-        this.tries!.end(tried, outcome === "success" || (outcome === "interrupted" && lease.answered))
-      }
-      balancer.tell(fiber)
+      this.settle(fiber, at, outcome, hint)
     }
+  }
+
+  private settle(fiber: AnyFiber, at: number, outcome: kernel.Outcome, hint: number): void {
+    const { balancer, lease, tried } = this
+    balancer.endpoints.end(lease, at, outcome, hint)
+    if (tried !== undefined) {
+      this.tries!.end(tried, outcome === "success" || (outcome === "interrupted" && lease.answered))
+    }
+    balancer.tell(fiber)
   }
 
   private outcomeOf(fiber: AnyFiber, fault: Fault.Fault | undefined, at: number): kernel.Outcome {
@@ -134,22 +148,25 @@ export class Balancing<E> {
   readonly settings: Settings<E>
   readonly endpoints: kernel.Endpoints<E>
   private subscribers: Set<Subscriber<E>> | undefined = undefined
+  /** of the fiber that picks */
+  private random: { nextDoubleUnsafe(): number } | undefined = undefined
+  private readonly next = (): number => this.random!.nextDoubleUnsafe()
 
   constructor(settings: Settings<E>, endpoints: ReadonlyArray<Described<E>>) {
     this.settings = settings
     this.endpoints = new kernel.Endpoints(settings.rules, endpoints)
-    remember(() => new Attempt())
+    remember(memory)
   }
 
   pick(fiber: AnyFiber, at: number, filter: Filter<E> | undefined): Use<E> | NoEndpoint {
     const attempt = fiber.getRef(CurrentAttempt)
     const tries = attempt?.call.of(this)
     const avoid = tries?.avoid(attempt)
-    const random = fiber.getRef(Random.Random)
-    const may: kernel.Filter<E> = filter === undefined && avoid === undefined
-      ? none
+    const may: kernel.Filter<E> | undefined = filter === undefined && avoid === undefined
+      ? undefined
       : { without: filter?.without && new Set(filter.without), when: filter?.when, avoid }
-    const lease = this.endpoints.pick(at, () => random.nextDoubleUnsafe(), may)
+    this.random = fiber.getRef(Random.Random)
+    const lease = this.endpoints.pick(at, this.next, may)
     this.tell(fiber)
     if (lease instanceof kernel.Refusal) return this.reject(fiber, lease)
     return new Use(this, lease, may, attempt, tries)

@@ -9,24 +9,6 @@ import * as frame from "./frame.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import { now } from "./time.ts"
 
-/** Ends the use of an endpoint. */
-class UseFrame<E> extends frame.ExitFrame {
-  declare private readonly use: Use<E>
-
-  constructor(use: Use<E>) {
-    super()
-    this.use = use
-  }
-
-  protected succeeded(fiber: AnyFiber, value: unknown): void {
-    this.use.end(fiber, Exit.succeed(value))
-  }
-
-  protected failed(fiber: AnyFiber, exit: Exit.Exit<never, unknown>): void {
-    this.use.end(fiber, exit)
-  }
-}
-
 /** A call of an endpoint that is chosen when the call begins. */
 export class UseEffect<E> extends frame.Stage {
   declare private readonly balancing: Balancing<E>
@@ -46,7 +28,7 @@ export class UseEffect<E> extends frame.Stage {
       const at = time === frame.unread ? now(fiber) : time
       const use = balancing.pick(fiber, at, filter)
       if (!(use instanceof Use)) return use
-      frame.push(fiber, new UseFrame(use))
+      frame.push(fiber, use)
       return frame.proceed(call(use.endpoint), fiber, at)
     }
     let use: Use<E> | undefined

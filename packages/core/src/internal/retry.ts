@@ -85,8 +85,8 @@ export class RetryEffect extends frame.Stage implements Funded {
   enter(fiber: AnyFiber, at: number): AnyEffect {
     const { self, settings } = this
     const { budget, result } = settings
-    const memory = tried.opened(fiber)
-    if (memory !== undefined) return tried.within(this, memory)
+    const elsewhere = tried.open(fiber, this)
+    if (elsewhere !== undefined) return elsewhere
     const listener = fiber.getRef(Telemetry.CurrentListener)
     if (listener === undefined && result === undefined && frame.supported()) {
       if (budget === undefined) frame.push(fiber, this)

@@ -19,21 +19,28 @@ export interface Try {
  * for a day.
  */
 export class Tries {
+  readonly set: object
   private wins = 0
-  private readonly failed = new Set<string>()
-  private readonly running = new Set<Try>()
+  private failed: Set<string> | undefined = undefined
+  private readonly running: Array<Try> = []
+
+  constructor(set: object) {
+    this.set = set
+  }
 
   begin(attempt: Attempt, used: Used): Try {
     const one = { attempt, used, wins: this.wins }
-    this.running.add(one)
+    this.running.push(one)
     return one
   }
 
   /** Those that an attempt rather does not use; none, if it has a free choice. */
   avoid(attempt: Attempt | undefined): ((key: string) => boolean) | undefined {
-    const keys = new Set(this.failed)
-    for (const one of this.running) if (one.attempt !== attempt) keys.add(one.used.key)
-    return keys.size === 0 ? undefined : (key) => keys.has(key)
+    const { failed, running } = this
+    if (failed === undefined && running.every((one) => one.attempt === attempt)) return undefined
+    const keys = new Set(failed)
+    for (const one of running) if (one.attempt !== attempt) keys.add(one.used.key)
+    return (key) => keys.has(key)
   }
 
   /** It has answered; how it ends is not known yet. */
@@ -43,13 +50,14 @@ export class Tries {
 
   end(one: Try, well: boolean): void {
     const { attempt, used, wins } = one
-    this.running.delete(one)
+    this.running.splice(this.running.indexOf(one), 1)
     if (well) {
       this.wins++
-      this.failed.clear()
+      this.failed = undefined
       attempt.call.lostAt = undefined
       // what ends badly after another one has answered is one that lost to it
     } else if (wins === this.wins) {
+      this.failed ??= new Set()
       this.failed.add(used.key)
       attempt.call.lostAt = used
     }
@@ -58,13 +66,14 @@ export class Tries {
 
 /** What all attempts of a call share. */
 class Call {
-  private readonly sets = new WeakMap<object, Tries>()
+  /** by set of endpoints, of which there is one as a rule */
+  private readonly tries: Array<Tries> = []
   /** where the attempt under way has failed */
   lostAt: Used | undefined = undefined
 
   of(set: object): Tries {
-    let tries = this.sets.get(set)
-    if (tries === undefined) this.sets.set(set, tries = new Tries())
+    let tries = this.tries.find((tries) => tries.set === set)
+    if (tries === undefined) this.tries.push(tries = new Tries(set))
     return tries
   }
 }

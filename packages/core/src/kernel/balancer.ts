@@ -1,5 +1,5 @@
-import { type Described, Member, type Ramp } from "./endpoint.ts"
-import { spread, type SpreadRules } from "./levels.ts"
+import { among, type ChoiceRules, type Levels, oneOf } from "./choice.ts"
+import { type Described, Member } from "./endpoint.ts"
 
 /** When an endpoint that does worse than the others is left out, and for how long. Times in milliseconds. */
 export interface Ejection {
@@ -12,8 +12,7 @@ export interface Ejection {
   readonly share: number
 }
 
-export interface Rules extends Ramp, SpreadRules {
-  readonly choose: "two-choices" | "in-order"
+export interface Rules extends ChoiceRules {
   /** of the measured latency, in milliseconds */
   readonly decay: number
   readonly ejection: Ejection | undefined
@@ -85,9 +84,6 @@ export class Lease<in out E> {
   }
 }
 
-/** so much more or less is chance */
-const about = 1.25
-
 /** the worst latency that failures make, in milliseconds */
 const worst = 60_000
 
@@ -101,7 +97,9 @@ export class Endpoints<in out E> {
   readonly news: Array<Change<E>> = []
   private readonly members = new Map<string, Member<E>>()
   /** by priority, and the local ones of a priority before the others */
-  private levels: ReadonlyArray<ReadonlyArray<Member<E>>> = []
+  private levels: Levels<E> = []
+  /** how many of them are left out or rest, as far as somebody has looked */
+  private out = 0
 
   constructor(rules: Rules, described: ReadonlyArray<Described<E>>) {
     this.rules = rules
@@ -155,7 +153,7 @@ export class Endpoints<in out E> {
   }
 
   /** The endpoint of a call, which {@link end} is told of. */
-  pick(now: number, random: () => number, filter: Filter<E>): Lease<E> | Refusal {
+  pick(now: number, random: () => number, filter: Filter<E> | undefined): Lease<E> | Refusal {
     const member = this.choose(now, random, filter)
     if (member instanceof Refusal) return member
     member.inFlight++
@@ -209,6 +207,7 @@ export class Endpoints<in out E> {
       if (known === undefined) levels.set(level, [member])
       else known.push(member)
     }
+    this.out = Array.from(this.members.values()).filter(({ mayBeUsed }) => !mayBeUsed).length
     this.levels = Array.from(levels).toSorted(([a], [b]) => a - b).map(([, members]) => members)
   }
 
@@ -224,12 +223,13 @@ export class Endpoints<in out E> {
     }
     if (coolUntil !== undefined && now >= coolUntil) member.coolUntil = undefined
     if (!member.mayBeUsed) return
+    this.out--
     member.backSince = back
     this.tell("Returned", member)
   }
 
   /** Those that a call may have. */
-  private allowed({ when, without }: Filter<E>): ReadonlyArray<ReadonlyArray<Member<E>>> {
+  private allowed({ when, without }: Filter<E>): Levels<E> {
     if (without === undefined && when === undefined) return this.levels
     return this.levels.map((level) =>
       level.filter(({ described }) =>
@@ -238,57 +238,25 @@ export class Endpoints<in out E> {
     )
   }
 
-  private choose(now: number, random: () => number, filter: Filter<E>): Member<E> | Refusal {
-    if (this.members.size === 0) return new Refusal("empty", Infinity)
+  private choose(now: number, random: () => number, filter: Filter<E> | undefined): Member<E> | Refusal {
+    const { levels, rules } = this
+    if (levels.length === 0) return new Refusal("empty", Infinity)
+    if (this.out > 0) { for (const member of this.members.values()) this.look(member, now) }
+    if (filter === undefined) {
+      return this.out === 0
+        ? oneOf(levels[0]!, now, random, rules)
+        : among(levels, now, random, rules) ?? this.refusal(levels, now)
+    }
     const allowed = this.allowed(filter)
-    for (const level of allowed) for (const member of level) this.look(member, now)
     const { avoid } = filter
-    const rather = avoid === undefined ?
-      allowed :
-      allowed.map((level) => level.filter(({ described }) => !avoid(described.key)))
+    const rather = avoid === undefined
+      ? allowed
+      : allowed.map((level) => level.filter(({ described }) => !avoid(described.key)))
     const isFree = rather === allowed || rather.some((level) => level.some(({ mayBeUsed }) => mayBeUsed))
-    return this.among(isFree ? rather : allowed, now, random) ?? this.refusal(allowed, now)
+    return among(isFree ? rather : allowed, now, random, rules) ?? this.refusal(allowed, now)
   }
 
-  private among(levels: ReadonlyArray<ReadonlyArray<Member<E>>>, now: number, random: () => number) {
-    const available = levels.map((level) => usableOf(level))
-    const first = available[0]!
-    // the case that costs: everything is well
-    const whole = first.length > 0 && first.length === levels[0]!.length
-    if (whole) return this.oneOf(first, now, random)
-    const { loads, panics } = spread(
-      levels.map((level, i) => ({ available: available[i]!.length, total: level.length })),
-      this.rules
-    )
-    // an endpoint that has asked for a rest gets it, panic or not
-    const candidates = levels.map((level, i) =>
-      panics[i]! ? level.filter(({ coolUntil }) => coolUntil === undefined) : available[i]!
-    )
-    const usable = loads.map((load, i) => candidates[i]!.length === 0 ? 0 : load)
-    const sum = usable.reduce((sum, load) => sum + load, 0)
-    const chosen = sum === 0
-      ? candidates.find(({ length }) => length > 0)
-      : candidates[indexAt(usable, sum * random())]
-    return chosen === undefined ? undefined : this.oneOf(chosen, now, random)
-  }
-
-  private oneOf(members: ReadonlyArray<Member<E>>, now: number, random: () => number): Member<E> {
-    if (members.length === 1 || this.rules.choose === "in-order") return members[0]!
-    const weights = members.map((member) => member.weightAt(now, this.rules))
-    const sum = weights.reduce((sum, weight) => sum + weight, 0)
-    const mean = sum / weights.length
-    const first = indexAt(weights, sum * random())
-    const others = weights.map((weight, i) => i === first ? 0 : weight)
-    const second = indexAt(others, (sum - weights[first]!) * random())
-    const costs = [first, second].map((i) => members[i]!.costAt(now))
-    const [one, other] = [first, second].map((i) => members[i]!.crowdAt(weights[i]! / mean))
-    // of two that are about as quick, the first one was chosen by weight
-    const alike = Math.max(...costs) < Math.min(...costs) * about
-    const isBetter = alike ? other! < one! : other! * costs[1]! < one! * costs[0]!
-    return members[isBetter ? second : first]!
-  }
-
-  private refusal(levels: ReadonlyArray<ReadonlyArray<Member<E>>>, now: number): Refusal {
+  private refusal(levels: Levels<E>, now: number): Refusal {
     const rests = levels.flat().map(({ coolUntil, ejectedUntil }) => Math.max(coolUntil ?? now, ejectedUntil ?? now))
     return rests.length === 0 ? new Refusal("excluded", Infinity) : new Refusal("cooling", Math.min(...rests) - now)
   }
@@ -315,6 +283,7 @@ export class Endpoints<in out E> {
 
   private rest(member: Member<E>, now: number, millis: number): void {
     const begins = member.coolUntil === undefined
+    if (member.mayBeUsed) this.out++
     member.coolUntil = now + millis
     if (begins) this.tell("Cooling", member, millis)
   }
@@ -329,6 +298,7 @@ export class Endpoints<in out E> {
     member.ejections = Math.max(0, member.ejections - forgotten) + 1
     const millis = Math.min(ejection.base * member.ejections, ejection.max)
     if (millis === ejection.max) member.ejections = Math.ceil(ejection.max / ejection.base)
+    if (member.mayBeUsed) this.out++
     member.ejectedUntil = now + millis
     member.returnedAt = member.ejectedUntil
     member.generation++
@@ -338,17 +308,4 @@ export class Endpoints<in out E> {
   private tell(_tag: Change<E>["_tag"], { described, failures }: Member<E>, millis = 0): void {
     this.news.push({ _tag, key: described.key, endpoint: described.endpoint, millis, failures })
   }
-}
-
-const usableOf = <E>(level: ReadonlyArray<Member<E>>): ReadonlyArray<Member<E>> =>
-  level.every(({ mayBeUsed }) => mayBeUsed) ? level : level.filter(({ mayBeUsed }) => mayBeUsed)
-
-/** In which part of the whole a point is. */
-const indexAt = (parts: ReadonlyArray<number>, point: number): number => {
-  let left = point
-  for (let i = 0; i < parts.length; i++) {
-    left -= parts[i]!
-    if (left < 0) return i
-  }
-  return parts.findLastIndex((part) => part > 0)
 }

@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { AsyncLocalStorage } from "node:async_hooks"
+import * as Balancer from "../../src/Balancer.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
 import * as Coalesce from "../../src/Coalesce.ts"
@@ -87,6 +88,14 @@ const instances = (random: (below: number) => number) =>
       maxInstances: 2,
       idleTimeToLive: 2
     })
+    const balancer = Balancer.makeUnsafe({
+      endpoints: [1, 2, 3],
+      key: String,
+      priority: (endpoint) => endpoint % 2,
+      ejection: { failures: 2, duration: 5 },
+      slowStart: 3,
+      hangsAfter: 3
+    })
     const coalesce = Coalesce.makeUnsafe<unknown, unknown>()
     // each look-up is that of the caller who asks first
     let lookup: Call = Effect.void
@@ -112,6 +121,11 @@ const instances = (random: (below: number) => number) =>
         Hedge.makeUnsafe({ after: 2, maxHedges: 2, budget }),
         Hedge.makeUnsafe({ after: 0 })
       ].map(facesOf),
+      {
+        kind: "balancer",
+        effect: (self) => balancer.use(() => self),
+        stream: (self) => balancer.useStream(() => self)
+      },
       { kind: "coalesce", effect: coalesce, stream: coalesce.stream, shares: true },
       sharing("cache", (self) =>
         Effect.suspend(() => {
@@ -136,6 +150,7 @@ const instances = (random: (below: number) => number) =>
       const state = yield* breaker.state
       return {
         bulkhead: inUse + queued,
+        balancer: (yield* balancer.state).reduce((sum, { inFlight }) => sum + inFlight, 0),
         limiter: waiting,
         budget: calls + held,
         breaker: state._tag === "HalfOpen" ? state.probing : state._tag === "Closed" ? state.overdue ?? 0 : 0,
@@ -233,7 +248,7 @@ const trial = (seed: number, pass: Pass) =>
     for (const fiber of fibers) if (fiber.pollUnsafe() === undefined) fiber.interruptUnsafe()
     yield* pass(60)
     const pending = fibers.filter((fiber) => fiber.pollUnsafe() === undefined).length
-    const nothing = { bulkhead: 0, limiter: 0, budget: 0, breaker: 0, keyed: 0, coalesce: 0 }
+    const nothing = { bulkhead: 0, balancer: 0, limiter: 0, budget: 0, breaker: 0, keyed: 0, coalesce: 0 }
     const where = `seed ${seed}\n${stacks.join("\n")}`
     assert.deepStrictEqual({ open, pending, problems }, { open: 0, pending: 0, problems: [] }, where)
     assert.deepStrictEqual(yield* held, nothing, where)
