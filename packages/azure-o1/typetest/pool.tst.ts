@@ -1,5 +1,5 @@
-import type { AzureO1, AzureO1Config, O1Transport } from "@effect-resilience/azure-o1"
-import { AzureO1Pool, type PoolMember } from "@effect-resilience/azure-o1/pool"
+import type { AzureO1Config, O1Transport } from "@effect-resilience/azure-o1"
+import { AzureO1Pool, type PoolClient, type PoolMember } from "@effect-resilience/azure-o1/pool"
 import type { Effect } from "effect"
 import type { HttpClient } from "effect/http"
 import { describe, expect, it } from "tstyche"
@@ -11,19 +11,19 @@ declare const member: PoolMember
 describe("AzureO1Pool.make", () => {
   it("needs an HttpClient where a member is a configuration, named or not", () => {
     expect(AzureO1Pool.make(AzureO1Pool.inOrder([config, transport]))).type.toBe<
-      Effect.Effect<AzureO1["Service"], never, HttpClient.HttpClient>
+      Effect.Effect<PoolClient, never, HttpClient.HttpClient>
     >()
     expect(AzureO1Pool.make(AzureO1Pool.inOrder([config, { ...config, name: "west" }]))).type.toBe<
-      Effect.Effect<AzureO1["Service"], never, HttpClient.HttpClient>
+      Effect.Effect<PoolClient, never, HttpClient.HttpClient>
     >()
     expect(AzureO1Pool.make(AzureO1Pool.inOrder([member]))).type.toBe<
-      Effect.Effect<AzureO1["Service"], never, HttpClient.HttpClient>
+      Effect.Effect<PoolClient, never, HttpClient.HttpClient>
     >()
   })
 
   it("needs nothing where all are transports", () => {
     expect(AzureO1Pool.make(AzureO1Pool.inOrder([transport, { ...transport, name: "west" }]))).type.toBe<
-      Effect.Effect<AzureO1["Service"]>
+      Effect.Effect<PoolClient>
     >()
   })
 

@@ -164,6 +164,24 @@ const expected: Record<string, string> = {
     " two",
     "TimeoutError",
     "O1AuthError/unauthorized"
+  ),
+  "16-pool.ts": lines(
+    "> Who is there?",
+    "Sweden answers.",
+    "> And when Sweden has no room?",
+    "[sweden: O1RateLimitError/requests, so east is asked]",
+    "East answers.",
+    "  sweden, provisioned: cooling",
+    "  east, pay-as-you-go: available",
+    "> And after two seconds?",
+    "Sweden has room again.",
+    "> And when Sweden thinks for long?",
+    "[sweden is silent, so east is asked as well]",
+    "East answers.",
+    "[Sweden has been told to stop]",
+    "> And without Sweden?",
+    "East answers.",
+    "  east, pay-as-you-go: available"
   )
 }
 
