@@ -5,12 +5,12 @@
 import { AzureO1, O1Error, O1Transport, user } from "@effect-resilience/azure-o1"
 import * as AzureO1Node from "@effect-resilience/azure-o1/node"
 import { O1Quota } from "@effect-resilience/azure-o1/quota"
-import { FakeAzure } from "@effect-resilience/azure-o1/testing"
+import { FakeAzure, type FakeRequest } from "@effect-resilience/azure-o1/testing"
 import { Array, Console, Effect, Layer } from "effect"
 import { main } from "./support/run.ts"
 
 /** A deployment on loopback. A program of your own has an `AzureO1Config`, and may leave the limits to be learnt. */
-const limits = { requestsPerMinute: 600, tokensPerMinute: 60_000 }
+const limits = { requestsPerMinute: 300, tokensPerMinute: 60_000 }
 
 const live = Layer.unwrap(Effect.map(FakeAzure, ({ config }) =>
   AzureO1.layerServices.pipe(
@@ -21,20 +21,24 @@ const live = Layer.unwrap(Effect.map(FakeAzure, ({ config }) =>
     Layer.provide(AzureO1Node.layerHttpClient)
   )
 
-const request = (maxCompletionTokens: number) => ({ messages: [user("How are you?")], maxCompletionTokens })
+const request = (maxCompletionTokens: number, caller = "chat") => ({
+  messages: [user("How are you?")],
+  maxCompletionTokens,
+  user: caller
+})
 
 const turns = Effect.gen(function*() {
   const o1 = yield* AzureO1
-  const order: Array<string> = []
-  const call = (caller: string) => Effect.tap(o1.complete(request(500)), () => Effect.sync(() => order.push(caller)))
-  const nightly = Effect.all(Array.replicate(call("nightly"), 6), { concurrency: "unbounded" })
-  const chat = Effect.all(Array.replicate(call("chat"), 6), { concurrency: "unbounded" })
+  const calls = (caller: string) =>
+    Effect.all(Array.replicate(o1.complete(request(500, caller)), 6), { concurrency: "unbounded" })
   yield* Effect.all([
-    nightly.pipe(O1Quota.as("nightly")),
-    chat.pipe(O1Quota.as("chat", { weight: 3 }))
+    calls("nightly").pipe(O1Quota.as("nightly")),
+    calls("chat").pipe(O1Quota.as("chat", { weight: 3 }))
   ], { concurrency: "unbounded" })
-  return order
 })
+
+/** Who asks, in the order in which the service sees it. */
+const callers = ({ body }: FakeRequest) => (body as { readonly user: string }).user
 
 const failed = (what: string) => (error: O1Error) => Console.log(`${what}: ${O1Error.label(error)}. ${error.detail}`)
 
@@ -43,9 +47,10 @@ export const program = Effect.gen(function*() {
   const quota = yield* O1Quota
   const fake = yield* FakeAzure
 
-  yield* Console.log(`Turns: ${(yield* turns).join(", ")}`)
-  const asked = (yield* fake.requests).filter(({ method }) => method === "POST").length
-  yield* Console.log(`Requests: ${asked} for 12 answers, so none was refused.`)
+  yield* turns
+  const asked = (yield* fake.requests).filter(({ method }) => method === "POST")
+  yield* Console.log(`Turns: ${asked.map(callers).join(", ")}`)
+  yield* Console.log(`Requests: ${asked.length} for 12 answers, so none was refused.`)
 
   yield* Effect.catch(o1.complete(request(70_000)), failed("Larger than the minute"))
   yield* Effect.catch(o1.complete(request(20_000)), failed("Beyond the hour"))
