@@ -28,6 +28,7 @@ import { O1Policy, type O1PolicySettings } from "../O1Policy.ts"
 import type { O1Request } from "../O1Request.ts"
 import { costOf, estimateByCharacters } from "./cost.ts"
 import { Deployment } from "./deployment.ts"
+import { measure } from "./gauges.ts"
 import { Hour, hourLimit } from "./hour.ts"
 import { metered } from "./metered.ts"
 import { bad, ceilingOf, durationOf, integerOf, limitsIn, weightOf } from "./options.ts"
@@ -151,6 +152,9 @@ const make = <R>(options: QuotaOptions<R>) =>
     const hour = new Hour(yield* makeLimiter("hour", hourLimit(tokensPerHour)), tokensPerHour)
     const registry = Context.getOrUndefined(context as Context.Context<never>, PolicyRegistry.PolicyRegistry)
 
+    const measured: Array<() => void> = []
+    yield* Effect.addFinalizer(() => Effect.sync(() => measured.forEach((end) => end())))
+
     const deployments = new Map<string, Deployment>()
     const deployment = (name: string): Deployment => {
       let known = deployments.get(name)
@@ -165,6 +169,7 @@ const make = <R>(options: QuotaOptions<R>) =>
       })
       deployments.set(name, known)
       registry?.register(known, (known, fiber) => reportOf(known as Deployment, fiber))
+      measured.push(measure(known, context))
       return known
     }
     const quotas = {

@@ -26,7 +26,7 @@
  * | --- | --- | --- |
  * | circuit breaker | half-open | open, isolated |
  * | balancer, pool | an endpoint rests | all endpoints have asked for a rest, or there is none |
- * | quota | a dimension is used up | |
+ * | quota | calls wait for their turn | |
  * | rate limiter | a dimension is used up and calls wait; its store is away | |
  * | bulkhead | all permits are taken, and the queue is full | |
  * | retry budget | used up | |

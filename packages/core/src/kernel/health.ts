@@ -72,21 +72,29 @@ const ofEndpoints = (endpoints: unknown): Verdict => {
   return cooling === statuses.length ? ["down", some] : ["degraded", some]
 }
 
+const waits = (count: number): string => count === 1 ? "1 waits for its turn" : `${count} wait for their turn`
+
 /** A limiter whose state is shared says where its state is now. */
 const ofLimiter = ({ limits, mode, waiting }: State): Verdict => {
   if (mode === "local") return ["degraded", "the store is away: this process keeps to its own share"]
-  const waits = sum(waiting)
+  const count = sum(waiting)
   const used = Object.entries(recordOf(limits)).filter(([, limit]) => numberOf(recordOf(limit)["available"]) < 1)
-  return waits > 0 && used.length > 0
-    ? ["degraded", `used up (${used.map(([dimension]) => dimension).join(", ")}): ${waits} wait`]
+  return count > 0 && used.length > 0
+    ? ["degraded", `used up (${used.map(([dimension]) => dimension).join(", ")}): ${waits(count)}`]
     : undefined
 }
 
 const ofQuota = (state: State): Verdict => {
   if (state["mode"] === "local") return ofLimiter(state)
-  const used = Object.entries(recordOf(state["remaining"])).filter(([, left]) => typeof left === "number" && left < 1)
-  if (used.length === 0) return undefined
-  return ["degraded", `used up (${used.map(([dimension]) => dimension).join(", ")}): ${sum(state["waiting"])} wait`]
+  const waiting = sum(state["waiting"])
+  if (waiting === 0) return undefined
+  const left = Object.entries(recordOf(state["remaining"])).flatMap(([dimension, rest]) =>
+    typeof rest === "number" ? [`${Math.floor(rest)} ${dimension}`] : []
+  )
+  return [
+    "degraded",
+    [waits(waiting), ...left.length === 0 ? [] : [`left of the minute: ${left.join(", ")}`]].join("; ")
+  ]
 }
 
 const ofBudget = ({ available }: State): Verdict =>

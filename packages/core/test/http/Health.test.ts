@@ -62,7 +62,12 @@ const rows: ReadonlyArray<Row> = [
   ["pool", { members: endpoints("cooling") }, "down: 1 of 1 endpoints rest: 1 cooling", "down"],
   ["rate-limiter", { waiting: 0, limits: limits(0) }, undefined, "up"],
   ["rate-limiter", { waiting: 3, limits: limits(2) }, undefined, "up"],
-  ["rate-limiter", { waiting: 3, limits: limits(0) }, "degraded: used up (requests): 3 wait", "degraded"],
+  [
+    "rate-limiter",
+    { waiting: 3, limits: limits(0) },
+    "degraded: used up (requests): 3 wait for their turn",
+    "degraded"
+  ],
   ["rate-limiter", { mode: "shared", waiting: 0, limits: limits(1) }, undefined, "up"],
   [
     "rate-limiter",
@@ -74,9 +79,11 @@ const rows: ReadonlyArray<Row> = [
   [
     "quota",
     { remaining: { requests: 4, tokens: 0 }, waiting: { "tenant-secret": 2, b: 1 } },
-    "degraded: used up (tokens): 3 wait",
+    "degraded: 3 wait for their turn; left of the minute: 4 requests, 0 tokens",
     "degraded"
   ],
+  ["quota", { remaining: { requests: 4, tokens: 0 }, waiting: {} }, undefined, "up"],
+  ["quota", { remaining: { requests: null }, waiting: { a: 1 } }, "degraded: 1 waits for its turn", "degraded"],
   ["retry-budget", { available: 10 }, undefined, "up"],
   ["retry-budget", { available: 0 }, "degraded: used up: no call is repeated", "degraded"],
   ["hedge", { delayMillis: null, answers: 0 }, undefined, "up"],
@@ -163,7 +170,7 @@ describe("Health", () => {
       assert.deepStrictEqual(health.reasons.map(({ kind, name, reason }) => `${kind} ${name}: ${reason}`), [
         "circuit-breaker payments: open, 1 in a row; it tries again in 10 s",
         "bulkhead reports: full: 1 of 1 calls run, 0 of 0 wait",
-        "rate-limiter quota: used up (calls): 1 wait",
+        "rate-limiter quota: used up (calls): 1 waits for its turn",
         "balancer hosts: 1 of 2 endpoints rest: 1 cooling"
       ])
       assert.notInclude(JSON.stringify(health), "a.example")
