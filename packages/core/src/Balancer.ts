@@ -11,7 +11,8 @@
  * Among equals the balancer draws two by `weight` and takes the one that costs less. The cost is the latency times the calls in
  * flight, and latency is a peak-sensitive average (`PeakEwma` of Finagle): one slow answer raises it at once.
  *
- * An endpoint that fails `ejection.failures` times in a row is left out for a while, which is longer each time. Never more than
+ * An endpoint that fails `ejection.failures` times in a row, or fails every other call, is left out for a while, which is longer
+ * each time. Never more than
  * the share `ejection.maxRatio` of the set is left out, and a level of which less than `panic` is left uses all that it has
  * (Envoy). An endpoint that asks for a rest (`Retry-After`) gets exactly that. An endpoint that comes back gets its calls
  * little by little (`slowStart`).
@@ -79,6 +80,25 @@ export interface Ejection {
    * @default 5
    */
   readonly failures?: number | undefined
+  /**
+   * Or which share of its calls, as of a `CircuitBreaker`: an endpoint that fails every other call may never fail five times in a
+   * row.
+   *
+   * @default 0.5
+   */
+  readonly ratio?: number | undefined
+  /**
+   * The share says nothing about fewer calls.
+   *
+   * @default 20
+   */
+  readonly minCalls?: number | undefined
+  /**
+   * The calls of this time count for the share.
+   *
+   * @default "30 seconds"
+   */
+  readonly within?: Duration.Input | undefined
   /**
    * How long it is left out for the first time. Each further time is longer by as much; every 10 seconds without an ejection
    * take one back.

@@ -127,6 +127,13 @@ const table: ReadonlyArray<Row> = [
   ["Balancer.make: weight", "function", (weight) => Balancer.makeUnsafe({ endpoints, weight })],
   ["Balancer.make: local", "function", (local) => Balancer.makeUnsafe({ endpoints, local })],
   ["Balancer.make: endpoints", "array", (endpoints) => Balancer.makeUnsafe({ endpoints })],
+  ["Balancer.make: ejection.ratio", "share", (ratio) => Balancer.makeUnsafe({ endpoints, ejection: { ratio } })],
+  [
+    "Balancer.make: ejection.minCalls",
+    "integer",
+    (minCalls) => Balancer.makeUnsafe({ endpoints, ejection: { minCalls } })
+  ],
+  ["Balancer.make: ejection.within", "duration", (within) => Balancer.makeUnsafe({ endpoints, ejection: { within } })],
   [
     "Balancer.make: ejection.failures",
     "integer",

@@ -18,6 +18,9 @@ import {
 
 interface Ejection {
   readonly failures?: number | undefined
+  readonly ratio?: number | undefined
+  readonly minCalls?: number | undefined
+  readonly within?: Duration.Input | undefined
   readonly duration?: Duration.Input | undefined
   readonly maxDuration?: Duration.Input | undefined
   readonly maxRatio?: number | undefined
@@ -56,6 +59,9 @@ const ejectionOf = (given: Ejection | false | undefined): kernel.Ejection | unde
   }
   return {
     failures: integer(where, "ejection.failures", ejection.failures ?? 5, 1),
+    ratio: ratio(where, "ejection.ratio", ejection.ratio ?? 0.5),
+    minCalls: integer(where, "ejection.minCalls", ejection.minCalls ?? 20, 1),
+    within: positiveMillis(where, "ejection.within", ejection.within ?? "30 seconds"),
     base,
     max,
     share: ratio(where, "ejection.maxRatio", ejection.maxRatio ?? 0.5)

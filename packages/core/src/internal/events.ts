@@ -341,7 +341,7 @@ export interface WaitedForRateLimiter extends Source<"rate-limiter"> {
 }
 
 /**
- * A balancer has left an endpoint out for a while: it has failed so many times in a row.
+ * A balancer has left an endpoint out for a while: it has failed so many times, in a row or of late.
  *
  * @category models
  * @since 0.1.0

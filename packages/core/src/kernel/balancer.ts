@@ -5,6 +5,10 @@ import { type Described, Member } from "./endpoint.ts"
 export interface Ejection {
   /** so many failures in a row */
   readonly failures: number
+  /** or such a share of at least so many calls within this time */
+  readonly ratio: number
+  readonly minCalls: number
+  readonly within: number
   /** for the first time; each further one is longer by as much */
   readonly base: number
   readonly max: number
@@ -63,7 +67,7 @@ export interface Change<out E> {
   readonly endpoint: E
   /** in milliseconds, for which it is left out */
   readonly millis: number
-  /** in a row, for which it was ejected */
+  /** for which it was ejected */
   readonly failures: number
 }
 
@@ -103,7 +107,7 @@ export class Endpoints<in out E> {
 
   constructor(rules: Rules, described: ReadonlyArray<Described<E>>) {
     this.rules = rules
-    for (const one of described) this.members.set(one.key, new Member(one, rules.decay))
+    for (const one of described) this.members.set(one.key, this.newMember(one))
     this.order()
   }
 
@@ -126,7 +130,7 @@ export class Endpoints<in out E> {
       const known = before.get(one.key)
       before.delete(one.key)
       if (known === undefined) {
-        const member = new Member(one, this.rules.decay)
+        const member = this.newMember(one)
         member.backSince = now
         this.members.set(one.key, member)
         this.tell("Added", member)
@@ -178,8 +182,10 @@ export class Endpoints<in out E> {
     const rest = Math.min(hint > 0 ? hint : outcome === "throttled" ? this.rules.cooldown : 0, this.rules.maxCooldown)
     if (rest > 0 && now + rest > (member.coolUntil ?? 0)) this.rest(member, now, rest)
     if (lease.generation !== member.generation) return
+    if (outcome !== "success" && outcome !== "failure") return
+    member.window?.record(now, outcome === "failure", false)
     if (outcome === "success") member.failures = 0
-    else if (outcome === "failure") this.failed(member, now)
+    else this.failed(member, now)
   }
 
   /** It rests for so long from now on; 0 ends a rest. */
@@ -196,6 +202,11 @@ export class Endpoints<in out E> {
   /** How many of them have a status. */
   count(status: string, now: number): number {
     return this.at(now).filter((member) => member.statusAt(now, this.rules) === status).length
+  }
+
+  private newMember(described: Described<E>): Member<E> {
+    const { decay, ejection } = this.rules
+    return new Member(described, { decay, within: ejection?.within })
   }
 
   private order(): void {
@@ -291,7 +302,10 @@ export class Endpoints<in out E> {
   private failed(member: Member<E>, now: number): void {
     const { ejection } = this.rules
     member.failures++
-    if (ejection === undefined || member.failures < ejection.failures || member.ejectedUntil !== undefined) return
+    if (ejection === undefined || member.ejectedUntil !== undefined) return
+    const { calls, failures } = member.window!
+    const inARow = member.failures >= ejection.failures
+    if (!inARow && (calls < ejection.minCalls || failures < ejection.ratio * calls)) return
     const ejected = this.at(now).filter(({ ejectedUntil }) => ejectedUntil !== undefined).length
     if (ejected + 1 > ejection.share * this.members.size) return
     const forgotten = Math.floor((now - member.returnedAt) / forgetAfter)
@@ -302,10 +316,11 @@ export class Endpoints<in out E> {
     member.ejectedUntil = now + millis
     member.returnedAt = member.ejectedUntil
     member.generation++
-    this.tell("Ejected", member, millis)
+    this.tell("Ejected", member, millis, inARow ? member.failures : failures)
+    member.window!.clear()
   }
 
-  private tell(_tag: Change<E>["_tag"], { described, failures }: Member<E>, millis = 0): void {
+  private tell(_tag: Change<E>["_tag"], { described }: Member<E>, millis = 0, failures = 0): void {
     this.news.push({ _tag, key: described.key, endpoint: described.endpoint, millis, failures })
   }
 }

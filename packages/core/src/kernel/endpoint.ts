@@ -1,4 +1,5 @@
 import { PeakEwma } from "./peakEwma.ts"
+import { TimeWindow } from "./window.ts"
 
 /** Whether an endpoint gets calls. */
 export type Status = "available" | "warming" | "cooling" | "ejected"
@@ -35,6 +36,8 @@ export class Member<in out E> {
   inFlight = 0
   /** in a row */
   failures = 0
+  /** the calls of late, where their share of failures counts */
+  readonly window: TimeWindow | undefined
   /** how often it was ejected, forgotten one after the other while it does well */
   ejections = 0
   ejectedUntil: number | undefined = undefined
@@ -48,9 +51,13 @@ export class Member<in out E> {
   /** it is no longer in the set */
   gone = false
 
-  constructor(described: Described<E>, decay: number) {
+  constructor(
+    described: Described<E>,
+    { decay, within }: { readonly decay: number; readonly within: number | undefined }
+  ) {
     this.described = described
     this.latency = new PeakEwma(decay)
+    this.window = within === undefined ? undefined : new TimeWindow(within)
   }
 
   get mayBeUsed(): boolean {

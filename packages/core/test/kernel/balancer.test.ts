@@ -9,7 +9,7 @@ const rules: Rules = {
   decay: 10_000,
   overprovisioning: 1.4,
   panic: 0.5,
-  ejection: { failures: 5, base: 30_000, max: 300_000, share: 1 },
+  ejection: { failures: 5, ratio: 0.5, minCalls: 20, within: 30_000, base: 30_000, max: 300_000, share: 1 },
   cooldown: 1000,
   maxCooldown: 300_000,
   slowStart: 0
@@ -118,7 +118,7 @@ describe("kernel/balancer: ejection (Envoy, test/common/upstream/outlier_detecti
   })
 
   it("the longest time is kept, and it does not take for ever to forget", () => {
-    const endpoints = make("a", { ejection: { failures: 1, base: 10_000, max: 25_000, share: 1 } })
+    const endpoints = make("a", { ejection: { ...rules.ejection!, failures: 1, base: 10_000, max: 25_000 } })
     let now = 0
     const times: Array<number> = []
     many(9, () => {
@@ -130,6 +130,21 @@ describe("kernel/balancer: ejection (Envoy, test/common/upstream/outlier_detecti
     assert.deepStrictEqual(times, [10_000, 20_000, 25_000, 25_000, 25_000, 25_000, 25_000, 25_000, 25_000])
     call(endpoints, "a", now + 30_000, "failure")
     assert.strictEqual(returnsAt(endpoints, "a")! - now, 40_000)
+  })
+
+  it("an endpoint that fails every other call is ejected with the twentieth call, one that fails every third is not", () => {
+    const ejectedAfter = (outcomes: ReadonlyArray<Outcome>, seconds: number): number => {
+      const endpoints = make("ab")
+      for (let n = 0; n < 100; n++) {
+        call(endpoints, "a", n * seconds * 1000, outcomes[n % outcomes.length]!)
+        if (endpoints.news.some(({ _tag }) => _tag === "Ejected")) return n + 1
+      }
+      return Infinity
+    }
+    assert.strictEqual(ejectedAfter(["success", "failure"], 1), 20)
+    assert.strictEqual(ejectedAfter(["success", "success", "failure"], 1), Infinity)
+    // too few calls within the time
+    assert.strictEqual(ejectedAfter(["success", "failure"], 2), Infinity)
   })
 
   it("Consecutive_5xxAlreadyEjected: what is ejected is not ejected once more", () => {
@@ -430,7 +445,7 @@ describe("kernel/balancer: whatever happens", () => {
       const share = 0.5
       const endpoints = make("abc", {
         slowStart: 500,
-        ejection: { failures: 2, base: 300, max: 900, share }
+        ejection: { ...rules.ejection!, failures: 2, base: 300, max: 900, share }
       })
       let set = new Set("abc")
       let now = 0
