@@ -37,7 +37,7 @@ const turns = Effect.gen(function*() {
   ], { concurrency: "unbounded" })
 })
 
-/** Who asks, in the order in which the service sees it. */
+/** The caller of a request. */
 const callers = ({ body }: FakeRequest) => (body as { readonly user: string }).user
 
 const failed = (what: string) => (error: O1Error) => Console.log(`${what}: ${O1Error.label(error)}. ${error.detail}`)

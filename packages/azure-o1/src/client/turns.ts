@@ -18,6 +18,8 @@ export class Turns {
   private deployment: string | undefined
   private open = false
   private told = Duration.zero
+  /** How long the one that is asked was waited for, which is no part of the time that it took. */
+  private waited = Duration.zero
 
   constructor(tell: (turn: Turn) => void) {
     this.tell = tell
@@ -27,14 +29,17 @@ export class Turns {
   readonly asking = (deployment: string, since?: Duration.Duration): void => {
     this.deployment = deployment
     this.open = true
-    if (since !== undefined) this.told = since
+    if (since === undefined) this.waited = Duration.zero
+    else this.told = since
   }
 
   /** The attempt goes on without the one that was asked. */
   readonly left = (exit: Exit.Exit<unknown, unknown>, duration: Duration.Duration): void => {
     this.open = false
     this.told = Duration.sum(this.told, duration)
-    this.tell({ attempt: this.attempt, deployment: this.deployment, duration, exit })
+    const took = Duration.subtract(duration, this.waited)
+    this.waited = Duration.zero
+    this.tell({ attempt: this.attempt, deployment: this.deployment, duration: took, exit })
   }
 
   /** One that was asked at the same time as another one. */
@@ -47,12 +52,11 @@ export class Turns {
       this.attempt = event.attempt
       this.deployment = undefined
       this.open = true
-      this.told = Duration.zero
+      this.told = this.waited = Duration.zero
     } else if (event._tag === "WaitedForRateLimiter") {
-      // a wait for quota is no part of the time that the deployment took
-      this.told = Duration.sum(this.told, event.waited)
+      this.waited = Duration.sum(this.waited, event.waited)
     } else if (event._tag === "AttemptEnded" && this.open) {
-      const duration = Duration.subtract(event.duration, this.told)
+      const duration = Duration.subtract(event.duration, Duration.sum(this.told, this.waited))
       this.tell({ attempt: event.attempt, deployment: this.deployment, duration, exit: event.exit })
     }
   }

@@ -149,7 +149,9 @@ const make = <R>(options: QuotaOptions<R>) =>
 
     const context = yield* Effect.context<R | Scope.Scope>()
     const makeLimiter: MakeLimiter = (name, limits) => Effect.provideContext(limiter(name, limits), context)
-    const hour = new Hour(yield* makeLimiter("hour", hourLimit(tokensPerHour)), tokensPerHour)
+    // without a ceiling nothing is limited that processes could share: the sum is this one's
+    const makeHour = tokensPerHour === undefined ? localLimiter : makeLimiter
+    const hour = new Hour(yield* makeHour("hour", hourLimit(tokensPerHour)), tokensPerHour)
     const registry = Context.getOrUndefined(context as Context.Context<never>, PolicyRegistry.PolicyRegistry)
 
     const measured: Array<() => void> = []
@@ -165,6 +167,7 @@ const make = <R>(options: QuotaOptions<R>) =>
         maxWait,
         maxQueue,
         makeLimiter,
+        isShared: options.limiter !== undefined,
         context
       })
       deployments.set(name, known)

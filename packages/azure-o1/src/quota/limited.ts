@@ -12,6 +12,8 @@ export interface LimitedSettings {
   readonly name: string
   readonly configured: MinuteLimits
   readonly makeLimiter: (name: string, limits: ReturnType<typeof limitsOf>) => Effect.Effect<Limiter>
+  /** The limiter counts what other processes use. */
+  readonly isShared: boolean
   /** What the limiter needs, and nothing of a caller. */
   readonly context: Context.Context<never>
 }
@@ -27,7 +29,7 @@ export const takenFor = ({ requests, tokens }: Cost): { readonly [D in QuotaDime
 export class Limited {
   readonly name: string
   readonly context: Context.Context<never>
-  readonly word = new Word()
+  readonly word: Word
   private readonly settings: LimitedSettings
   private limiter: Limiter | undefined = undefined
   private inForce: string | undefined = undefined
@@ -38,6 +40,7 @@ export class Limited {
     this.settings = settings
     this.name = settings.name
     this.context = settings.context
+    this.word = new Word(!settings.isShared)
   }
 
   /** Milliseconds. For a clock that was set back no time has passed. */

@@ -5,10 +5,12 @@ export interface Told {
   readonly reset: number | undefined
 }
 
-/** A charge of this side's, in one dimension. */
-export interface Charged {
-  readonly at: number
-  readonly amount: number
+/** What this side has let through, in one dimension. */
+export interface Own {
+  /** Since that time, at most a minute ago. */
+  readonly since: (from: number) => number
+  /** Since that time, without what was answered. */
+  readonly openSince: (from: number) => number
 }
 
 const minute = 60_000
@@ -39,6 +41,8 @@ const recovery = 0.05
  * Times in milliseconds on a clock that does not go back.
  */
 export class Line {
+  /** Others, of whom nobody here knows, may use the limit as well. */
+  private readonly keepsForOthers: boolean
   /** By the service. */
   limit: number | undefined = undefined
   private room = Infinity
@@ -58,6 +62,10 @@ export class Line {
   /** The service tells what is left. */
   private isTold = false
   private found: { readonly amount: number; readonly at: number } | undefined = undefined
+
+  constructor(keepsForOthers: boolean) {
+    this.keepsForOthers = keepsForOthers
+  }
 
   /** The limit that holds: what the service tells, or less if it has refused what should have had room. */
   limitAt(now: number, configured: number | undefined): number | undefined {
@@ -138,18 +146,12 @@ export class Line {
     this.room += amount
   }
 
-  /** The word on an answer to a request that was let through at `sentAt`; `own` are the charges of the last minute, `open` those without answer. */
-  heard(
-    now: number,
-    sentAt: number,
-    { limit, remaining, reset }: Told,
-    own: ReadonlyArray<Charged>,
-    open: ReadonlyArray<Charged>
-  ): void {
+  /** The word on an answer to a request that was let through at `sentAt`. */
+  heard(now: number, sentAt: number, { limit, remaining, reset }: Told, own: Own): void {
     if (limit !== undefined) this.limit = limit
     if (remaining === undefined || now - sentAt > outdated) return
-    const pending = open.reduce((sum, { amount, at }) => now - at <= onItsWay ? sum + amount : sum, 0)
-    this.isCounted = limit !== undefined && reset !== undefined && reset <= minute
+    const pending = own.openSince(now - onItsWay)
+    this.isCounted = this.keepsForOthers && limit !== undefined && reset !== undefined && reset <= minute
     if (this.isCounted) this.count(now, limit! - remaining, reset!, own, pending)
     this.room = remaining - pending
     this.until = now + Math.min(reset ?? unsaid, minute)
@@ -160,15 +162,14 @@ export class Line {
   }
 
   /** What others have used of the minute: all that the service has counted, without this side's. */
-  private count(now: number, used: number, reset: number, own: ReadonlyArray<Charged>, pending: number): void {
+  private count(now: number, used: number, reset: number, own: Own, pending: number): void {
     const startsAt = now + reset - minute
     if (startsAt - this.startsAt > minute / 2) {
       const isNext = startsAt - this.startsAt < 1.5 * minute
       this.othersBefore = this.startsAt === -Infinity ? undefined : isNext ? this.othersInAll : 0
       this.startsAt = startsAt
     }
-    const mine = own.reduce((sum, { amount, at }) => at >= startsAt - rounding ? sum + amount : sum, 0) - pending
-    this.others = Math.max(0, used - mine)
+    this.others = Math.max(0, used - (own.since(startsAt - rounding) - pending))
   }
 
   /**

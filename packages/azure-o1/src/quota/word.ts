@@ -1,5 +1,5 @@
 import type { Cost, MinuteLimits } from "./cost.ts"
-import { type Charged, Line, type Told } from "./line.ts"
+import { Line, type Own, type Told } from "./line.ts"
 
 /** A call that was let through, and may be on its way to the service. */
 export interface Sent {
@@ -17,13 +17,18 @@ const patience = 5_000
 
 /** The service's word on a deployment: its limits, what all of its clients have left of them, and how it counts. */
 export class Word {
-  private readonly lines: { readonly [D in Dimension]: Line } = { requests: new Line(), tokens: new Line() }
+  private readonly lines: { readonly [D in Dimension]: Line }
   /** The calls of the last minute, and those of them that have no answer yet. */
   private sentLately: Array<Sent> = []
   private readonly open = new Set<Sent>()
   private isEvenUntil = -Infinity
   /** Until when nobody else is let through, for the first is still unanswered; `undefined` once the service has said something. */
   private asking: number | undefined = -Infinity
+
+  /** `keepsForOthers`: processes that share nothing with this one may use the limits too. */
+  constructor(keepsForOthers: boolean) {
+    this.lines = { requests: new Line(keepsForOthers), tokens: new Line(keepsForOthers) }
+  }
 
   /** The limits that hold: the smaller of what is configured and what the service tells, which may lower them for hours. */
   limits(now: number, configured: MinuteLimits): MinuteLimits {
@@ -54,7 +59,8 @@ export class Word {
     const first = this.sentLately.findIndex(({ at }) => sent.at - at <= minute)
     this.sentLately.splice(0, first === -1 ? this.sentLately.length : first)
     for (const old of this.open) {
-      if (sent.at - old.at > minute) this.open.delete(old)
+      if (sent.at - old.at <= minute) break
+      this.open.delete(old)
     }
     this.sentLately.push(sent)
     this.open.add(sent)
@@ -75,13 +81,27 @@ export class Word {
     if (this.asking !== undefined) this.asking = -Infinity
   }
 
+  private own(dimension: Dimension): Own {
+    const since = (from: number, counts: (sent: Sent) => boolean): number => {
+      let sum = 0
+      for (let i = this.sentLately.length - 1; i >= 0 && this.sentLately[i]!.at >= from; i--) {
+        const sent = this.sentLately[i]!
+        if (counts(sent)) sum += sent.cost[dimension]
+      }
+      return sum
+    }
+    return {
+      since: (from) => since(from, () => true),
+      openSince: (from) => since(from, (sent) => this.open.has(sent))
+    }
+  }
+
   /** The headers of an answer. */
   heard(now: number, sent: Sent, told: { readonly [D in Dimension]: Told }): void {
     this.open.delete(sent)
     this.asking = undefined
     for (const dimension of dimensions) {
-      const own = chargesOf(this.sentLately, dimension)
-      this.lines[dimension].heard(now, sent.at, told[dimension], own, chargesOf(this.open, dimension))
+      this.lines[dimension].heard(now, sent.at, told[dimension], this.own(dimension))
     }
   }
 
@@ -106,6 +126,3 @@ export class Word {
 }
 
 const dimensions = ["requests", "tokens"] as const
-
-const chargesOf = (sent: Iterable<Sent>, dimension: Dimension): ReadonlyArray<Charged> =>
-  Array.from(sent, ({ at, cost }) => ({ at, amount: cost[dimension] }))

@@ -5,6 +5,7 @@ import { type Sent, Word } from "../../src/quota/word.ts"
 const untold: Told = { limit: undefined, remaining: undefined, reset: undefined }
 const sent = (at: number, tokens = 1_000): Sent => ({ at, cost: { requests: 1, tokens } })
 const cost = (tokens: number) => ({ requests: 1, tokens })
+const newWord = () => new Word(true)
 const configured = { requests: undefined, tokens: undefined }
 
 /** One call, and the tokens that the headers of its answer tell of. */
@@ -17,7 +18,7 @@ const asked = (word: Word, at: number, told: Partial<Told>, tokens = 1_000): Sen
 
 describe("the word of the service", () => {
   it("lowers a limit, and raises it again, but not beyond what is configured", () => {
-    const word = new Word()
+    const word = newWord()
     asked(word, 0, { limit: 60_000 })
     assert.strictEqual(word.limits(0, { ...configured, tokens: 90_000 }).tokens, 60_000)
     assert.strictEqual(word.limits(0, { ...configured, tokens: 30_000 }).tokens, 30_000)
@@ -26,7 +27,7 @@ describe("the word of the service", () => {
   })
 
   it("keeps calls back until the reset, and not those that fit", () => {
-    const word = new Word()
+    const word = newWord()
     asked(word, 0, { limit: 60_000, remaining: 5_000, reset: 30_000 }, 55_000)
     assert.strictEqual(word.wait(20, cost(5_000), true), 0)
     assert.strictEqual(word.wait(20, cost(5_001), true), 30_000)
@@ -34,7 +35,7 @@ describe("the word of the service", () => {
   })
 
   it("without a reset counts for ten seconds, and never for more than a minute", () => {
-    const word = new Word()
+    const word = newWord()
     asked(word, 0, { limit: 60_000, remaining: 0 }, 60_000)
     assert.strictEqual(word.wait(20, cost(1), true), 10_000)
     asked(word, 10_000, { limit: 60_000, remaining: 0, reset: 86_400_000 }, 1)
@@ -42,7 +43,7 @@ describe("the word of the service", () => {
   })
 
   it("is no longer true when its answer comes late", () => {
-    const word = new Word()
+    const word = newWord()
     const one = sent(0)
     word.sent(one)
     word.heard(120_000, one, { requests: untold, tokens: { limit: 60_000, remaining: 0, reset: 60_000 } })
@@ -51,7 +52,7 @@ describe("the word of the service", () => {
   })
 
   it("does not know of calls that are on their way", () => {
-    const word = new Word()
+    const word = newWord()
     const first = sent(0, 10_000)
     const second = sent(0, 20_000)
     word.sent(first)
@@ -65,7 +66,7 @@ describe("the word of the service", () => {
   })
 
   it("lets one call ask where nothing is known, and the others after it has said something, or five seconds", () => {
-    const word = new Word()
+    const word = newWord()
     const first = sent(0)
     assert.strictEqual(word.wait(0, cost(1), false), 0)
     word.sent(first)
@@ -79,7 +80,7 @@ describe("the word of the service", () => {
   })
 
   it("shows what others use, and what they are going to use", () => {
-    const word = new Word()
+    const word = newWord()
     // by the second 20 of its minute, others have used 20,000
     asked(word, 20_000, { limit: 60_000, remaining: 39_000, reset: 40_000 })
     // in the 40 seconds that are left they would use 40,000; half of the limit is kept for them at most
@@ -89,7 +90,7 @@ describe("the word of the service", () => {
   })
 
   it("forgets others that it has not heard of for a minute", () => {
-    const word = new Word()
+    const word = newWord()
     asked(word, 20_000, { limit: 60_000, remaining: 39_000, reset: 40_000 })
     assert.isAbove(word.wait(60_500, cost(50_000), true), 0)
     assert.strictEqual(word.wait(200_000, cost(60_000), true), 0)
@@ -105,7 +106,7 @@ describe("the word of the service", () => {
     for (
       const [retryAfter, held] of [[3_000, 3_000], [undefined, 10_000], [0, 10_000], [86_400_000, 60_000]] as const
     ) {
-      const word = new Word()
+      const word = newWord()
       refuse(word, 0, "tokens", retryAfter)
       assert.strictEqual(word.wait(0, cost(1), true), held)
       assert.strictEqual(word.wait(held, cost(1), true), 0)
@@ -113,7 +114,7 @@ describe("the word of the service", () => {
   })
 
   it("is taken from refusals where no header tells what is left", () => {
-    const word = new Word()
+    const word = newWord()
     const known = { requests: 60, tokens: 60_000 }
     refuse(word, 0, "tokens", 1_000)
     assert.strictEqual(word.limits(0, known).tokens, 42_000)
@@ -126,7 +127,7 @@ describe("the word of the service", () => {
   })
 
   it("shows a span that is shorter than ten seconds", () => {
-    const word = new Word()
+    const word = newWord()
     const one = sent(0)
     word.sent(one)
     word.heard(20, one, { requests: { limit: 60, remaining: 50, reset: 50_000 }, tokens: untold })
