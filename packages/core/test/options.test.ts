@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
+import * as effectBreaker from "effect/persistence/CircuitBreaker"
 import * as Schedule from "effect/Schedule"
 import * as Backoff from "../src/Backoff.ts"
 import * as Balancer from "../src/Balancer.ts"
@@ -21,6 +22,7 @@ import * as Policy from "../src/Policy.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
 import * as RetryBudget from "../src/RetryBudget.ts"
+import { Shared } from "../src/shared/index.ts"
 import * as Telemetry from "../src/Telemetry.ts"
 import * as Timeout from "../src/Timeout.ts"
 
@@ -66,6 +68,12 @@ const call = Effect.void
 const limit = RateLimiter.gcra({ limit: 1, within: 1 })
 const client = HttpClient.make((request) => Effect.succeed(HttpClientResponse.fromWeb(request, new Response())))
 const endpoints = ["a"]
+const breaker = Effect.runSync(
+  effectBreaker.make({ tripPolicy: effectBreaker.consecutive(1), openDuration: 1 }).pipe(
+    Effect.scoped,
+    Effect.provide(effectBreaker.layerStoreMemory())
+  )
+)
 const lookup = () => Policy.identity
 const share = CircuitBreaker.failureRate
 
@@ -335,6 +343,19 @@ const table: ReadonlyArray<Row> = [
   ["RetryBudget.traffic: within", "duration", (within) => RetryBudget.traffic({ within })],
   ["RetryBudget.traffic: minPerSecond", "share", (minPerSecond) => RetryBudget.traffic({ minPerSecond })],
   ["RetryBudget.inFlight: minAttempts", "integer", (minAttempts) => RetryBudget.inFlight({ minAttempts })],
+
+  ["Shared.rateLimiter: limit", "none", (limit) => Shared.rateLimiter({ name: "x", limit })],
+  ["Shared.rateLimiter: prefix", "string", (prefix) => Shared.rateLimiter({ name: "x", limit, prefix })],
+  ["Shared.rateLimiter: processes", "integer", (processes) => Shared.rateLimiter({ name: "x", limit, processes })],
+  [
+    "Shared.rateLimiter: ahead",
+    "a duration that may be infinite",
+    (ahead) => Shared.rateLimiter({ name: "x", limit, ahead })
+  ],
+  ["Shared.rateLimiter: attempt", "duration", (attempt) => Shared.rateLimiter({ name: "x", limit, attempt })],
+  ["Shared.rateLimiter: initial", "none", (initial) => Shared.rateLimiter({ name: "x", limit, initial })],
+  ["Shared.fromEffect: name", "string", (name) => Shared.fromEffect(breaker, "x", { name })],
+  ["Shared.fromEffect: classify", "function", (classify) => Shared.fromEffect(breaker, "x", { classify })],
 
   ["Timeout.attempt: limit", "a limit", (limit) => Timeout.attempt(limit)],
   ["Timeout.attempt: options", "options", (value) => Timeout.attempt(1, value)],

@@ -1,6 +1,6 @@
 import type * as Duration from "effect/Duration"
 import { checkedOptions, duration, integer, invalid } from "./options.ts"
-import type { Limit, Limits } from "./rateLimiterRules.ts"
+import { isLimit, type Limit, type Limits } from "./rateLimiterRules.ts"
 
 interface Options {
   readonly name?: string | undefined
@@ -24,6 +24,10 @@ export const settingsOf = (where: string, options: Options): Settings => {
   const all = limits ?? (limit === undefined ? {} : { calls: limit })
   if ((limit !== undefined && limits !== undefined) || Object.keys(all).length === 0) {
     throw invalid(where, "limits", limit === undefined ? "none" : "both", "given by either limit or limits")
+  }
+  for (const [dimension, value] of Object.entries(all)) {
+    if (isLimit(value)) continue
+    throw invalid(where, dimension === "calls" ? "limit" : dimension, value, "a limit, as of tokenBucket")
   }
   const maxWait = duration(where, "maxWait", options.maxWait ?? 0)
   if (maxWait === 0 && options.maxQueue !== undefined) {

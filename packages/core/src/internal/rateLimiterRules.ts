@@ -27,7 +27,7 @@ const describe = ({ burst, kind, limit, within }: Limit): string => {
   return `${limit} per ${Duration.format(within)} (${how})`
 }
 
-const isLimit = (u: unknown): u is Limit => Predicate.hasProperty(u, "kind") && typeof u.kind === "string"
+export const isLimit = (u: unknown): u is Limit => Predicate.hasProperty(u, "kind") && typeof u.kind === "string"
 
 export interface Change {
   readonly dimension: number
@@ -43,10 +43,6 @@ export class Dimensions {
   private readonly limits: Array<Limit>
 
   constructor(limits: Limits) {
-    for (const [name, limit] of Object.entries(limits)) {
-      if (isLimit(limit)) continue
-      throw invalid("RateLimiter.make", name === "calls" ? "limit" : name, limit, "a limit, as of tokenBucket")
-    }
     this.names = Object.keys(limits)
     this.limits = Object.values(limits)
     this.once = this.names.map(() => 1)

@@ -33,6 +33,7 @@ import {
 } from "../internal/options.ts"
 import { makeRateLimiter } from "../internal/rateLimiterMembers.ts"
 import { settingsOf } from "../internal/rateLimiterOptions.ts"
+import { Dimensions } from "../internal/rateLimiterRules.ts"
 import { register } from "../internal/registry.ts"
 import * as Policy from "../Policy.ts"
 import type * as RateLimiter from "../RateLimiter.ts"
@@ -105,10 +106,8 @@ const nameOf = (name: unknown): string => {
   throw invalid(where, "name", name, "a string that is not empty: what has the same name shares a limit")
 }
 
-const keysOf = (prefix: string, name: string, limits: Readonly<Record<string, RateLimiter.Limit>>) => {
-  const shape = Object.entries(limits).map(([dimension, { kind }]) =>
-    `${dimension}=${kind === "gcra" ? "token-bucket" : kind}`
-  )
+const keysOf = (prefix: string, name: string, { names, rules }: Dimensions) => {
+  const shape = names.map((dimension, i) => `${dimension}=${rules[i]!.kind}`)
   // the braces keep all keys of a prefix on one node of a cluster, as a script demands
   const key = `{${prefix}}:limiter:${name}`
   return { epoch: `{${prefix}}:epoch`, state: `${key}:${shape.join(",")}`, processes: `${key}:processes` }
@@ -130,6 +129,7 @@ export const rateLimiter: {
 } = (options: any): any => {
   const settings = settingsOf(where, options)
   const name = nameOf(settings.name)
+  const dimensions = new Dimensions(settings.limits)
   const prefix = stringOption(where, "prefix", options.prefix) ?? "effect-resilience"
   const attempt = positiveMillis(where, "attempt", options.attempt ?? "50 millis")
   const member = {
@@ -145,7 +145,7 @@ export const rateLimiter: {
     const store = yield* Store.make(redis, {
       name: `${name} store`,
       attempt,
-      keys: keysOf(prefix, name, settings.limits)
+      keys: keysOf(prefix, name, dimensions)
     })
     const context = yield* Effect.context()
     const made = yield* Effect.acquireRelease(

@@ -40,6 +40,12 @@ const ofKinds = {
   "sliding window": RateLimiter.slidingWindow({ limit: 5, within: "1 hour" })
 }
 
+it("a shared rate limiter has a name", () => {
+  for (const name of ["", undefined as never, null as never, 7 as never]) {
+    assert.throws(() => Shared.rateLimiter({ name, limit: perHour(1) }), RangeError, /name/)
+  }
+})
+
 describeWithRedis("a shared rate limiter", () => {
   for (const [kind, limit] of Object.entries(ofKinds)) {
     it.live(`lets through what a ${kind} allows, whichever instance is asked`, () =>

@@ -9,7 +9,6 @@ import type { Limit } from "../../internal/rateLimiterRules.ts"
 import { Later } from "./later.ts"
 import { SharedLimiter } from "./limiter.ts"
 import { type Exchange, Link, type Mode, type Watcher } from "./link.ts"
-import type { Op } from "./protocol.ts"
 import type { Store } from "./store.ts"
 
 /** How often a process says that it is alive. */
@@ -56,19 +55,19 @@ export class Member implements Watcher {
 
   private beatNow(): void {
     if (!this.link.shared) return this.sayAlive(nobody)
-    for (const op of [["H"], ["D"]] satisfies ReadonlyArray<Op>) this.limiter.tell(op)
+    this.limiter.post.tell(["H"], ["D"])
     this.beat.within(this.fiber, this.time(), heartbeat)
   }
 
   found(): void {
-    this.limiter.turn()
+    this.limiter.post.turn()
     this.tell("shared", undefined)
     this.beat.stop()
     this.beat.within(this.fiber, this.time(), heartbeat)
   }
 
   lost(error: unknown, pause: number): void {
-    if (this.mode !== "local") this.limiter.turn()
+    if (this.mode !== "local") this.limiter.post.turn()
     this.tell("local", error)
     this.beat.stop()
     if (!this.left) this.beat.within(this.fiber, this.time(), Math.max(1, pause))
@@ -107,13 +106,13 @@ export class Member implements Watcher {
       this.beat.stop()
       const end = (): void => {
         this.link.leave()
-        this.limiter.turn()
+        this.limiter.post.turn()
         this.fiber.interruptUnsafe()
         resume(Effect.void)
       }
       this.link.whenIdle(() => {
         if (!this.link.shared) return end()
-        this.link.exchange([...this.limiter.last(), ["L"]], { answered: end, failed: end, late: nobody })
+        this.link.exchange([...this.limiter.post.last(), ["L"]], { answered: end, failed: end, late: nobody })
       })
     })
   }

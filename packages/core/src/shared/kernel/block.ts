@@ -20,6 +20,7 @@ export class Block {
   /** what was needed, of which the past fades */
   private needed: Array<number> = []
   private since = -Infinity
+  private last: Costs = []
 
   constructor(ahead: number) {
     this.ahead = ahead
@@ -29,6 +30,7 @@ export class Block {
   need(at: number, costs: Costs): void {
     const left = Math.exp((this.since - at) / this.ahead)
     this.since = at
+    this.last = costs
     this.needed = costs.map((cost, i) => (this.needed[i] ?? 0) * left + cost)
   }
 
@@ -37,7 +39,8 @@ export class Block {
     const wanted = this.needed.map((needed, i) =>
       Math.floor(Math.min(needed, capacities[i]! * largestShare / processes))
     )
-    return wanted.some((amount) => amount > 1) ? wanted : undefined
+    // less than another call would only be given back
+    return wanted.length > 0 && wanted.every((amount, i) => amount >= this.last[i]!) ? wanted : undefined
   }
 
   /** Lets a call through that costs no more than is left. */
