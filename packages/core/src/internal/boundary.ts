@@ -137,8 +137,8 @@ export const endAll = (fiber: Internals, children: Set<AnyFiber>, next: AnyEffec
 
 let decided: boolean | undefined
 
-/** Whether a boundary does what it should. Asked at the first use, never at import. */
-const surrounds = (): boolean => decided ??= probe()
+/** Whether there are frames, and a boundary does what it should. Asked at the first use, never at import. */
+const surrounds = (): boolean => decided ??= supported() && probe()
 
 /** Where a call with a limit runs, and why, for a reader. */
 const paths: Readonly<Record<Reason, string>> = {
@@ -151,8 +151,7 @@ const paths: Readonly<Record<Reason, string>> = {
 export const path = (): string => paths[supported() && !surrounds() ? "probe-failed" : reason()]
 
 /** Whether a policy may put a frame on the stack of this fiber: what it surrounds must be able to be interrupted. */
-export const usable = (fiber: AnyFiber): fiber is Internals =>
-  supported() && surrounds() && internals(fiber).interruptible
+export const usable = (fiber: AnyFiber): fiber is Internals => surrounds() && internals(fiber).interruptible
 
 /** Plays a call that ends at once, one that suspends and one that is interrupted through a boundary. */
 const probe = (): boolean => {
