@@ -51,6 +51,7 @@ import type * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type * as Fault from "./Fault.ts"
+import type * as internal from "./internal/balancer.ts"
 import { Balancing, operate, Use } from "./internal/balancer.ts"
 import { settingsOf } from "./internal/balancerRules.ts"
 import { UseEffect, useStream } from "./internal/balancerUse.ts"
@@ -338,6 +339,10 @@ const leaseOf = <E>(use: Use<E>): Lease<E> => ({
   end: (exit) => Effect.withFiber((fiber) => Effect.succeed(use.end(fiber, exit)))
 })
 
+/** Read once, for an iterable may be gone then; the call may be made again. */
+const filterOf = <E>(filter: Filter<E> | undefined): internal.Filter<E> | undefined =>
+  filter && { without: filter.without && new Set(filter.without), when: filter.when }
+
 const stateOf = <E>(endpoints: kernel.Endpoints<E>, at: number): ReadonlyArray<EndpointState<E>> =>
   endpoints.at(at).map((member) => ({
     key: member.described.key,
@@ -350,13 +355,15 @@ const stateOf = <E>(endpoints: kernel.Endpoints<E>, at: number): ReadonlyArray<E
   }))
 
 const balancerOf = <E>(balancing: Balancing<E>): Balancer<E> => ({
-  use: (call, filter) => new UseEffect(balancing, call, filter),
-  useStream: (call, filter) => useStream(balancing, call, filter),
-  pick: (filter) =>
-    Effect.withFiber((fiber) => {
-      const picked = balancing.pick(fiber, now(fiber), filter)
+  use: (call, filter) => new UseEffect(balancing, call, filterOf(filter)),
+  useStream: (call, filter) => useStream(balancing, call, filterOf(filter)),
+  pick: (filter) => {
+    const may = filterOf(filter)
+    return Effect.withFiber((fiber) => {
+      const picked = balancing.pick(fiber, now(fiber), may)
       return picked instanceof Use ? Effect.succeed(leaseOf(picked)) : picked
-    }),
+    })
+  },
   cool: (key, time) => {
     const millis = duration("Balancer.cool", "duration", time)
     return operate(balancing, (endpoints, at) => endpoints.cool(key, at, millis))

@@ -121,6 +121,22 @@ describe("what one endpoint asks for, or a policy that stands for it refuses", (
       assert.isAtLeast(yield* Fiber.join(narrow), 90_000)
     }))
 
+  it.effect("an outer balancer takes what an inner one lets through for the word of its endpoint", () =>
+    Effect.gen(function*() {
+      const inner = Balancer.makeUnsafe({ endpoints: hosts, choose: "in-order" })
+      const outer = Balancer.makeUnsafe({ endpoints: ["west"] })
+      const call = outer.use((region) =>
+        inner.use((host) => host === "c" ? Effect.map(now, (at) => `${region} ${host} ${at}`) : Effect.fail(pause))
+      )
+      yield* inner.cool("a", 0)
+      yield* outer.cool("west", 0)
+      const fiber = yield* Effect.forkChild(Effect.exit(call.pipe(retry)))
+      yield* TestClock.adjust("1 millis")
+      // the region rests as well, for that is all it knows
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "Failure")
+      assert.deepStrictEqual(yield* statuses(outer), ["west cooling"])
+    }))
+
   it.effect("is no reason for a hedge to wait either", () =>
     Effect.gen(function*() {
       const balancer = Balancer.makeUnsafe({ endpoints: hosts, choose: "in-order" })
@@ -216,6 +232,24 @@ describe("whose fault it is", () => {
         Stream.runDrain(balancer.useStream(() => Stream.concat(Stream.make(1), Stream.fail("broken"))))
       )
       assert.strictEqual(yield* failures, 1)
+    }))
+
+  it.effect("a stream that is silent until the deadline has failed, and one whose consumer is slow has not", () =>
+    Effect.gen(function*() {
+      const failuresOf = (stream: (balancer: Balancer.Balancer<string>) => Stream.Stream<unknown, unknown>) =>
+        Effect.gen(function*() {
+          const balancer = one()
+          const call = Stream.runDrain(stream(balancer).pipe(Timeout.total("10 seconds").stream))
+          const fiber = yield* Effect.forkChild(Effect.exit(call), { startImmediately: true })
+          yield* TestClock.adjust("1 minute")
+          yield* Fiber.join(fiber)
+          return (yield* balancer.state).map(({ failures, inFlight }) => [failures, inFlight])
+        })
+      const silent = Stream.concat(Stream.make(1), Stream.never)
+      assert.deepStrictEqual(yield* failuresOf((balancer) => balancer.useStream(() => silent)), [[1, 0]])
+      const slowly = (balancer: Balancer.Balancer<string>) =>
+        Stream.mapEffect(balancer.useStream(() => Stream.forever(Stream.make(1))), () => Effect.sleep("1 hour"))
+      assert.deepStrictEqual(yield* failuresOf(slowly), [[0, 0]])
     }))
 
   it.effect("a value that is a fault is one", () =>
@@ -316,6 +350,13 @@ describe("operating", () => {
       assert.deepStrictEqual(yield* balancer.use(Effect.succeed), { name: "b", version: 2 })
       yield* balancer.update([])
       assert.deepInclude(yield* Effect.flip(balancer.use(Effect.succeed)), { reason: "empty" })
+    }))
+
+  it.effect("an iterable of keys is read once, however often the call is made", () =>
+    Effect.gen(function*() {
+      const balancer = Balancer.makeUnsafe({ endpoints: hosts, choose: "in-order" })
+      const call = balancer.use(Effect.succeed, { without: ["a", "b"].values() })
+      assert.deepStrictEqual([yield* call, yield* call], ["c", "c"])
     }))
 
   it.effect("a bad list is a defect, and changes nothing", () =>

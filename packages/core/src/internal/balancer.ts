@@ -18,7 +18,7 @@ import type { Result } from "./result.ts"
 import { now, wallNow } from "./time.ts"
 import { CurrentAttempt, remember } from "./tried.ts"
 import type { Attempt, Tries, Try } from "./tries.ts"
-import { interruptedByDeadline } from "./turn.ts"
+import { interruptedByDeadline, mayBeCut } from "./turn.ts"
 
 export interface Settings<E> {
   readonly name: string | undefined
@@ -31,9 +31,9 @@ export interface Settings<E> {
   readonly hangsAfter: number
 }
 
-/** What a user asks for, see `Balancer.Filter`. */
+/** Which endpoints a call may have. */
 export interface Filter<E> {
-  readonly without?: Iterable<string> | undefined
+  readonly without?: ReadonlySet<string> | undefined
   readonly when?: ((endpoint: E) => boolean) | undefined
 }
 
@@ -46,6 +46,7 @@ export class Use<E> extends ExitFrame {
   declare private readonly filter: kernel.Filter<E> | undefined
   declare private readonly tries: Tries | undefined
   declare private readonly tried: Try | undefined
+  declare private askedAt: number | undefined
 
   constructor(
     balancer: Balancing<E>,
@@ -60,6 +61,7 @@ export class Use<E> extends ExitFrame {
     this.filter = filter
     this.tries = tries
     this.tried = tries?.begin(attempt!, this)
+    this.askedAt = undefined
   }
 
   get endpoint(): E {
@@ -68,6 +70,11 @@ export class Use<E> extends ExitFrame {
 
   get key(): string {
     return this.lease.member.described.key
+  }
+
+  /** Somebody waits for the next element, or does not any more. Of interest where a deadline may end that. */
+  asks(fiber: AnyFiber, isAsking: boolean): void {
+    this.askedAt = isAsking && mayBeCut(fiber) ? now(fiber) : undefined
   }
 
   mayGoElsewhere(at: number): boolean {
@@ -110,6 +117,7 @@ export class Use<E> extends ExitFrame {
     const { balancer, lease, tried } = this
     balancer.endpoints.end(lease, at, outcome, hint)
     if (tried !== undefined) {
+      // a consumer that stops has had an answer
       this.tries!.end(tried, outcome === "success" || (outcome === "interrupted" && lease.answered))
     }
     balancer.tell(fiber)
@@ -129,7 +137,8 @@ export class Use<E> extends ExitFrame {
       case "Rejected":
         return "ignored"
       case "Interrupted": {
-        const hangs = !lease.answered && interruptedByDeadline(fiber, at, lease.startedAt, settings.hangsAfter)
+        const began = lease.answered ? this.askedAt : lease.startedAt
+        const hangs = began !== undefined && interruptedByDeadline(fiber, at, began, settings.hangsAfter)
         return hangs ? "failure" : "interrupted"
       }
     }
@@ -164,7 +173,7 @@ export class Balancing<E> {
     const avoid = tries?.avoid(attempt)
     const may: kernel.Filter<E> | undefined = filter === undefined && avoid === undefined
       ? undefined
-      : { without: filter?.without && new Set(filter.without), when: filter?.when, avoid }
+      : { ...filter, avoid }
     this.random = fiber.getRef(Random.Random)
     const lease = this.endpoints.pick(at, this.next, may)
     this.tell(fiber)

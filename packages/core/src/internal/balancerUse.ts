@@ -6,7 +6,7 @@ import * as Scope from "effect/Scope"
 import { type Balancing, type Filter, Use } from "./balancer.ts"
 import { type AnyPull, type AnyStream, closing, fromPull, open } from "./establish.ts"
 import * as frame from "./frame.ts"
-import type { AnyEffect, AnyFiber } from "./primitive.ts"
+import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { now } from "./time.ts"
 
 /** A call of an endpoint that is chosen when the call begins. */
@@ -61,6 +61,23 @@ export const useStream = <E>(
     })
   )
 
+/** A pull, made again by every pull: an answer is owed as long as it lasts, and what passes between two is the consumer's time. */
+class Pulling<E> extends Primitive {
+  private readonly use: Use<E>
+  private readonly pull: AnyPull
+
+  constructor(use: Use<E>, pull: AnyPull) {
+    super()
+    this.use = use
+    this.pull = pull
+  }
+
+  run(fiber: AnyFiber): AnyPull {
+    this.use.asks(fiber, true)
+    return this.pull
+  }
+}
+
 class StreamUse<E> {
   private readonly inner = Scope.makeUnsafe()
   private use: Use<E> | undefined = undefined
@@ -78,16 +95,18 @@ class StreamUse<E> {
         Effect.suspend(() => open(call(picked.endpoint), this.inner)),
         (exit) => this.failed(exit)
       )
-      return Effect.map(opening, (pull) => Effect.onExitPrimitive(pull, this.onPulled))
+      return Effect.map(opening, (pull) => new Pulling(picked, Effect.onExitPrimitive(pull, this.onPulled)))
     })
   }
 
   /** The consumer may keep the stream's scope open for longer than the stream lasts. */
   private readonly onPulled = (exit: Exit.Exit<ReadonlyArray<unknown>, unknown>): Effect.Effect<void> | undefined => {
     if (Exit.isFailure(exit)) return this.failed(exit)
+    const fiber = Fiber.getCurrent()!
+    this.use!.asks(fiber, false)
     if (this.first !== undefined) return undefined
     this.first = Exit.succeed(exit.value[0])
-    this.use!.answered(Fiber.getCurrent()!)
+    this.use!.answered(fiber)
   }
 
   private failed(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {

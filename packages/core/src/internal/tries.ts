@@ -20,6 +20,8 @@ export interface Try {
  */
 export class Tries {
   readonly set: object
+  /** where the attempt under way has failed */
+  lostAt: Used | undefined = undefined
   private wins = 0
   private failed: Set<string> | undefined = undefined
   private readonly running: Array<Try> = []
@@ -49,17 +51,17 @@ export class Tries {
   }
 
   end(one: Try, well: boolean): void {
-    const { attempt, used, wins } = one
+    const { used, wins } = one
     this.running.splice(this.running.indexOf(one), 1)
     if (well) {
       this.wins++
       this.failed = undefined
-      attempt.call.lostAt = undefined
+      this.lostAt = undefined
       // what ends badly after another one has answered is one that lost to it
     } else if (wins === this.wins) {
       this.failed ??= new Set()
       this.failed.add(used.key)
-      attempt.call.lostAt = used
+      this.lostAt = used
     }
   }
 }
@@ -67,9 +69,7 @@ export class Tries {
 /** What all attempts of a call share. */
 class Call {
   /** by set of endpoints, of which there is one as a rule */
-  private readonly tries: Array<Tries> = []
-  /** where the attempt under way has failed */
-  lostAt: Used | undefined = undefined
+  readonly tries: Array<Tries> = []
 
   of(set: object): Tries {
     let tries = this.tries.find((tries) => tries.set === set)
@@ -87,12 +87,12 @@ export class Attempt {
   }
 
   another(): Attempt {
-    this.call.lostAt = undefined
+    for (const tries of this.call.tries) tries.lostAt = undefined
     return new Attempt(this.call)
   }
 
   /** It has failed at an endpoint, and there is another one that has nothing to do with that. */
   mayGoElsewhere(at: number): boolean {
-    return this.call.lostAt?.mayGoElsewhere(at) ?? false
+    return this.call.tries.some(({ lostAt }) => lostAt !== undefined && lostAt.mayGoElsewhere(at))
   }
 }
