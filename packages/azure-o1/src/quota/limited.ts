@@ -1,6 +1,7 @@
 import type * as RateLimiter from "@effect-resilience/core/RateLimiter"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Cost, MinuteLimits } from "./cost.ts"
 import { limitsOf, type QuotaDimension } from "./limits.ts"
@@ -25,6 +26,13 @@ export const takenFor = ({ requests, tokens }: Cost): { readonly [D in QuotaDime
   tokens
 })
 
+/** Takes with or without room: nobody refuses what costs nothing, and what it is settled with is charged in any case. */
+const charged = (limiter: Limiter, cost: Record<QuotaDimension, number>): Effect.Effect<void> =>
+  Effect.flatMap(
+    Effect.orDie(limiter.take(takenFor({ requests: 0, tokens: 0 }))),
+    (charge) => charge.settle(cost)
+  )
+
 /** What limits a deployment: this side's count, and the service's word. */
 export class Limited {
   readonly name: string
@@ -32,6 +40,8 @@ export class Limited {
   readonly word: Word
   private readonly settings: LimitedSettings
   private limiter: Limiter | undefined = undefined
+  /** The span of the short window, in milliseconds. */
+  private window = 0
   private inForce: string | undefined = undefined
   private seen = -Infinity
   private setBack = 0
@@ -66,13 +76,24 @@ export class Limited {
     if (limiter !== undefined && this.inForce === inForce) return Effect.succeed(limiter)
     this.inForce = inForce
     const rules = limitsOf(limits, even)
-    return limiter === undefined
-      ? Effect.tap(this.settings.makeLimiter(this.name, rules), (made) =>
-        Effect.sync(() => {
-          this.limiter = made
-        }))
-      : Effect.as(limiter.reconfigure(rules), limiter)
+    const known = this.window
+    this.window = Duration.toMillis(rules.window.within)
+    if (limiter !== undefined) return Effect.as(this.adopted(limiter, rules, known), limiter)
+    return Effect.tap(this.settings.makeLimiter(this.name, rules), (made) =>
+      Effect.sync(() => {
+        this.limiter = made
+      }))
   })
+
+  /** A window that is longer than before has calls in it that the shorter one has forgotten. */
+  private adopted(limiter: Limiter, rules: ReturnType<typeof limitsOf>, known: number): Effect.Effect<void> {
+    const now = this.seen + this.setBack
+    const forgotten = this.word.requestsSince(now - this.window) - this.word.requestsSince(now - known)
+    return Effect.andThen(
+      limiter.reconfigure(rules),
+      forgotten <= 0 ? Effect.void : charged(limiter, { requests: 0, window: forgotten, tokens: 0 })
+    )
+  }
 
   /** How long the service's word keeps a call of that cost from going. */
   told(now: number, cost: Cost): number {
@@ -96,9 +117,7 @@ export class Limited {
   chargeAnyway(cost: Cost): Effect.Effect<Sent> {
     return Effect.gen({ self: this }, function*() {
       const limiter = yield* this.current
-      // what is taken costs nothing, so that nobody refuses it; what is settled is charged with or without room
-      const charge = yield* Effect.orDie(limiter.take(takenFor({ requests: 0, tokens: 0 })))
-      yield* charge.settle(takenFor(cost))
+      yield* charged(limiter, takenFor(cost))
       const sent = { cost, at: yield* this.now }
       this.word.sent(sent)
       return sent

@@ -81,6 +81,11 @@ export class Word {
     if (this.asking !== undefined) this.asking = -Infinity
   }
 
+  /** How many requests were let through since then, at most a minute ago. */
+  requestsSince(from: number): number {
+    return this.own("requests").since(from)
+  }
+
   private own(dimension: Dimension): Own {
     const since = (from: number, counts: (sent: Sent) => boolean): number => {
       let sum = 0

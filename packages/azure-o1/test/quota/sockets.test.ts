@@ -99,7 +99,11 @@ describe("over sockets", () => {
   const quota = { requestsPerMinute: 60, tokensPerMinute: 60_000, tokensPerHour: 1_000_000 }
   const request = { messages: [user("x".repeat(372))], maxCompletionTokens: 900 }
 
-  const run = (options: FakeAzureOptions, face: (o1: AzureO1["Service"]) => Effect.Effect<unknown, O1Error>) =>
+  const run = (
+    options: FakeAzureOptions,
+    face: (o1: AzureO1["Service"]) => Effect.Effect<unknown, O1Error>,
+    limited: QuotaOptions = quota
+  ) =>
     Effect.gen(function*() {
       const fake = yield* FakeAzure
       return yield* Effect.gen(function*() {
@@ -109,12 +113,34 @@ describe("over sockets", () => {
         return { exit, spent, asked: asked.length, remaining: deployments["o1"]!.remaining }
       }).pipe(
         Effect.provide(AzureO1.layerServices.pipe(
-          Layer.provideMerge(O1Quota.layer({ ...quota, policy: { retries: 0 } })),
+          Layer.provideMerge(O1Quota.layer({ ...limited, policy: { retries: 0 } })),
           Layer.provide(O1Transport.layer(fake.config)),
           Layer.provide(AzureO1Node.layerHttpClient)
         ))
       )
     }).pipe(Effect.provide(FakeAzure.layer({ limits: limits, ...options })))
+
+  for (
+    const [what, options] of [
+      ["configured", { requestsPerMinute: 120 }],
+      ["learnt", {}],
+      ["lower than configured", { requestsPerMinute: 600 }]
+    ] as const
+  ) {
+    it.live(
+      `forty calls at once, of which the service admits twenty, with a limit that is ${what}`,
+      () =>
+        Effect.gen(function*() {
+          const { asked } = yield* run({ limits: { requestsPerMinute: 120 } }, (o1) =>
+            Effect.all(
+              Array.from({ length: 40 }, () => o1.complete({ messages: [user("hello")], maxCompletionTokens: 100 })),
+              { concurrency: "unbounded" }
+            ), options)
+          assert.strictEqual(asked, 40)
+        }),
+      60_000
+    )
+  }
 
   it.live("every request of an attempt is counted, as the service counts it", () =>
     Effect.gen(function*() {
