@@ -14,6 +14,7 @@ import { Hopeless } from "./answer.ts"
 import { crew } from "./crew.ts"
 import { fakeDeployment, sample } from "./fake.ts"
 import { type Memory, type News, StoreError } from "./Ledger.ts"
+import { regular } from "./Lock.ts"
 import type { Options } from "./options.ts"
 import { output } from "./output.ts"
 import { count, type Screen, type Standing } from "./progress.ts"
@@ -32,15 +33,18 @@ export interface Verdict {
 }
 
 const read = (file: string): Effect.Effect<string, StoreError> =>
-  Effect.tryPromise({
-    try: () => readFile(file, "utf8"),
-    catch: (error) =>
-      new StoreError({
-        message: error instanceof Error && "code" in error && error.code === "ENOENT"
-          ? `There is no file ${file}.`
-          : `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}.`
-      })
-  })
+  Effect.andThen(
+    regular(file),
+    Effect.tryPromise({
+      try: () => readFile(file, "utf8"),
+      catch: (error) =>
+        new StoreError({
+          message: error instanceof Error && "code" in error && error.code === "ENOENT"
+            ? `There is no file ${file}.`
+            : `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}.`
+        })
+    })
+  )
 
 /** The first of them by their lines. */
 const shownBad = 10
@@ -50,14 +54,14 @@ const nameBad = (input: string, bad: ReadonlyArray<Bad>): void => {
   if (bad.length > shownBad) process.stderr.write(`${input}: and ${count(bad.length - shownBad, "more bad line")}\n`)
 }
 
-const storeOf = ({ leaseMillis, store }: Options, input: string, output: string): Store =>
+const storeOf = ({ leaseMillis, store }: Options, output: string): Store =>
   store._tag === "Redis"
     ? {
       _tag: "Redis",
       place: { url: store.url, run: store.run ?? createHash("sha256").update(output).digest("hex").slice(0, 16) },
       leaseMillis
     }
-    : { _tag: "Journal", file: resolve(store.file ?? `${output}.journal`), input, output }
+    : { _tag: "Journal", file: resolve(store.file ?? `${output}.journal`) }
 
 /** The environment of the workers: that of this process, or of a fake deployment. */
 const deployment = (
@@ -82,14 +86,18 @@ export const run = (
     const files = options.input === undefined ? yield* sample : { input: options.input, output: options.output! }
     const inputFile = resolve(files.input)
     const outputFile = resolve(files.output)
+    const store = storeOf(options, outputFile)
+    const used = [inputFile, outputFile, ...store._tag === "Journal" ? [store.file] : []]
+    if (new Set(used).size < used.length) {
+      return yield* new StoreError({ message: "PROMPTS, ANSWERS and the journal must be different files." })
+    }
     const text = yield* read(inputFile)
     const out = yield* output(outputFile)
     const { bad, prompts } = parsePrompts(text, out.written)
     nameBad(files.input, bad)
     const env = yield* deployment(options)
     const { concurrency, effort, maxTokens, workers } = options
-    const store = storeOf(options, inputFile, outputFile)
-    const { news, offer, restore } = yield* supply(store, prompts, out)
+    const { news, offer, restore, retire } = yield* supply(store, prompts, out)
     const byKey = new Map(prompts.map((prompt) => [keyOf(prompt), prompt]))
     const total = prompts.length
     const start = yield* Clock.monotonicTimeNanos
@@ -141,7 +149,7 @@ export const run = (
         screen.say(`Going on: ${before.toLocaleString("en")} of ${count(total, "prompt")} have a line already.`)
       }
       yield* offer
-      const workers = yield* crew(workerFile, settings, env)
+      const workers = yield* crew(workerFile, settings, env, () => prompts.filter(({ id }) => !out.written.has(id)))
       const step = Effect.gen(function*() {
         if ((yield* take(workers.memory)) > 0) workers.lives()
         inFlight = workers.inFlight()
@@ -158,6 +166,7 @@ export const run = (
     // the workers have ended, and may have stored more on their way
     inFlight = 0
     yield* take(nothing)
+    if (settled()) yield* retire
     return { standing: yield* standing, bad: bad.length, replaced, stopped: !settled(), output: files.output }
   }).pipe(Effect.scoped)
 

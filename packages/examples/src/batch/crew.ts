@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, fork } from "node:child_process"
 import { Hopeless } from "./answer.ts"
+import type { Prompt } from "./prompts.ts"
 import { type Settings, variable } from "./settings.ts"
 import type { Told } from "./worker.ts"
 
@@ -51,7 +52,9 @@ const end = (child: ChildProcess): Effect.Effect<void> =>
 export const crew = (
   file: string,
   settings: Settings,
-  env: NodeJS.ProcessEnv
+  env: NodeJS.ProcessEnv,
+  /** Those without an answer, for workers that have no queue in common. */
+  prompts: () => ReadonlyArray<Prompt>
 ): Effect.Effect<Crew, never, Scope.Scope> =>
   Effect.gen(function*() {
     const hopeless = Deferred.makeUnsafe<never, Hopeless>()
@@ -64,6 +67,8 @@ export const crew = (
       switch (told._tag) {
         case "Flight":
           return void flights.set(child, told.inFlight)
+        case "Ready":
+          return void child.send(prompts())
         case "Noted":
           return void memory.set(told.key, told.token)
         case "Dropped":

@@ -38,15 +38,6 @@ const parse = (line: string): readonly [string, Written] | undefined => {
 /** How every line begins. */
 const beginning = "{\"id\":\""
 
-/** The lines of an output, for those who only read. */
-export const linesOf = (text: string): ReadonlyMap<string, Written> =>
-  new Map(
-    text.split("\n").slice(0, -1).flatMap((line) => {
-      const parsed = parse(line)
-      return parsed === undefined ? [] : [parsed]
-    })
-  )
-
 /** Opens the output, for this process alone. Half a line at its end goes: its process died while it wrote. */
 export const output = (file: string): Effect.Effect<Output, StoreError, Scope.Scope> =>
   Effect.gen(function*() {

@@ -7,13 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
-import { readFile } from "node:fs/promises"
 import process from "node:process"
 import { Hopeless, type Listen, Steps } from "./answer.ts"
 import * as journal from "./journal.ts"
 import { Ledger, StoreError } from "./Ledger.ts"
-import { linesOf } from "./output.ts"
-import { keyOf, parsePrompts } from "./prompts.ts"
+import { keyOf, type Prompt } from "./prompts.ts"
 import * as redis from "./redis.ts"
 import type { Settings, Store } from "./settings.ts"
 import { queue, type Told, told, work } from "./worker.ts"
@@ -35,19 +33,15 @@ const stored = (store: Store): Layer.Layer<Needs, StoreError> =>
       Layer.provide(PersistedQueue.layer, PersistedQueue.layerStoreMemory)
     )
 
-/** Without Redis the queue is this process's own, and the journal says what is left to do. */
+/** Without Redis the queue is this process's own, and the parent says what is left to do. */
 const filled = (store: Store) =>
   store._tag === "Redis" ? Effect.void : Effect.gen(function*() {
     const prompts = yield* queue
-    const read = (file: string): Effect.Effect<string, StoreError> =>
-      Effect.tryPromise({
-        try: () => readFile(file, "utf8"),
-        catch: (error) => new StoreError({ message: `${file} cannot be read: ${String(error)}.` })
-      })
-    const done = linesOf(yield* read(store.output))
-    for (const prompt of parsePrompts(yield* read(store.input), done).prompts) {
-      if (!done.has(prompt.id)) yield* Effect.orDie(prompts.offer(prompt, { id: keyOf(prompt) }))
-    }
+    const left = yield* Effect.callback<ReadonlyArray<Prompt>>((resume) => {
+      process.once("message", (left: ReadonlyArray<Prompt>) => resume(Effect.succeed(left)))
+      tell({ _tag: "Ready" })
+    })
+    for (const prompt of left) yield* Effect.orDie(prompts.offer(prompt, { id: keyOf(prompt) }))
   })
 
 /** Ends with a signal, or when the parent is gone. */
@@ -62,7 +56,7 @@ const stopping = Effect.map(Deferred.make<void>(), (stop) => {
 export const main = (settings: Settings, steps: Listen = () => Effect.void): void => {
   const program = Effect.gen(function*() {
     const stop = yield* stopping
-    yield* filled(settings.store)
+    yield* Effect.raceFirst(filled(settings.store), Deferred.await(stop))
     const ledger = yield* Ledger
     yield* work(settings, stop, tell).pipe(
       Effect.provideService(Ledger, told(ledger, tell)),

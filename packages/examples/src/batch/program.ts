@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Result from "effect/Result"
 import process from "node:process"
+import { wrap } from "../demo/wrap.ts"
 import type { Listen } from "./answer.ts"
 import { run, type Verdict } from "./coordinator.ts"
 import { help, type Options, parse } from "./options.ts"
@@ -13,14 +14,20 @@ import { type Settings, variable } from "./settings.ts"
 
 const codes = { SIGINT: 130, SIGTERM: 143 } as const
 
-const conclude = ({ bad, output, replaced, standing, stopped }: Verdict, screen: Screen): void => {
+const conclude = ({ bad, output, replaced, standing, stopped }: Verdict, fake: boolean, screen: Screen): void => {
   const { answered, failed, total, twice } = standing
-  screen.say(`Answers: ${output}`)
-  if (replaced > 0) screen.say(`Workers that died and were replaced: ${replaced}`)
+  const say = (text: string): void => wrap(text, 80).forEach(screen.say)
+  say(`Answers: ${output}`)
+  if (replaced > 0) say(`Workers that died and were replaced: ${replaced}`)
   if (twice > 0) {
-    screen.say(
-      "A worker died between a request and its response, so that the request may have been billed for nothing."
+    say(
+      "Possibly billed twice: nobody heard what became of a request, or its response cannot be read any more, so that the " +
+        "prompt was put once more."
     )
+  }
+  if (stopped) {
+    say("Run the same command again to go on.")
+    if (fake) say("The fake deployment forgets what it was asked, so those in flight will be asked for once more.")
   }
   const figures = [
     `${answered.toLocaleString("en")} of ${count(total, "prompt")} answered`,
@@ -28,7 +35,7 @@ const conclude = ({ bad, output, replaced, standing, stopped }: Verdict, screen:
     `${twice.toLocaleString("en")} possibly billed twice`,
     ...bad === 0 ? [] : [count(bad, "bad line")]
   ].join(", ")
-  screen.say(stopped ? `Stopped: ${figures}. The same command goes on.` : `Done: ${figures}.`)
+  say(`${stopped ? "Stopped" : "Done"}: ${figures}.`)
 }
 
 const parent = (options: Options, file: string): void => {
@@ -46,7 +53,7 @@ const parent = (options: Options, file: string): void => {
   }
   const program = run(options, file, screen, stop).pipe(
     Effect.map((verdict) => {
-      conclude(verdict, screen)
+      conclude(verdict, options.fake, screen)
       const { bad, standing, stopped } = verdict
       return stopped && code !== undefined ? code : standing.failed + bad > 0 || stopped ? 1 : 0
     }),

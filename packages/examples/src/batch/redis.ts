@@ -148,6 +148,22 @@ return reply
 `
 }).withReturnType<readonly [twice: number, epoch: string, ...ReadonlyArray<string>]>()
 
+/** Nobody needs the state of a run longer than the service keeps its responses. */
+const longest = 30 * 86_400
+
+/** Lets Redis forget a run that is complete. */
+export const retire = (place: Place): Effect.Effect<void, StoreError, Redis.Redis> =>
+  Effect.gen(function*() {
+    const { send } = yield* Redis.Redis
+    const pattern = `${prefix(place).replaceAll(/[\\*?[\]]/gu, "\\$&")}*`
+    let cursor = "0"
+    do {
+      const [next, keys] = yield* send<readonly [string, ReadonlyArray<string>]>("SCAN", cursor, "MATCH", pattern)
+      for (const key of keys) yield* send("EXPIRE", key, String(longest))
+      cursor = next
+    } while (cursor !== "0")
+  }).pipe(Effect.mapError(storeError(place)))
+
 const restore = Redis.script((asked: string, token: string, id: string, value: string) => [asked, token, id, value], {
   numberOfKeys: 2,
   lua: `

@@ -5,8 +5,7 @@ import type { WorkerOptions } from "./worker.ts"
 /** Where the workers keep their state. */
 export type Store =
   | { readonly _tag: "Redis"; readonly place: Place; readonly leaseMillis: number }
-  /** `without`: the prompts that have a line in the output. */
-  | { readonly _tag: "Journal"; readonly file: string; readonly input: string; readonly output: string }
+  | { readonly _tag: "Journal"; readonly file: string }
 
 export interface Settings extends WorkerOptions {
   readonly store: Store

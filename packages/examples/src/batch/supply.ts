@@ -14,6 +14,8 @@ import { queue } from "./worker.ts"
 export interface Supply extends Reader {
   /** Puts the prompts that have no line yet into the queue. Those that are in it stay as they are. */
   readonly offer: Effect.Effect<void, StoreError>
+  /** Everything has its line: the state may go, some day. */
+  readonly retire: Effect.Effect<void, StoreError>
 }
 
 export const supply = (
@@ -23,7 +25,7 @@ export const supply = (
 ): Effect.Effect<Supply, StoreError, Scope.Scope> =>
   Effect.gen(function*() {
     // the worker reads the prompts itself
-    if (store._tag === "Journal") return { ...yield* journal.reader(store.file), offer: Effect.void }
+    if (store._tag === "Journal") return { ...yield* journal.reader(store.file), offer: Effect.void, retire: Effect.void }
     const { leaseMillis, place } = store
     const services = yield* Layer.build(
       Layer.provideMerge(PersistedQueue.layer, redis.queueStore(place, leaseMillis)).pipe(
@@ -38,5 +40,6 @@ export const supply = (
         { concurrency: 32, discard: true }
       )
     ).pipe(Effect.mapError(({ message }) => new StoreError({ message: `The queue cannot be filled: ${message}.` })))
-    return { ...yield* Effect.provide(redis.reader(place), services), offer }
+    const retire = Effect.provide(redis.retire(place), services)
+    return { ...yield* Effect.provide(redis.reader(place), services), offer, retire }
   })

@@ -21,6 +21,8 @@ export interface WorkerOptions {
 
 /** What a worker tells its parent. */
 export type Told =
+  /** The prompts can be sent. Only a worker without Redis asks for them. */
+  | { readonly _tag: "Ready" }
   | { readonly _tag: "Flight"; readonly inFlight: number; readonly target: number }
   /** So much is in the ledger about a prompt; without a token its request is on its way. */
   | { readonly _tag: "Noted"; readonly key: string; readonly token?: ResumeToken }

@@ -97,6 +97,28 @@ const suite = (store: Store): void => {
       assert.include(stdout, verdict(1))
     }), patience)
 
+  it.live("a worker that sleeps for longer than it is waited for, and then goes on", () =>
+    Effect.gen(function*() {
+      let sleeps = false
+      const batch: Bench = yield* bench({
+        reply: (body) => {
+          const id = idIn(body)
+          if (!sleeps && id === "p3") {
+            sleeps = true
+            const [pid] = batch.pidsOf(id)
+            process.kill(pid!, "SIGSTOP")
+            setTimeout(() => isAlive(pid!) && process.kill(pid!, "SIGCONT"), 3000)
+          }
+          return FakeAzure.answer(`This is ${id}.`)
+        }
+      })
+      const { code, stderr, stdout } = yield* batch.run([...args(batch, yield* store), "--concurrency", "1"])
+      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" }, stdout)
+      batch.expectAnswers()
+      const twice = Number(/(\d+) possibly/u.exec(stdout)?.[1])
+      assert.strictEqual(yield* batch.posts, 6 + twice)
+    }), patience)
+
   it.live("at times that nobody has chosen, six times", () =>
     Effect.gen(function*() {
       const draw = random(1234)

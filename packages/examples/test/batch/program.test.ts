@@ -156,7 +156,7 @@ not JSON
         assert.deepStrictEqual([first.code, first.stderr], [code, ""])
         assert.match(
           first.stdout,
-          /Stopped: [1-7] of 8 prompts answered, 0 failed, 0 possibly billed twice\. The same command goes on\.\n$/u
+          /Stopped: [1-7] of 8 prompts answered, 0 failed, 0 possibly billed twice\.\n$/u
         )
         for (const { cancelled } of yield* batch.azure.responses) assert.isFalse(cancelled)
         const second = yield* batch.run(args)
@@ -236,6 +236,11 @@ not JSON
         [batch.file("prompts.jsonl"), batch.file("no/such/answers.jsonl")],
         [batch.file("prompts.jsonl"), batch.file("answers.jsonl"), "--journal", batch.file("prompts.jsonl")],
         [batch.file("prompts.jsonl"), batch.file("answers.jsonl"), "--redis", "redis://me:SECRET@127.0.0.1:1"],
+        [batch.file("prompts.jsonl"), batch.file("prompts.jsonl")],
+        [batch.file("prompts.jsonl"), batch.file("answers.jsonl"), "--journal", batch.file("answers.jsonl")],
+        ["/dev/zero", batch.file("answers.jsonl")],
+        [batch.file("prompts.jsonl"), "/dev/full"],
+        [batch.file("prompts.jsonl"), batch.file("answers.jsonl"), "--journal", "/dev/full"],
         ["--nonsense"]
       ], (args) =>
         batch.run(args), { concurrency: 2 })
