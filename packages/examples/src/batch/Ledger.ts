@@ -69,6 +69,8 @@ export const next = ({ result, token }: Known): Next =>
 
 /** What the workers write. Every effect ends only when what it says cannot be lost any more. */
 export class Ledger extends Context.Service<Ledger, {
+  /** What there is to do with a prompt. Nothing is written. */
+  readonly look: (id: string) => Effect.Effect<Next["_tag"], StoreError>
   /** What to do with a prompt now. A request that may go out is written down as `Asked` in the same step. */
   readonly begin: (id: string) => Effect.Effect<Next, StoreError>
   readonly withdraw: (id: string) => Effect.Effect<void, StoreError>

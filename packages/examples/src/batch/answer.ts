@@ -32,8 +32,10 @@ export const Steps = Context.Reference<Listen>("examples/batch/Steps", {
   defaultValue: () => () => Effect.void
 })
 
-/** What one attempt tells the worker. */
+/** What one attempt asks and tells the worker. */
 export interface Listener {
+  /** Ends when the quota has room for a request. */
+  readonly turn: (request: O1Request) => Effect.Effect<void>
   /** A request is going out, and until `safe` nobody knows its response. */
   readonly risky: () => void
   readonly safe: () => void
@@ -98,29 +100,39 @@ const isLost = (error: O1Error): boolean =>
   error.status === 404 ||
   (error._tag === "O1RequestError" && (error.kind === "response-not-found" || error.param === "token"))
 
+/** There is no result yet, and the queue is to deliver the prompt again. */
+export class Unfinished extends Data.TaggedError("Unfinished") {}
+
 /** The response that this attempt reads has turned out to be the second one for its prompt. */
 class Overtaken extends Data.TaggedError("Overtaken") {}
 
 /** Nobody can read the response of the ledger any more, and the prompt begins anew. */
 class Anew extends Data.TaggedError("Anew") {}
 
-type Failure = O1Error | StoreError | Overtaken | Anew
+type Failure = O1Error | StoreError | Overtaken | Anew | Unfinished
 
-const isThrottled = (error: Failure): error is O1Error => O1Error.is(error) && error[Fault.TypeId]._tag === "Throttled"
-const isPassing = (error: Failure): boolean =>
-  !isThrottled(error) && O1Error.is(error) && meaningOf(error) === "passing"
+/** Whether it says to wait: the service, or on its behalf the circuit breaker or the quota of this process. */
+const saysWait = (error: Failure): boolean =>
+  O1Error.is(error) && (error[Fault.TypeId]._tag === "Throttled" || error._tag === "O1RejectedError")
+
+const isPassing = (error: Failure): boolean => O1Error.is(error) && !saysWait(error) && meaningOf(error) === "passing"
+
+/** Whether nobody is there to answer, which is hopeless if it stays. */
+const isAway = (error: O1Error): boolean =>
+  (error._tag === "O1ConnectionError" && (error.kind === "dns" || error.kind === "refused")) ||
+  (error._tag === "O1TimeoutError" && error.kind === "connect")
 
 /** To be told to wait is no failure, however often; other faults are given a few attempts, and then the slot goes to another prompt. */
 const patience = {
-  throttled: Retry.make({
+  told: Retry.make({
     schedule: Backoff.exponential({ base: "500 millis", maxDelay: "5 seconds" }),
-    while: isThrottled,
+    while: saysWait,
+    rejected: true,
     retryAfter: { maxDelay: "10 minutes" }
   }),
   passing: Retry.make({
     schedule: Schedule.max([Backoff.exponential({ base: "1 second", maxDelay: "1 minute" }), Schedule.recurs(4)]),
-    while: isPassing,
-    rejected: true
+    while: isPassing
   }),
   anew: Retry.make({
     schedule: Schedule.recurs(3),
@@ -136,8 +148,8 @@ const limits = { total: "2 hours", onLeave: "keep" } as const
 export const answer = (
   asked: Prompt,
   options: Pick<O1Request, "maxCompletionTokens" | "reasoningEffort">,
-  { finished, risky, safe }: Listener
-): Effect.Effect<void, O1Error | StoreError | Hopeless, AzureO1 | Ledger> =>
+  { finished, risky, safe, turn }: Listener
+): Effect.Effect<void, O1Error | StoreError | Hopeless | Unfinished, AzureO1 | Ledger> =>
   Effect.gen(function*() {
     const { id, prompt } = asked
     const key = keyOf(asked)
@@ -147,7 +159,11 @@ export const answer = (
 
     const store = (result: Result) => Effect.andThen(ledger.answer(key, result), step("answered", id))
 
+    const request: O1Request = { ...options, messages: [user(prompt)] }
+
     const attempt = Effect.gen(function*() {
+      // a request that waits has cost nothing, and is not yet written down
+      if ((yield* ledger.look(key)) === "Ask") yield* turn(request)
       const next = yield* ledger.begin(key)
       if (next._tag === "Nothing") return
       let token: ResumeToken | undefined = next._tag === "Continue" ? next.token : undefined
@@ -156,7 +172,7 @@ export const answer = (
       yield* step("begun", id)
       const events = token === undefined
         // what is repeated is written down first, so it is not repeated inside of the call
-        ? o1.stream({ ...options, messages: [user(prompt)] }, { ...limits, timeout: "10 minutes", retries: 0 })
+        ? o1.stream(request, { ...limits, timeout: "10 minutes", retries: 0 })
         : o1.resume(token, limits)
       let completion: O1Completion | undefined
       const read = Stream.runForEach(events, (event) =>
@@ -191,7 +207,7 @@ export const answer = (
           }
           return yield* error
         }))
-      if (completion === undefined) return
+      if (completion === undefined) return yield* new Unfinished()
       const now = yield* Clock.monotonicTimeNanos
       finished(completion, since === undefined ? undefined : Number(now - since) / 1_000_000)
       yield* store(ofCompletion(completion))
@@ -200,18 +216,16 @@ export const answer = (
     yield* attempt.pipe(
       patience.anew,
       patience.passing,
-      patience.throttled,
-      Effect.catchTags({
-        // other workers are quicker each time: the queue decides
-        Overtaken: () => Effect.void,
-        Anew: () => Effect.void
-      }),
+      patience.told,
+      Effect.catchTags({ Overtaken: () => new Unfinished(), Anew: () => new Unfinished() }),
       Effect.catchIf(O1Error.is, (error): Effect.Effect<void, O1Error | StoreError | Hopeless> => {
         switch (meaningOf(error)) {
           case "hopeless":
             return Effect.fail(new Hopeless({ message: error.message }))
           case "passing":
-            return Effect.fail(error)
+            return isAway(error) || saysWait(error)
+              ? Effect.fail(new Hopeless({ message: error.message }))
+              : Effect.fail(error)
           case "of the prompt":
             return store(ofError(error))
         }
@@ -225,7 +239,7 @@ export const mostDeliveries = 10
 /** What stands in the output of a prompt that is given up. */
 export const givenUp = (error: O1Error | undefined): Result =>
   error === undefined
-    ? failed("given-up", `Every one of ${mostDeliveries} workers died while it had this prompt.`)
+    ? failed("given-up", `Given up after ${mostDeliveries} deliveries, none of which came to an end.`)
     : failed(`${error._tag}/${error.kind}`, `Given up after ${mostDeliveries} deliveries. ${ofMessage(error)}`)
 
 const ofMessage = (error: O1Error): string => error.message.replaceAll(/\s+/gu, " ").trim()

@@ -150,9 +150,14 @@ export const run = (
       }
       yield* offer
       const workers = yield* crew(workerFile, settings, env, () => prompts.filter(({ id }) => !out.written.has(id)))
+      let busy = yield* Clock.monotonicTimeNanos
       const step = Effect.gen(function*() {
-        if ((yield* take(workers.memory)) > 0) workers.lives()
+        const lines = yield* take(workers.memory)
+        if (lines > 0) workers.lives()
         inFlight = workers.inFlight()
+        const now = yield* Clock.monotonicTimeNanos
+        if (lines > 0 || inFlight > 0) busy = now
+        if (now - busy > longestIdle) return yield* new Hopeless({ message: idle(total - answered - failed) })
         screen.show(yield* standing)
         return settled()
       })
@@ -169,5 +174,13 @@ export const run = (
     if (settled()) yield* retire
     return { standing: yield* standing, bad: bad.length, replaced, stopped: !settled(), output: files.output }
   }).pipe(Effect.scoped)
+
+/** The queue keeps a prompt back for two minutes at most. */
+const longestIdle = 300_000_000_000n
+
+const idle = (left: number): string =>
+  `Nothing has happened for five minutes, although ${
+    count(left, "prompt")
+  } wait for an answer. Start the same command again.`
 
 const nothing: Memory = new Map()

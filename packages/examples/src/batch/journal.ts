@@ -121,6 +121,7 @@ export const layer = (file: string): Layer.Layer<Ledger, StoreError> =>
         })
 
       return {
+        look: (id) => Effect.sync(() => next(of(id))._tag),
         begin: (id) =>
           Effect.suspend((): Effect.Effect<Next, StoreError> => {
             const then = next(of(id))

@@ -70,22 +70,27 @@ export const queueStore = (
     lockExpiration: leaseMillis
   })
 
-const begin = Redis.script((asked: string, token: string, result: string, twice: string, id: string) => [
-  asked,
-  token,
-  result,
-  twice,
-  id
-], {
-  numberOfKeys: 4,
-  lua: `
+const begin = Redis.script(
+  (asked: string, token: string, result: string, twice: string, id: string, how: "look" | "ask") => [
+    asked,
+    token,
+    result,
+    twice,
+    id,
+    how
+  ],
+  {
+    numberOfKeys: 4,
+    lua: `
 if redis.call("HEXISTS", KEYS[3], ARGV[1]) == 1 then return {"Nothing"} end
 local token = redis.call("HGET", KEYS[2], ARGV[1])
 if token then return {"Continue", token} end
+if ARGV[2] == "look" then return {"Ask"} end
 if redis.call("HINCRBY", KEYS[1], ARGV[1], 1) > 1 then redis.call("HINCRBY", KEYS[4], ARGV[1], 1) end
 return {"Ask"}
 `
-}).withReturnType<readonly ["Nothing" | "Ask"] | readonly ["Continue", string]>()
+  }
+).withReturnType<readonly ["Nothing" | "Ask"] | readonly ["Continue", string]>()
 
 const withdraw = Redis.script((asked: string, id: string) => [asked, id], {
   numberOfKeys: 1,
@@ -186,9 +191,14 @@ export const layer = (place: Place): Layer.Layer<Ledger, never, Redis.Redis> =>
       const forgotten = (how: "Ended" | "Lost") => (id: string, responseId: string) =>
         run(redis.eval(forget)(keys.asked, keys.token, id, responseId, how))
       return {
+        look: (id) =>
+          Effect.map(
+            run(redis.eval(begin)(keys.asked, keys.token, keys.result, keys.twice, id, "look")),
+            ([tag]) => tag
+          ),
         begin: (id) =>
           Effect.flatMap(
-            run(redis.eval(begin)(keys.asked, keys.token, keys.result, keys.twice, id)),
+            run(redis.eval(begin)(keys.asked, keys.token, keys.result, keys.twice, id, "ask")),
             ([tag, token]): Effect.Effect<Next, StoreError> =>
               tag === "Continue"
                 ? Effect.map(tokenOf(token), (token) => ({ _tag: tag, token }))

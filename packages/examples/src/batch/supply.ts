@@ -25,7 +25,9 @@ export const supply = (
 ): Effect.Effect<Supply, StoreError, Scope.Scope> =>
   Effect.gen(function*() {
     // the worker reads the prompts itself
-    if (store._tag === "Journal") return { ...yield* journal.reader(store.file), offer: Effect.void, retire: Effect.void }
+    if (store._tag === "Journal") {
+      return { ...yield* journal.reader(store.file), offer: Effect.void, retire: Effect.void }
+    }
     const { leaseMillis, place } = store
     const services = yield* Layer.build(
       Layer.provideMerge(PersistedQueue.layer, redis.queueStore(place, leaseMillis)).pipe(

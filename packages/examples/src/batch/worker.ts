@@ -36,6 +36,7 @@ export const told = (ledger: Ledger["Service"], tell: (told: Told) => void): Led
     Effect.sync(() => tell({ _tag: "Noted", key, ...token === undefined ? {} : { token } }))
   const dropped = (key: string) => Effect.sync(() => tell({ _tag: "Dropped", key }))
   return {
+    look: ledger.look,
     begin: (key) =>
       Effect.tap(
         ledger.begin(key),
@@ -63,6 +64,7 @@ const longestGoodbye = "10 seconds"
 /** Ends when `stop` does. Responses that are being made go on where they are, and their tokens are stored. */
 export const work = (
   { concurrency, effort, maxTokens, workers }: WorkerOptions,
+  turn: (request: O1Request) => Effect.Effect<void>,
   stop: Deferred.Deferred<void>,
   tell: (told: Told) => void
 ): Effect.Effect<void, Hopeless | StoreError, AzureO1 | Ledger | PersistedQueue.PersistedQueueFactory> =>
@@ -93,6 +95,7 @@ export const work = (
       const known = Latch.makeUnsafe(true)
       const answered = Effect.gen(function*() {
         yield* answer(prompt, asked, {
+          turn,
           risky: () => void known.closeUnsafe(),
           safe: () => void known.openUnsafe(),
           finished: adapt
@@ -119,7 +122,7 @@ export const work = (
 
     const take = open.withPermit(prompts.take(handle)).pipe(
       // the queue has it, and delivers it again
-      Effect.catchIf(O1Error.is, () => Effect.void),
+      Effect.catchIf((error) => O1Error.is(error) || error._tag === "Unfinished", () => Effect.void),
       Effect.catchTags({ PersistedQueueError: ({ message }) => Effect.fail(new StoreError({ message })) })
     )
     const taking = Effect.forever(take)

@@ -110,6 +110,8 @@ const agree = (seed: number, reader: Reader) =>
     const ledger = yield* Ledger
     const all = new Map<string, Known>()
     for (const [i, [id, move]] of moves(seed, 120).entries()) {
+      const seen = next(all.get(id) ?? unknown)._tag
+      assert.strictEqual(yield* ledger.look(id), seen, `seed ${seed}, before move ${i}`)
       const expected = play(all, id, move)
       assert.strictEqual(yield* ask(ledger, id, move), expected, `seed ${seed}, move ${i}: ${move.join(" ")} ${id}`)
     }

@@ -2,8 +2,10 @@
 import { FakeAzure } from "@effect-resilience/azure-o1/testing"
 import { start } from "@effect-resilience/redis-server"
 import { describeWithRedis } from "@effect-resilience/redis-server/vitest"
+import * as NodeRedis from "@effect/platform-node/NodeRedis"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Redis from "effect/persistence/Redis"
 import * as Result from "effect/Result"
 import type { ChildProcess } from "node:child_process"
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
@@ -256,6 +258,15 @@ not JSON
       assert.match(stderr, /AZURE_OPENAI_ENDPOINT.*--fake/su)
     }), patience)
 
+  it.live("waits for its quota, so that no request is refused", () =>
+    Effect.gen(function*() {
+      const batch = yield* bench({ prompts: 24, limits: { requestsPerMinute: 120 } })
+      const { code, stdout } = yield* batch.run()
+      assert.strictEqual(code, 0, stdout)
+      batch.expectAnswers()
+      assert.strictEqual(yield* batch.posts, 24)
+    }), patience)
+
   it.live("runs on a fake deployment", () =>
     Effect.gen(function*() {
       const batch = yield* bench({ prompts: 3 })
@@ -291,9 +302,28 @@ describeWithRedis("the batch on Redis", () => {
         assert.include(stdout, "Done: 8 of 8 prompts answered, 0 failed, 0 possibly billed twice.")
       }
       batch.expectAnswers()
+      const left = yield* Effect.gen(function*() {
+        const { send } = yield* Redis.Redis
+        const keys = yield* send<ReadonlyArray<string>>("KEYS", "batch:both:*")
+        return yield* Effect.forEach(keys, (key) => send<number>("TTL", key))
+      }).pipe(Effect.provide(NodeRedis.layer({ url })))
+      assert.isAbove(left.length, 3)
+      for (const seconds of left) assert.isAbove(seconds, 86_400)
       const sorted = (name: string) => readFileSync(batch.file(name), "utf8").trimEnd().split("\n").toSorted()
       assert.deepStrictEqual(sorted("more.jsonl"), sorted("answers.jsonl"))
       assert.strictEqual(yield* batch.posts, 8)
+    }), patience)
+
+  it.live("shares the quota among its workers, so that no request is refused", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start
+      const batch = yield* bench({ prompts: 24, limits: { requestsPerMinute: 120 } })
+      const { code, stdout } = yield* batch.run(
+        [batch.file("prompts.jsonl"), batch.file("answers.jsonl"), "--redis", url, "--workers", "2"]
+      )
+      assert.strictEqual(code, 0, stdout)
+      batch.expectAnswers()
+      assert.strictEqual(yield* batch.posts, 24)
     }), patience)
 
   it.live("outlives a Redis that comes back with an empty memory", () =>
