@@ -36,8 +36,8 @@ export const Steps = Context.Reference<Listen>("examples/batch/Steps", {
 export interface Listener {
   /** Ends when the quota has room for a request. */
   readonly turn: (request: O1Request) => Effect.Effect<void>
-  /** A request is going out, and until `safe` nobody knows its response. */
-  readonly risky: () => void
+  /** A request goes out now, and until `safe` nobody knows its response. */
+  readonly risky: Effect.Effect<void>
   readonly safe: () => void
   /** After so many milliseconds; `undefined` if another process has asked. */
   readonly finished: (completion: O1Completion, elapsed: number | undefined) => void
@@ -164,11 +164,13 @@ export const answer = (
     const attempt = Effect.gen(function*() {
       // a request that waits has cost nothing, and is not yet written down
       if ((yield* ledger.look(key)) === "Ask") yield* turn(request)
+      // from here to the name of the response nobody is to go away
+      yield* risky
       const next = yield* ledger.begin(key)
       if (next._tag === "Nothing") return
       let token: ResumeToken | undefined = next._tag === "Continue" ? next.token : undefined
       const since = token === undefined ? yield* Clock.monotonicTimeNanos : undefined
-      if (token === undefined) risky()
+      if (token !== undefined) safe()
       yield* step("begun", id)
       const events = token === undefined
         // what is repeated is written down first, so it is not repeated inside of the call

@@ -96,7 +96,9 @@ export const work = (
       const answered = Effect.gen(function*() {
         yield* answer(prompt, asked, {
           turn,
-          risky: () => void known.closeUnsafe(),
+          risky: Effect.suspend(() =>
+            Deferred.isDoneUnsafe(stop) ? Effect.interrupt : Effect.sync(() => void known.closeUnsafe())
+          ),
           safe: () => void known.openUnsafe(),
           finished: adapt
         }).pipe(
