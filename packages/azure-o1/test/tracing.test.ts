@@ -230,6 +230,44 @@ describe("the spans of a call", () => {
       assert.deepInclude(attempts[0]!.attributes, { "server.address": "a.test", "server.port": 443 })
     }))
 
+  for (const [face, ask] of [["complete", (o1: O1Client) => o1.complete(request)], ["stream", drain]] as const) {
+    it.effect(`with a hedge each deployment that is asked has one, whoever wins: ${face}`, () =>
+      Effect.gen(function*() {
+        const slow = AzureO1Test.answer("slow", { after: "15 seconds" })
+        const raced = (first: Step, second: Step) =>
+          Effect.gen(function*() {
+            const layer = AzureO1Pool.layer(
+              AzureO1Pool.inOrder([
+                AzureO1Test.transport([first], { deployment: "a" }),
+                AzureO1Test.transport([second], { deployment: "b" })
+              ]),
+              { hedge: { delay: "10 seconds" } }
+            )
+            const { attempts, call } = yield* run<unknown, unknown, never>(layer, ask)
+            assert.strictEqual(outcome(call), "success")
+            assert.strictEqual(call.attributes["azure_o1.attempts"], 2)
+            const rows = attempts.map((attempt) =>
+              [
+                attempt.attributes["azure_o1.deployment"],
+                number(attempt),
+                outcome(attempt),
+                attempt.from - call.from,
+                attempt.to! - call.from
+              ] as const
+            )
+            return rows.toSorted(([a], [b]) => String(a).localeCompare(String(b)))
+          })
+        assert.deepStrictEqual(yield* raced(slow, AzureO1Test.hang), [
+          ["a", 1, "success", 0, 15],
+          ["b", 1, "interrupted", 10, 15]
+        ])
+        assert.deepStrictEqual(yield* raced(AzureO1Test.hang, AzureO1Test.answer("b", { after: "2 seconds" })), [
+          ["a", 1, "interrupted", 0, 12],
+          ["b", 1, "success", 10, 12]
+        ])
+      }))
+  }
+
   it.effect("what was billed is told of a failure, too", () =>
     Effect.gen(function*() {
       const usage = { input: 1, cachedInput: 0, output: 2, reasoning: 2 }

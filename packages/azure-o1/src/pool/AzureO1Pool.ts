@@ -63,8 +63,8 @@ type Needs<Members extends ReadonlyArray<PoolMember>> = Members[number] extends 
  */
 export interface PoolClient extends O1Client {
   /**
-   * Other members from now on. Calls that are under way finish where they are. A member whose name stays keeps what is known of it. A
-   * token of a response that a removed member keeps gives an `O1RequestError` of kind `response-not-found` that names it. A bad list
+   * Other members from now on. Calls that are under way finish where they are. A member that stays keeps what is known of it; one
+   * that has its name but another configuration keeps its circuit breaker and its latency. A token of a response that a removed member keeps gives an `O1RequestError` of kind `response-not-found` that names it. A bad list
    * is a defect, and changes nothing.
    */
   readonly update: (members: NonEmptyReadonlyArray<PoolMember>) => Effect.Effect<void>

@@ -45,6 +45,12 @@ export class Slowness {
     this.answers.set(name, Math.max(begun, this.answers.get(name) ?? begun))
   }
 
+  /** Another one has its name. */
+  forget(name: string): void {
+    this.rows.delete(name)
+    this.answers.delete(name)
+  }
+
   /** It has failed otherwise, and so has answered. */
   failed(name: string): false {
     this.rows.delete(name)

@@ -59,16 +59,23 @@ export class Pool {
       (balancer) => new Pool(members, balancer)
     )
 
-  /** The members from now on. What goes on at one that is gone goes on. */
+  /** The members from now on. Calls to one that is gone go on. */
   update(members: NonEmptyReadonlyArray<Member>): Effect.Effect<void> {
-    return Effect.map(this.balancer.update(members), () => {
-      const names = new Set(members.map(({ name }) => name))
-      for (const { name, transport } of this.members) {
-        if (names.has(name)) continue
-        this.former.set(transport.deployment, name)
+    return Effect.flatMap(this.balancer.update(members), () => {
+      const others = new Map(members.map((member) => [member.name, member]))
+      const changed = this.members.filter(({ name, transport }) => others.get(name)?.transport !== transport)
+      for (const { name, transport } of changed) {
+        // another key, or another place: what was wrong with the one before says nothing of this one
         this.pauses.delete(name)
+        this.slowness.forget(name)
+        this.fitness.forget(name)
+        if (!others.has(name)) this.former.set(transport.deployment, name)
+      }
+      for (const { name, transport } of members) {
+        if (this.former.get(transport.deployment) === name) this.former.delete(transport.deployment)
       }
       this.members = members
+      return Effect.forEach(changed, ({ name }) => this.balancer.cool(name, 0), { discard: true })
     })
   }
 

@@ -10,7 +10,7 @@ import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { AzureO1 } from "../../src/AzureO1.ts"
-import { O1RateLimitError, O1RequestError, O1ServerError } from "../../src/O1Error.ts"
+import { O1AuthError, O1RateLimitError, O1RequestError, O1ServerError } from "../../src/O1Error.ts"
 import { O1Policy } from "../../src/O1Policy.ts"
 import { AzureO1Pool, type PoolMember, type PoolSettings } from "../../src/pool/index.ts"
 import { O1Quota } from "../../src/quota/index.ts"
@@ -292,6 +292,19 @@ describe("a pool", () => {
           [["a", 3, "cooling"], ["b", 1, "available"], ["c", 2, "warming"]]
         )
         assert.deepStrictEqual(yield* asked(a, b), [1, 2])
+      }))
+
+    it.effect("what was wrong with a member is forgotten with its configuration", () =>
+      Effect.gen(function*() {
+        for (const wrong of [fail(new O1AuthError({ kind: "unauthorized" })), busy("1 hour")]) {
+          const [a, b] = [member("a", [wrong]), member("b", [])]
+          const o1 = yield* made(AzureO1Pool.inOrder([a, b]))
+          assert.strictEqual(yield* text(o1), "b")
+          yield* o1.update(AzureO1Pool.inOrder([a, b]))
+          assert.strictEqual(yield* text(o1), "b")
+          yield* o1.update(AzureO1Pool.inOrder([member("a", []), b]))
+          assert.strictEqual(yield* text(o1), "a")
+        }
       }))
 
     it.effect("members without names keep those that they were given", () =>
