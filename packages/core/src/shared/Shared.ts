@@ -74,7 +74,7 @@ export interface RateLimiterOptions extends RateLimiter.Options {
    */
   readonly attempt?: Duration.Input | undefined
   /**
-   * How a limit begins that a young store does not know: a store that has lost its memory may have known of calls. A store is
+   * How a limit begins that neither a young store knows nor a process that has lived through the loss of its memory: a store that has lost its memory may have known of calls. A store is
    * young until the longest span of the limits has passed since it was first used. `"full"` is for a store that loses nothing.
    *
    * @default "empty"

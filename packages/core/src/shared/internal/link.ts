@@ -97,7 +97,10 @@ export class Link {
     const skipped = ops.length - asked.length
     // first: the limits of this process are news to the store, and hold from now on
     // empty: a young store has forgotten what it does not know, so that counts as used up
-    const request = { id, limits: limits.map(wireOf), first: news, empty, version, gone, ops }
+    // known: what it has forgotten, if this process knows
+    const used = this.shared || this.born === 0 ? undefined : this.known.tell(this.watcher.time(), limits.length)
+    const known = used && { born: this.born, used }
+    const request = { id, limits: limits.map(wireOf), first: news, empty, version, gone, ops, known }
     this.news = false
     this.store.ask(this.watcher.fiber, JSON.stringify(request), (text) => replyOf(text, limits), {
       answered: (reply) => {
@@ -147,7 +150,7 @@ export class Link {
       if (answer._tag !== "Granted") return
       this.known.note(at, op[0] === "T" ? op[1] : answer.amounts)
     })
-    this.known.learn(reply.used.map((used) => used && shift(used, at - reply.at)))
+    this.known.learn(at, reply.used.map((used) => used && shift(used, at - reply.at)))
     this.processes = reply.processes
     this.version = reply.version
     this.born = reply.born

@@ -43,6 +43,8 @@ function spaced.give_back(r, s, at, mark, amount)
   if owed > 0 then s.p = s.p - min(amount * r.interval, owed) end
 end
 function spaced.room(r, s, at) return r.burst - max(0, s.p - at) / r.interval end
+function spaced.restore(r, at, known) return { p = at - known[1] } end
+function spaced.merge(r, at, one, other) return { p = max(one.p, other.p) } end
 function spaced.adopt(r, s, at, new) s.p = at + max(0, s.p - at) / r.interval * new.interval end
 function spaced.dump(s) return text(s.p) end
 function spaced.until_fresh(r, s, at) return s.p - at end
@@ -72,6 +74,11 @@ function fixed.give_back(r, s, at, mark, amount)
   if mark == s.o and not closed(r, s, at) then s.u = max(0, s.u - amount) end
 end
 function fixed.room(r, s, at) return r.limit - used_at(r, s, at) end
+function fixed.restore(r, at, known) return { o = at - known[1], u = known[2] } end
+function fixed.merge(r, at, one, other)
+  if used_at(r, one, at) < used_at(r, other, at) then return other end
+  return one
+end
 function fixed.adopt(r, s, at) if closed(r, s, at) then s.o = 0 end end
 function fixed.dump(s) return text(s.o) .. ' ' .. text(s.u) end
 function fixed.until_fresh(r, s, at) return s.o + r.span - at end
@@ -132,6 +139,32 @@ function sliding.room(r, s, at)
   age(r, s, at)
   return r.limit - s.u
 end
+-- the calls of all up to a time, and those of each process after it: what is in both counts once
+local function joined(all_at, all, own)
+  local s = { l = {}, u = 0, all_at = all_at, all = all, own = own }
+  local function add(to, used)
+    s.l[#s.l + 1] = { to, to, used }
+    s.u = s.u + used
+  end
+  for _, slice in ipairs(all) do add(slice[1], slice[2]) end
+  for _, slice in ipairs(own) do if slice[1] > all_at then add(slice[1], slice[2]) end end
+  table.sort(s.l, function(a, b) return a[2] < b[2] end)
+  return s
+end
+function sliding.restore(r, at, known)
+  local all, own = {}, {}
+  for i = 3, #known, 2 do
+    local into = i < 3 + 2 * known[2] and all or own
+    into[#into + 1] = { at - known[i], known[i + 1] }
+  end
+  return joined(at - known[1], all, own)
+end
+function sliding.merge(r, at, one, other)
+  local newer = other.all_at > one.all_at and other or one
+  local own = {}
+  for _, s in ipairs({ one, other }) do for _, slice in ipairs(s.own) do own[#own + 1] = slice end end
+  return joined(newer.all_at, newer.all, own)
+end
 function sliding.adopt(r, s, at) age(r, s, at) end
 function sliding.dump(s)
   local out = {}
@@ -176,21 +209,49 @@ local function longest()
   for _, r in ipairs(rules) do whole = max(whole, r.whole) end
   return whole
 end
+local function each(make)
+  local all = {}
+  for i, r in ipairs(rules) do all[i] = make(kinds[i], r, i) end
+  return all
+end
 if state then
   learn(state.limits)
 else
   learn(request.limits)
-  state = { seen = now, back = 0, version = now, born = now, limits = request.limits, dims = {} }
+  state = { seen = now, back = 0, version = now, born = now, limits = request.limits }
   local since = epoch()
   local young = request.empty and now - since < longest()
-  for i, r in ipairs(rules) do state.dims[i] = young and kinds[i].used_up(r, since) or kinds[i].fresh() end
+  local function first(kind, r) return young and kind.used_up(r, since) or kind.fresh() end
+  state.dims = each(first)
+  -- what a process knows of before may still take the place of this
+  state.guess, state.until_then = each(first), young and since + longest() or now + request.gone
 end
-local dims = state.dims
 
 -- for a clock that was set back, no time has passed
 if now < state.seen then state.back = state.back + state.seen - now end
 state.seen = now
 local at = now + state.back
+
+-- The memory was lost, and a process knows what was used: the first one's word takes the place of the guess, to which the
+-- difference counts that was granted since. Others add what they know of beyond that.
+local known = request.known
+if state.until_then and now >= state.until_then then state.guess, state.base, state.until_then = nil, nil, nil end
+if known and known.born ~= state.born and state.guess then
+  local function word(kind, r, i) return kind.restore(r, at, known.used[i]) end
+  local granted = each(function(kind, r, i) return kind.room(r, state.guess[i], at) - kind.room(r, state.dims[i], at) end)
+  state.dims, state.base, state.guess = each(word), each(word), nil
+  for i, amount in ipairs(granted) do if amount > tolerance then kinds[i].take(rules[i], state.dims[i], at, amount) end end
+  state.born, state.until_then = known.born, now + request.gone
+elseif known and known.born == state.born and state.base then
+  for i, r in ipairs(rules) do
+    local base = state.base[i]
+    local merged = kinds[i].merge(r, at, base, kinds[i].restore(r, at, known.used[i]))
+    local more = kinds[i].room(r, base, at) - kinds[i].room(r, merged, at)
+    state.base[i] = merged
+    if more > tolerance then kinds[i].take(r, state.dims[i], at, more) end
+  end
+end
+local dims = state.dims
 
 local function adopt(i, l)
   local new = rule_of(l)
@@ -295,11 +356,10 @@ local dumps = {}
 for i, r in ipairs(rules) do
   dumps[i] = (show or not kinds[i].long) and kinds[i].dump(dims[i]) or '-'
 end
-local known = request.version == state.version
 local head = { text(at), text(state.version), text(state.born), tostring(redis.call('ZCARD', KEYS[3])) }
 local limits = {}
 for i, l in ipairs(state.limits) do limits[i] = l[1] .. ' ' .. text(l[2]) .. ' ' .. text(l[3]) .. ' ' .. text(l[4]) end
-return { table.concat(head, ' '), known and '' or table.concat(limits, '|'), table.concat(dumps, '|'), unpack(reply) }
+return { table.concat(head, ' '), request.version == state.version and '' or table.concat(limits, '|'), table.concat(dumps, '|'), unpack(reply) }
 `.trim()
 
 const redisClock = `

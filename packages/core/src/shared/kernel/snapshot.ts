@@ -21,6 +21,24 @@ export const shift = (snapshot: Snapshot, by: number): Snapshot => {
   }
 }
 
+/** Calls in numbers, their times as ages. */
+export const pairsOf = (
+  slices: ReadonlyArray<{ readonly to: number; readonly used: number }>,
+  at: number
+): ReadonlyArray<number> => slices.flatMap(({ to, used }) => [at - to, used])
+
+/** The same in numbers, its times as ages: another clock can read it. */
+export const agesOf = (snapshot: Snapshot, at: number): ReadonlyArray<number> => {
+  switch (snapshot.kind) {
+    case "spaced":
+      return [at - snapshot.paidBy]
+    case "fixed-window":
+      return [at - snapshot.openedAt, snapshot.used]
+    case "sliding-window":
+      return pairsOf(snapshot.slices, at)
+  }
+}
+
 /** Makes an allowance in which a part of that is used: all of it, for `share` 1. A spaced limit pays for its use at a rate, so every share of it is paid for at the same time. */
 export const restore = (rule: Rule, snapshot: Snapshot, share = 1): Allowance => {
   const allowance = make(rule)
