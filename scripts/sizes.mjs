@@ -19,6 +19,7 @@ const budgets = [
   ["around an HttpClient", "core/http", "{ ResilientHttpClient }", "ResilientHttpClient.make", 7.5],
   ["all of core", "core", "* as all", "all", 60.5],
   ["the metrics of the client", "azure-o1/metrics", "{ O1Metrics }", "O1Metrics.layer()", 3.5],
+  ["the history of the monitor", "azure-o1/history", "{ O1History }", "O1History.layer({ path: 'x' })", 9],
   ["the o1 client", "azure-o1", "{ AzureO1 }", "AzureO1.layer", 78.5],
   ["its quota", "azure-o1/quota", "{ O1Quota }", "O1Quota.layer", 42.5],
   ["the same of several deployments", "azure-o1/pool", "{ AzureO1Pool }", "AzureO1Pool.layer", 96.5]

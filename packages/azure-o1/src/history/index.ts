@@ -1,0 +1,1 @@
+export * as O1History from "./O1History.ts"
