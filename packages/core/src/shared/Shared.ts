@@ -74,8 +74,9 @@ export interface RateLimiterOptions extends RateLimiter.Options {
    */
   readonly attempt?: Duration.Input | undefined
   /**
-   * How a limit begins that neither a young store knows nor a process that has lived through the loss of its memory: a store that has lost its memory may have known of calls. A store is
-   * young until the longest span of the limits has passed since it was first used. `"full"` is for a store that loses nothing.
+   * How a limit begins of which nobody knows: neither the store, which is young, nor a process that has lived through the loss of
+   * its memory. `"empty"` counts all of it as used, for the store may have lost what it knew. A store is young until the longest
+   * span of the limits has passed since it was first used. `"full"` is for a store that loses nothing.
    *
    * @default "empty"
    */
