@@ -348,6 +348,7 @@ export const compose: {
       settings: {},
       children: stack.flatMap(({ info }) => info.kind === "compose" ? info.children : [info])
     },
+    parts: stack,
     effect: (self: AnyEffect) => stack.reduceRight((inner, policy) => policy(inner), self),
     stream: (self: AnyStream) => stack.reduceRight((inner, policy) => policy.stream(inner), self),
     knowledge: (at) => internal.knowledgeOfAll(stack, at),

@@ -65,6 +65,7 @@ import {
 import * as internal from "./internal/policy.ts"
 import type { AnyEffect } from "./internal/primitive.ts"
 import { RetryEffect } from "./internal/retry.ts"
+import { RetryPolicy } from "./internal/retryPolicy.ts"
 import { sharedOf } from "./internal/retryBudget.ts"
 import type { Settings } from "./internal/retryRun.ts"
 import { retryStream } from "./internal/retryStream.ts"
@@ -329,11 +330,7 @@ export const make: {
   <E, SE, SR, const Tag extends string>(options: Options<E, SE, SR, Tag>): Tagged<E, SE, SR, Tag>
 } = (options: Options<any, any, any, any> = {}) => {
   const settings = settingsOf("Retry.make", options)
-  return internal.make<Policy.Policy<any>>({
-    info: infoOf(options, settings),
-    effect: (self) => new RetryEffect(self, settings),
-    stream: (self) => retryStream(self, settings, undefined)
-  })
+  return internal.make<Policy.Policy<any>>(new RetryPolicy(infoOf(options, settings), settings))
 }
 
 /**

@@ -215,7 +215,7 @@ const budgetOf = (options: Options): Shared => {
   if (!Predicate.hasProperty(funding, "open")) {
     throw invalid("RetryBudget.make", "funding", funding, "tokens, traffic or inFlight")
   }
-  return new Shared(name, funding.open())
+  return new Shared(name, funding)
 }
 
 /**

@@ -66,7 +66,7 @@ import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.t
 import { register } from "./internal/registry.ts"
 import { now } from "./internal/time.ts"
 import * as timeout from "./internal/timeout.ts"
-import { timeoutStream } from "./internal/timeoutStream.ts"
+import { TimeoutPolicy } from "./internal/timeoutPolicy.ts"
 import { TimerQueue } from "./internal/timers.ts"
 import { hangs } from "./internal/turn.ts"
 import { CurrentWaits, Waits } from "./internal/waits.ts"
@@ -170,11 +170,8 @@ const make = (watch: Watch): Policy.Policy<unknown, TimeoutExceeded> => {
       exceeded(fiber, phase === "first" ? firstPhase : phase, limit, elapsed, name),
     refused: undefined
   }
-  return internal.make({
-    info: { kind: watch.kind, name, settings: { ...watch.shown, detach: detach || undefined }, children: [] },
-    effect: (self) => new timeout.TimeoutEffect(self, settings),
-    stream: (self) => timeoutStream(self, settings)
-  })
+  const shown = { ...watch.shown, detach: detach || undefined }
+  return internal.make(new TimeoutPolicy({ kind: watch.kind, name, settings: shown, children: [] }, settings))
 }
 
 /**

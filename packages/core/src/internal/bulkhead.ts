@@ -42,7 +42,7 @@ export class Compartment implements Implementation {
   readonly timers: TimerQueue | undefined
   /** on the stack of every call that found a permit at once */
   readonly held: HeldFrame
-  private readonly order: kernel.Order | undefined
+  readonly order: kernel.Order | undefined
 
   constructor(settings: Settings) {
     const { maxWait, name, order } = settings

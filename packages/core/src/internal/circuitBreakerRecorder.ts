@@ -32,7 +32,7 @@ export const gauges: GaugesOf<Recorder> = {
 /** What acts for a circuit: admits and records calls, and tells of its changes. */
 export class Recorder {
   readonly circuit: kernel.Circuit
-  private options: Options
+  options: Options
   private hangsAfter: number
   private exceeded = false
   private measuredBy: Gauges | undefined = undefined

@@ -11,6 +11,8 @@ export interface Implementation {
   readonly info: PolicyInfo
   /** What its state belongs to, where that is not this: a cost of a limiter is the limiter's. */
   readonly instance?: object
+  /** The policies that it is made of, outermost first. */
+  readonly parts?: ReadonlyArray<unknown>
   effect(self: AnyEffect): AnyEffect
   stream(self: AnyStream): AnyStream
   /** It is let go: from now on nobody asks about it. */

@@ -60,7 +60,7 @@ export class Limiter implements calls.Limiter {
   readonly dimensions: Dimensions
   readonly maxWait: number
   readonly name: string | undefined
-  private readonly maxQueue: number
+  readonly maxQueue: number
   private pumping = false
 
   constructor({ limits, maxQueue, maxWait, name }: Settings) {

@@ -54,7 +54,7 @@ class LimitedEffect extends Primitive {
 /** Lets calls of one cost through. */
 export class Limiting<L extends Limiter = Limiter> implements Implementation {
   readonly limiter: L
-  protected readonly costs: kernel.Costs
+  readonly costs: kernel.Costs
 
   constructor(limiter: L, costs: kernel.Costs = limiter.dimensions.once) {
     this.limiter = limiter
@@ -102,7 +102,7 @@ export class Costly extends Limiting {
 /** The same for calls that are charged with an estimate and tell their cost with the result. */
 export class Settling extends Costly {
   private readonly charge: Effect.Effect<Charge, any, any>
-  private readonly actual: (value: any) => Cost | undefined
+  readonly actual: (value: any) => Cost | undefined
 
   constructor(limiter: Limiter, costs: kernel.Costs, actual: (value: any) => Cost | undefined) {
     super(limiter, costs)

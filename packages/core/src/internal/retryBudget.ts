@@ -1,7 +1,7 @@
 import type * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import type { Budget } from "../kernel/retryBudget.ts"
+import type { Budget, Funding } from "../kernel/retryBudget.ts"
 import { invalid } from "./options.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
 
@@ -66,6 +66,7 @@ export interface Funded {
 
 /** What a `RetryBudget` is. Users see its name and state; a hedge spends its kernel. */
 export interface Shared extends RetryBudget {
+  readonly funding: Funding
   readonly kernel: Budget
   purse(): Purse
   /** The frame of a first attempt, which makes a purse only if that fails. */

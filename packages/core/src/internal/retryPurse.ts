@@ -2,7 +2,7 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { Budget, Grant } from "../kernel/retryBudget.ts"
+import type { Budget, Funding, Grant } from "../kernel/retryBudget.ts"
 import * as frame from "./frame.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import * as budget from "./retryBudget.ts"
@@ -138,11 +138,13 @@ class FundedFrame implements frame.Frame {
 export class Shared implements budget.Shared {
   readonly [budget.TypeId] = budget.TypeId
   readonly name: string | undefined
+  readonly funding: Funding
   readonly kernel: Budget
 
-  constructor(name: string | undefined, kernel: Budget) {
+  constructor(name: string | undefined, funding: Funding) {
     this.name = name
-    this.kernel = kernel
+    this.funding = funding
+    this.kernel = funding.open()
   }
 
   get state(): Effect.Effect<budget.State> {

@@ -14,7 +14,7 @@ export interface Rules {
 
 /** The delay after which a call is hedged, learnt from the last 500 to 1000 calls. Times in milliseconds. */
 export class LearntDelay {
-  private readonly rules: Rules
+  readonly rules: Rules
   private readonly times: Learnt
 
   constructor(rules: Rules) {

@@ -204,6 +204,7 @@ export const pipelineOf = <E, L>(
   if (contradiction !== undefined) throw new RangeError(`${where}: ${contradiction}`)
   const policy = internal.make<Policy.Policy<E, L | Timeout.TimeoutExceeded | CircuitBreaker.CircuitOpen>>({
     info: composed.info,
+    parts: [composed],
     effect: name === undefined ? composed : (self) => new ObservedCall(composed(self), name),
     stream: name === undefined ? composed.stream : (self) => observedStream(composed.stream(self), name),
     knowledge: (at) => internal.knowledgeOf(composed, at),
