@@ -276,7 +276,7 @@ export const slowCallsOf = ({ slow }: kernel.Circuit, permit: kernel.Permit): Sl
 
 export const isRejection = (admission: kernel.Permit | CircuitOpen): admission is CircuitOpen => "_tag" in admission
 
-const outcomeOf = (fault: Fault.Fault | undefined): kernel.Outcome => {
+export const outcomeOf = (fault: Fault.Fault | undefined): kernel.Outcome => {
   switch (fault?._tag) {
     case undefined:
     case "Permanent":
@@ -293,7 +293,7 @@ const outcomeOf = (fault: Fault.Fault | undefined): kernel.Outcome => {
 }
 
 /** What the callee asked for. What another policy of this process asks its callers for is not a word of the callee. */
-const hintOf = (fault: Fault.Fault | undefined): number => {
+export const hintOf = (fault: Fault.Fault | undefined): number => {
   if (fault?._tag !== "Transient" && fault?._tag !== "Throttled") return 0
   return fault.retryAfter === undefined ? 0 : Duration.toMillis(fault.retryAfter)
 }

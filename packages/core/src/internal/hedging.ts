@@ -10,7 +10,7 @@ import { callable, checkedOptions, duration, integer, invalid, percent, showMill
 import type { Implementation } from "./policy.ts"
 import type { AnyEffect } from "./primitive.ts"
 import { ofFirstElement, type Result, withResult } from "./result.ts"
-import { type RetryBudget, sharedOf } from "./retryBudget.ts"
+import { type RetryBudget, type Shared, sharedOf } from "./retryBudget.ts"
 import { TimerQueue } from "./timers.ts"
 
 /** As in `Hedge.ts`, where it is explained. */
@@ -55,6 +55,7 @@ const learntDelayOf = (where: string, learnt: Learnt): LearntDelay => {
 export class Hedging implements Implementation, Rules {
   readonly name: string | undefined
   readonly max: number
+  readonly shared: Shared | undefined
   readonly budget: Budget | undefined
   readonly budgetName: string | undefined
   readonly learnt: LearntDelay | undefined
@@ -62,7 +63,7 @@ export class Hedging implements Implementation, Rules {
   readonly queue: TimerQueue | undefined
   private readonly fixed: number
   private readonly options: Options
-  private readonly ofValue: Fault.Classify<any>
+  readonly ofValue: Fault.Classify<any>
   private readonly ofFirst: Fault.Classify<any>
 
   constructor(options: Options) {
@@ -75,6 +76,7 @@ export class Hedging implements Implementation, Rules {
     const classify = callable(where, "classify", options.classify) ?? Fault.of
     this.ofValue = withResult(where, classify, options.result)
     this.ofFirst = withResult(where, classify, options.result && ofFirstElement(options.result))
+    this.shared = budget
     this.budget = budget?.kernel
     this.budgetName = budget?.name
     if (isLearnt(options.after)) {

@@ -1,0 +1,159 @@
+/**
+ * A laboratory in virtual time: clients call servers through the policies of production, and a minute of a fleet is over in a moment.
+ *
+ * **Example** (What a retry does to a server that is down for ten seconds)
+ *
+ * ```ts import.meta.vitest
+ * import { Retry, Timeout } from "@effect-resilience/core"
+ * import { Client, Load, Server, Simulation, Times } from "@effect-resilience/core/simulation"
+ *
+ * const database = Server.make({
+ *   name: "database",
+ *   times: Times.exponential("5 millis"),
+ *   incidents: [Server.crash({ from: "20 seconds", until: "30 seconds" })]
+ * })
+ * const client = Client.make({
+ *   load: Load.poisson({ perSecond: 100 }),
+ *   to: database,
+ *   through: [Timeout.total("2 seconds"), Retry.make({ times: 3 })]
+ * })
+ * const { clients } = Simulation.run({ clients: [client], duration: "1 minute", seed: 1 })
+ * clients[0]!.amplification > 1.3 // => true
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as EffectRandom from "effect/Random"
+import type * as Telemetry from "../internal/events.ts"
+import { callable, checkedOptions, integer, invalid, positiveMillis } from "../internal/options.ts"
+import type { Client } from "./Client.ts"
+import { Caller } from "./internal/callers.ts"
+import { type Process, World } from "./internal/frame.ts"
+import { Random } from "./internal/random.ts"
+import { ClientRecord, ServerRecord } from "./internal/records.ts"
+import { Edge } from "./internal/request.ts"
+import { Service } from "./internal/service.ts"
+import type { Report } from "./Report.ts"
+import type { Server } from "./Server.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** At least one; their servers, and those behind them, are part of the run. */
+  readonly clients: ReadonlyArray<Client>
+  /** The time in which calls begin. */
+  readonly duration: Duration.Input
+  /**
+   * The same seed gives the same run. Of two runs with one seed that differ in their policies only, the calls come at the same times.
+   *
+   * @default 1
+   */
+  readonly seed?: number | undefined
+  /**
+   * The time that the report counts together.
+   *
+   * @default a second, or a 600th of the duration if that is longer
+   */
+  readonly interval?: Duration.Input | undefined
+  /**
+   * How long the run goes on after the last call has begun. Calls that have not ended by then are unfinished.
+   *
+   * @default "10 minutes"
+   */
+  readonly drain?: Duration.Input | undefined
+  /**
+   * Is told what the policies tell in production, with the time in milliseconds since the start.
+   *
+   * @default nobody
+   */
+  readonly listener?: ((event: Telemetry.Event, at: number) => void) | undefined
+}
+
+const second = 1000
+
+/** The parts of one run, made from what they are called by on. */
+class Run {
+  readonly world: World
+  readonly duration: number
+  readonly interval: number
+  private readonly intervals: number
+  private readonly services = new Map<Server, Service>()
+  private readonly records: ReadonlyArray<readonly [Client, ClientRecord]>
+
+  constructor(clients: ReadonlyArray<Client>, world: World, duration: number, interval: number) {
+    this.world = world
+    this.duration = duration
+    this.interval = interval
+    this.intervals = Math.ceil(duration / interval)
+    this.records = clients.map((client) => [client, new ClientRecord(this.intervals, interval)])
+    for (const [client, record] of this.records) {
+      const service = this.serviceOf(client.to)
+      const edge = (process: Process): Edge => new Edge(service, client.network, record, process)
+      new Caller(world, client, record, duration, edge).start(client)
+    }
+  }
+
+  private serviceOf(server: Server): Service {
+    let service = this.services.get(server)
+    if (service === undefined) {
+      const behind = server.calls.map((call) => ({ ...call, service: this.serviceOf(call.to) }))
+      service = new Service(
+        this.world,
+        server,
+        new ServerRecord(this.intervals, this.interval),
+        (process) =>
+          behind.map(({ network, service, stack }) => stack(new Edge(service, network, undefined, process), process))
+      )
+      this.services.set(server, service)
+    }
+    return service
+  }
+
+  report(seed: number): Report {
+    const { duration, interval } = this
+    const clients = this.records.map(([{ name }, record]) => record.report(name))
+    const offered = clients.reduce((sum, client) => sum + client.offered, 0)
+    const servers = Array.from(
+      this.services,
+      ([{ capacity, name, tokens }, { record }]) =>
+        record.report(name, { capacity, duration, offered, price: tokens?.price })
+    )
+    return { seed, duration, interval, events: this.world.agenda.events, clients, servers }
+  }
+}
+
+/**
+ * Runs it, and gives what was counted. It is pure: the same options give the same report. A bad option throws a `RangeError`.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const run = (options: Options): Report => {
+  const where = "Simulation.run"
+  const { clients, listener, seed = 1 } = checkedOptions(where, options)
+  if (clients.length === 0) throw invalid(where, "clients", "none", "at least one client")
+  const names = clients.map(({ name }) => name)
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice !== undefined) throw invalid(where, "clients", twice, "clients of different names")
+  callable(where, "listener", listener)
+  const duration = positiveMillis(where, "duration", options.duration)
+  const interval = options.interval === undefined
+    ? Math.max(second, duration / 600)
+    : positiveMillis(where, "interval", options.interval)
+  const drain = positiveMillis(where, "drain", options.drain ?? "10 minutes", { infinite: true })
+  const random = new Random(integer(where, "seed", seed, 0))
+  // in a fiber, for schedules that draw take their numbers from there
+  return Effect.runSync(Effect.provideService(
+    Effect.sync(() => {
+      const run = new Run(clients, new World(random, listener), duration, interval)
+      run.world.agenda.run(duration + drain)
+      return run.report(seed)
+    }),
+    EffectRandom.Random,
+    random.stream("schedules")
+  ))
+}

@@ -1,0 +1,7 @@
+export * as Client from "./Client.ts"
+export * as Load from "./Load.ts"
+export * as Network from "./Network.ts"
+export * as Report from "./Report.ts"
+export * as Server from "./Server.ts"
+export * as Simulation from "./Simulation.ts"
+export * as Times from "./Times.ts"

@@ -1,0 +1,94 @@
+import type * as Telemetry from "../../internal/events.ts"
+import { Agenda, Alarm } from "./agenda.ts"
+import type { Outcome } from "./outcome.ts"
+import type { Random } from "./random.ts"
+
+/** What one run has for all its parts. */
+export class World {
+  readonly agenda = new Agenda()
+  readonly random: Random
+  private readonly tell: ((event: Telemetry.Event, at: number) => void) | undefined
+  /** whether somebody is told of what policies decide */
+  readonly listens: boolean
+
+  constructor(random: Random, tell: ((event: Telemetry.Event, at: number) => void) | undefined) {
+    this.random = random
+    this.tell = tell
+    this.listens = tell !== undefined
+  }
+
+  get now(): number {
+    return this.agenda.now
+  }
+
+  emit(event: Telemetry.Event): void {
+    this.tell!(event, this.agenda.now)
+  }
+}
+
+/** What a call is about, for servers: it stays the same in all its attempts. */
+export interface Call {
+  readonly priority: number
+}
+
+/**
+ * A call in one layer of its stack: what the frame of a policy is on the stack of a fiber. A frame begins once, answers what is
+ * around it once, and never after it was cancelled.
+ */
+export abstract class Frame extends Alarm {
+  /** whom it answers; none for the call itself */
+  readonly outer: Frame | undefined
+  readonly call: Call
+  /** by when the call has to end, on the clock of the run */
+  deadline: number
+
+  constructor(outer: Frame | undefined, call: Call, deadline: number) {
+    super()
+    this.outer = outer
+    this.call = call
+    this.deadline = deadline
+  }
+
+  abstract begin(): void
+
+  /** The call inside has ended. */
+  abstract answered(outcome: Outcome, by: Frame): void
+
+  /** Nobody waits any more. Gives whether the call still waited for its turn, and so was not made. */
+  abstract cancel(): boolean
+
+  wake(): void {}
+
+  /** A queue of this process keeps the call waiting: all policies around it are told, for that is nobody's slowness. */
+  waits(at: number): void {
+    this.outer?.waits(at)
+  }
+
+  /** It has left the queue. */
+  goesOn(at: number): void {
+    this.outer?.goesOn(at)
+  }
+}
+
+/** A policy of one process, with what is inside it. */
+export interface Layer {
+  open(outer: Frame, call: Call): Frame
+}
+
+/** What the calls of one process share: the state of each policy, wherever that stands in its stacks. */
+export class Process {
+  readonly world: World
+  readonly random: Random
+  private readonly states = new Map<object, unknown>()
+
+  constructor(world: World, name: string) {
+    this.world = world
+    this.random = world.random.stream(name)
+  }
+
+  /** The state that belongs to a value, made when it is first asked for. */
+  state<A>(of: object, make: () => A): A {
+    if (!this.states.has(of)) this.states.set(of, make())
+    return this.states.get(of) as A // set by the same function for the same value
+  }
+}

@@ -1,0 +1,32 @@
+import * as Predicate from "effect/Predicate"
+import { invalid } from "../../internal/options.ts"
+import * as internal from "../../internal/policy.ts"
+import type { Policy } from "../../Policy.ts"
+import { simulated } from "../policies/index.ts"
+import type { Layer, Process } from "./frame.ts"
+
+/** A policy, or several, the outermost first. */
+export type Through = Policy<any, any, any> | ReadonlyArray<Policy<any, any, any>>
+
+/** What implements a stack's policies, outermost first. */
+const partsOf = (policy: unknown): ReadonlyArray<unknown> => {
+  if (Array.isArray(policy)) return policy.flatMap(partsOf)
+  if (!internal.isPolicy(policy)) return [policy]
+  const implementation = internal.implementationOf<internal.Implementation>(policy)
+  if (implementation.info.kind === "identity") return []
+  return implementation.parts === undefined ? [implementation] : implementation.parts.flatMap(partsOf)
+}
+
+/** Makes the layers of a stack in a process. */
+export type Stack = (inner: Layer, process: Process) => Layer
+
+/** The stack in which the very kernels decide. A policy that a simulation does not know throws a `RangeError`. */
+export const stackOf = (where: string, through: Through | undefined): Stack => {
+  const makers = through === undefined ? [] : partsOf(through).map((part) => {
+    const policy = simulated.find(({ is }) => is(part))
+    if (policy !== undefined) return policy.of(part)
+    const kind = Predicate.hasProperty(part, "info") ? (part.info as { readonly kind: string }).kind : String(part)
+    throw invalid(where, "through", kind, "policies that a simulation knows (docs/simulation.md has the list)")
+  })
+  return (inner, process) => makers.reduceRight((layer, make) => make(layer, process), inner)
+}

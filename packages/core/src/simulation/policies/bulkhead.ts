@@ -1,0 +1,163 @@
+import * as Duration from "effect/Duration"
+import { Compartment } from "../../internal/bulkhead.ts"
+import { BulkheadRejected } from "../../internal/errors.ts"
+import { timerResolution } from "../../internal/time.ts"
+import * as kernel from "../../kernel/bulkhead.ts"
+import { Alarms } from "../internal/agenda.ts"
+import { type Call, Frame, type Layer, type Process, type World } from "../internal/frame.ts"
+import { type Outcome, rejection } from "../internal/outcome.ts"
+import { ofClass, type SimulatedPolicy } from "./policy.ts"
+
+class BulkheadLayer implements Layer {
+  readonly permits: kernel.Permits<BulkheadFrame>
+  readonly name: string | undefined
+  readonly maxWait: number
+  readonly alarms: Alarms
+  readonly world: World
+  readonly inner: Layer
+
+  constructor(compartment: Compartment, inner: Layer, process: Process) {
+    const { concurrency, maxQueue } = compartment.permits
+    this.permits = process.state(
+      compartment,
+      () => new kernel.Permits<BulkheadFrame>({ concurrency, maxQueue }, compartment.order ?? "fifo")
+    )
+    this.name = compartment.name
+    this.maxWait = compartment.maxWait
+    this.alarms = new Alarms(process.world.agenda, compartment.maxWait)
+    this.world = process.world
+    this.inner = inner
+  }
+
+  open(outer: Frame, call: Call): Frame {
+    return new BulkheadFrame(this, outer, call)
+  }
+
+  reject(reason: "full" | "waited", waited: number): Outcome {
+    const error = new BulkheadRejected({
+      policyName: this.name,
+      reason,
+      waited: Duration.millis(Math.round(waited))
+    })
+    if (this.world.listens) {
+      this.world.emit({
+        _tag: "RejectedByBulkhead",
+        policy: "bulkhead",
+        name: this.name,
+        reason,
+        waited: error.waited
+      })
+    }
+    return rejection(error)
+  }
+}
+
+type State = "new" | "waiting" | "granted" | "displaced" | "running" | "over"
+
+class BulkheadFrame extends Frame {
+  private readonly layer: BulkheadLayer
+  private inner: Frame | undefined = undefined
+  private place: kernel.Place<BulkheadFrame> | undefined = undefined
+  private state: State = "new"
+  private since = 0
+  private timed = false
+
+  constructor(layer: BulkheadLayer, outer: Frame, call: Call) {
+    super(outer, call, outer.deadline)
+    this.layer = layer
+  }
+
+  begin(): void {
+    const { permits } = this.layer
+    if (permits.enter()) return this.run()
+    if (permits.full) return this.reject("full", 0)
+    this.queue()
+  }
+
+  private queue(): void {
+    const { alarms, maxWait, permits, world: { agenda } } = this.layer
+    const at = agenda.now
+    const left = this.deadline - at - timerResolution
+    if (left <= 0) return this.reject("waited", 0)
+    for (let oldest = permits.displace(); oldest !== undefined; oldest = permits.displace()) oldest.displaced()
+    this.place = permits.join(this)
+    this.state = "waiting"
+    this.since = at
+    this.waits(at)
+    this.timed = left < maxWait
+    if (this.timed) agenda.schedule(this, left)
+    else if (maxWait < Infinity) alarms.add(this)
+  }
+
+  /** The permit is the call's from now on. The call goes on when what gave it the permit has ended. */
+  granted(): void {
+    this.leave("granted")
+    this.layer.world.agenda.later(this)
+  }
+
+  displaced(): void {
+    this.leave("displaced")
+    this.layer.world.agenda.later(this)
+  }
+
+  override wake(): void {
+    const { name, permits, world } = this.layer
+    const waited = world.now - this.since
+    switch (this.state) {
+      case "granted":
+        if (world.listens) {
+          world.emit({ _tag: "WaitedForBulkhead", policy: "bulkhead", name, waited: Duration.millis(waited) })
+        }
+        return this.run()
+      case "displaced":
+        return this.reject("full", waited)
+      case "waiting":
+        this.leave("over")
+        permits.cancel(this.place!)
+        return this.reject("waited", waited)
+    }
+  }
+
+  private run(): void {
+    this.state = "running"
+    this.inner = this.layer.inner.open(this, this.call)
+    this.inner.begin()
+  }
+
+  private reject(reason: "full" | "waited", waited: number): void {
+    this.state = "over"
+    this.outer!.answered(this.layer.reject(reason, waited), this)
+  }
+
+  answered(outcome: Outcome): void {
+    this.state = "over"
+    this.layer.permits.leave()?.granted()
+    this.outer!.answered(outcome, this)
+  }
+
+  cancel(): boolean {
+    const { state } = this
+    const { permits } = this.layer
+    if (state === "waiting") {
+      this.leave("over")
+      permits.cancel(this.place!)
+      return true
+    }
+    const queued = state === "running" ? this.inner!.cancel() : true
+    this.state = "over"
+    if (state !== "displaced") permits.leave()?.granted()
+    return queued
+  }
+
+  private leave(state: State): void {
+    this.state = state
+    if (this.timed) this.ticket = 0
+    else this.layer.alarms.remove(this)
+    this.goesOn(this.layer.world.now)
+  }
+}
+
+export const bulkhead: SimulatedPolicy = ofClass(
+  Compartment,
+  (compartment) => (inner, process) => new BulkheadLayer(compartment, inner, process)
+)

@@ -1,0 +1,159 @@
+import * as Duration from "effect/Duration"
+import type * as Fault from "../../Fault.ts"
+import { Breaker } from "../../internal/circuitBreaker.ts"
+import { hintOf, outcomeOf } from "../../internal/circuitBreakerRecorder.ts"
+import { hangsAfterOf, type Options, rulesOf } from "../../internal/circuitBreakerRules.ts"
+import { CircuitOpen } from "../../internal/errors.ts"
+import { timerResolution } from "../../internal/time.ts"
+import { Waits } from "../../internal/waits.ts"
+import * as kernel from "../../kernel/circuitBreaker.ts"
+import { type Call, Frame, type Layer, type Process, type World } from "../internal/frame.ts"
+import { interrupted, type Outcome, rejection } from "../internal/outcome.ts"
+import { faultOf } from "./faults.ts"
+import { ofClass, type SimulatedPolicy } from "./policy.ts"
+
+/** The breaker of one process, which the layers of all stacks that have it share. */
+class Circuit {
+  readonly kernel: kernel.Circuit
+  readonly hangsAfter: number
+  readonly options: Options
+  private readonly world: World
+  private exceeded = false
+
+  constructor(options: Options, world: World) {
+    this.kernel = new kernel.Circuit(rulesOf(options), options.initial)
+    this.hangsAfter = hangsAfterOf(options)
+    this.options = options
+    this.world = world
+  }
+
+  admit(at: number): kernel.Permit | undefined {
+    const from = this.kernel.state
+    const permit = this.kernel.admit(at)
+    this.settle(from)
+    return permit
+  }
+
+  record(permit: kernel.Permit, outcome: kernel.Outcome, at: number, hint: number): void {
+    const from = this.kernel.state
+    this.kernel.record(permit, outcome, at, hint)
+    this.settle(from)
+  }
+
+  reject(at: number): Outcome {
+    const { state } = this.kernel
+    const error = new CircuitOpen({
+      policyName: this.options.name,
+      state: state === "Isolated" || state === "HalfOpen" ? state : "Open",
+      retryAfter: Duration.millis(Math.ceil(this.kernel.retryAfter(at)))
+    })
+    if (this.world.listens) {
+      this.world.emit({
+        _tag: "RejectedByCircuit",
+        policy: "circuit-breaker",
+        name: this.options.name,
+        state: error.state,
+        retryAfter: error.retryAfter
+      })
+    }
+    return rejection(error)
+  }
+
+  private settle(from: kernel.State): void {
+    const { kernel: { exceeded, state: to }, options: { name }, world } = this
+    if (from !== to && world.listens) {
+      world.emit({ _tag: "CircuitChanged", policy: "circuit-breaker", name, from, to })
+    }
+    if (this.exceeded === exceeded) return
+    this.exceeded = exceeded
+    if (exceeded && world.listens) world.emit({ _tag: "CircuitExceeded", policy: "circuit-breaker", name })
+  }
+}
+
+class BreakerLayer implements Layer {
+  readonly circuit: Circuit
+  readonly world: World
+  readonly inner: Layer
+
+  constructor(breaker: Breaker, inner: Layer, process: Process) {
+    this.world = process.world
+    this.circuit = process.state(breaker, () => new Circuit(breaker.options, process.world))
+    this.inner = inner
+  }
+
+  open(outer: Frame, call: Call): Frame {
+    return new BreakerFrame(this, outer, call)
+  }
+}
+
+class BreakerFrame extends Frame {
+  private readonly layer: BreakerLayer
+  private inner: Frame | undefined = undefined
+  private permit: kernel.Permit | undefined = undefined
+  private startedAt = 0
+  /** what the call waits for its turn inside; made when it does */
+  private waited: Waits | undefined = undefined
+  private told = 0
+
+  constructor(layer: BreakerLayer, outer: Frame, call: Call) {
+    super(outer, call, outer.deadline)
+    this.layer = layer
+  }
+
+  begin(): void {
+    const { circuit, inner, world } = this.layer
+    const at = this.startedAt = world.now
+    this.permit = circuit.admit(at)
+    if (this.permit === undefined) return this.outer!.answered(circuit.reject(at), this)
+    this.inner = inner.open(this, this.call)
+    this.inner.begin()
+  }
+
+  answered(outcome: Outcome): void {
+    this.record(outcome, false)
+    this.outer!.answered(outcome, this)
+  }
+
+  cancel(): boolean {
+    const queued = this.inner!.cancel()
+    this.record(interrupted, queued)
+    return queued
+  }
+
+  private record(outcome: Outcome, queued: boolean): void {
+    const { circuit, world: { now } } = this.layer
+    const fault = faultOf(circuit.options, outcome, now)
+    const failed = this.hung(fault, queued, now)
+    circuit.record(this.permit!, failed ? "failure" : outcomeOf(fault), now, hintOf(fault))
+  }
+
+  /** A deadline has ended the call, and the callee has had its fair time. */
+  private hung(fault: Fault.Fault | undefined, queued: boolean, at: number): boolean {
+    if (fault?._tag !== "Interrupted" || queued || this.deadline === Infinity) return false
+    const { hangsAfter, options } = this.layer.circuit
+    if (options.classify !== undefined || at + timerResolution < this.deadline) return false
+    return at - this.startedAt - (this.waited?.waited(at) ?? 0) + timerResolution >= hangsAfter
+  }
+
+  override waits(at: number): void {
+    this.waited ??= new Waits(undefined)
+    if (!this.waited.isWaiting) this.layer.circuit.kernel.suspend(this.permit!)
+    this.waited.begin(at)
+    super.waits(at)
+  }
+
+  override goesOn(at: number): void {
+    this.waited!.end(at)
+    if (!this.waited!.isWaiting) {
+      const waited = this.waited!.waited(at)
+      this.layer.circuit.kernel.resume(this.permit!, waited - this.told)
+      this.told = waited
+    }
+    super.goesOn(at)
+  }
+}
+
+export const circuitBreaker: SimulatedPolicy = ofClass(
+  Breaker,
+  (breaker) => (inner, process) => new BreakerLayer(breaker, inner, process)
+)

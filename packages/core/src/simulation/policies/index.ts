@@ -1,0 +1,17 @@
+import { bulkhead } from "./bulkhead.ts"
+import { circuitBreaker } from "./circuitBreaker.ts"
+import { hedge } from "./hedge.ts"
+import type { SimulatedPolicy } from "./policy.ts"
+import { rateLimiter } from "./rateLimiter.ts"
+import { retry } from "./retry.ts"
+import { timeout } from "./timeout.ts"
+
+/** The policies that a simulation knows. */
+export const simulated: ReadonlyArray<SimulatedPolicy> = [
+  timeout,
+  retry,
+  circuitBreaker,
+  bulkhead,
+  rateLimiter,
+  hedge
+]
