@@ -11,7 +11,34 @@
  * the wait with `Waiting { phase: "quota" }`. A request that is larger than the minute fails at once, and so does one for which the
  * hour has no tokens left.
  *
- * Calls wait in one queue per caller ({@link O1Quota.as}); each caller gets a share of the quota by its weight.
+ * Calls wait in one queue per caller ({@link O1Quota.as}); each caller gets a share of the quota by its weight (start-time fair
+ * queueing, Goyal, Vin and Cheng 1996, over the limit that a call takes most of).
+ *
+ * **Example** (A request that could never be admitted)
+ *
+ * ```ts import.meta.vitest
+ * import { AzureO1, O1Error, O1Transport, user } from "@effect-resilience/azure-o1"
+ * import { O1Quota } from "@effect-resilience/azure-o1/quota"
+ * import { AzureO1Test } from "@effect-resilience/azure-o1/testing"
+ * import { Effect, Layer } from "effect"
+ *
+ * const wire = AzureO1Test.transport([AzureO1Test.answer("42")])
+ * const layer = AzureO1.layerServices.pipe(
+ *   Layer.provideMerge(O1Quota.layer({ tokensPerMinute: 60_000 })),
+ *   Layer.provide(Layer.succeed(O1Transport, wire))
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   const o1 = yield* AzureO1
+ *   const ask = (maxCompletionTokens: number) => o1.complete({ messages: [user("Why?")], maxCompletionTokens })
+ *   const { text } = yield* ask(10_000)
+ *   const error = yield* Effect.flip(ask(90_000))
+ *   const { spent } = yield* (yield* O1Quota).state
+ *   return [text, O1Error.label(error), spent, (yield* wire.calls).length]
+ * })
+ *
+ * await Effect.runPromise(Effect.provide(program, layer)) // => ["42", "O1RateLimitError/request-exceeds-limit", 30, 1]
+ * ```
  *
  * @since 0.1.0
  */

@@ -24,6 +24,8 @@ const outdated = 10_000
 const rounding = 1_000
 /** The use of others in less time says little about a minute. */
 const leastSeen = 10_000
+/** That nothing is left is believed of a minute of which this side has had so much. */
+const believable = 0.25
 /** Beside others this side keeps as much as they do, if they would take it all. */
 const mostForOthers = 0.5
 /** A charge may come so much earlier than it would if all were spread evenly. */
@@ -150,6 +152,8 @@ export class Line {
   heard(now: number, sentAt: number, { limit, remaining, reset }: Told, own: Own): void {
     if (limit !== undefined) this.limit = limit
     if (remaining === undefined || now - sentAt > outdated) return
+    // the Responses API says 0 at times where it does not know; where it is true, a refusal says so
+    if (remaining === 0 && limit !== undefined && own.since(now - minute) < limit * believable) return
     const pending = own.openSince(now - onItsWay)
     this.isCounted = this.keepsForOthers && limit !== undefined && reset !== undefined && reset <= minute
     if (this.isCounted) this.count(now, limit! - remaining, reset!, own, pending)

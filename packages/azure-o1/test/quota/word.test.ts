@@ -42,6 +42,13 @@ describe("the word of the service", () => {
     assert.strictEqual(word.wait(10_020, cost(1), true), 60_000)
   })
 
+  it("is not believed where it says that nothing is left of a minute that is hardly used", () => {
+    const word = newWord()
+    asked(word, 0, { limit: 60_000, remaining: 0, reset: 30_000 }, 1_000)
+    assert.strictEqual(word.wait(20, cost(1_000), true), 0)
+    assert.strictEqual(word.rest("tokens", 20), Infinity)
+  })
+
   it("is no longer true when its answer comes late", () => {
     const word = newWord()
     const one = sent(0)
