@@ -24,14 +24,12 @@
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
-import { type AzureO1Config, config as environment, validate } from "./AzureO1Config.ts"
+import { type AzureO1Config, config as environment } from "./AzureO1Config.ts"
 import { clientOf } from "./client/client.ts"
-import { promised } from "./client/promised.ts"
 import { single } from "./client/single.ts"
 import type * as ModelProfile from "./ModelProfile.ts"
 import type { CallOptions, O1Client, O1Object, ObjectOptions } from "./O1Client.ts"
@@ -39,7 +37,6 @@ import type { O1Completion } from "./O1Completion.ts"
 import type { O1Error } from "./O1Error.ts"
 import type { O1Event } from "./O1Event.ts"
 import { O1Policy } from "./O1Policy.ts"
-import type { O1Promise } from "./O1Promise.ts"
 import { O1Transport } from "./O1Transport.ts"
 
 /**
@@ -136,34 +133,5 @@ export class AzureO1 extends Context.Service<AzureO1, O1Client>()("@effect-resil
   static readonly layerConfig: Layer.Layer<AzureO1 | O1Policy, Config.ConfigError, HttpClient.HttpClient> = Layer
     .unwrap(
       Effect.map(environment, (config) => AzureO1.layer(config))
-    )
-
-  /**
-   * The client for programs without Effect, of a configuration or of a layer. With a configuration it runs on `fetch`, which
-   * on Node gives up after 300 seconds without a byte: take `AzureO1Node.promise` there. The client lives until `close`.
-   * Throws if the configuration is bad.
-   *
-   * **Example** (A call and a stream)
-   *
-   * ```ts import.meta.vitest
-   * import { AzureO1, user } from "@effect-resilience/azure-o1"
-   * import { AzureO1Test } from "@effect-resilience/azure-o1/testing"
-   *
-   * const test = AzureO1Test.layer([AzureO1Test.answer("42"), AzureO1Test.tokens(["forty", "-two"])])
-   * const o1 = AzureO1.promise(test)
-   * const { text } = await o1.complete({ messages: [user("What is 6 x 7?")] }, { signal: AbortSignal.timeout(60_000) })
-   * const words: Array<string> = []
-   * for await (const token of o1.tokens({ messages: [user("And in words?")] })) words.push(token)
-   * await o1.close()
-   *
-   * const said = [text, ...words] // => ["42", "forty", "-two"]
-   * ```
-   */
-  static readonly promise = (client: AzureO1Config | Layer.Layer<AzureO1, unknown>): O1Promise =>
-    promised(
-      "endpoint" in client
-        ? Layer.provide(AzureO1.layer(validate(client)), FetchHttpClient.layer)
-        : client,
-      AzureO1
     )
 }

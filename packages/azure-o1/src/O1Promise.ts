@@ -20,7 +20,7 @@ export interface Abortable {
 }
 
 /**
- * The result of `AzureO1.promise`: the same calls as those of `AzureO1`, under the same policy. A failure is thrown as the
+ * The result of `AzureO1Promise.make`: the same calls as those of `AzureO1`, under the same policy. A failure is thrown as the
  * `O1Error` that it is, with its `_tag` and `kind`.
  *
  * @category models

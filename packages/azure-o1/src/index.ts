@@ -1,5 +1,6 @@
 export * from "./AzureO1.ts"
 export * as AzureO1Config from "./AzureO1Config.ts"
+export * as AzureO1Promise from "./AzureO1Promise.ts"
 export * as Credential from "./Credential.ts"
 export * as ModelProfile from "./ModelProfile.ts"
 export * from "./monitor/snapshot.ts"

@@ -31,6 +31,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { AzureO1 } from "./AzureO1.ts"
 import * as AzureO1Config from "./AzureO1Config.ts"
+import * as AzureO1Promise from "./AzureO1Promise.ts"
 import * as connections from "./node/connections.ts"
 import { directly } from "./node/dispatching.ts"
 import type { HttpClientOptions } from "./node/options.ts"
@@ -116,13 +117,13 @@ export const make = (
 ): Effect.Effect<O1Client, never, Scope.Scope> => Effect.map(Layer.build(layer(config, options)), Context.get(AzureO1))
 
 /**
- * The client for programs without Effect: {@link AzureO1.promise} on this module's HTTP client.
+ * The client for programs without Effect: `AzureO1Promise.make` on this module's HTTP client.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const promise = (config: AzureO1Config.AzureO1Config, options: HttpClientOptions = {}): O1Promise =>
-  AzureO1.promise(layer(AzureO1Config.validate(config), options))
+  AzureO1Promise.make(layer(AzureO1Config.validate(config), options))
 
 /**
  * The client of the deployment that the environment names: see `AzureO1Config.config` for the variables.

@@ -1,4 +1,11 @@
-import { AzureO1, type O1Completion, type O1Error, type O1Promise, user } from "@effect-resilience/azure-o1"
+import {
+  type AzureO1,
+  AzureO1Promise,
+  type O1Completion,
+  type O1Error,
+  type O1Promise,
+  user
+} from "@effect-resilience/azure-o1"
 import { AzureO1LanguageModel } from "@effect-resilience/azure-o1/ai"
 import { type AiError, LanguageModel, Tool, Toolkit } from "effect/ai"
 import type * as Effect from "effect/Effect"
@@ -33,7 +40,7 @@ describe("AzureO1LanguageModel", () => {
   })
 })
 
-describe("AzureO1.promise", () => {
+describe("AzureO1Promise.make", () => {
   it("has the calls of the client, as promises and iterables", () => {
     expect(o1.complete({ messages: [user("x")] })).type.toBe<Promise<O1Completion>>()
     expect(o1.tokens({ messages: [user("x")] }, { signal: new AbortController().signal })).type.toBe<
@@ -45,8 +52,8 @@ describe("AzureO1.promise", () => {
   })
 
   it("takes a layer that is complete", () => {
-    expect(AzureO1.promise).type.toBeCallableWith(complete)
-    expect(AzureO1.promise).type.not.toBeCallableWith(incomplete)
+    expect(AzureO1Promise.make).type.toBeCallableWith(complete)
+    expect(AzureO1Promise.make).type.not.toBeCallableWith(incomplete)
     expect<Effect.Success<typeof AzureO1>>().type.not.toBeAssignableTo<O1Promise>()
   })
 })

@@ -1,5 +1,5 @@
 /** The client for a program without Effect: promises, a stream as an async iterable, an `AbortSignal`. */
-import { AzureO1, O1Error, user } from "@effect-resilience/azure-o1"
+import { AzureO1Promise, O1Error, user } from "@effect-resilience/azure-o1"
 import { FakeAzure } from "@effect-resilience/azure-o1/testing"
 import { deployment } from "./support/run.ts"
 
@@ -15,7 +15,7 @@ const fake = deployment({
 
 export const program = async (): Promise<void> => {
   // in a program of your own: AzureO1Node.promise({ endpoint, apiKey, deployment })
-  const o1 = AzureO1.promise(fake)
+  const o1 = AzureO1Promise.make(fake)
   const ask = (prompt: string) => ({ messages: [user(prompt)] })
 
   const { text } = await o1.complete(ask("Why is the sky blue?"))

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { AzureO1 } from "../../src/AzureO1.ts"
 import type { AzureO1Config } from "../../src/AzureO1Config.ts"
+import * as AzureO1Promise from "../../src/AzureO1Promise.ts"
 import * as ModelProfile from "../../src/ModelProfile.ts"
 import * as AzureO1Node from "../../src/node.ts"
 import { O1ConnectionError, O1DeploymentError, O1RequestError } from "../../src/O1Error.ts"
@@ -61,7 +61,7 @@ const kept: Exchange = {
 const cancelled = (server: RawServer) => until(() => server.asked().some((asked) => asked.endsWith("/cancel")))
 
 describe("the client for programs without Effect", () => {
-  for (const [name, make] of [["fetch", AzureO1.promise], ["undici", AzureO1Node.promise]] as const) {
+  for (const [name, make] of [["fetch", AzureO1Promise.make], ["undici", AzureO1Node.promise]] as const) {
     it.live(`on ${name}: answers, texts, objects, and errors that are the O1Error themselves`, () =>
       against(
         [
@@ -165,11 +165,11 @@ describe("the client for programs without Effect", () => {
 
   it.live("of a layer; bad options are told before anything is sent, a bad configuration at once", () =>
     Effect.promise(async () => {
-      const o1 = AzureO1.promise(AzureO1Test.layerTransport([AzureO1Test.answer("42")]))
+      const o1 = AzureO1Promise.make(AzureO1Test.layerTransport([AzureO1Test.answer("42")]))
       assert.instanceOf(await failure(o1.complete(request, { retries: -1 })), O1RequestError)
       assert.strictEqual((await o1.complete(request)).text, "42")
       await o1.close()
-      for (const make of [AzureO1.promise, AzureO1Node.promise]) {
+      for (const make of [AzureO1Promise.make, AzureO1Node.promise]) {
         assert.throws(() => make({ endpoint: "nowhere", deployment: "o1" }), RangeError, "endpoint")
       }
     }))
