@@ -268,4 +268,44 @@ describeWithRedis("a shared rate limiter", () => {
           calls === 10_000))
       })
     ))
+
+  it.live("lets no more through when the store stops, dies and forgets than when it does not", () =>
+    Effect.gen(function*() {
+      const server = yield* start
+      const limit = RateLimiter.tokenBucket({ limit: 200, within: "1 second", capacity: 20 })
+      let granted = 0
+      const run = { over: false }
+      const member = (ahead: number) =>
+        Effect.gen(function*() {
+          const limiter = yield* Shared.rateLimiter({ name: "x", processes: 3, maxWait: "300 millis", limit, ahead })
+          const caller = Effect.gen(function*() {
+            while (!run.over) {
+              const patience = yield* Random.nextIntBetween(5, 400)
+              yield* limiter(Effect.sync(() => granted++)).pipe(Effect.timeout(patience), Effect.exit)
+              yield* Effect.sleep(2)
+            }
+          })
+          yield* many(20, caller)
+        }).pipe(Effect.scoped, Effect.provide(NodeRedis.layer({ url: server.url, disableOfflineQueue: true })))
+      const trouble = Effect.gen(function*() {
+        for (let i = 0; i < 2; i++) {
+          yield* Effect.sleep("700 millis")
+          yield* server.pause
+          yield* Effect.sleep("400 millis")
+          yield* server.resume
+          yield* Effect.sleep("700 millis")
+          yield* server.kill
+          yield* Effect.sleep("300 millis")
+          yield* server.restart
+        }
+        yield* Effect.sleep("2 seconds")
+        run.over = true
+      })
+      const begun = yield* Clock.monotonicTimeNanos
+      yield* Effect.all([member(0), member(0), member(5), trouble], { concurrency: "unbounded" })
+      const millis = Number((yield* Clock.monotonicTimeNanos) - begun) / 1e6
+      assert.isAbove(granted, 100)
+      // the bucket, and for each of the four losses what a moment lets through in which not all go by the same
+      assert.isBelow(granted, 20 + 200 * millis / 1000 + 4 * 40)
+    }).pipe(Effect.scoped))
 })

@@ -112,7 +112,8 @@ export class SharedLimiter implements calls.Limiter, Host {
   /** Others have changed the limits. */
   follow(limits: ReadonlyArray<Limit>): void {
     limits.forEach((limit, dimension) => this.dimensions.adopt({ dimension, limit, rule: ruleOf(limit) }))
-    this.desk.kernel.replace(this.link.mirror())
+    if (this.link.shared) this.desk.kernel.replace(this.link.mirror())
+    this.post.goOn()
   }
 
   /** The store keeps what it knows when this limiter is let go. */

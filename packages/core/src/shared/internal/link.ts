@@ -12,12 +12,21 @@ import type { Store } from "./store.ts"
 /** A process that says nothing for so long is gone. */
 const gone = 15_000
 
+/** A store that has lost its memory is not used before all are back, or so many milliseconds are over. */
+const gathering = 1500
+
 /** Told once of each exchange; of one that failed, perhaps later what came of it after all. */
 export interface Exchange {
   readonly answered: (answers: ReadonlyArray<Answer>) => void
   readonly late: (answers: ReadonlyArray<Answer>) => void
   readonly failed: () => void
 }
+
+const same = (some: ReadonlyArray<Limit>, others: ReadonlyArray<Limit>): boolean =>
+  some.every((limit, i) => {
+    const wire = wireOf(limit)
+    return wireOf(others[i]!).every((value, k) => value === wire[k])
+  })
 
 /**
  * What a limiter goes by: its store, or the share of its process.
@@ -53,6 +62,11 @@ export class Link {
   busy = false
   /** How many processes share the limits, as far as this one knows. */
   processes: number
+  /** the most that there have lately been: a store that has lost its memory knows of those only that are back already */
+  private sharers: number
+  private sharersAt = -Infinity
+  /** when the store has answered again */
+  private backSince: number | undefined = undefined
   /** How often the store has been lost. */
   losses = 0
   /** The store has to be told the limits. */
@@ -86,14 +100,14 @@ export class Link {
     this.watcher = watcher
     this.id = id
     this.limits = limits
-    this.processes = processes
+    this.processes = this.sharers = processes
     this.empty = empty
   }
 
   exchange(asked: ReadonlyArray<Op>, { answered, failed, late }: Exchange): void {
     this.busy = true
     const { empty, id, limits, news, owed, version } = this
-    const ops: ReadonlyArray<Op> = owed === undefined ? asked : [["C", owed, this.owedTo], ...asked]
+    const ops: ReadonlyArray<Op> = owed === undefined ? asked : [["C", owed, this.owedTo, 1 / this.sharers], ...asked]
     const skipped = ops.length - asked.length
     // first: the limits of this process are news to the store, and hold from now on
     // empty: a young store has forgotten what it does not know, so that counts as used up
@@ -108,7 +122,7 @@ export class Link {
         if (skipped > 0) this.owed = undefined
         const answers = reply.answers.slice(skipped)
         this.learn(asked, answers, reply)
-        if (!this.shared) this.find()
+        if (!this.shared) this.gather()
         answered(answers)
       },
       late: ({ answers }) => {
@@ -127,7 +141,7 @@ export class Link {
   }
 
   get mode(): Mode {
-    return { mode: this.shared ? "shared" : "local", processes: this.processes }
+    return this.shared ? { mode: "shared", processes: this.processes } : { mode: "local", processes: this.sharers }
   }
 
   private rest(): void {
@@ -152,17 +166,25 @@ export class Link {
     })
     this.known.learn(at, reply.used.map((used) => used && shift(used, at - reply.at)))
     this.processes = reply.processes
+    if (reply.processes >= this.sharers || at - this.sharersAt > gone) {
+      this.sharers = reply.processes
+      this.sharersAt = at
+    }
     this.version = reply.version
     this.born = reply.born
-    if (reply.limits === undefined || this.news) return
-    this.limits = reply.limits
+    if (reply.limits === undefined || this.news || same(reply.limits, this.limits)) return
+    this.follow(at, reply.limits)
     this.watcher.changed(reply.limits)
   }
 
   /** The limits of this process have changed: the store is told, or will be. */
   adopt(at: number, limits: ReadonlyArray<Limit>): void {
-    this.limits = limits
     this.news = true
+    this.follow(at, limits)
+  }
+
+  private follow(at: number, limits: ReadonlyArray<Limit>): void {
+    this.limits = limits
     if (this.shared) return
     for (const allowances of [this.own, this.unused]) {
       allowances.forEach((allowance, i) => allowance.adopt(at, ruleOf(limits[i]!)))
@@ -175,14 +197,21 @@ export class Link {
   }
 
   private lose(): void {
+    this.backSince = undefined
     if (!this.shared) return
     this.shared = false
     this.losses++
   }
 
-  private find(): void {
-    this.shared = true
+  /** While others still go by their shares, this process does. */
+  private gather(): void {
     const at = this.watcher.time()
+    this.backSince ??= at
+    if (this.processes >= this.sharers || at - this.backSince > gathering) this.find(at)
+  }
+
+  private find(at: number): void {
+    this.shared = true
     // less is left than if this process had let nobody through
     const used = this.unused.map((unused, i) => Math.max(0, unused.available(at) - this.own[i]!.available(at)))
     if (used.some((amount) => amount > 0)) this.owe(used)
@@ -207,11 +236,11 @@ export class Link {
 
   /** What this process goes by without a store: its share of that. */
   share(): ReadonlyArray<Allowance> {
-    const { processes } = this
+    const { sharers } = this
     const rules = this.limits.map(ruleOf)
-    const shares = rules.map((rule) => shareOf(rule, processes))
-    const restored = this.known.restore(shares, 1 / processes)
-    this.own = rules.map((rule, i) => new Share(restored[i] ?? make(shares[i]!), rule, processes))
+    const shares = rules.map((rule) => shareOf(rule, sharers))
+    const restored = this.known.restore(shares, 1 / sharers)
+    this.own = rules.map((rule, i) => new Share(restored[i] ?? make(shares[i]!), rule, sharers))
     this.unused = this.own.map((allowance) => allowance.copy())
     this.owedTo = this.born
     return this.own

@@ -21,6 +21,9 @@ export interface MemberSettings extends Settings {
   readonly empty: boolean
 }
 
+/** How often it does so until the others are back as well. */
+const gathering = 100
+
 const nobody = (): void => undefined
 
 /** This process as one of those that share a limit: says that it is alive, finds the store again that it has lost, and tells. */
@@ -49,7 +52,11 @@ export class Member implements Watcher {
   }
 
   private sayAlive(then: () => void): void {
-    const exchange: Exchange = { answered: then, failed: then, late: nobody }
+    const answered = (): void => {
+      if (!this.link.shared) this.beat.within(this.fiber, this.time(), gathering)
+      then()
+    }
+    const exchange: Exchange = { answered, failed: then, late: nobody }
     this.link.exchange([["H"], ["D"]], exchange)
   }
 
@@ -82,7 +89,7 @@ export class Member implements Watcher {
     this.mode = mode
     // that the store is there to begin with is no news
     if (before === mode || (before === undefined && mode === "shared")) return
-    const { processes } = this.link
+    const { processes } = this.link.mode
     const { name } = this.limiter
     const reason = mode === "shared" ? undefined : isTimeoutExceeded(error) ? "slow" : "failed"
     const listener = this.fiber.getRef(CurrentListener)

@@ -17,8 +17,11 @@ export type Op =
   /** Gives back. */
   | readonly ["B", amounts: Costs, marks: Marks]
   | readonly ["S", costs: Costs, marks: Marks, actual: Costs]
-  /** Charges, room or no room, unless the store has forgotten what it knew when it was `born`. 0 is for any. */
-  | readonly ["C", costs: Costs, born: number]
+  /**
+   * Charges, room or no room. A store that was not `born` then charges only what a process with that share can have used
+   * since it was.
+   */
+  | readonly ["C", costs: Costs, born: number, share: number]
   /** Says how much is used. */
   | readonly ["D"]
   /** This process is alive. */

@@ -46,6 +46,7 @@ function spaced.room(r, s, at) return r.burst - max(0, s.p - at) / r.interval en
 function spaced.restore(r, at, known) return { p = at - known[1] } end
 function spaced.merge(r, at, one, other) return { p = max(one.p, other.p) } end
 function spaced.adopt(r, s, at, new) s.p = at + max(0, s.p - at) / r.interval * new.interval end
+function spaced.most(r, time) return r.burst + time / r.interval end
 function spaced.dump(s) return text(s.p) end
 function spaced.until_fresh(r, s, at) return s.p - at end
 return spaced
@@ -80,6 +81,7 @@ function fixed.merge(r, at, one, other)
   return one
 end
 function fixed.adopt(r, s, at) if closed(r, s, at) then s.o = 0 end end
+function fixed.most(r, time) return r.limit * max(1, time / r.span) end
 function fixed.dump(s) return text(s.o) .. ' ' .. text(s.u) end
 function fixed.until_fresh(r, s, at) return s.o + r.span - at end
 return fixed
@@ -166,6 +168,7 @@ function sliding.merge(r, at, one, other)
   return joined(newer.all_at, newer.all, own)
 end
 function sliding.adopt(r, s, at) age(r, s, at) end
+function sliding.most(r, time) return r.limit * max(1, time / r.span) end
 function sliding.dump(s)
   local out = {}
   for i, slice in ipairs(s.l) do out[i] = text(slice[2]) .. ' ' .. text(slice[3]) end
@@ -324,9 +327,14 @@ function run.S(op)
   end
   return 'k'
 end
--- charge what was let through while the store was away, if it is the store of then
+-- charge what was let through while the store was away: costs, when that store was born, the share of a process.
+-- A store that was born since counts what came before as used up already.
 function run.C(op)
-  if op[3] == 0 or op[3] == state.born then charge(op[2]) end
+  local costs = op[2]
+  if op[3] ~= state.born then
+    for i, cost in ipairs(costs) do costs[i] = min(cost, op[4] * kinds[i].most(rules[i], at - state.born)) end
+  end
+  charge(costs)
   return 'k'
 end
 function run.D()

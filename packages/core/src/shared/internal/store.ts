@@ -11,8 +11,8 @@ import { Alarm } from "../../internal/timers.ts"
 import type { Reply } from "./protocol.ts"
 import { script } from "./script.ts"
 
-/** The time after which the store is asked again that did not answer. */
-const pauses = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
+/** The time after which the store is asked again that did not answer: as long as some go by their share, more goes through. */
+const pauses = Schedule.spaced("250 millis").pipe(Schedule.jittered)
 
 /** Told once of each: the answer, or why there is none yet. An answer may still come after that, and is told as late. */
 export interface Asked {
