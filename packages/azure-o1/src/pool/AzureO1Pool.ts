@@ -32,12 +32,15 @@
  * @since 0.1.0
  */
 import * as Hedge from "@effect-resilience/core/Hedge"
+import * as PolicyRegistry from "@effect-resilience/core/PolicyRegistry"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { AzureO1 } from "../AzureO1.ts"
 import { clientOf } from "../client/client.ts"
 import type { O1Client } from "../O1Client.ts"
@@ -92,6 +95,14 @@ const make = Effect.fnUntraced(function*(members: NonEmptyReadonlyArray<PoolMemb
   const policies = yield* O1Policy
   const remade = yield* membersFrom
   const pool = yield* named(Pool.make(yield* remade("AzureO1Pool", members, []), { name, ejection }))
+  const registry = yield* Effect.serviceOption(PolicyRegistry.PolicyRegistry)
+  if (Option.isSome(registry)) {
+    registry.value.register(pool, (pool, fiber) => ({
+      kind: "pool",
+      name,
+      state: (pool as Pool).report(Number(fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe()) / 1_000_000)
+    }))
+  }
   const hedging = hedge &&
     (yield* named(Hedge.make({ name, after: hedge.delay, maxHedges: hedge.max ?? 1, classify: raced })))
   const client = clientOf(calleeOf(policies, pool, hedging))

@@ -35,7 +35,7 @@ export interface MemberState {
   readonly breaker: CircuitBreaker.State["_tag"]
   /** Calls in flight. */
   readonly inFlight: number
-  /** The time to the first content that calls are sent by; zero before the first answer. */
+  /** The time to an answer that calls are sent by, of a stream to its first content; zero before the first answer. */
   readonly latency: Duration.Duration
   /** Failures in a row. */
   readonly failures: number

@@ -162,6 +162,13 @@ export class Pool {
     return news ? this.fitness.fact(name, name, times.now) : undefined
   }
 
+  /** For a health endpoint: what the balancer does not know. */
+  report(now: number): { readonly members: Readonly<Record<string, "available" | "cooling" | "last">> } {
+    const statusOf = ({ name }: Member) =>
+      this.pause(name, now) !== undefined ? "cooling" : this.stand(name, now) === "shut" ? "last" : "available"
+    return { members: Object.fromEntries(this.members.map((member) => [member.name, statusOf(member)])) }
+  }
+
   /** Why it is not asked before the others. */
   fact(name: string, now: number): Fact | undefined {
     return this.fitness.fact(name, name, now)

@@ -1,5 +1,6 @@
 // Members with priority, weight and kind: who is asked, who spills over to whom, and what a change of the set does.
 import { CircuitBreaker, PolicyRegistry } from "@effect-resilience/core"
+import { Health } from "@effect-resilience/core/http"
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -386,12 +387,28 @@ describe("a pool", () => {
       assert.deepInclude(third, { status: "available", why: undefined, latency: Duration.seconds(2), inFlight: 0 })
     }))
 
-  it.effect("is in the registry of policies", () =>
+  it.effect("is in the registry of policies, and its health says which members do not work", () =>
     Effect.gen(function*() {
-      const o1 = yield* made([member("a", []), member("b", [])], { name: "models" })
-      yield* text(o1)
+      const wrong = fail(new O1AuthError({ kind: "unauthorized" }))
+      const o1 = yield* made(
+        AzureO1Pool.inOrder([member("a", [wrong]), member("b", [busy("1 minute")]), member("c", [])]),
+        {
+          name: "models"
+        }
+      )
+      assert.deepStrictEqual(yield* Health.check(), { status: "up", reasons: [] })
+      assert.strictEqual(yield* text(o1), "c")
       const found = (yield* PolicyRegistry.snapshot).filter(({ name }) => name === "models")
-      assert.deepStrictEqual(found.map(({ kind }) => kind), ["balancer"])
+      assert.deepStrictEqual(found.map(({ kind, state }) => [kind, state]), [
+        ["balancer", { inFlight: 0, endpoints: { a: "available", b: "cooling", c: "available" } }],
+        ["pool", { members: { a: "last", b: "cooling", c: "available" } }]
+      ])
+      const { reasons, status } = yield* Health.check()
+      assert.strictEqual(status, "degraded")
+      assert.deepStrictEqual(reasons.map(({ kind, reason }) => [kind, reason]), [
+        ["balancer", "1 of 3 endpoints rest: 1 cooling"],
+        ["pool", "1 of 3 members do not work, or are too slow"]
+      ])
     }).pipe(Effect.provide(PolicyRegistry.layer)))
 
   it.effect("the layer gives the client, the pool and the policy", () =>

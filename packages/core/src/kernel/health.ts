@@ -72,6 +72,17 @@ const ofEndpoints = (endpoints: unknown): Verdict => {
   return cooling === statuses.length ? ["down", some] : ["degraded", some]
 }
 
+/** A pool has a balancer, which tells of pauses and ejections. The pool adds which members do not work. */
+const ofMembers = (members: unknown): Verdict => {
+  const statuses = Object.values(recordOf(members))
+  const last = statuses.filter((status) => status === "last").length
+  if (last === 0) return undefined
+  return [
+    last === statuses.length ? "down" : "degraded",
+    `${last} of ${statuses.length} members do not work, or are too slow`
+  ]
+}
+
 const waits = (count: number): string => count === 1 ? "1 waits for its turn" : `${count} wait for their turn`
 
 /** A limiter whose state is shared says where its state is now. */
@@ -104,7 +115,7 @@ const verdicts: Readonly<Record<string, (state: State) => Verdict>> = {
   "circuit-breaker": ofBreaker,
   bulkhead: ofBulkhead,
   balancer: ({ endpoints }) => ofEndpoints(endpoints),
-  pool: ({ endpoints, members }) => ofEndpoints(endpoints ?? members),
+  pool: ({ members }) => ofMembers(members),
   "rate-limiter": ofLimiter,
   quota: ofQuota,
   "retry-budget": ofBudget

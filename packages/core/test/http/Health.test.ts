@@ -59,7 +59,14 @@ const rows: ReadonlyArray<Row> = [
   ],
   ["balancer", { endpoints: endpoints("cooling", "cooling") }, "down: 2 of 2 endpoints rest: 2 cooling", "down"],
   ["balancer", { endpoints: {} }, "down: it has no endpoint", "down"],
-  ["pool", { members: endpoints("cooling") }, "down: 1 of 1 endpoints rest: 1 cooling", "down"],
+  ["pool", { members: endpoints("available", "cooling") }, undefined, "up"],
+  [
+    "pool",
+    { members: endpoints("available", "last") },
+    "degraded: 1 of 2 members do not work, or are too slow",
+    "degraded"
+  ],
+  ["pool", { members: endpoints("last") }, "down: 1 of 1 members do not work, or are too slow", "down"],
   ["rate-limiter", { waiting: 0, limits: limits(0) }, undefined, "up"],
   ["rate-limiter", { waiting: 3, limits: limits(2) }, undefined, "up"],
   [
