@@ -65,6 +65,12 @@ describe("what a call has tried", () => {
       )
       yield* TestClock.adjust("3 seconds")
       assert.strictEqual(yield* Fiber.join(retried), "c")
+      const detached = yield* Effect.forkChild(
+        call.pipe(Timeout.attempt("1 second", { detach: true }), Retry.make({ times: 2, after: () => 0 }))
+      )
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(yield* Fiber.join(detached), "c")
+      assert.strictEqual(yield* inFlight(balancer), 0)
     }))
 
   it.effect("streams", () =>

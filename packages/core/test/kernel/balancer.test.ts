@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { Endpoints, type Filter, type Lease, type Outcome, Refusal, type Rules } from "../../src/kernel/balancer.ts"
 import type { Described } from "../../src/kernel/endpoint.ts"
-import { uniform } from "../support/random.ts"
+import { lognormal, uniform } from "../support/random.ts"
 
 const rules: Rules = {
   choose: "two-choices",
@@ -33,7 +33,7 @@ const first = () => 0
 const call = (endpoints: Endpoints<string>, key: string, now: number, outcome: Outcome, hint = 0): void =>
   endpoints.end(lease(endpoints, now, { when: (endpoint) => endpoint === key }), now, outcome, hint)
 
-const lease = (endpoints: Endpoints<string>, now: number, filter: Filter<string> = {}, random = first) => {
+const lease = (endpoints: Endpoints<string>, now: number, filter: Filter<string> | undefined = {}, random = first) => {
   const picked = endpoints.pick(now, random, filter)
   if (picked instanceof Refusal) throw new Error(picked.reason)
   return picked
@@ -364,6 +364,43 @@ describe("kernel/balancer: two choices (Finagle, P2CLeastLoadedTest and P2CPeakE
     }
     assert.isBelow(failed, 10)
   })
+})
+
+describe("kernel/balancer: an endpoint that has a bad minute", () => {
+  /** 50 calls a second, with latencies around 100 ms; the shares of `a` in percent, by spans of ten seconds. */
+  const sharesOf = (bad: (latency: number) => readonly [latency: number, outcome: Outcome]): ReadonlyArray<number> => {
+    const endpoints = make("abc", { slowStart: 10_000, ejection: { ...rules.ejection!, share: 0.5 } })
+    const random = uniform(1)
+    const latencies = lognormal(2, 100, 0.4)
+    const spans = Array.from({ length: 12 }, () => 0)
+    let open: ReadonlyArray<readonly [at: number, lease: Lease<string>, outcome: Outcome]> = []
+    for (let now = 0; now < 120_000; now += 20) {
+      for (const [at, ended, outcome] of open) if (at <= now) endpoints.end(ended, at, outcome, 0)
+      open = open.filter(([at]) => at > now)
+      const picked = lease(endpoints, now, undefined, random)
+      const isA = picked.member.described.key === "a"
+      if (isA) spans[Math.floor(now / 10_000)]! += 100 / 500
+      const isBad = isA && now >= 30_000 && now < 60_000
+      const [latency, outcome] = isBad ? bad(latencies()) : [latencies(), "success" as const]
+      open = [...open, [now + latency, picked, outcome]]
+    }
+    return spans.map(Math.round)
+  }
+
+  let n = 0
+  const rows: Readonly<Record<string, Parameters<typeof sharesOf>[0]>> = {
+    "ten times as slow": (latency) => [10 * latency, "success"],
+    "failures that come at once": () => [5, n++ % 3 === 0 ? "success" : "failure"]
+  }
+  for (const [what, bad] of Object.entries(rows)) {
+    it(`${what}: it gets hardly a call, and all of its calls again afterwards`, () => {
+      const spans = sharesOf(bad)
+      for (const share of spans.slice(0, 3)) assert.approximately(share, 33, 4)
+      for (const share of spans.slice(3, 6)) assert.isAtMost(share, 3)
+      assert.isAbove(spans[7]!, spans[6]!)
+      for (const share of spans.slice(9)) assert.approximately(share, 33, 4)
+    })
+  }
 })
 
 describe("kernel/balancer: weights", () => {
