@@ -1,18 +1,24 @@
 import type * as RateLimiter from "@effect-resilience/core/RateLimiter"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import type { Cost, MinuteLimits } from "./cost.ts"
 import { limitsOf, type QuotaDimension } from "./limits.ts"
 import { type Sent, Word } from "./word.ts"
 
 export type Limiter = RateLimiter.RateLimiter<QuotaDimension>
 
+type Rules = ReturnType<typeof limitsOf>
+
+const windowOf = ({ window }: Rules): number => Duration.toMillis(window.within)
+
 export interface LimitedSettings {
   readonly name: string
   readonly configured: MinuteLimits
-  readonly makeLimiter: (name: string, limits: ReturnType<typeof limitsOf>) => Effect.Effect<Limiter>
+  readonly makeLimiter: (name: string, limits: Rules) => Effect.Effect<Limiter>
   /** The limiter counts what other processes use. */
   readonly isShared: boolean
   /** What the limiter needs, and nothing of a caller. */
@@ -40,6 +46,7 @@ export class Limited {
   readonly word: Word
   private readonly settings: LimitedSettings
   private limiter: Limiter | undefined = undefined
+  private making: Fiber.Fiber<Limiter> | undefined = undefined
   /** The span of the short window, in milliseconds. */
   private window = 0
   private inForce: string | undefined = undefined
@@ -74,20 +81,39 @@ export class Limited {
     const even = this.word.isEven(this.seen + this.setBack)
     const inForce = `${limits.requests} ${limits.tokens} ${even}`
     if (limiter !== undefined && this.inForce === inForce) return Effect.succeed(limiter)
-    this.inForce = inForce
     const rules = limitsOf(limits, even)
-    const known = this.window
-    this.window = Duration.toMillis(rules.window.within)
-    if (limiter !== undefined) return Effect.as(this.adopted(limiter, rules, known), limiter)
-    return Effect.tap(this.settings.makeLimiter(this.name, rules), (made) =>
-      Effect.sync(() => {
-        this.limiter = made
-      }))
+    if (limiter === undefined) return this.made(rules, inForce)
+    this.inForce = inForce
+    return Effect.as(this.adopted(limiter, rules), limiter)
   })
 
+  /** One limiter, though several calls may ask for it while it is made, and the first of them may go away. */
+  private made(rules: Rules, inForce: string): Effect.Effect<Limiter> {
+    return Effect.withFiber((fiber) => {
+      const { making = this.make(fiber.getRef(Clock.Clock), rules, inForce) } = this
+      return Fiber.join(making)
+    })
+  }
+
+  private make(clock: Clock.Clock, rules: Rules, inForce: string): Fiber.Fiber<Limiter> {
+    const context = Context.add(this.context, Clock.Clock, clock)
+    const making = Effect.runForkWith(context)(this.settings.makeLimiter(this.name, rules))
+    this.making = making
+    making.addObserver((exit) => {
+      this.making = undefined
+      if (Exit.isFailure(exit)) return
+      this.limiter = exit.value
+      this.inForce = inForce
+      this.window = windowOf(rules)
+    })
+    return making
+  }
+
   /** A window that is longer than before has calls in it that the shorter one has forgotten. */
-  private adopted(limiter: Limiter, rules: ReturnType<typeof limitsOf>, known: number): Effect.Effect<void> {
+  private adopted(limiter: Limiter, rules: Rules): Effect.Effect<void> {
     const now = this.seen + this.setBack
+    const known = this.window
+    this.window = windowOf(rules)
     const forgotten = this.word.requestsSince(now - this.window) - this.word.requestsSince(now - known)
     return Effect.andThen(
       limiter.reconfigure(rules),

@@ -407,6 +407,33 @@ describe("several processes", () => {
       assert.deepStrictEqual(Array.from(made.keys()).toSorted(), ["hour", "o1"])
     }))
 
+  it.effect("make one limiter, though all ask for it at once, and the first goes away", () =>
+    Effect.gen(function*() {
+      let made = 0
+      const options: QuotaOptions = {
+        tokensPerMinute: 60_000,
+        limiter: (_, limits) =>
+          Effect.delay(Effect.sync(() => {
+            made++
+            return RateLimiter.makeUnsafe({ limits })
+          }), "2 seconds")
+      }
+      yield* Effect.gen(function*() {
+        const o1 = yield* AzureO1
+        const { state, wait } = yield* O1Quota
+        const foreseen = yield* Effect.forkChild(wait("o1", asking(1_000)))
+        const calls = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(timed(o1.complete(asking(20_000)))))
+        const seen = yield* Effect.forkChild(state)
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(foreseen)
+        yield* Fiber.interrupt(calls[0]!)
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual([(yield* Fiber.join(calls[1]!)).at, (yield* Fiber.join(calls[2]!)).at], [3, 3])
+        assert.strictEqual((yield* Fiber.join(seen)).spent, 40_000)
+      }).pipe(Effect.provide(script(always(answer), options)))
+      assert.strictEqual(made, 1)
+    }))
+
   it.effect("and a limiter that dies leaves nobody waiting", () =>
     Effect.gen(function*() {
       const o1 = yield* AzureO1
