@@ -55,11 +55,11 @@ import { O1Policy, type O1PolicySettings } from "../O1Policy.ts"
 import type { O1Request } from "../O1Request.ts"
 import { costOf, estimateByCharacters } from "./cost.ts"
 import { Deployment } from "./deployment.ts"
-import { measure } from "./gauges.ts"
+import { measure, measureHour } from "./gauges.ts"
 import { Hour, hourLimit } from "./hour.ts"
 import { metered } from "./metered.ts"
 import { bad, ceilingOf, durationOf, integerOf, limitsIn, weightOf } from "./options.ts"
-import { reportOf } from "./report.ts"
+import { hourReportOf, reportOf } from "./report.ts"
 
 /**
  * The limits of a deployment. The quota learns a limit that is left out from the first answer.
@@ -181,7 +181,9 @@ const make = <R>(options: QuotaOptions<R>) =>
     const hour = new Hour(yield* makeHour("hour", hourLimit(tokensPerHour)), tokensPerHour)
     const registry = Context.getOrUndefined(context as Context.Context<never>, PolicyRegistry.PolicyRegistry)
 
-    const measured: Array<() => void> = []
+    registry?.register(hour, (hour, fiber) => hourReportOf(hour as Hour, fiber))
+
+    const measured: Array<() => void> = [measureHour(hour, context)]
     yield* Effect.addFinalizer(() => Effect.sync(() => measured.forEach((end) => end())))
 
     const deployments = new Map<string, Deployment>()

@@ -3,6 +3,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Deployment } from "./deployment.ts"
+import type { Hour } from "./hour.ts"
 
 /** For a health endpoint, which waits for nobody: what is left is `null` where it is not known here and now. */
 export const reportOf = (
@@ -22,5 +23,18 @@ export const reportOf = (
       remaining: { requests, tokens },
       waiting: deployment.queue.byCaller()
     }
+  }
+}
+
+/** The tokens of the last hour, and how many there may be. */
+export const hourReportOf = (
+  hour: Hour,
+  { context }: { readonly context: Context.Context<never> }
+): PolicyRegistry.Entry => {
+  const spent = Effect.runSyncExitWith(context)(hour.spent)
+  return {
+    kind: "quota",
+    name: "hour",
+    state: { spent: Exit.isSuccess(spent) ? spent.value : null, tokensPerHour: hour.ceiling ?? null }
   }
 }

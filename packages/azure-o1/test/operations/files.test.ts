@@ -108,6 +108,7 @@ describe("what is exported by a program that uses everything", () => {
       )
       const left = (yield* exported).map(({ name }) => name).filter((name) => !asked.has(name))
       assert.sameMembers(left, [
+        "o1_quota_spent",
         "resilience_breaker_exceeded_total",
         "resilience_retry_delay_seconds"
       ])

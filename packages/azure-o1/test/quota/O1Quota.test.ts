@@ -413,10 +413,13 @@ describe("several processes", () => {
       const options: QuotaOptions = {
         tokensPerMinute: 60_000,
         limiter: (_, limits) =>
-          Effect.delay(Effect.sync(() => {
-            made++
-            return RateLimiter.makeUnsafe({ limits })
-          }), "2 seconds")
+          Effect.delay(
+            Effect.sync(() => {
+              made++
+              return RateLimiter.makeUnsafe({ limits })
+            }),
+            "2 seconds"
+          )
       }
       yield* Effect.gen(function*() {
         const o1 = yield* AzureO1
@@ -451,8 +454,12 @@ describe("O1Quota", () => {
     Effect.gen(function*() {
       const o1 = yield* AzureO1
       yield* o1.complete(asking(10_000))
-      const entry = (yield* PolicyRegistry.snapshot).find(({ kind }) => kind === "quota")
-      assert.deepStrictEqual(entry, {
+      const entries = (yield* PolicyRegistry.snapshot).filter(({ kind }) => kind === "quota")
+      assert.deepStrictEqual(entries, [{
+        kind: "quota",
+        name: "hour",
+        state: { spent: 30, tokensPerHour: null }
+      }, {
         kind: "quota",
         name: "o1",
         state: {
@@ -460,7 +467,7 @@ describe("O1Quota", () => {
           remaining: { requests: null, tokens: 50_000 },
           waiting: {}
         }
-      })
+      }])
     }).pipe(Effect.provide(
       script([AzureO1Test.answer("42")], { tokensPerMinute: 60_000 }).pipe(Layer.provideMerge(PolicyRegistry.layer))
     )))
