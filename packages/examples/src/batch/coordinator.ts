@@ -4,6 +4,7 @@ import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
@@ -19,6 +20,7 @@ import type { Options } from "./options.ts"
 import { output } from "./output.ts"
 import { count, type Screen, type Standing } from "./progress.ts"
 import { type Bad, keyOf, parsePrompts, type Prompt } from "./prompts.ts"
+import { rescue, rescued } from "./rescue.ts"
 import { isFailed, type Result } from "./Result.ts"
 import type { Settings, Store } from "./settings.ts"
 import { supply } from "./supply.ts"
@@ -124,6 +126,8 @@ export const run = (
       return fresh.length
       // a stop leaves nothing half written, or uncounted
     }, Effect.uninterruptible)
+    const open = (memory: Memory): Memory =>
+      new Map(Array.from(memory).filter(([key]) => !out.written.has(byKey.get(key)?.id ?? "")))
     /** Writes all that there is, and gives how much that was. */
     const take = Effect.fnUntraced(function*(memory: Memory) {
       let lines = 0
@@ -131,8 +135,7 @@ export const run = (
         const { emptied, results, twice: now } = yield* news
         if (emptied) {
           forgotten = twice
-          const open = Array.from(memory).filter(([key]) => !out.written.has(byKey.get(key)?.id ?? ""))
-          yield* Effect.andThen(restore(new Map(open)), offer)
+          yield* Effect.andThen(restore(open(memory)), offer)
         }
         twice = forgotten + now
         lines += yield* write(results)
@@ -141,6 +144,11 @@ export const run = (
     })
     const settled = () => answered + failed === total
 
+    let heard: Memory = nothing
+    if (store._tag === "Redis") {
+      yield* Effect.addFinalizer((exit) => Exit.isFailure(exit) ? rescue(outputFile, open(heard)) : Effect.void)
+    }
+
     const settings: Settings = { store, workers, concurrency, effort, maxTokens }
     const replaced = yield* Effect.scoped(Effect.gen(function*() {
       yield* take(nothing)
@@ -148,8 +156,10 @@ export const run = (
       if (before > 0) {
         screen.say(`Going on: ${before.toLocaleString("en")} of ${count(total, "prompt")} have a line already.`)
       }
+      yield* rescued(outputFile, restore)
       yield* offer
       const workers = yield* crew(workerFile, settings, env, () => prompts.filter(({ id }) => !out.written.has(id)))
+      heard = workers.memory
       let busy = yield* Clock.monotonicTimeNanos
       const step = Effect.gen(function*() {
         const lines = yield* take(workers.memory)

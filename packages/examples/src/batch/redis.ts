@@ -1,12 +1,16 @@
 /** The ledger in Redis, for workers on one machine or many. Each step is one script, so that no two workers can do it at once. */
 import { ResumeToken } from "@effect-resilience/azure-o1/schema"
 import * as NodeRedis from "@effect/platform-node/NodeRedis"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
 import * as Redis from "effect/persistence/Redis"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import { Ledger, type News, type Next, type Reader, StoreError } from "./Ledger.ts"
 import { Result } from "./Result.ts"
@@ -40,7 +44,8 @@ const shown = ({ url }: Place): string => URL.canParse(url) ? `redis://${new URL
 
 const said = (cause: unknown): string => {
   const error: unknown = cause instanceof AggregateError ? cause.errors[0] : cause
-  return (error instanceof Error ? error.message : String(error)).replace(/\.$/u, "")
+  const text = error instanceof Error ? error.message : String(error)
+  return text === "" ? "it does not answer" : text.replace(/\.$/u, "")
 }
 
 const storeError = (place: Place) => (error: Redis.RedisError | Schema.SchemaError): StoreError =>
@@ -50,13 +55,30 @@ const storeError = (place: Place) => (error: Redis.RedisError | Schema.SchemaErr
 
 /** A server that is away for a moment comes back. */
 export const patiently = <A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.retry(self, Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: "30 seconds" })))
+  Effect.retry(self, Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: "20 seconds" })))
+
+/** A connection to a server that is gone would never let itself be closed. */
+const longestClose = "2 seconds"
 
 /** The connection. Once it has been there, it comes back by itself. */
 export const connection = (place: Place): Layer.Layer<Redis.Redis, StoreError> =>
-  NodeRedis.layer({ url: place.url, socket: { connectTimeout: 5000 }, commandOptions: { timeout: 5000 } }).pipe(
-    Layer.catch((error) => Layer.effect(Redis.Redis, Effect.fail(storeError(place)(error))))
-  )
+  Layer.effectContext(Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const layer = NodeRedis.layer({
+      url: place.url,
+      socket: { connectTimeout: 5000 },
+      commandOptions: { timeout: 5000 }
+    })
+    const services = yield* Effect.mapError(Layer.buildWithScope(layer, scope), storeError(place))
+    yield* Effect.addFinalizer((exit) =>
+      Effect.gen(function*() {
+        const closing = yield* Effect.forkDetach(Scope.close(scope, exit), { startImmediately: true })
+        const closed = yield* Effect.timeoutOption(Fiber.await(closing), longestClose)
+        if (Option.isNone(closed)) Context.get(services, NodeRedis.NodeRedis).client.destroy()
+      })
+    )
+    return services
+  }))
 
 /** The queue. A worker that dies has its prompts given to another one after `lease`. */
 export const queueStore = (
@@ -172,7 +194,7 @@ export const retire = (place: Place): Effect.Effect<void, StoreError, Redis.Redi
 const restore = Redis.script((asked: string, token: string, id: string, value: string) => [asked, token, id, value], {
   numberOfKeys: 2,
   lua: `
-redis.call("HINCRBY", KEYS[1], ARGV[1], 1)
+redis.call("HSETNX", KEYS[1], ARGV[1], 1)
 if ARGV[2] ~= "" then redis.call("HSETNX", KEYS[2], ARGV[1], ARGV[2]) end
 `
 })

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Redis from "effect/persistence/Redis"
 import * as Result from "effect/Result"
 import type { ChildProcess } from "node:child_process"
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { help, parse } from "../../src/batch/options.ts"
 import { makeScreen, type Standing } from "../../src/batch/progress.ts"
 import { type Bench, bench, idIn } from "./support.ts"
@@ -347,6 +347,32 @@ describeWithRedis("the batch on Redis", () => {
       batch.expectAnswers()
       const twice = Number(/(\d+) possibly/u.exec(stdout)?.[1])
       assert.isAtMost(yield* batch.posts, 10 + twice)
+    }), patience)
+})
+
+describeWithRedis("the batch whose Redis dies", () => {
+  it.live("says so, and goes on with a Redis that knows nothing", () =>
+    Effect.gen(function*() {
+      const server = yield* start
+      const batch: Bench = yield* bench({ prompts: 8, reply: slow })
+      const args = [
+        batch.file("prompts.jsonl"),
+        batch.file("answers.jsonl"),
+        "--redis",
+        server.url,
+        "--concurrency",
+        "2"
+      ]
+      const first = yield* batch.run(args, { started: onFirstLine(batch, () => void Effect.runPromise(server.kill)) })
+      assert.strictEqual(first.code, 1, first.stdout)
+      assert.match(first.stderr, /^redis:\/\/127\.0\.0\.1:\d+ cannot be used: .+\.\n$/u)
+      yield* server.restart
+      const second = yield* batch.run(args)
+      assert.deepStrictEqual([second.code, second.stderr], [0, ""], second.stdout)
+      batch.expectAnswers()
+      const twice = Number(/(\d+) possibly/u.exec(second.stdout)?.[1])
+      assert.isAtMost(yield* batch.posts, 8 + twice)
+      assert.isFalse(existsSync(batch.file("answers.jsonl.rescued")))
     }), patience)
 })
 
