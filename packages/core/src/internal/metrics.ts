@@ -181,18 +181,21 @@ export class Meter {
     return new Series(id, labels, this.context)
   }
 
-  private seriesAt(id: Id, labels: Attributes): Series {
+  private branchOf(id: Id, labels: Attributes): Branch {
     const { labels: names } = catalogue[id]
     let branch = this.metrics.at(id)
-    for (const name of names) branch = branch.at(labels[name])
-    return branch.series ??= new Series(
-      id,
-      Object.fromEntries(names.map((name) => [name, labels[name]!])),
-      this.context
-    )
+    for (let i = 0; i < names.length; i++) branch = branch.at(labels[names[i]!])
+    return branch
+  }
+
+  private seriesAt(id: Id, labels: Attributes): Series {
+    const inOrder = (): Attributes => Object.fromEntries(catalogue[id].labels.map((name) => [name, labels[name]!]))
+    return this.branchOf(id, labels).series ??= new Series(id, inOrder(), this.context)
   }
 
   private update<I extends Id>(policy: Event["policy"], id: I, input: number, labels: Named<I>): void {
+    const known = this.branchOf(id, labels).series
+    if (known !== undefined) return known.add(input)
     this.beginAs(policy, labels.name)
     this.seriesAt(id, labels).add(input)
   }
