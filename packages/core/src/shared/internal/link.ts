@@ -111,8 +111,9 @@ export class Link {
     const skipped = ops.length - asked.length
     // first: the limits of this process are news to the store, and hold from now on
     // empty: a young store has forgotten what it does not know, so that counts as used up
-    // known: what it has forgotten, if this process knows
-    const used = this.shared || this.born === 0 ? undefined : this.known.tell(this.watcher.time(), limits.length)
+    // known: what it has forgotten, if this process knows; said once, for after that it knows it from the store
+    const said = this.shared || this.born === 0 || this.backSince !== undefined
+    const used = said ? undefined : this.known.tell(this.watcher.time(), limits.length)
     const known = used && { born: this.born, used }
     const request = { id, limits: limits.map(wireOf), first: news, empty, version, gone, ops, known }
     this.news = false
