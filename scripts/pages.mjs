@@ -65,11 +65,14 @@ npm run example          # this list
 npm run example -- 9     # runs one
 npm start                # the demo, in src/demo
 npm run batch -- --fake  # prompts in, answers out, in src/batch
+npm run fleet            # three processes through a bad minute, in src/fleet
 \`\`\`
 
 ${examples.map(({ file, shows }) => `- [\`${file}\`](src/${file}): ${shows}`).join("\n")}
 - [\`batch\`](src/batch/main.ts): Work that survives its process: prompts from a file, answers to a file, with a queue in Redis or a
   journal. \`npm run batch -- --help\` tells how, and [a page](../../docs/batch.md) tells why you can rely on it.
+- [\`fleet\`](src/fleet/main.ts): Three processes, three deployments, one quota, and a minute in which everything fails once. [A
+  page](../../docs/fleet.md) tells what is promised.
 
 [\`test/06-swapping-layers.test.ts\`](test/06-swapping-layers.test.ts) shows the tests of a program that uses the client.
 `

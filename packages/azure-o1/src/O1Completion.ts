@@ -112,6 +112,8 @@ export interface Metadata {
   readonly output: ReadonlyArray<unknown>
   /** The host that answered: reasoning and the ids of items mean something only there. */
   readonly host?: string | undefined
+  /** The deployment that answered, by its name in a pool. */
+  readonly deployment?: string | undefined
 }
 
 /**

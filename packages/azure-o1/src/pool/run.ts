@@ -30,6 +30,12 @@ const nobodyLeft = new O1RejectedError({ kind: "circuit-open", retryAfter: Durat
 
 const nobody: Effect.Effect<ReadonlySet<Member>> = Effect.succeed(new Set())
 
+/** An answer with the name of the member that gave it. */
+const signed = (completion: O1Completion, deployment: string): O1Completion => ({
+  ...completion,
+  metadata: { ...completion.metadata, deployment }
+})
+
 type Events = Stream.Stream<AttemptEvent, O1Error>
 
 const sizeOf = ({ transport }: Member): number => transport.profile().contextTokens ?? 0
@@ -115,6 +121,7 @@ export class Run {
   /** What a member is asked for, under the policy of its attempts. */
   protected askedFor({ member: { name, transport }, passed }: Asking): Effect.Effect<O1Completion, O1Error> {
     return Effect.flatMap(this.request, transport.complete).pipe(
+      Effect.map((completion) => signed(completion, name)),
       Effect.mapError(this.calling.raise),
       passed.length === 0 ? identity : Effect.provideService(CurrentlyKnown, passed),
       this.parts.attempt(name)
@@ -124,6 +131,9 @@ export class Run {
   /** The same as a stream. */
   protected events({ member: { name, transport }, passed }: Asking): Events {
     return Stream.unwrap(Effect.map(this.request, transport.stream)).pipe(
+      Stream.map((event) =>
+        event._tag === "Finished" ? { ...event, completion: signed(event.completion, name) } : event
+      ),
       Stream.mapError(this.calling.raise),
       passed.length === 0 ? identity : Stream.provideService(CurrentlyKnown, passed),
       this.parts.attempt(name).stream

@@ -60,7 +60,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type { AzureO1Config } from "../AzureO1Config.ts"
 import * as ModelProfile from "../ModelProfile.ts"
-import type { FakeAzureOptions, FakeRequest, FakeResponse } from "./FakeOptions.ts"
+import type { FakeAzureOptions, FakeLimits, FakeRequest, FakeResponse } from "./FakeOptions.ts"
 import { type FakeBreak, type FakeToolCall, plainReply, type Reply, type ReplyOptions } from "./FakeReply.ts"
 import { listen } from "./internal/fakeListen.ts"
 import * as replies from "./internal/fakeReplies.ts"
@@ -80,6 +80,7 @@ const make = Effect.fnUntraced(function*(options: FakeAzureOptions) {
     requests: Effect.sync(() => [...server.requests]),
     responses: Effect.sync(() => Array.from(server.stored.values(), ({ seen }) => seen)),
     connections: Effect.sync(() => sockets.size),
+    limit: (limits) => Effect.sync(() => server.limiter.adopt(limits)),
     enqueue: (...replies) => Effect.sync(() => void server.script.push(...replies)),
     enqueueReads: (...replies) => Effect.sync(() => void server.reads.push(...replies)),
     enqueueCancels: (...replies) => Effect.sync(() => void server.cancels.push(...replies))
@@ -103,6 +104,8 @@ export class FakeAzure extends Context.Service<FakeAzure, {
   readonly responses: Effect.Effect<ReadonlyArray<FakeResponse>>
   /** The connections that are open now. */
   readonly connections: Effect.Effect<number>
+  /** Other limits from now on, as when Azure lowers them for a while. They forget nothing of what was used. */
+  readonly limit: (limits: FakeLimits) => Effect.Effect<void>
   /** Replies for the next requests for an answer, after those that are waiting already. */
   readonly enqueue: (...replies: ReadonlyArray<Reply>) => Effect.Effect<void>
   /**

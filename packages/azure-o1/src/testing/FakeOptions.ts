@@ -24,6 +24,8 @@ export interface FakeRequest {
   readonly stream: boolean
   /** What went wrong, by script or by chance. Refusals for a reason, a rate limit among them, are not faults. */
   readonly fault: FakeFaultKind | undefined
+  /** The limit for which it was refused. */
+  readonly refused: "requests" | "tokens" | undefined
   /** The client has closed the connection before the reply was complete. */
   readonly abandoned: () => boolean
 }

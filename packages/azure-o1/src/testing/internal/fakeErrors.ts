@@ -8,6 +8,8 @@ export interface Refusal {
   readonly status: number
   readonly body: unknown
   readonly headers?: Readonly<Record<string, string>>
+  /** The rate limit that does not admit the request. */
+  readonly limit?: "requests" | "tokens"
 }
 
 export const invalid = (code: string | null, message: string, param: string | null = null): Refusal => ({
@@ -122,6 +124,7 @@ export const rateLimited = (operation: string, dimension: "requests" | "tokens",
       } rate limit of your current OpenAI S0 pricing tier. Please retry after ${seconds} seconds. ` +
         "Please go here: https://aka.ms/oai/quotaincrease if you would like to further increase the default rate limit."
     ),
-    headers: { "retry-after": String(seconds), "retry-after-ms": String(millis) }
+    headers: { "retry-after": String(seconds), "retry-after-ms": String(millis) },
+    limit: dimension
   }
 }

@@ -48,12 +48,17 @@ export const estimate = (promptCharacters: number, maxTokens: number | undefined
 
 /** Takes the time as milliseconds since the server was started. */
 export class RateLimiter {
-  private readonly limits: FakeLimits
+  private limits: FakeLimits = {}
   private readonly requests = new Window(minute)
   private readonly burst = new Window(tenSeconds)
   private readonly tokens = new Window(minute)
 
   constructor(limits: FakeLimits) {
+    this.adopt(limits)
+  }
+
+  /** Other limits. They forget nothing of what was used. */
+  adopt(limits: FakeLimits): void {
     for (const [name, value] of Object.entries(limits)) {
       if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
         throw new RangeError(`FakeAzure: limits.${name} must be an integer of 1 or more, got ${value}`)

@@ -12,7 +12,7 @@ import * as wire from "./fakeWire.ts"
 
 /** How a request is answered: with a reply as it stands, with an answer that an API writes, or with stored events. */
 export type Plan =
-  | { readonly _tag: "Said"; readonly reply: Reply }
+  | { readonly _tag: "Said"; readonly reply: Reply; readonly limit?: "requests" | "tokens" | undefined }
   | { readonly _tag: "Answer"; readonly api: "chat" | "responses"; readonly reply: Reply }
   | { readonly _tag: "Events"; readonly stored: StoredResponse; readonly from: number; readonly reply: Reply }
 

@@ -20,14 +20,18 @@ interface Asked {
   readonly body: unknown
 }
 
-type Noted = Pick<FakeRequest, "operation" | "fault">
+type Noted = Pick<FakeRequest, "operation" | "fault" | "refused">
 
-const said = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Plan => ({
+const said = (
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {}
+): Plan & { readonly _tag: "Said" } => ({
   _tag: "Said",
   reply: { ...plainReply, status, body, headers }
 })
 
-const refused = ({ body, headers, status }: errors.Refusal): Plan => said(status, body, headers)
+const refused = ({ body, headers, limit, status }: errors.Refusal): Plan => ({ ...said(status, body, headers), limit })
 
 export class FakeServer {
   readonly deployment: string
@@ -39,7 +43,7 @@ export class FakeServer {
   readonly stored = new Map<string, StoredResponse>()
   private readonly options: FakeAzureOptions
   private readonly model: string
-  private readonly limiter: RateLimiter
+  readonly limiter: RateLimiter
   private readonly draw: () => faults.Injection | undefined
   private readonly readableAfter: number
   private readonly start = performance.now()
@@ -219,7 +223,11 @@ export class FakeServer {
     const route = routeOf(request.method ?? "GET", url)
     const asked = { url, headers: request.headers, body }
     const plan = this.plan(asked, route, injection)
-    const id = this.note(request, response, asked, { operation: route?.operation, fault: faultOf(plan.reply) })
+    const id = this.note(request, response, asked, {
+      operation: route?.operation,
+      fault: faultOf(plan.reply),
+      refused: plan._tag === "Said" ? plan.limit : undefined
+    })
     const { model, stored } = this
     return perform(plan, response, { model, filterMode: this.options.filterMode, stored, id, body })
   }

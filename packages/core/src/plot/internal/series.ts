@@ -1,5 +1,5 @@
 import { area, curveLinear, curveStepAfter, line as path } from "d3-shape"
-import { element, label, widthOf } from "./elements.ts"
+import { element, label, line, widthOf } from "./elements.ts"
 import type { Band, Bars, Line, Mark, Panel, Span } from "./model.ts"
 import type { Scale } from "./scales.ts"
 import { palette } from "./style.ts"
@@ -83,13 +83,16 @@ const drawBars = (
 const drawSpan = ({ from, to }: Span, x: Scale, top: number, bottom: number): string => {
   const [start, end] = [Math.max(from, x.from), Math.min(to, x.to)]
   return end > start
-    ? element("rect", {
-      x: x.place(start),
-      y: top,
-      width: x.place(end) - x.place(start),
-      height: bottom - top,
-      class: "span"
-    })
+    // the edges tell apart spans that follow one another
+    ? line(x.place(start), top, x.place(start), bottom, "edge") +
+      line(x.place(end), top, x.place(end), bottom, "edge") +
+      element("rect", {
+        x: x.place(start),
+        y: top,
+        width: x.place(end) - x.place(start),
+        height: bottom - top,
+        class: "span"
+      })
     : ""
 }
 

@@ -28,6 +28,7 @@ text { font: 12px system-ui, sans-serif; fill: #24292f }
 .axis { stroke: #8c959f }
 .grid { stroke: #d8dee4 }
 .span { fill: #57606a; fill-opacity: 0.14 }
+.edge { stroke: #8c959f }
 .bar { fill: currentColor }
 .band { fill: currentColor; fill-opacity: 0.22 }
 .line { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round }
@@ -47,6 +48,7 @@ text { fill: #e6edf3 }
 .axis { stroke: #7d8590 }
 .grid { stroke: #262c34 }
 .span { fill: #b1bac4 }
+.edge { stroke: #7d8590 }
 .casing { stroke: #0d1117 }
 .measured { stroke: #e6edf3 }
 .limit { stroke: #ff9ecb }
