@@ -22,6 +22,7 @@ import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Fault from "../src/Fault.ts"
 import * as Hedge from "../src/Hedge.ts"
+import { catalogue } from "../src/kernel/catalogue.ts"
 import { attemptLabel, Labels } from "../src/kernel/labels.ts"
 import * as Keyed from "../src/Keyed.ts"
 import * as Observability from "../src/Observability.ts"
@@ -201,6 +202,9 @@ describe("Observability", () => {
         yield* Balancer.make({ name: "x", endpoints: ["a"] })
         for (const { event } of everyEvent) yield* tell(event)
         const ids = new Set((yield* Metric.snapshot).map(({ id }) => id))
+        // a shared limiter, which needs a store, has a gauge of its own
+        ids.add("resilience.limiter.mode")
+        assert.deepStrictEqual(Object.keys(catalogue).toSorted(), Array.from(ids).toSorted())
         for (const path of ["../../../docs/policies/observability.md", "../src/Observability.ts"]) {
           const text = readFileSync(new URL(path, import.meta.url), "utf8")
           const listed = Array.from(text.matchAll(/^[ *]*\| `(resilience\.[a-z_.]+)`/gmu), ([, id]) => id!)
