@@ -71,6 +71,7 @@ export const membersFrom = Effect.map(Effect.context(), (context) => {
           priority: member.priority ?? 0,
           weight: member.weight ?? 1,
           kind: member.kind ?? "pay-as-you-go",
+          host: hostOf(member),
           region: member.region ?? hostOf(member) ?? name,
           given: member
         }))

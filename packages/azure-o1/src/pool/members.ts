@@ -12,6 +12,8 @@ export interface Member {
   readonly kind: MemberKind
   /** Where it is; one whose region is not known is nowhere else. */
   readonly region: string
+  /** The host that its answers come from; `undefined` where it is not known. */
+  readonly host: string | undefined
   /** As the program gave it. */
   readonly given: object
 }

@@ -93,6 +93,14 @@ export class Pool {
       : Effect.undefined
   }
 
+  /** Those of some members that are not left out. */
+  well(members: ReadonlyArray<Member>): Effect.Effect<ReadonlyArray<Member>> {
+    return Effect.map(this.balancer.state, (endpoints) => {
+      const ejected = new Set(endpoints.flatMap(({ key, status }) => status === "ejected" ? key : []))
+      return members.filter(({ name }) => !ejected.has(name))
+    })
+  }
+
   get endpoints(): Effect.Effect<ReadonlyArray<Balancer.EndpointState<Member>>> {
     return this.balancer.state
   }

@@ -13,7 +13,7 @@ import type { O1Request } from "../O1Request.ts"
 import { monotonic, tell } from "../transport/asking.ts"
 import { CurrentlyKnown, CurrentProgress } from "../transport/progress.ts"
 import { Asking } from "./asking.ts"
-import type { Member } from "./members.ts"
+import { levelOf, type Member } from "./members.ts"
 import type { Pool } from "./pool.ts"
 import { soonest, standingOf } from "./standing.ts"
 import { verdictOf } from "./verdict.ts"
@@ -39,6 +39,12 @@ const signed = (completion: O1Completion, deployment: string): O1Completion => (
 type Events = Stream.Stream<AttemptEvent, O1Error>
 
 const sizeOf = ({ transport }: Member): number => transport.profile().contextTokens ?? 0
+
+/** The host of the last answer in a conversation. */
+const hostOf = ({ messages }: O1Request): string | undefined => {
+  const last = messages.findLast((message) => message.role === "assistant")
+  return last?.role === "assistant" ? last.host : undefined
+}
 
 /** One call to a pool, which asks one member after another. */
 export class Run {
@@ -183,7 +189,9 @@ export class Run {
       const isShut = ({ name }: Member) => pool.stand(name, now) === "shut"
       const waiting = yield* this.waiting(able)
       const isWaitedFor = pool.members.some((member) => this.isWorthWaitingFor(member, now))
-      const lease = (yield* pool.pick((member) => able(member) && !isShut(member) && !waiting.has(member), now)) ??
+      const isReady = (member: Member) => able(member) && !isShut(member) && !waiting.has(member)
+      const home = yield* this.home(isReady, now)
+      const lease = (yield* pool.pick(home, now)) ?? (yield* pool.pick(isReady, now)) ??
         (yield* pool.pick((member) => able(member) && !isShut(member), now)) ??
         (yield* pool.pick((member) => able(member) && (!isWaitedFor || pool.mayAnswer(member.name)), now))
       if (lease === undefined) return undefined
@@ -199,6 +207,22 @@ export class Run {
         passed: passed.flatMap(({ name }) => pool.fact(name, now)?.text ?? []),
         question: pool.stand(endpoint.name, now) === "ask" ? pool.ask(endpoint.name, now) : undefined
       })
+    }
+  )
+
+  /**
+   * Whether a member is of the host that knows what the answers so far are made of: another one cannot read their reasoning. It comes
+   * before its equals, and before nobody else.
+   */
+  private readonly home = Effect.fnUntraced(
+    function*(this: Run, isReady: (member: Member) => boolean, now: number) {
+      const { pool } = this
+      const host = hostOf(this.calling.request)
+      if (host === undefined) return () => false
+      const ready = pool.members.filter((member) => isReady(member) && pool.pause(member.name, now) === undefined)
+      const first = Math.min(...ready.map(levelOf))
+      const home = yield* pool.well(ready.filter((member) => member.host === host && levelOf(member) === first))
+      return (member: Member) => home.includes(member)
     }
   )
 

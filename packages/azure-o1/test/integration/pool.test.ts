@@ -14,6 +14,7 @@ import * as AzureO1Node from "../../src/node.ts"
 import type { CallOptions } from "../../src/O1Client.ts"
 import type { ResumeToken } from "../../src/O1Completion.ts"
 import { O1Error } from "../../src/O1Error.ts"
+import { Message, user } from "../../src/O1Request.ts"
 import { AzureO1Pool, type PoolMember, type PoolSettings } from "../../src/pool/index.ts"
 import { FakeAzure, type FakeAzureOptions } from "../../src/testing/index.ts"
 import { patient } from "../support/azure.ts"
@@ -184,6 +185,29 @@ describe("a pool over real sockets", () => {
       const [ofReserved, ofPaid = 0] = yield* asked(reserved, paid)
       assert.strictEqual(ofReserved, 3)
       assert.isAbove(ofPaid, 1)
+    })
+  )
+
+  live(
+    "a conversation stays with the host that knows its reasoning, as long as that may be asked",
+    Effect.gen(function*() {
+      const servers = [yield* server("one"), yield* server("two"), yield* server("three")]
+      const members = servers.map(({ config }) => ({ ...config, api: "responses" as const }))
+      const o1 = yield* made(members as [PoolMember, ...Array<PoolMember>])
+      for (let conversation = 0; conversation < 2; conversation++) {
+        const messages: Array<Message> = [user("hello")]
+        const homes: Array<string> = []
+        for (let turn = 0; turn < 6; turn++) {
+          const answer = yield* o1.complete({ messages })
+          homes.push(answer.text)
+          messages.push(Message.fromCompletion(answer), user("and then?"))
+        }
+        assert.deepStrictEqual(new Set(homes), new Set([homes[0]]))
+        const home = servers.find(({ config }) => config.deployment === homes[0])!
+        yield* home.enqueue(FakeAzure.status(429, { retryAfter: "20 seconds" }))
+        const { text } = yield* o1.complete({ messages })
+        assert.notStrictEqual(text, homes[0])
+      }
     })
   )
 
