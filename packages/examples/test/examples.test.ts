@@ -153,8 +153,8 @@ const expected: Record<string, string> = {
   "15-quota.ts": lines(
     "Turns: nightly, nightly, chat, chat, chat, nightly, chat, chat, chat, nightly, nightly, nightly",
     "Requests: 12 for 12 answers, so none was refused.",
-    "Larger than the minute: O1RateLimitError/request-exceeds-limit. Azure would charge 70,010 tokens for it, and the minute has 60,000. It was not sent.",
-    "Beyond the hour: O1RejectedError/ceiling. The request may take 20,010 tokens, and the hour has 20,000.",
+    "Larger than the minute: O1RateLimitError/request-exceeds-limit. Azure would charge 70,003 tokens for it, and the minute has 60,000. It was not sent.",
+    "Beyond the hour: O1RejectedError/ceiling. The request may take 20,003 tokens, and the hour has 20,000.",
     "Left of the minute: 288 requests. Waiting: {}.",
     "Spent in the last hour: 888 of 20000 tokens."
   ),

@@ -119,7 +119,7 @@ export interface QuotaOptions<R = never> extends QuotaLimits {
   /**
    * The tokens of a prompt, as the service estimates them.
    *
-   * @default a token for four characters, and 4 for each message
+   * @default a token for four characters, and the usual price of pictures and files
    */
   readonly estimate?: ((request: O1Request) => number) | undefined
   /**

@@ -10,9 +10,19 @@ export interface Cost {
 /** Azure's estimate counts characters: about four of them to the token. */
 const charactersPerToken = 4
 
-/** The prompt as Azure estimates it when it admits a request, in tokens. */
-export const estimateByCharacters = (request: O1Request): number =>
-  countRequestWith(request, (text) => Math.ceil(text.length / charactersPerToken)).total
+const nothing = (): number => 0
+
+/** The prompt as Azure estimates it when it admits a request, in tokens: its characters, and what pictures and files are charged. */
+export const estimateByCharacters = (request: O1Request): number => {
+  const fixed = countRequestWith(request, nothing).total
+  const characters = countRequestWith(request, (text) => text.length).total - fixed
+  // the marks around messages are of the model's format, which no character stands for
+  const marks = countRequestWith(
+    { messages: request.messages.map((message) => ({ ...message, content: "" })) },
+    nothing
+  )
+  return Math.ceil(characters / charactersPerToken) + fixed - marks.total
+}
 
 /** What Azure charges when it admits a request: the prompt, and the largest output that the request allows. */
 export const costOf = (

@@ -42,7 +42,7 @@ const always = (step: Step) => [AzureO1Test.when(() => true, step)]
 const answer = AzureO1Test.answer("42", { after: "1 second" })
 
 /** A prompt of about 100 tokens. */
-const asking = (tokens: number): O1Request => ({ messages: [user("x".repeat(372))], maxCompletionTokens: tokens - 100 })
+const asking = (tokens: number): O1Request => ({ messages: [user("x".repeat(400))], maxCompletionTokens: tokens - 100 })
 
 const seconds = Effect.map(Clock.currentTimeMillis, (millis) => Math.round(millis / 1000))
 

@@ -13,7 +13,7 @@ import { start } from "../../../../tools/redis/src/index.ts"
 import { describeWithRedis } from "../../../../tools/redis/src/vitest.ts"
 
 const answer = AzureO1Test.when(() => true, AzureO1Test.answer("42"))
-const asking = (tokens: number) => ({ messages: [user("x".repeat(372))], maxCompletionTokens: tokens - 100 })
+const asking = (tokens: number) => ({ messages: [user("x".repeat(400))], maxCompletionTokens: tokens - 100 })
 
 /** A process: all of it but what the processes share. */
 const process = (url: string) =>

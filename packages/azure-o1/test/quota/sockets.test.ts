@@ -97,7 +97,7 @@ describe("over sockets, at 1.5 times the quota", () => {
 
 describe("over sockets", () => {
   const quota = { requestsPerMinute: 60, tokensPerMinute: 60_000, tokensPerHour: 1_000_000 }
-  const request = { messages: [user("x".repeat(372))], maxCompletionTokens: 900 }
+  const request = { messages: [user("x".repeat(400))], maxCompletionTokens: 900 }
 
   const run = (
     options: FakeAzureOptions,
