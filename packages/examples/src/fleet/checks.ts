@@ -6,7 +6,7 @@ import { type Seen, sum } from "./watch.ts"
 export interface Check {
   readonly promise: string
   readonly holds: boolean
-  /** What was seen. */
+  /** The figures that show it. */
   readonly seen: string
 }
 

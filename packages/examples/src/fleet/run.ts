@@ -1,4 +1,4 @@
-/** What was seen of a run, from the first call to the last. */
+/** A record of a run, from the first call to the last. */
 import type { Outcome } from "./load.ts"
 import type { Counted } from "./regions.ts"
 import type { Phase, Region } from "./scenario.ts"
