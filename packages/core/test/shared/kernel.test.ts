@@ -119,6 +119,41 @@ describe("the share of a limit", () => {
     assert.strictEqual(make(shareOf({ kind: "spaced", interval: 10, burst: 0.5 }, 4)).capacity, 0.5)
   })
 
+  const small: ReadonlyArray<Rule> = [
+    ...Object.values(rules),
+    { kind: "sliding-window", limit: 1, span: 125 },
+    { kind: "sliding-window", limit: 2, span: 250 },
+    { kind: "fixed-window", limit: 1, span: 125 },
+    { kind: "spaced", interval: 125, burst: 1 }
+  ]
+  for (const rule of small) {
+    for (const processes of [2, 3, 7, 50]) {
+      it(`lets ${processes} processes together through what the limit does (${JSON.stringify(rule)})`, () => {
+        const shares = Array.from(
+          { length: processes },
+          () => new Share(make(shareOf(rule, processes)), rule, processes)
+        )
+        const span = rule.kind === "spaced" ? rule.interval * rule.burst : rule.span
+        const limit = rule.kind === "spaced" ? rule.burst : rule.limit
+        const length = 50 * span * Math.max(1, processes / limit)
+        let through = 0
+        for (const share of shares) {
+          for (let at = 0; at < length;) {
+            const wait = share.wait(at, 1)
+            at += wait
+            if (at >= length) break
+            share.take(at, 1)
+            through++
+          }
+        }
+        const allowed = limit * length / span
+        // each may begin with all of its share, and no call is cut in two
+        assert.isAtMost(through, allowed + limit + processes)
+        assert.isAtLeast(through, allowed * 0.9 - processes)
+      })
+    }
+  }
+
   it("follows a limit that changes", () => {
     const share = new Share(make(shareOf(rules.spaced!, 3)), rules.spaced!, 3)
     share.take(1000, 4)

@@ -1,10 +1,21 @@
 import type { Allowance, Rule } from "../../kernel/allowance.ts"
 
-/** What of a limit a process has that is one of so many. A share of less than one call would let none through ever. */
-export const shareOf = (rule: Rule, processes: number): Rule =>
-  rule.kind === "spaced"
-    ? { ...rule, interval: rule.interval * processes, burst: Math.max(rule.burst / processes, Math.min(1, rule.burst)) }
-    : { ...rule, limit: Math.max(rule.limit / processes, Math.min(1, rule.limit)) }
+/**
+ * A process's part of a limit, as one of so many. Less than one call would let none through ever: then it is one call in a span that is longer
+ * by as much.
+ */
+export const shareOf = (rule: Rule, processes: number): Rule => {
+  if (rule.kind === "spaced") {
+    return {
+      ...rule,
+      interval: rule.interval * processes,
+      burst: Math.max(rule.burst / processes, Math.min(1, rule.burst))
+    }
+  }
+  const part = rule.limit / processes
+  const limit = Math.max(part, Math.min(1, rule.limit))
+  return { ...rule, limit, span: rule.span * limit / part }
+}
 
 const wholeOf = (rule: Rule): number => rule.kind === "spaced" ? rule.burst : rule.limit
 
