@@ -52,7 +52,6 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type { PlatformError } from "effect/PlatformError"
-import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import { millisOf } from "../monitor/limit.ts"
 import { both } from "../monitor/observers.ts"
@@ -136,18 +135,18 @@ const linesOf = ({ keep, maxFiles, path }: Reading) =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     const since = (yield* Clock.currentTimeMillis) - keep
-    const unreadable = yield* Ref.make(0)
+    let unreadable = 0
     const files = yield* Effect.filter(filesOf(path, maxFiles).toReversed(), (file) => fs.exists(file))
     const kept = Stream.fromIterable(files).pipe(
       Stream.flatMap((file) => fs.stream(file).pipe(Stream.decodeText, Stream.splitLines)),
-      Stream.filter((line) => line !== ""),
-      Stream.mapEffect((line) => {
-        const found = fromLine(line)
-        return Effect.as(found === undefined ? Ref.update(unreadable, (n) => n + 1) : Effect.void, found)
+      Stream.map((line) => {
+        const found = line === "" ? undefined : fromLine(line)
+        if (found === undefined && line !== "") unreadable++
+        return found
       }),
       Stream.filter((found): found is Kept => found !== undefined && found.at >= since)
     )
-    return { kept, unreadable: Ref.get(unreadable) }
+    return { kept, unreadable: Effect.sync(() => unreadable) }
   })
 
 /**
@@ -167,12 +166,14 @@ const snapshotOf = (reading: Reading, maxSeries: number) =>
     const registry = new Registry(Number.MAX_SAFE_INTEGER, maxSeries)
     const { kept, unreadable } = yield* linesOf(reading)
     let count = 0
-    yield* Stream.runForEach(kept, ({ observation }) =>
+    yield* Stream.runForEachArray(kept, (some) =>
       Effect.sync(() => {
-        count++
-        if (observation._tag === "Attempt") registry.attempt(observation, 0)
-        else if (observation._tag === "Call") registry.call(observation, 0)
-        else registry.connection(observation, 0)
+        count += some.length
+        for (const { observation } of some) {
+          if (observation._tag === "Attempt") registry.attempt(observation, 0)
+          else if (observation._tag === "Call") registry.call(observation, 0)
+          else registry.connection(observation, 0)
+        }
       }))
     const snapshot: MonitorSnapshot = { version: 1, at: yield* Clock.currentTimeMillis, ...registry.snapshot(0) }
     return { snapshot, count, unreadable: yield* unreadable }
