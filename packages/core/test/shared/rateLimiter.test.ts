@@ -230,9 +230,25 @@ describeWithRedis("a shared rate limiter", () => {
         yield* tagOf(limiter(call))
         yield* inMode(limiter, "shared")
         const reborn = yield* Shared.rateLimiter({ name: "x", limit, attempt: "20 seconds" })
-        assert.deepStrictEqual(yield* reborn.mode, { mode: "shared", processes: 2 })
         assert.isBelow((yield* reborn.available).calls, 3)
+        yield* until(Effect.flatMap(reborn.state, () => Effect.map(reborn.mode, ({ processes }) => processes === 2)))
         assert.isBelow((yield* limiter.available).calls, 3)
+      })
+    ))
+
+  it.live("goes on where it was when the store forgets and was never away", () =>
+    withServer(() =>
+      Effect.gen(function*() {
+        const redis = yield* Redis
+        const limit = RateLimiter.slidingWindow({ limit: 100, within: "1 hour" })
+        const one = yield* Shared.rateLimiter({ ...options, limit })
+        const other = yield* Shared.rateLimiter({ ...options, limit })
+        yield* many(30, one(call))
+        yield* other.state
+        yield* redis.send("FLUSHALL")
+        yield* other(call)
+        yield* until(Effect.flatMap(one.state, () => Effect.map(one.mode, ({ processes }) => processes === 2)))
+        assert.strictEqual((yield* one.available).calls, 69)
       })
     ))
 

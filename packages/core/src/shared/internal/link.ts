@@ -40,6 +40,12 @@ export interface Mode {
   readonly processes: number
 }
 
+/** What a process knows of a store that was born then. */
+interface Testimony {
+  readonly born: number
+  readonly used: ReadonlyArray<ReadonlyArray<number>>
+}
+
 export interface Watcher {
   /** in whose context the store is asked */
   readonly fiber: AnyFiber
@@ -49,6 +55,8 @@ export interface Watcher {
   readonly found: () => void
   /** The store is lost for now. `pause` is the time until it may be asked again. */
   readonly lost: (error: unknown, pause: number) => void
+  /** The store has lost its memory, and was there all the time. */
+  readonly forgotten: () => void
   /** Others have changed the limits. */
   readonly changed: (limits: ReadonlyArray<Limit>) => void
 }
@@ -64,6 +72,7 @@ export class Link {
   processes: number
   /** the most that there have lately been: a store that has lost its memory knows of those only that are back already */
   private sharers: number
+  private testimony: Testimony | undefined = undefined
   private sharersAt = -Infinity
   /** when the store has answered again */
   private backSince: number | undefined = undefined
@@ -112,9 +121,8 @@ export class Link {
     // first: the limits of this process are news to the store, and hold from now on
     // empty: a young store has forgotten what it does not know, so that counts as used up
     // known: what it has forgotten, if this process knows; said once, for after that it knows it from the store
-    const said = this.shared || this.born === 0 || this.backSince !== undefined
-    const used = said ? undefined : this.known.tell(this.watcher.time(), limits.length)
-    const known = used && { born: this.born, used }
+    const known = this.shared || this.backSince !== undefined ? this.testimony : this.whatIsKnown()
+    this.testimony = undefined
     const request = { id, limits: limits.map(wireOf), first: news, empty, version, gone, ops, known }
     this.news = false
     this.store.ask(this.watcher.fiber, JSON.stringify(request), (text) => replyOf(text, limits), {
@@ -122,9 +130,13 @@ export class Link {
         this.rest()
         if (skipped > 0) this.owed = undefined
         const answers = reply.answers.slice(skipped)
+        const forgot = this.shared && this.born !== 0 && reply.born !== this.born
+        // its server was away so briefly that nobody has noticed
+        if (forgot) this.testimony = this.whatIsKnown()
         this.learn(asked, answers, reply)
         if (!this.shared) this.gather()
         answered(answers)
+        if (forgot) this.watcher.forgotten()
       },
       late: ({ answers }) => {
         // it has been charged after all
@@ -143,6 +155,11 @@ export class Link {
 
   get mode(): Mode {
     return this.shared ? { mode: "shared", processes: this.processes } : { mode: "local", processes: this.sharers }
+  }
+
+  private whatIsKnown(): Testimony | undefined {
+    const used = this.born === 0 ? undefined : this.known.tell(this.watcher.time(), this.limits.length)
+    return used && { born: this.born, used }
   }
 
   private rest(): void {

@@ -80,6 +80,10 @@ export class Member implements Watcher {
     if (!this.left) this.beat.within(this.fiber, this.time(), Math.max(1, pause))
   }
 
+  forgotten(): void {
+    this.limiter.post.tell(["H"], ["D"])
+  }
+
   changed(limits: ReadonlyArray<Limit>): void {
     this.limiter.follow(limits)
   }
