@@ -2,7 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import type { CallOptions } from "../../src/O1Client.ts"
@@ -16,6 +18,7 @@ import {
 } from "../../src/O1Error.ts"
 import type { O1Event } from "../../src/O1Event.ts"
 import { type O1Observation, O1Observer } from "../../src/O1Observation.ts"
+import { O1Policy } from "../../src/O1Policy.ts"
 import { AzureO1Pool, type PoolSettings } from "../../src/pool/index.ts"
 import { AzureO1Test, type Step, type TestTransport } from "../../src/testing/index.ts"
 import { CurrentCall } from "../../src/transport/call.ts"
@@ -231,6 +234,42 @@ describe("a pool that hedges", () => {
       })
       const wires = members([slowly], [])
       assert.deepStrictEqual((yield* outcomeOf(wires, "tokens")).slice(1), [104, 1, 0])
+    }))
+
+  it.effect("a delay that is learnt from the answers", () =>
+    Effect.gen(function*() {
+      const wires = members([...Array.from({ length: 30 }, () => after(2)), hang], [after(1, "b")])
+      const o1 = yield* made(wires, { hedge: { delay: { quantile: 0.95 } } })
+      for (let i = 0; i < 30; i++) value(yield* during("2 seconds", o1.complete(request)))
+      const [outcome, seconds] = value(yield* during("1 minute", timed(o1.complete(request))))
+      assert.strictEqual(outcome, "success")
+      assert.approximately(seconds, 3, 0.1)
+    }))
+
+  it.effect("under a policy without any limit", () =>
+    Effect.gen(function*() {
+      const wires = members([hang, hang], [after(5, "b"), after(5, "b")])
+      const pool = Layer.provide(
+        AzureO1Pool.layerServices(AzureO1Pool.inOrder(wires), { hedge }),
+        O1Policy.layerPlain
+      )
+      yield* Effect.gen(function*() {
+        const o1 = yield* AzureO1Pool
+        for (const face of ["complete", "tokens"] as const) {
+          assert.strictEqual(value(yield* during("15 seconds", faces[face](o1))), "b")
+        }
+      }).pipe(Effect.provide(pool))
+    }))
+
+  it.effect("a defect of a member is the call's", () =>
+    Effect.gen(function*() {
+      const bug: Step = { complete: Effect.die("a bug"), stream: Stream.die("a bug") }
+      const o1 = yield* made(members([bug, bug], [hang, hang]))
+      for (const face of ["complete", "tokens"] as const) {
+        const exit = yield* Effect.exit(faces[face](o1))
+        assert.isTrue(Exit.hasDies(exit))
+        assert.deepStrictEqual((yield* o1.state).map(({ inFlight }) => inFlight), [0, 0])
+      }
     }))
 
   describe("what is told of it", () => {
