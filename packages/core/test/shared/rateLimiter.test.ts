@@ -244,11 +244,54 @@ describeWithRedis("a shared rate limiter", () => {
         const one = yield* Shared.rateLimiter({ ...options, limit })
         const other = yield* Shared.rateLimiter({ ...options, limit })
         yield* many(30, one(call))
+        // what a process has taken itself just before another was told of it may count twice
+        yield* Effect.sleep("500 millis")
         yield* other.state
         yield* redis.send("FLUSHALL")
         yield* other(call)
         yield* until(Effect.flatMap(one.state, () => Effect.map(one.mode, ({ processes }) => processes === 2)))
         assert.strictEqual((yield* one.available).calls, 69)
+      })
+    ))
+
+  it.live("keeps the places of those who wait when the store is lost and found", () =>
+    withServer((server) =>
+      Effect.gen(function*() {
+        const limit = RateLimiter.gcra({ limit: 1, within: "25 millis" })
+        const limiter = yield* Shared.rateLimiter({ ...options, limit, maxWait: "1 minute" })
+        const order: Array<number> = []
+        const fibers: Array<Fiber.Fiber<void, unknown>> = []
+        for (let i = 0; i < 60; i++) {
+          const noted = Effect.sync(() => void order.push(i))
+          fibers.push(yield* Effect.forkChild(limiter(noted), { startImmediately: true }))
+        }
+        yield* until(Effect.sync(() => order.length > 5))
+        yield* server.kill
+        yield* inMode(limiter, "local")
+        const there = order.length
+        yield* until(Effect.sync(() => order.length > there + 5))
+        yield* server.restart
+        yield* inMode(limiter, "shared")
+        yield* Effect.forEach(fibers, Fiber.await)
+        assert.deepStrictEqual(order, Array.from({ length: 60 }, (_, i) => i))
+      })
+    ))
+
+  it.live("takes limits that are changed while the store is away to all, when it is back", () =>
+    withServer((server) =>
+      Effect.gen(function*() {
+        const one = yield* Shared.rateLimiter({ ...options, limit: perHour(12) })
+        const other = yield* Shared.rateLimiter({ ...options, limit: perHour(12) })
+        yield* one.state
+        yield* server.kill
+        yield* one(call)
+        yield* one.reconfigure(perHour(40))
+        assert.deepStrictEqual((yield* one.state).limits.calls, { available: 19, capacity: 20 })
+        yield* tagOf(other(call))
+        yield* server.restart
+        yield* Effect.all([inMode(one, "shared"), inMode(other, "shared")])
+        yield* until(Effect.map(other.state, ({ limits }) => limits.calls.capacity === 40))
+        yield* until(Effect.map(one.available, ({ calls }) => calls === 38))
       })
     ))
 
