@@ -24,19 +24,12 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as EffectRandom from "effect/Random"
 import type * as Telemetry from "../internal/events.ts"
 import { callable, checkedOptions, integer, invalid, positiveMillis } from "../internal/options.ts"
 import type { Client } from "./Client.ts"
-import { Caller } from "./internal/callers.ts"
-import { type Process, World } from "./internal/frame.ts"
 import { Random } from "./internal/random.ts"
-import { ClientRecord, ServerRecord } from "./internal/records.ts"
-import { Edge } from "./internal/request.ts"
-import { Service } from "./internal/service.ts"
+import { runWith } from "./internal/run.ts"
 import type { Report } from "./Report.ts"
-import type { Server } from "./Server.ts"
 
 /**
  * @category models
@@ -75,57 +68,6 @@ export interface Options {
 
 const second = 1000
 
-/** The parts of one run, made from what they are called by on. */
-class Run {
-  readonly world: World
-  readonly duration: number
-  readonly interval: number
-  private readonly intervals: number
-  private readonly services = new Map<Server, Service>()
-  private readonly records: ReadonlyArray<readonly [Client, ClientRecord]>
-
-  constructor(clients: ReadonlyArray<Client>, world: World, duration: number, interval: number) {
-    this.world = world
-    this.duration = duration
-    this.interval = interval
-    this.intervals = Math.ceil(duration / interval)
-    this.records = clients.map((client) => [client, new ClientRecord(this.intervals, interval)])
-    for (const [client, record] of this.records) {
-      const service = this.serviceOf(client.to)
-      const edge = (process: Process): Edge => new Edge(service, client.network, record, process)
-      new Caller(world, client, record, duration, edge).start(client)
-    }
-  }
-
-  private serviceOf(server: Server): Service {
-    let service = this.services.get(server)
-    if (service === undefined) {
-      const behind = server.calls.map((call) => ({ ...call, service: this.serviceOf(call.to) }))
-      service = new Service(
-        this.world,
-        server,
-        new ServerRecord(this.intervals, this.interval),
-        (process) =>
-          behind.map(({ network, service, stack }) => stack(new Edge(service, network, undefined, process), process))
-      )
-      this.services.set(server, service)
-    }
-    return service
-  }
-
-  report(seed: number): Report {
-    const { duration, interval } = this
-    const clients = this.records.map(([{ name }, record]) => record.report(name))
-    const offered = clients.reduce((sum, client) => sum + client.offered, 0)
-    const servers = Array.from(
-      this.services,
-      ([{ capacity, name, tokens }, { record }]) =>
-        record.report(name, { capacity, duration, offered, price: tokens?.price })
-    )
-    return { seed, duration, interval, events: this.world.agenda.events, clients, servers }
-  }
-}
-
 /**
  * Runs it, and gives what was counted. It is pure: the same options give the same report. A bad option throws a `RangeError`.
  *
@@ -146,14 +88,5 @@ export const run = (options: Options): Report => {
     : positiveMillis(where, "interval", options.interval)
   const drain = positiveMillis(where, "drain", options.drain ?? "10 minutes", { infinite: true })
   const random = new Random(integer(where, "seed", seed, 0))
-  // in a fiber, for schedules that draw take their numbers from there
-  return Effect.runSync(Effect.provideService(
-    Effect.sync(() => {
-      const run = new Run(clients, new World(random, listener), duration, interval)
-      run.world.agenda.run(duration + drain)
-      return run.report(seed)
-    }),
-    EffectRandom.Random,
-    random.stream("schedules")
-  ))
+  return runWith({ clients, duration, interval, drain, seed, listener }, random)
 }

@@ -1,3 +1,4 @@
+import * as Duration from "effect/Duration"
 import type { Client } from "../Client.ts"
 import type { Closed, Open } from "../Load.ts"
 import { Timed } from "./agenda.ts"
@@ -8,6 +9,7 @@ import type { ClientRecord } from "./records.ts"
 
 /** A client in a run: its processes, each with a stack of its own. */
 export class Caller implements Call {
+  readonly name: string
   readonly priority: number
   readonly record: ClientRecord
   readonly world: World
@@ -17,6 +19,7 @@ export class Caller implements Call {
   private calls = 0
 
   constructor(world: World, client: Client, record: ClientRecord, until: number, edge: (process: Process) => Layer) {
+    this.name = client.name
     this.priority = client.priority
     this.record = record
     this.world = world
@@ -65,8 +68,12 @@ abstract class Root extends Frame {
   }
 
   answered(outcome: Outcome): void {
-    const { record, world } = this.caller
+    const { name, record, world } = this.caller
     record.ended(outcome, this.startedAt, world.now)
+    if (world.listens) {
+      const duration = Duration.millis(world.now - this.startedAt)
+      world.emit({ _tag: "CallEnded", policy: "call", name, duration, exit: outcome.exit })
+    }
   }
 
   cancel(): boolean {
@@ -93,9 +100,8 @@ class Arrivals extends Timed {
   }
 
   wake(): void {
-    const { world } = this.caller
-    this.await(world.now)
     new OpenCall(this.caller).begin()
+    this.await(this.caller.world.now)
   }
 }
 

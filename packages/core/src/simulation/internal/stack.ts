@@ -1,12 +1,12 @@
 import * as Predicate from "effect/Predicate"
 import { invalid } from "../../internal/options.ts"
 import * as internal from "../../internal/policy.ts"
-import type { Policy } from "../../Policy.ts"
+import type { Any } from "../../Policy.ts"
 import { simulated } from "../policies/index.ts"
 import type { Layer, Process } from "./frame.ts"
 
 /** A policy, or several, the outermost first. */
-export type Through = Policy<any, any, any> | ReadonlyArray<Policy<any, any, any>>
+export type Through = Any | ReadonlyArray<Any>
 
 /** What implements a stack's policies, outermost first. */
 const partsOf = (policy: unknown): ReadonlyArray<unknown> => {
@@ -25,8 +25,10 @@ export const stackOf = (where: string, through: Through | undefined): Stack => {
   const makers = through === undefined ? [] : partsOf(through).map((part) => {
     const policy = simulated.find(({ is }) => is(part))
     if (policy !== undefined) return policy.of(part)
-    const kind = Predicate.hasProperty(part, "info") ? (part.info as { readonly kind: string }).kind : String(part)
-    throw invalid(where, "through", kind, "policies that a simulation knows (docs/simulation.md has the list)")
+    const shown = Predicate.hasProperty(part, "info") && Predicate.hasProperty(part.info, "kind")
+      ? part.info.kind
+      : part
+    throw invalid(where, "through", shown, "policies that a simulation knows (docs/simulation.md has the list)")
   })
   return (inner, process) => makers.reduceRight((layer, make) => make(layer, process), inner)
 }

@@ -1,0 +1,329 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as EffectRandom from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import * as TestClock from "effect/testing/TestClock"
+import * as Bulkhead from "../../src/Bulkhead.ts"
+import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
+import * as Fault from "../../src/Fault.ts"
+import * as Hedge from "../../src/Hedge.ts"
+import { nowOn } from "../../src/internal/time.ts"
+import * as Observability from "../../src/Observability.ts"
+import * as Policy from "../../src/Policy.ts"
+import * as RateLimiter from "../../src/RateLimiter.ts"
+import * as Retry from "../../src/Retry.ts"
+import * as RetryBudget from "../../src/RetryBudget.ts"
+import { Client, Load, Server, Times } from "../../src/simulation/index.ts"
+import { Random } from "../../src/simulation/internal/random.ts"
+import { runWith } from "../../src/simulation/internal/run.ts"
+import * as Telemetry from "../../src/Telemetry.ts"
+import * as Timeout from "../../src/Timeout.ts"
+
+type Answer = "ok" | "error" | "busy" | "bad" | "die"
+
+interface Script {
+  /** when calls begin */
+  readonly calls: ReadonlyArray<number>
+  /** how long the n-th request is served, and what comes of it; the last one for all after it */
+  readonly requests: ReadonlyArray<readonly [millis: number, answer: Answer]>
+}
+
+const faults: { readonly [A in Answer]: Fault.Fault | undefined } = {
+  ok: undefined,
+  error: Fault.transient(),
+  busy: Fault.throttled({ retryAfter: "70 millis" }),
+  bad: Fault.permanent,
+  die: Fault.defect
+}
+
+interface Told {
+  readonly at: number
+  readonly event: unknown
+}
+
+/** An event without what is a matter of the run: causes, exits, and the message of an error. */
+// the test clock counts nanoseconds
+const rounded = (millis: number): number => Math.round(millis * 1000) / 1000
+
+const plain = (event: Telemetry.Event): unknown => {
+  const entries = Object.entries(event).flatMap(([key, value]): Array<[string, unknown]> => {
+    if (key === "exit") return [["ended", Fault.of(event["exit" as never])?._tag ?? "ok"]]
+    if (key === "cause") return []
+    return [[key, Duration.isDuration(value) ? rounded(Duration.toMillis(value)) : value]]
+  })
+  return Object.fromEntries(entries)
+}
+
+/** Of a half there is no more than one: production and simulation draw the same, in whichever order. */
+class Halves extends Random {
+  override next(): number {
+    return 0.5
+  }
+
+  override stream(): Random {
+    return this
+  }
+}
+
+const answered = ({ requests }: Script, number: number): readonly [number, Answer] =>
+  requests[Math.min(number, requests.length) - 1]!
+
+const simulated = (script: Script, through: ReadonlyArray<Policy.Any>): ReadonlyArray<Told> => {
+  const told: Array<Told> = []
+  const server = Server.make({
+    name: "callee",
+    times: Times.script(script.requests.map(([millis]) => millis)),
+    answers: () => ({ number }) => faults[answered(script, number)[1]]
+  })
+  const client = Client.make({ name: "script", load: Load.trace(script.calls), to: server, through })
+  const hour = 3_600_000
+  runWith({
+    clients: [client],
+    duration: hour,
+    interval: 1000,
+    drain: hour,
+    seed: 1,
+    listener: (event, at) => void told.push({ at: rounded(at), event: plain(event) })
+  }, new Halves(1))
+  return told
+}
+
+const produced = (script: Script, through: ReadonlyArray<Policy.Any>): Effect.Effect<ReadonlyArray<Told>> =>
+  Effect.gen(function*() {
+    const told: Array<Told> = []
+    let number = 0
+    const callee = Effect.suspend(() => {
+      const [millis, answer] = answered(script, ++number)
+      const fault = faults[answer]
+      const end = answer === "die"
+        ? Effect.die("bug")
+        : fault === undefined
+        ? Effect.void
+        : Effect.fail(new Server.ServerFailed({ server: "callee", reason: "error", fault }))
+      return millis === Infinity ? Effect.never : Effect.andThen(Effect.sleep(millis), end)
+    })
+    const stack = [Observability.call("script"), ...through] as const
+    const listen = Telemetry.listen((event, context) =>
+      void told.push({ at: rounded(nowOn(Context.get(context, Clock.Clock))), event: plain(event) })
+    )
+    const call = listen(stack.reduceRight((self: Effect.Effect<any, any>, policy: any) => policy(self), callee))
+    const drive = Effect.gen(function*() {
+      let at = 0
+      for (const start of script.calls) {
+        yield* Effect.sleep(start - at)
+        at = start
+        yield* Effect.forkChild(Effect.exit(call), { startImmediately: true })
+      }
+      return yield* Effect.never
+    })
+    yield* Effect.forkChild(drive, { startImmediately: true })
+    yield* TestClock.adjust("1 hour")
+    return told
+  }).pipe(Effect.provideService(EffectRandom.Random, new Halves(1)))
+
+const every = (millis: number, n: number, from = 1): ReadonlyArray<number> =>
+  Array.from({ length: n }, (_, i) => from + i * millis)
+
+const spaced = (millis: number) => Schedule.spaced(millis)
+
+interface Case {
+  readonly name: string
+  readonly script: Script
+  /** made anew for each of the two */
+  readonly through: () => ReadonlyArray<Policy.Any>
+}
+
+const cases: ReadonlyArray<Case> = [
+  {
+    name: "an attempt that takes too long, and a total that ends the last wait",
+    script: { calls: [1], requests: [[200, "ok"], [30, "error"], [200, "ok"]] },
+    through: () => [Timeout.total(450), Retry.make({ schedule: spaced(40), times: 5 }), Timeout.attempt(150)]
+  },
+  {
+    name: "a tie between a limit and a call",
+    script: { calls: [1, 500], requests: [[100, "ok"], [100, "error"]] },
+    through: () => [Timeout.attempt(100)]
+  },
+  {
+    name: "a retry that would come after the deadline",
+    script: { calls: [1], requests: [[30, "error"]] },
+    through: () => [Timeout.total(100), Retry.make({ schedule: spaced(90) })]
+  },
+  {
+    name: "an attempt that is ended by the total",
+    script: { calls: [1], requests: [[30, "error"], [Infinity, "ok"]] },
+    through: () => [Timeout.total(500), Retry.make({ schedule: spaced(20) })]
+  },
+  {
+    name: "what is not retried",
+    script: { calls: [1, 101, 201], requests: [[10, "bad"], [10, "die"], [10, "error"], [10, "bad"]] },
+    through: () => [Retry.make({ schedule: spaced(20), times: 3 })]
+  },
+  {
+    name: "a pause that the callee asks for, and one that is too long",
+    script: { calls: [1, 1001], requests: [[10, "busy"], [10, "ok"], [10, "busy"]] },
+    through: () => [Retry.make({ schedule: spaced(5), times: 1, retryAfter: { maxDelay: 70 } })]
+  },
+  {
+    name: "a retry at once",
+    script: { calls: [1], requests: [[10, "error"]] },
+    through: () => [Retry.make({ schedule: Schedule.recurs(2) })]
+  },
+  {
+    name: "a budget of tokens that runs out",
+    script: { calls: every(50, 12), requests: [[10, "error"]] },
+    through: () => {
+      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.tokens({ maxTokens: 8, minPerMinute: 60 }) })
+      return [Retry.make({ schedule: spaced(7), times: 2, budget })]
+    }
+  },
+  {
+    name: "a budget by traffic, and a total that ends waits",
+    script: { calls: every(20, 20), requests: [[10, "error"], [10, "error"], [30, "ok"], [15, "error"]] },
+    through: () => {
+      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.traffic({ within: 200, minPerSecond: 10 }) })
+      return [Timeout.total(60), Retry.make({ schedule: spaced(25), times: 2, budget })]
+    }
+  },
+  {
+    name: "a budget of calls in flight",
+    script: { calls: every(5, 20), requests: [[22, "error"], [13, "ok"], [31, "error"]] },
+    through: () => {
+      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.inFlight({ ratio: 0.2, minAttempts: 2 }) })
+      return [Retry.make({ schedule: spaced(11), times: 2, budget })]
+    }
+  },
+  {
+    name: "a breaker that opens, probes, opens for longer and closes",
+    script: {
+      calls: every(50, 60),
+      requests: [...every(1, 8).map((n): readonly [number, Answer] => [n + 3, "error"]), [12, "ok"]]
+    },
+    through: () => [CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(3), open: 200 })]
+  },
+  {
+    name: "a breaker whose calls hang until the deadline, and are ended before it is fair",
+    script: { calls: every(100, 40), requests: [[Infinity, "ok"]] },
+    through: () => [
+      Timeout.total(330),
+      CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(2), open: 700, hangsAfter: 300 })
+    ]
+  },
+  {
+    name: "an attempt limit outside of a breaker says nothing about the callee",
+    script: { calls: every(100, 10), requests: [[Infinity, "ok"]] },
+    through: () => [
+      Timeout.attempt(330),
+      CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(2), hangsAfter: 300 })
+    ]
+  },
+  {
+    name: "a slow rate, with a wait inside that is nobody's slowness",
+    script: { calls: every(13, 30), requests: [[37, "ok"], [130, "ok"], [41, "ok"]] },
+    through: () => [
+      CircuitBreaker.makeUnsafe({
+        trip: CircuitBreaker.slowRate({ after: 100, ratio: 0.3, minCalls: 5, within: "1 minute" }),
+        open: 150
+      }),
+      Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 4 })
+    ]
+  },
+  {
+    name: "a bulkhead that is full, and whose queue is waited in for too long",
+    script: { calls: every(7, 30), requests: [[50, "ok"], [81, "error"]] },
+    through: () => [Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 3, maxWait: 60 })]
+  },
+  {
+    name: "a bulkhead whose newest waiter goes first",
+    script: { calls: every(7, 30), requests: [[50, "ok"], [81, "error"]] },
+    through: () => [Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 3, maxWait: 160, order: "lifo" })]
+  },
+  {
+    name: "a total that ends waits in a bulkhead",
+    script: { calls: every(7, 20), requests: [[95, "ok"]] },
+    through: () => [Timeout.total(150), Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 30 })]
+  },
+  {
+    name: "a limiter that refuses",
+    script: { calls: every(11, 30), requests: [[5, "ok"]] },
+    through: () => [RateLimiter.makeUnsafe({ limit: RateLimiter.tokenBucket({ limit: 4, within: 100 }) })]
+  },
+  {
+    name: "a limiter whose queue has a bound, and a deadline outside",
+    script: { calls: every(9, 40), requests: [[5, "ok"]] },
+    through: () => [
+      Timeout.total(100),
+      RateLimiter.makeUnsafe({ limit: RateLimiter.gcra({ limit: 20, within: 1000 }), maxWait: 300, maxQueue: 3 })
+    ]
+  },
+  {
+    name: "a limiter by windows",
+    script: { calls: every(9, 40), requests: [[5, "ok"]] },
+    through:
+      () => [RateLimiter.makeUnsafe({ limit: RateLimiter.slidingWindow({ limit: 5, within: 100 }), maxWait: 80 })]
+  },
+  {
+    name: "a hedge after a delay, and after a failure",
+    script: {
+      calls: every(100, 8),
+      requests: [[80, "ok"], [13, "ok"], [30, "error"], [20, "ok"], [90, "error"], [60, "error"], [7, "bad"]]
+    },
+    through: () => [Hedge.makeUnsafe({ after: 40, maxHedges: 2 })]
+  },
+  {
+    name: "all hedges at once",
+    script: { calls: every(100, 4), requests: [[30, "error"], [20, "error"], [25, "ok"], [9, "ok"]] },
+    through: () => [Hedge.makeUnsafe({ after: 0, maxHedges: 2 })]
+  },
+  {
+    name: "a hedge with a delay that is learnt, and a budget",
+    script: {
+      calls: every(31, 60),
+      requests: Array.from({ length: 80 }, (_, i): readonly [number, Answer] => [i % 7 === 0 ? 97 : 11 + i % 5, "ok"])
+    },
+    through: () => {
+      const budget = RetryBudget.makeUnsafe({ funding: RetryBudget.traffic({ ratio: 0.1, minPerSecond: 0 }) })
+      return [Hedge.makeUnsafe({ after: { quantile: 0.8, minCalls: 10 }, budget })]
+    }
+  },
+  {
+    name: "a hedge that waits for its turn",
+    script: { calls: every(21, 40), requests: [[33, "ok"], [29, "ok"], [71, "ok"]] },
+    through: () => [
+      Hedge.makeUnsafe({ after: { quantile: 0.5, minCalls: 5, initialDelay: 25 } }),
+      Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 20 })
+    ]
+  },
+  {
+    name: "the five",
+    script: {
+      calls: every(17, 80),
+      requests: [[20, "ok"], [41, "error"], [310, "ok"], [33, "error"], [12, "busy"], [27, "error"], [58, "error"], [
+        35,
+        "ok"
+      ]]
+    },
+    through: () => [
+      Timeout.total(900),
+      Retry.make({ schedule: spaced(33), times: 3 }),
+      CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(4), open: 230 }),
+      Bulkhead.makeUnsafe({ concurrency: 4, maxQueue: 6, maxWait: 90 }),
+      Timeout.attempt(200)
+    ]
+  }
+]
+
+describe("a simulation tells the same as production under the test clock", () => {
+  for (const { name, script, through } of cases) {
+    it.effect(name, () =>
+      Effect.gen(function*() {
+        const policies = through()
+        const expected = yield* Effect.scoped(produced(script, policies))
+        assert.isNotEmpty(expected)
+        assert.deepStrictEqual(simulated(script, policies), expected)
+      }))
+  }
+})
