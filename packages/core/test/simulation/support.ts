@@ -1,4 +1,4 @@
-import { Client, Load, Report, Server, Simulation, Times } from "../../src/simulation/index.ts"
+import { Client, Load, type Report, Server, Simulation, Times } from "../../src/simulation/index.ts"
 
 type Made<F extends (options: any) => unknown> = Partial<Parameters<F>[0]>
 
