@@ -79,15 +79,30 @@ export class PolicyRegistry extends Context.Service<PolicyRegistry, {
   readonly register: (policy: object, read: (policy: object, fiber: AnyFiber) => Entry) => void
 }>()("@effect-resilience/core/PolicyRegistry") {}
 
+/** A policy of somebody's own whose `read` throws hides none of the others. */
+const unreadable: Entry = {
+  kind: "unknown",
+  name: "unknown",
+  state: { status: "degraded", reason: "its state cannot be read" }
+}
+
+const readOf = (policy: object, { read }: Registration, fiber: AnyFiber): Entry => {
+  try {
+    return read(policy, fiber)
+  } catch {
+    return unreadable
+  }
+}
+
 const make = (): PolicyRegistry["Service"] => {
   const registrations = new Set<Registration>()
   const collected = new FinalizationRegistry<Registration>((registration) => registrations.delete(registration))
   return {
     snapshot: Effect.withFiber((fiber) => {
       const entries: Array<Entry> = []
-      for (const { policy, read } of registrations) {
-        const live = policy.deref()
-        if (live !== undefined) entries.push(read(live, fiber))
+      for (const registration of registrations) {
+        const live = registration.policy.deref()
+        if (live !== undefined) entries.push(readOf(live, registration, fiber))
       }
       return Effect.succeed(entries)
     }),

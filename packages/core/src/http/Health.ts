@@ -102,21 +102,9 @@ const criticalOf = (where: string, options: Options): ((entry: kernel.Entry) => 
 
 const checkOf = (where: string, options: Options): Effect.Effect<Health, never, PolicyRegistry> => {
   const isCritical = criticalOf(where, options)
-  return Effect.flatMap(PolicyRegistry, ({ snapshot }) => snapshot).pipe(
-    Effect.map((entries) => kernel.healthOf(entries, isCritical)),
-    // somebody's own `read` has thrown: the answer says so, and is there
-    Effect.catchDefect(() =>
-      Effect.succeed<Health>({
-        status: "degraded",
-        reasons: [{
-          kind: "registry",
-          name: "registry",
-          status: "degraded",
-          reason: "a state cannot be read",
-          count: 1
-        }]
-      })
-    )
+  return Effect.map(
+    Effect.flatMap(PolicyRegistry, ({ snapshot }) => snapshot),
+    (entries) => kernel.healthOf(entries, isCritical)
   )
 }
 

@@ -209,15 +209,21 @@ describe("Health", () => {
       yield* Effect.promise(() => dispose())
     }))
 
-  it.effect("answers though somebody's state cannot be read", () =>
+  it.effect("tells of a state that cannot be read, and of all others", () =>
     Effect.gen(function*() {
       const registry = yield* PolicyRegistry.PolicyRegistry
       const state = {}
       registry.register(state, () => {
         throw new Error("the key is sk-1")
       })
+      const hosts = yield* Balancer.make({ name: "hosts", endpoints: ["a"] })
+      yield* hosts.cool("a", "1 minute")
       const health = yield* Health.check()
-      assert.deepStrictEqual(health.reasons.map(({ reason }) => reason), ["a state cannot be read"])
+      assert.strictEqual(health.status, "down")
+      assert.deepStrictEqual(health.reasons.map(({ name, reason }) => `${name}: ${reason}`), [
+        "hosts: 1 of 1 endpoints rest: 1 cooling",
+        "unknown: its state cannot be read"
+      ])
       assert.isObject(state)
     }).pipe(withRegistry))
 
