@@ -9,6 +9,10 @@ import type { Cost, MinuteLimits } from "./cost.ts"
 import { limitsOf, type QuotaDimension } from "./limits.ts"
 import { type Sent, Word } from "./word.ts"
 
+type Charge = RateLimiter.Charge<QuotaDimension>
+
+const minute = 60_000
+
 export type Limiter = RateLimiter.RateLimiter<QuotaDimension>
 
 type Rules = ReturnType<typeof limitsOf>
@@ -46,6 +50,8 @@ export class Limited {
   readonly word: Word
   private readonly settings: LimitedSettings
   private limiter: Limiter | undefined = undefined
+  /** The charges of the last minute. */
+  private readonly charges: Array<{ readonly at: number; readonly charge: Charge }> = []
   private making: Fiber.Fiber<Limiter> | undefined = undefined
   /** The span of the short window, in milliseconds. */
   private window = 0
@@ -120,6 +126,24 @@ export class Limited {
       forgotten <= 0 ? Effect.void : charged(limiter, { requests: 0, window: forgotten, tokens: 0 })
     )
   }
+
+  /** A call was let through. */
+  charged(now: number, charge: Charge): void {
+    this.charges.push({ at: now, charge })
+  }
+
+  /**
+   * Gives back what the service counts no more, which this side would count until a minute has gone by. Gives how much that was, and when
+   * there will be more of it.
+   */
+  readonly renewed: Effect.Effect<{ readonly count: number; readonly next: number }> = Effect.suspend(() => {
+    const now = this.seen + this.setBack
+    const { before, next } = this.word.renewal(now)
+    const first = this.charges.findIndex(({ at }) => at >= before && at >= now - minute)
+    const old = this.charges.splice(0, first === -1 ? this.charges.length : first).filter(({ at }) => at < before)
+    const settled = Effect.forEach(old, ({ charge }) => charge.settle({ requests: 0, tokens: 0 }), { discard: true })
+    return Effect.as(settled, { count: old.length, next })
+  })
 
   /** How long the service's word keeps a call of that cost from going. */
   told(now: number, cost: Cost): number {

@@ -13,19 +13,36 @@ export interface Own {
   readonly openSince: (from: number) => number
 }
 
+/** When a service counts anew. */
+export interface Renewal {
+  readonly before: number
+  readonly next: number
+}
+
+/** Of a service of which that is not known. */
+export const never: Renewal = { before: -Infinity, next: Infinity }
+
 const minute = 60_000
-/** A word counts so long that does not say for how long: the longest of Azure's short windows. */
+/** A refusal that does not say how long it lasts: the longest of Azure's short windows. */
 const unsaid = 10_000
+/** So long a word counts where nobody knows when the service counts anew. */
+const unsure = 500
+/** How long a service whose count was seen to roll is taken for one that rolls. */
+const rollsFor = 600_000
+/** Two words on when a minute has begun that are no further apart mean the same one. */
+const alike = 2_500
 /** The service has counted a request so soon after it was let through, whether or not its answer is here. */
 const onItsWay = 2_000
 /** An answer that came so much later than its request tells what was left then, not what is left now. */
-const outdated = 10_000
+const outdated = 2_000
 /** The service tells in whole seconds, rounded up, when it begins to count anew. */
 const rounding = 1_000
 /** The use of others in less time says little about a minute. */
 const leastSeen = 10_000
 /** That nothing is left is believed of a minute of which this side has had so much. */
 const believable = 0.25
+/** So much of a limit in the minute before tells whether the service counts anew. */
+const telling = 0.1
 /** Beside others this side keeps as much as they do, if they would take it all. */
 const mostForOthers = 0.5
 /** A charge may come so much earlier than it would if all were spread evenly. */
@@ -57,8 +74,13 @@ export class Line {
   private others = 0
   private othersBefore: number | undefined = undefined
   private startsAt = -Infinity
+  /** When the service's minute has begun by its first word on it, and when its words did not fit together. */
+  private beganAt = -Infinity
+  private rolledAt = -Infinity
   /** The last word has said when the service counts anew. */
   private isCounted = false
+  /** Whether the service was seen to count anew when it had said so; `undefined` while too little was used to see it. */
+  private renews: boolean | undefined = undefined
   /** It has refused, and is left alone until then. */
   private heldUntil = -Infinity
   /** The service tells what is left. */
@@ -155,21 +177,50 @@ export class Line {
     // the Responses API says 0 at times where it does not know; where it is true, a refusal says so
     if (remaining === 0 && limit !== undefined && own.since(now - minute) < limit * believable) return
     const pending = own.openSince(now - onItsWay)
-    this.isCounted = this.keepsForOthers && limit !== undefined && reset !== undefined && reset <= minute
-    if (this.isCounted) this.count(now, limit! - remaining, reset!, own, pending)
+    const isFixed = limit !== undefined && reset !== undefined && reset <= minute && this.isOfMinutes(now, reset)
+    this.isCounted = this.keepsForOthers && isFixed
+    if (this.isCounted) this.count(now, limit!, limit! - remaining, reset!, own, pending)
     this.room = remaining - pending
-    this.until = now + Math.min(reset ?? unsaid, minute)
+    this.until = now + (isFixed ? reset : Math.min(reset ?? unsure, unsure))
     if (this.isCounted) this.reserve(now)
     else this.reserved = 0
-    this.found = undefined
-    this.isTold = true
+    this.isTold = isFixed
+    if (isFixed) this.found = undefined
+  }
+
+  /** Whether the service counts by minutes that begin when it says. One that says again and again that they have just begun counts otherwise. */
+  private isOfMinutes(now: number, reset: number): boolean {
+    const beganAt = now + reset - minute
+    const apart = beganAt - this.beganAt
+    if (apart >= minute - alike) this.beganAt = beganAt
+    else if (Math.abs(apart) > alike) {
+      this.rolledAt = now
+      this.beganAt = beganAt
+    }
+    return now - this.rolledAt >= rollsFor
+  }
+
+  /**
+   * The service counts no more what was charged before `before`, and from `next` on nothing of what was charged until then. It is known
+   * only where the service was seen to keep its word on when it counts anew, and nobody else uses the limit. `undefined` where too little
+   * was used to see it.
+   */
+  renewal(now: number): Renewal | undefined {
+    if (this.renews === undefined) return undefined
+    if (!this.renews || !this.isCounted || this.others > 0 || this.othersBefore !== 0) return never
+    return this.until <= now
+      ? { before: this.until, next: Infinity }
+      : { before: this.startsAt - rounding, next: this.until }
   }
 
   /** What others have used of the minute: all that the service has counted, without this side's. */
-  private count(now: number, used: number, reset: number, own: Own, pending: number): void {
+  private count(now: number, limit: number, used: number, reset: number, own: Own, pending: number): void {
     const startsAt = now + reset - minute
     if (startsAt - this.startsAt > minute / 2) {
       const isNext = startsAt - this.startsAt < 1.5 * minute
+      const mine = own.since(startsAt - rounding)
+      const before = own.since(now - minute) - mine
+      if (before > limit * telling) this.renews = used <= mine
       this.othersBefore = this.startsAt === -Infinity ? undefined : isNext ? this.othersInAll : 0
       this.startsAt = startsAt
     }
@@ -185,6 +236,7 @@ export class Line {
     if (!this.isTold && limit !== undefined && isNew) {
       this.found = { amount: cut * limit, at: now }
     }
+    this.renews = false
     this.heldUntil = now + Math.min(retryAfter || unsaid, minute)
   }
 }

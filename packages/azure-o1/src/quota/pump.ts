@@ -83,9 +83,11 @@ export class Pump {
     const { limited, queue } = this
     const now = yield* limited.now
     const limiter = yield* limited.current
+    const renewed = yield* limited.renewed
+    if (renewed.count > 0) this.blocked = undefined
     const first = queue.first()
     if (first === undefined) return 0
-    const wait = yield* this.tried(limiter, first, now)
+    const wait = Math.min(yield* this.tried(limiter, first, now), Math.max(1, renewed.next - now))
     if (wait === 0 || queue.size < 2) return wait
     const available = yield* limiter.available
     const other = queue.passing(({ cost }) =>
@@ -112,6 +114,7 @@ export class Pump {
         if (!waiter.waits) return Effect.as(charge.settle(nothing), 0)
         const sent = { cost, at: now }
         this.limited.word.sent(sent)
+        this.limited.charged(now, charge)
         this.queue.admit(waiter)
         waiter.admit({ charge, sent })
         return Effect.succeed(0)

@@ -1,5 +1,5 @@
 import type { Cost, MinuteLimits } from "./cost.ts"
-import { Line, type Own, type Told } from "./line.ts"
+import { Line, never, type Own, type Renewal, type Told } from "./line.ts"
 
 /** A call that was let through, and may be on its way to the service. */
 export interface Sent {
@@ -79,6 +79,17 @@ export class Word {
   unanswered(sent: Sent): void {
     this.open.delete(sent)
     if (this.asking !== undefined) this.asking = -Infinity
+  }
+
+  /** When the service counts all of its limits anew. */
+  renewal(now: number): Renewal {
+    const all = dimensions.flatMap((dimension) => this.lines[dimension].renewal(now) ?? [])
+    if (all.length === 0) return never
+    const next = all.map((one) => one.next).filter((next) => next < Infinity)
+    return {
+      before: Math.min(...all.map(({ before }) => before)),
+      next: next.length === 0 ? Infinity : Math.max(...next)
+    }
   }
 
   /** How many requests were let through since then, at most a minute ago. */

@@ -25,17 +25,58 @@ class Seen {
 
 const now = Effect.map(Clock.monotonicTimeNanos, (nanos) => Math.floor(Number(nanos) / 1_000_000))
 
+/** A service whose count rolls, whatever it says of when it begins anew. */
+class Rolling {
+  private readonly tokensPerMinute: number
+  private readonly reset: number
+  private admitted: Array<{ readonly at: number; readonly cost: number }> = []
+
+  constructor(limits: FakeLimits, reset: number) {
+    this.tokensPerMinute = limits.tokensPerMinute!
+    this.reset = reset
+  }
+
+  private used(now: number): number {
+    this.admitted = this.admitted.filter(({ at }) => now - at < 60_000)
+    return this.admitted.reduce((sum, { cost }) => sum + cost, 0)
+  }
+
+  admit(now: number, cost: number) {
+    const left = this.tokensPerMinute - this.used(now)
+    if (cost > left) return { dimension: "tokens" as const, retryAfter: 10_000 }
+    this.admitted.push({ at: now, cost })
+    return undefined
+  }
+
+  headers(now: number): Readonly<Record<string, string>> {
+    return {
+      "x-ratelimit-limit-tokens": String(this.tokensPerMinute),
+      "x-ratelimit-remaining-tokens": String(this.tokensPerMinute - this.used(now)),
+      "x-ratelimit-reset-tokens": String(this.reset)
+    }
+  }
+}
+
+interface Options {
+  readonly headers: boolean
+  readonly after: Duration.Input
+  readonly offset: number
+  /** Its count rolls, and it says that it begins anew after so many seconds. */
+  readonly rolling: number | undefined
+}
+
 export class Service {
   readonly seen = new Seen()
-  private limiter: RateLimiter
-  private readonly options: { readonly headers: boolean; readonly after: Duration.Input; readonly offset: number }
+  private limiter: Pick<RateLimiter, "admit" | "headers">
+  private readonly options: Options
 
   constructor(
     limits: FakeLimits,
-    options: { readonly headers?: boolean; readonly after?: Duration.Input; readonly offset?: number } = {}
+    options: Partial<Options> = {}
   ) {
-    this.limiter = new RateLimiter(limits)
-    this.options = { headers: true, after: "5 seconds", offset: 0, ...options }
+    this.options = { headers: true, after: "5 seconds", offset: 0, rolling: undefined, ...options }
+    const { rolling } = this.options
+    this.limiter = rolling === undefined ? new RateLimiter(limits) : new Rolling(limits, rolling)
   }
 
   /** The service lowers or raises its limits. */

@@ -34,12 +34,24 @@ describe("the word of the service", () => {
     assert.strictEqual(word.wait(30_020, cost(5_001), true), 0)
   })
 
-  it("without a reset counts for ten seconds, and never for more than a minute", () => {
+  it("counts for half a second where nobody knows when the service counts anew", () => {
     const word = newWord()
     asked(word, 0, { limit: 60_000, remaining: 0 }, 60_000)
-    assert.strictEqual(word.wait(20, cost(1), true), 10_000)
+    assert.strictEqual(word.wait(20, cost(1), true), 500)
     asked(word, 10_000, { limit: 60_000, remaining: 0, reset: 86_400_000 }, 1)
-    assert.strictEqual(word.wait(10_020, cost(1), true), 60_000)
+    assert.strictEqual(word.wait(10_020, cost(1), true), 500)
+    assert.strictEqual(word.wait(10_520, cost(1), true), 0)
+  })
+
+  it("counts as briefly where the minute seems to have begun just now, each time", () => {
+    const word = newWord()
+    asked(word, 0, { limit: 60_000, remaining: 40_000, reset: 60_000 }, 20_000)
+    assert.strictEqual(word.wait(20, cost(41_000), true), 60_000)
+    asked(word, 5_000, { limit: 60_000, remaining: 20_000, reset: 60_000 }, 20_000)
+    assert.strictEqual(word.wait(5_020, cost(41_000), true), 500)
+    // for a while it is taken for what it was seen to be
+    asked(word, 65_000, { limit: 60_000, remaining: 20_000, reset: 60_000 }, 40_000)
+    assert.strictEqual(word.wait(65_020, cost(41_000), true), 500)
   })
 
   it("is not believed where it says that nothing is left of a minute that is hardly used", () => {
