@@ -171,6 +171,23 @@ describe("operations/grafana-dashboard.json", () => {
 })
 
 describe("operations/prometheus-alerts.yml", () => {
+  it("is played to by series of metrics that there are, in the file for promtool", () => {
+    const { rule_files, tests } = parseYaml(read("operations/prometheus-alerts.test.yml")) as {
+      readonly rule_files: ReadonlyArray<string>
+      readonly tests: ReadonlyArray<{
+        readonly input_series: ReadonlyArray<{ readonly series: string }>
+        readonly alert_rule_test: ReadonlyArray<{ readonly alertname: string }>
+      }>
+    }
+    assert.deepStrictEqual(rule_files, ["prometheus-alerts.yml"])
+    const asked = new Set(rules.flatMap(({ expr }) => readQuery(expr).selected).map(({ metric }) => metric))
+    const names = new Set(rules.map(({ alert }) => alert))
+    for (const { alert_rule_test, input_series } of tests) {
+      for (const { series } of input_series) assert.isTrue(asked.has(series.split("{")[0]!), series)
+      for (const { alertname } of alert_rule_test) assert.isTrue(names.has(alertname), alertname)
+    }
+  })
+
   it("has alerts, each with a name of its own, a severity, a summary and a section in docs/operations.md", () => {
     const page = read("docs/operations.md")
     const sections = Array.from(page.matchAll(/^### `?(\w+)`?$/gmu), ([, name]) => name!)
