@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Allowance, make, type Rule } from "../../src/kernel/allowance.ts"
 import { Block } from "../../src/shared/kernel/block.ts"
+import { Debt } from "../../src/shared/kernel/debt.ts"
 import { Known } from "../../src/shared/kernel/known.ts"
 import { Share, shareOf } from "../../src/shared/kernel/share.ts"
 import { restore, shift, type Snapshot } from "../../src/shared/kernel/snapshot.ts"
@@ -200,5 +201,65 @@ describe("permits taken ahead", () => {
     assert.deepStrictEqual(block.take(1006, [2]), [7])
     assert.isUndefined(block.drop())
     assert.isUndefined(block.drop())
+  })
+})
+
+describe("what a process has used and its store has not charged", () => {
+  const spent = (debt: Debt, at: number, cost: number) => void debt.own[0]!.take(at, cost)
+
+  it("is what it has let through by itself, as far as time has not paid for it", () => {
+    const debt = new Debt()
+    assert.isUndefined(debt.bill(1000))
+    debt.begin([make(rules.spaced!)])
+    assert.isUndefined(debt.bill(1000))
+    spent(debt, 1000, 8)
+    assert.deepStrictEqual(debt.bill(1000)!.amounts, [8])
+    assert.deepStrictEqual(debt.bill(1030)!.amounts, [5])
+    assert.isUndefined(debt.bill(1080))
+  })
+
+  it("does not grow by bills that nobody pays, and is paid once", () => {
+    const debt = new Debt()
+    debt.begin([make(rules["fixed window"]!)])
+    spent(debt, 1000, 4)
+    debt.bill(1010)
+    const bill = debt.bill(1020)!
+    assert.deepStrictEqual(bill.amounts, [4])
+    spent(debt, 1030, 2)
+    bill.paid()
+    assert.deepStrictEqual(debt.bill(1040)!.amounts, [2])
+    debt.end(1050)
+    const last = debt.bill(1060)!
+    assert.deepStrictEqual(last.amounts, [2])
+    last.paid()
+    assert.isFalse(debt.isOpen)
+    assert.isUndefined(debt.bill(1070))
+  })
+
+  it("has in it what is owed beside, also what comes while a bill is under way", () => {
+    const debt = new Debt()
+    debt.begin([make(rules["fixed window"]!)])
+    debt.owe([3])
+    spent(debt, 1000, 4)
+    const bill = debt.bill(1000)!
+    assert.deepStrictEqual(bill.amounts, [7])
+    debt.owe([5])
+    bill.paid()
+    assert.deepStrictEqual(debt.bill(1000)!.amounts, [5])
+    debt.end(1000)
+    assert.deepStrictEqual(debt.bill(1000)!.amounts, [5])
+  })
+
+  it("is that of the time since the store was lost last", () => {
+    const debt = new Debt()
+    debt.begin([make(rules["fixed window"]!)])
+    spent(debt, 1000, 4)
+    const late = debt.bill(1000)!
+    debt.begin([make(rules["fixed window"]!)])
+    spent(debt, 1100, 2)
+    late.paid()
+    assert.deepStrictEqual(debt.bill(1100)!.amounts, [2])
+    debt.adopt(1100, [{ kind: "fixed-window", limit: 60, span: 300 }])
+    assert.deepStrictEqual(debt.bill(1100)!.amounts, [2])
   })
 })

@@ -3,6 +3,7 @@ import { type Limit, ruleOf } from "../../internal/rateLimiterRules.ts"
 import type { Allowance } from "../../kernel/allowance.ts"
 import { make } from "../../kernel/allowance.ts"
 import type { Costs } from "../../kernel/rateLimiter.ts"
+import { Debt } from "../kernel/debt.ts"
 import { Known } from "../kernel/known.ts"
 import { Share, shareOf } from "../kernel/share.ts"
 import { shift } from "../kernel/snapshot.ts"
@@ -88,12 +89,9 @@ export class Link {
   private limits: ReadonlyArray<Limit>
   private version = 0
   private born = 0
-  /** what was used by itself, since the store that it knew was lost */
-  private owed: Costs | undefined = undefined
+  private readonly debt = new Debt()
   private owedTo = 0
   private idle: (() => void) | undefined = undefined
-  private own: ReadonlyArray<Allowance> = []
-  private unused: ReadonlyArray<Allowance> = []
 
   constructor(
     store: Store,
@@ -115,8 +113,11 @@ export class Link {
 
   exchange(asked: ReadonlyArray<Op>, { answered, failed, late }: Exchange): void {
     this.busy = true
-    const { empty, id, limits, news, owed, version } = this
-    const ops: ReadonlyArray<Op> = owed === undefined ? asked : [["C", owed, this.owedTo, 1 / this.sharers], ...asked]
+    const { empty, id, limits, news, version } = this
+    const bill = this.debt.bill(this.watcher.time())
+    const ops: ReadonlyArray<Op> = bill === undefined
+      ? asked
+      : [["C", bill.amounts, this.owedTo, 1 / this.sharers], ...asked]
     const skipped = ops.length - asked.length
     // first: the limits of this process are news to the store, and hold from now on
     // empty: a young store has forgotten what it does not know, so that counts as used up
@@ -128,7 +129,7 @@ export class Link {
     this.store.ask(this.watcher.fiber, JSON.stringify(request), (text) => replyOf(text, limits), {
       answered: (reply) => {
         this.rest()
-        if (skipped > 0) this.owed = undefined
+        bill?.paid()
         const answers = reply.answers.slice(skipped)
         const forgot = this.shared && this.born !== 0 && reply.born !== this.born
         // its server was away so briefly that nobody has noticed
@@ -139,8 +140,7 @@ export class Link {
         if (forgot) this.watcher.forgotten()
       },
       late: ({ answers }) => {
-        // it has been charged after all
-        if (skipped > 0) this.owed = this.owed?.map((amount, i) => Math.max(0, amount - owed![i]!))
+        bill?.paid()
         late(answers.slice(skipped))
       },
       failed: (error, pause) => {
@@ -203,10 +203,7 @@ export class Link {
 
   private follow(at: number, limits: ReadonlyArray<Limit>): void {
     this.limits = limits
-    if (this.shared) return
-    for (const allowances of [this.own, this.unused]) {
-      allowances.forEach((allowance, i) => allowance.adopt(at, ruleOf(limits[i]!)))
-    }
+    this.debt.adopt(at, limits.map(ruleOf))
   }
 
   /** The store is asked no more. */
@@ -230,20 +227,17 @@ export class Link {
 
   private find(at: number): void {
     this.shared = true
-    // less is left than if this process had let nobody through
-    const used = this.unused.map((unused, i) => Math.max(0, unused.available(at) - this.own[i]!.available(at)))
-    if (used.some((amount) => amount > 0)) this.owe(used)
+    this.debt.end(at)
     this.watcher.found()
   }
 
   /** Has to be charged, whatever room there is. */
   owe(costs: Costs): void {
-    const { owed } = this
-    this.owed = owed === undefined ? costs : owed.map((amount, i) => amount + costs[i]!)
+    this.debt.owe(costs)
   }
 
   get owes(): boolean {
-    return this.owed !== undefined
+    return this.debt.isOpen
   }
 
   /** What there was room for when the store said so last, and how that has gone on since. */
@@ -258,9 +252,8 @@ export class Link {
     const rules = this.limits.map(ruleOf)
     const shares = rules.map((rule) => shareOf(rule, sharers))
     const restored = this.known.restore(shares, 1 / sharers)
-    this.own = rules.map((rule, i) => new Share(restored[i] ?? make(shares[i]!), rule, sharers))
-    this.unused = this.own.map((allowance) => allowance.copy())
+    this.debt.begin(rules.map((rule, i) => new Share(restored[i] ?? make(shares[i]!), rule, sharers)))
     this.owedTo = this.born
-    return this.own
+    return this.debt.own
   }
 }
