@@ -44,12 +44,10 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { emit } from "./internal/emit.ts"
 import { type Phase, TimeoutExceeded } from "./internal/errors.ts"
-import { establish } from "./internal/establish.ts"
 import { leftBehind } from "./internal/leftBehind.ts"
 import {
   booleanOption,
@@ -62,14 +60,13 @@ import {
   showMillis
 } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
-import { type AnyEffect, type AnyFiber, Primitive } from "./internal/primitive.ts"
+import type { AnyFiber } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
 import { now } from "./internal/time.ts"
 import * as timeout from "./internal/timeout.ts"
+import { AdaptivePolicy } from "./internal/timeoutAdaptive.ts"
 import { TimeoutPolicy } from "./internal/timeoutPolicy.ts"
 import { TimerQueue } from "./internal/timers.ts"
-import { hangs } from "./internal/turn.ts"
-import { CurrentWaits, Waits } from "./internal/waits.ts"
 import { LearntLimit, type Rules } from "./kernel/adaptive.ts"
 import type * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -309,45 +306,6 @@ export interface Adaptive extends Policy.Policy<unknown, TimeoutExceeded> {
   readonly observed: Effect.Effect<number>
 }
 
-/** Times a call without what it has waited for its turn, and tells the limit what it took. */
-class AdaptiveEffect extends Primitive {
-  private readonly limited: AnyEffect
-  private readonly learnt: LearntLimit
-  private readonly isOwn: (error: unknown) => error is TimeoutExceeded
-
-  constructor(limited: AnyEffect, learnt: LearntLimit, isOwn: (error: unknown) => error is TimeoutExceeded) {
-    super()
-    this.limited = limited
-    this.learnt = learnt
-    this.isOwn = isOwn
-  }
-
-  run(fiber: AnyFiber): AnyEffect {
-    const startedAt = now(fiber)
-    const waits = new Waits(fiber.getRef(CurrentWaits)?.waits)
-    return Effect.onExitPrimitive(Effect.provideService(this.limited, CurrentWaits, waits), (exit) => {
-      const at = now(fiber)
-      const took = at - startedAt
-      if (exit._tag === "Success") this.learnt.record(took - waits.waited(at), true, at)
-      else {
-        const cutAfter = this.limitOf(exit.cause) ??
-          (Cause.hasInterruptsOnly(exit.cause) && hangs(fiber, at) ? took : 0)
-        const served = cutAfter - waits.waited(at)
-        if (served > 0) this.learnt.record(served, false, at)
-      }
-      return undefined
-    })
-  }
-
-  /** Of a call that was cut off by the limit, and not by that of a policy inside. */
-  private limitOf(cause: Cause.Cause<unknown>): number | undefined {
-    for (const reason of cause.reasons) {
-      if (Cause.isFailReason(reason) && this.isOwn(reason.error)) return Duration.toMillis(reason.error.limit)
-    }
-    return undefined
-  }
-}
-
 const rulesOf = (options: AdaptiveOptions): Rules => {
   const where = "Timeout.makeAdaptive"
   const { detach, factor = 1.5 } = checkedOptions(where, options)
@@ -386,26 +344,23 @@ const adapt = (options: AdaptiveOptions, learnt: LearntLimit): Adaptive => {
     refused: undefined
   }
   const isOwn = (error: unknown): error is TimeoutExceeded => typeof error === "object" && own.has(error!)
-  const effect = (self: AnyEffect): AnyEffect =>
-    new AdaptiveEffect(new timeout.TimeoutEffect(self, settings), learnt, isOwn)
-  const policy = internal.make<Policy.Policy<unknown, TimeoutExceeded>>({
-    info: {
-      kind: "timeout adaptive",
-      name,
-      settings: {
-        quantile: rules.quantile,
-        factor: rules.factor,
-        minLimit: Duration.millis(rules.min),
-        maxLimit: Duration.millis(rules.max),
-        minCalls: rules.warmup,
-        within: Duration.millis(window),
-        detach: detach || undefined
-      },
-      children: []
+  const info: Policy.PolicyInfo = {
+    kind: "timeout adaptive",
+    name,
+    settings: {
+      quantile: rules.quantile,
+      factor: rules.factor,
+      minLimit: Duration.millis(rules.min),
+      maxLimit: Duration.millis(rules.max),
+      minCalls: rules.warmup,
+      within: Duration.millis(window),
+      detach: detach || undefined
     },
-    effect,
-    stream: (self) => establish(effect, self)
-  })
+    children: []
+  }
+  const policy = internal.make<Policy.Policy<unknown, TimeoutExceeded>>(
+    new AdaptivePolicy(info, settings, learnt, isOwn)
+  )
   return Object.assign(policy, {
     limit: Effect.withFiber((fiber) => Effect.succeed(Duration.millis(learnt.limit(now(fiber))))),
     observed: Effect.withFiber((fiber) => Effect.succeed(learnt.count(now(fiber))))

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as EffectRandom from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/testing/TestClock"
+import * as Backoff from "../../src/Backoff.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
 import * as Fault from "../../src/Fault.ts"
@@ -295,6 +296,51 @@ const cases: ReadonlyArray<Case> = [
     through: () => [
       Hedge.makeUnsafe({ after: { quantile: 0.5, minCalls: 5, initialDelay: 25 } }),
       Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 20 })
+    ]
+  },
+  {
+    name: "an adaptive limit, a wait that does not count, and a deadline that cuts",
+    script: {
+      calls: every(23, 90),
+      requests: Array.from(
+        { length: 120 },
+        (_, i): readonly [number, Answer] => [i % 11 === 0 ? 407 : 21 + i % 9, "ok"]
+      )
+    },
+    through: () => [
+      Timeout.total(380),
+      Timeout.makeAdaptiveUnsafe({ minLimit: 20, maxLimit: 300, minCalls: 10, quantile: 0.8, within: 500 }),
+      Bulkhead.makeUnsafe({ concurrency: 3, maxQueue: 20 })
+    ]
+  },
+  {
+    name: "schedules by tags, delays that are computed, and jitter",
+    script: {
+      calls: every(200, 12),
+      requests: [[10, "error"], [10, "error"], [15, "busy"], [10, "error"], [20, "ok"]]
+    },
+    through: () => [
+      Retry.make({
+        schedules: {
+          Throttled: Schedule.jittered(Schedule.exponential(31)),
+          ServerFailed: Backoff.decorrelated({ base: 7 })
+        },
+        after: ({ attempt }) => attempt === 3 ? 99 : undefined,
+        times: 4
+      })
+    ]
+  },
+  {
+    name: "the default backoff, rejections that are retried, and a breaker with several rules",
+    script: { calls: every(37, 60), requests: [[12, "error"], [12, "error"], [9, "ok"], [80, "die"]] },
+    through: () => [
+      Retry.make({ rejected: true }),
+      CircuitBreaker.makeUnsafe({
+        trip: [CircuitBreaker.failureRate({ ratio: 0.4, minCalls: 5, within: 300 }), CircuitBreaker.consecutive(7)],
+        open: Schedule.exponential(60),
+        halfOpen: { probes: 2, ratio: 0.5 },
+        retryAfter: {}
+      })
     ]
   },
   {

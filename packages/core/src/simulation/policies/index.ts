@@ -5,10 +5,12 @@ import type { SimulatedPolicy } from "./policy.ts"
 import { rateLimiter } from "./rateLimiter.ts"
 import { retry } from "./retry.ts"
 import { timeout } from "./timeout.ts"
+import { timeoutAdaptive } from "./timeoutAdaptive.ts"
 
 /** The policies that a simulation knows. */
 export const simulated: ReadonlyArray<SimulatedPolicy> = [
   timeout,
+  timeoutAdaptive,
   retry,
   circuitBreaker,
   bulkhead,

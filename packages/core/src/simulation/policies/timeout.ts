@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import { TimeoutExceeded } from "../../internal/errors.ts"
+import type { PolicyInfo } from "../../internal/model.ts"
 import type { Settings } from "../../internal/timeout.ts"
 import { TimeoutPolicy } from "../../internal/timeoutPolicy.ts"
 import { Alarms } from "../internal/agenda.ts"
@@ -9,7 +10,7 @@ import { ofClass, type SimulatedPolicy } from "./policy.ts"
 
 type Phase = TimeoutExceeded["phase"]
 
-class TimeoutLayer implements Layer {
+export class TimeoutLayer implements Layer {
   readonly settings: Settings
   readonly name: string | undefined
   readonly world: World
@@ -19,13 +20,13 @@ class TimeoutLayer implements Layer {
   private readonly firstPhase: Phase
   private readonly errors = new Map<string, Outcome>()
 
-  constructor({ info, settings }: TimeoutPolicy, inner: Layer, { world }: Process) {
+  constructor({ kind, name }: PolicyInfo, settings: Settings, inner: Layer, { world }: Process) {
     this.settings = settings
-    this.name = info.name
+    this.name = name
     this.world = world
     this.inner = inner
     this.alarms = settings.queue === undefined ? undefined : new Alarms(world.agenda, settings.queue.delay)
-    this.firstPhase = info.kind === "timeout phases" ? "first" : "attempt"
+    this.firstPhase = kind === "timeout phases" ? "first" : "attempt"
   }
 
   open(outer: Frame, call: Call): Frame {
@@ -124,5 +125,5 @@ class TimeoutFrame extends Frame {
 
 export const timeout: SimulatedPolicy = ofClass(
   TimeoutPolicy,
-  (policy) => (inner, process) => new TimeoutLayer(policy, inner, process)
+  ({ info, settings }) => (inner, process) => new TimeoutLayer(info, settings, inner, process)
 )

@@ -1,0 +1,100 @@
+import * as Duration from "effect/Duration"
+import { TimeoutExceeded } from "../../internal/errors.ts"
+import { timerResolution } from "../../internal/time.ts"
+import { AdaptivePolicy } from "../../internal/timeoutAdaptive.ts"
+import { Waits } from "../../internal/waits.ts"
+import { LearntLimit } from "../../kernel/adaptive.ts"
+import { type Call, Frame, type Layer, type Process, type World } from "../internal/frame.ts"
+import type { Outcome } from "../internal/outcome.ts"
+import { ofClass, type SimulatedPolicy } from "./policy.ts"
+import { TimeoutLayer } from "./timeout.ts"
+
+class AdaptiveLayer implements Layer {
+  readonly learnt: LearntLimit
+  readonly limited: AdaptiveLimit
+  readonly world: World
+
+  constructor(policy: AdaptivePolicy, inner: Layer, process: Process) {
+    const { learnt: { rules, window }, settings } = policy
+    const learnt = process.state(policy, () => new LearntLimit(rules, window))
+    this.learnt = learnt
+    const own = { ...settings, first: (at: number): number => learnt.limit(at) }
+    this.limited = new AdaptiveLimit(policy.info, own, inner, process)
+    this.world = process.world
+  }
+
+  open(outer: Frame, call: Call): Frame {
+    return new AdaptiveFrame(this, outer, call)
+  }
+}
+
+/** Remembers its own errors: those of a limit inside say nothing about its own. */
+class AdaptiveLimit extends TimeoutLayer {
+  private readonly own = new WeakSet<Outcome>()
+
+  override exceeded(first: boolean, limit: number, elapsed: number): Outcome {
+    const outcome = super.exceeded(first, limit, elapsed)
+    this.own.add(outcome)
+    return outcome
+  }
+
+  /** The limit that has cut a call off, if this one has. */
+  cutAfter(outcome: Outcome): number | undefined {
+    const { value } = outcome
+    return this.own.has(outcome) && value instanceof TimeoutExceeded ? Duration.toMillis(value.limit) : undefined
+  }
+}
+
+/** Times a call without what it has waited for its turn, as `internal/timeoutAdaptive.ts` does. */
+class AdaptiveFrame extends Frame {
+  private readonly layer: AdaptiveLayer
+  private readonly waited = new Waits(undefined)
+  private inner: Frame | undefined = undefined
+  private startedAt = 0
+
+  constructor(layer: AdaptiveLayer, outer: Frame, call: Call) {
+    super(outer, call, outer.deadline)
+    this.layer = layer
+  }
+
+  begin(): void {
+    this.startedAt = this.layer.world.now
+    this.inner = this.layer.limited.open(this, this.call)
+    this.inner.begin()
+  }
+
+  answered(outcome: Outcome): void {
+    const { layer, startedAt } = this
+    if (outcome.succeeded) this.learn(layer.world.now - startedAt, true)
+    else this.learn(layer.limited.cutAfter(outcome) ?? 0, false)
+    this.outer!.answered(outcome, this)
+  }
+
+  cancel(): boolean {
+    const queued = this.inner!.cancel()
+    const { world: { now } } = this.layer
+    if (!queued && now + timerResolution >= this.deadline) this.learn(now - this.startedAt, false)
+    return queued
+  }
+
+  private learn(took: number, answered: boolean): void {
+    const { learnt, world: { now } } = this.layer
+    const served = took - this.waited.waited(now)
+    if (answered || served > 0) learnt.record(served, answered, now)
+  }
+
+  override waits(at: number): void {
+    this.waited.begin(at)
+    super.waits(at)
+  }
+
+  override goesOn(at: number): void {
+    this.waited.end(at)
+    super.goesOn(at)
+  }
+}
+
+export const timeoutAdaptive: SimulatedPolicy = ofClass(
+  AdaptivePolicy,
+  (policy) => (inner, process) => new AdaptiveLayer(policy, inner, process)
+)
