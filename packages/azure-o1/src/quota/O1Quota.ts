@@ -56,7 +56,7 @@ import type { O1Request } from "../O1Request.ts"
 import { costOf, estimateByCharacters } from "./cost.ts"
 import { Deployment } from "./deployment.ts"
 import { measure, measureHour } from "./gauges.ts"
-import { Hour, hourLimit } from "./hour.ts"
+import { Hour, hourLimit, hourName } from "./hour.ts"
 import { metered } from "./metered.ts"
 import { bad, ceilingOf, durationOf, integerOf, limitsIn, weightOf } from "./options.ts"
 import { hourReportOf, reportOf } from "./report.ts"
@@ -75,7 +75,8 @@ export interface QuotaLimits {
 }
 
 /**
- * Makes the limiter of a deployment, by its name, or the one of the hour (`hour`). `limits` are what the limiter is to keep to.
+ * Makes the limiter of a deployment, by its name, or the one of the hour, whose name is {@link O1Quota.hour}. `limits` are what the
+ * limiter is to keep to.
  *
  * @category models
  * @since 0.1.0
@@ -178,7 +179,7 @@ const make = <R>(options: QuotaOptions<R>) =>
     const makeLimiter: MakeLimiter = (name, limits) => Effect.provideContext(limiter(name, limits), context)
     // without a ceiling nothing is limited that processes could share: the sum is this one's
     const makeHour = tokensPerHour === undefined ? localLimiter : makeLimiter
-    const hour = new Hour(yield* makeHour("hour", hourLimit(tokensPerHour)), tokensPerHour)
+    const hour = new Hour(yield* makeHour(hourName, hourLimit(tokensPerHour)), tokensPerHour)
     const registry = Context.getOrUndefined(context as Context.Context<never>, PolicyRegistry.PolicyRegistry)
 
     registry?.register(hour, (hour, fiber) => hourReportOf(hour as Hour, fiber))
@@ -248,6 +249,9 @@ export class O1Quota extends Context.Service<O1Quota, {
     "@effect-resilience/azure-o1/quota/Caller",
     { defaultValue: () => ({ key: "default" }) }
   )
+
+  /** The name of the limiter of the hour, in {@link QuotaOptions.limiter} and in the `PolicyRegistry`. */
+  static readonly hour = hourName
 
   /**
    * Says whose calls these are. While several callers wait, each gets a share of the quota by its weight, whatever the number and

@@ -7,6 +7,9 @@ import { overCeiling } from "./refusals.ts"
 /** The tokens of an hour as a limit: the ceiling, or more than anybody spends. */
 const uncounted = 1_000_000_000_000
 
+/** The name of its limiter, which no deployment can have. */
+export const hourName = "per hour"
+
 export const hourLimit = (ceiling: number | undefined): { readonly tokens: RateLimiter.Limit } => ({
   tokens: RateLimiter.slidingWindow({ limit: ceiling ?? uncounted, within: "1 hour" })
 })

@@ -90,10 +90,9 @@ export class Pump {
     const wait = Math.min(yield* this.tried(limiter, first, now), Math.max(1, renewed.next - now))
     if (wait === 0 || queue.size < 2) return wait
     const available = yield* limiter.available
-    const other = queue.passing(({ cost }) =>
-      cost.requests <= Math.min(available.requests, available.window) && cost.tokens <= available.tokens &&
-      limited.told(now, cost) === 0
-    )
+    // every call takes a request
+    if (Math.min(available.requests, available.window) < 1) return wait
+    const other = queue.passing(({ cost }) => cost.tokens <= available.tokens && limited.told(now, cost) === 0)
     return other !== undefined && (yield* this.tried(limiter, other, now)) === 0 ? 0 : wait
   })
 

@@ -3,7 +3,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Deployment } from "./deployment.ts"
-import type { Hour } from "./hour.ts"
+import { type Hour, hourName } from "./hour.ts"
 
 /** For a health endpoint, which waits for nobody: what is left is `null` where it is not known here and now. */
 export const reportOf = (
@@ -34,7 +34,7 @@ export const hourReportOf = (
   const spent = Effect.runSyncExitWith(context)(hour.spent)
   return {
     kind: "quota",
-    name: "hour",
+    name: hourName,
     state: { spent: Exit.isSuccess(spent) ? spent.value : null, tokensPerHour: hour.ceiling ?? null }
   }
 }

@@ -404,7 +404,7 @@ describe("several processes", () => {
       yield* TestClock.adjust("5 minutes")
       const ends = (yield* Fiber.join(both)).flat().map(({ at }) => at).toSorted((a, b) => a - b)
       assert.deepStrictEqual(ends, [1, 1, 1, 61, 61, 61])
-      assert.deepStrictEqual(Array.from(made.keys()).toSorted(), ["hour", "o1"])
+      assert.deepStrictEqual(Array.from(made.keys()).toSorted(), ["o1", "per hour"])
     }))
 
   it.effect("make one limiter, though all ask for it at once, and the first goes away", () =>
@@ -445,7 +445,9 @@ describe("several processes", () => {
     }).pipe(Effect.provide(script(always(answer), {
       tokensPerMinute: 60_000,
       limiter: (name, limits) =>
-        name === "hour" ? Effect.sync(() => RateLimiter.makeUnsafe({ limits })) : Effect.die(new Error("no store"))
+        name === O1Quota.hour
+          ? Effect.sync(() => RateLimiter.makeUnsafe({ limits }))
+          : Effect.die(new Error("no store"))
     }))))
 })
 
@@ -457,7 +459,7 @@ describe("O1Quota", () => {
       const entries = (yield* PolicyRegistry.snapshot).filter(({ kind }) => kind === "quota")
       assert.deepStrictEqual(entries, [{
         kind: "quota",
-        name: "hour",
+        name: "per hour",
         state: { spent: 30, tokensPerHour: null }
       }, {
         kind: "quota",
