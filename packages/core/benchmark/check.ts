@@ -74,7 +74,8 @@ const deeds: { readonly [D in Deed]: Proof } = {
   "lets one through": { limits: exhausted, holds: letsOneThrough },
   "asks twice": { limits: quick, holds: async ({ call }) => await call(hangingOnce()) === 1 },
   "falls back": { limits: quick, holds: async ({ call }) => await call(refusing) === 1 },
-  "shares a call": { limits: quick, holds: sharesACall }
+  "shares a call": { limits: quick, holds: sharesACall },
+  "leaves calls alone": { limits: quick, holds: async ({ call }) => await rejects(call(refusing)) }
 }
 
 export const expect = async (what: string, holds: Promise<boolean>): Promise<void> => {

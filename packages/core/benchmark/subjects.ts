@@ -19,6 +19,7 @@ export type Deed =
   | "asks twice"
   | "falls back"
   | "shares a call"
+  | "leaves calls alone"
 
 export const three = "retry > breaker > attempt"
 export const five = "total > retry > breaker > bulkhead > attempt"
@@ -48,6 +49,7 @@ export const subjects = {
   "hedge after a learnt delay": ["asks twice"],
   "fallback": ["falls back"],
   "coalesce": ["shares a call"],
+  "chaos, switched off": ["leaves calls alone"],
   "breaker > attempt": ["times out", "trips after 20"],
   [three]: ["times out", "retries thrice", "trips after 5 in a row"],
   [five]: ["times out", "retries thrice", "trips after 5 in a row", "lets one in"],

@@ -71,6 +71,7 @@
  * | `resilience.fallbacks` | counter | name, given: `alternative` or `stale`, fault |
  * | `resilience.stale.age` | histogram, seconds | name |
  * | `resilience.coalesced` | counter | name |
+ * | `resilience.chaos.injections` | counter | name, injected |
  *
  * @since 0.1.0
  */
@@ -229,6 +230,7 @@ const levels: { readonly [Tag in Telemetry.Event["_tag"]]: "Warn" | "Debug" } = 
   FallbackUsed: "Debug",
   StaleServed: "Debug",
   Coalesced: "Debug",
+  ChaosInjected: "Debug",
   BudgetExhausted: "Debug",
   HedgeStarted: "Debug",
   HedgeSettled: "Debug",

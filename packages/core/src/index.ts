@@ -1,6 +1,7 @@
 export * as Backoff from "./Backoff.ts"
 export * as Balancer from "./Balancer.ts"
 export * as Bulkhead from "./Bulkhead.ts"
+export * as Chaos from "./Chaos.ts"
 export * as CircuitBreaker from "./CircuitBreaker.ts"
 export * as Coalesce from "./Coalesce.ts"
 export * as Deadline from "./Deadline.ts"

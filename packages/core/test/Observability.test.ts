@@ -138,7 +138,11 @@ const rows: {
     "resilience.fallbacks x stale transient: 1",
     "resilience.stale.age x: 1"
   ]],
-  "coalesce Coalesced": [{}, ["resilience.coalesced x: 1"]]
+  "coalesce Coalesced": [{}, ["resilience.coalesced x: 1"]],
+  "chaos ChaosInjected": [
+    { injected: "latency", delay: Duration.seconds(1) },
+    ["resilience.chaos.injections x latency: 1"]
+  ]
 }
 
 const everyEvent = Object.entries(rows).map(([key, [fields, metrics]]) => {

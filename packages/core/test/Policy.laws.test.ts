@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
@@ -12,6 +13,7 @@ import { TestClock } from "effect/testing"
 import * as Backoff from "../src/Backoff.ts"
 import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
+import * as Chaos from "../src/Chaos.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Hedge from "../src/Hedge.ts"
@@ -43,6 +45,7 @@ const Kind = Schema.Literals([
   "bulkhead",
   "pipeline",
   "balancer",
+  "chaos",
   "identity",
   "own"
 ])
@@ -139,6 +142,14 @@ const policyOf = (kind: typeof Kind.Type): Policy.Policy<unknown, unknown> => {
         stream: (self) => balancer.useStream(() => self)
       })
     }
+    case "chaos":
+      return Policy.compose(
+        Chaos.latency((draw) => 60 * draw, { ratio: 0.3 }),
+        Chaos.fault(() => "chaos", { ratio: 0.2, elements: 1, during: Chaos.window({ duration: 100, every: 200 }) }),
+        Chaos.defect(() => "chaos", { ratio: 0.2, during: Chaos.ramp({ duration: "1 second" }) }),
+        Chaos.truncate({ ratio: 0.2, elements: 1 }),
+        Chaos.stall({ ratio: 0.1 })
+      )
     case "identity":
       return Policy.identity
     case "own":
@@ -218,7 +229,7 @@ const workload = (
       fibers
     }
     // a clock of its own: every workload begins at time 0
-  }).pipe(Effect.provide(TestClock.layer()))
+  }).pipe(Effect.provide(Layer.provideMerge(Chaos.layer({ seed: "law" }), TestClock.layer())))
 
 /** One of each that multiplies calls at the same time: ten of them in each other are three to the power of ten calls. */
 const stackOf = (kinds: ReadonlyArray<typeof Kind.Type>): Policy.Policy<unknown, unknown> =>

@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import * as Bulkhead from "../src/Bulkhead.ts"
+import * as Chaos from "../src/Chaos.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Hedge from "../src/Hedge.ts"
@@ -421,6 +422,11 @@ describe("Policy", () => {
         "attempts, the inner ones of which nobody knows the number",
         Policy.compose(retry, Retry.make({ schedule: Schedule.recurs(2) })),
         ["retry inside retry multiplies attempts"]
+      ],
+      [
+        "chaos that does not stand innermost",
+        Policy.compose(retry, Chaos.stall({ ratio: 0.1 }), breaker, attempt, Chaos.latency("1 second", { ratio: 0.1 })),
+        ["chaos stall outside timeout attempt is not seen by it: put it innermost"]
       ]
     ])("%s", (_, policy, expected) => assert.deepStrictEqual(Policy.warnings(policy), expected))
 
@@ -458,6 +464,10 @@ describe("Policy", () => {
       [
         "a short total around attempts that end before it",
         Policy.compose(Timeout.total("500 millis"), fair, Timeout.attempt("200 millis"))
+      ],
+      [
+        "chaos that stands innermost",
+        Policy.compose(total, retry, Chaos.latency("1 second", { ratio: 0.1 }), Chaos.stall({ ratio: 0.1 }))
       ],
       ["settings that are named alike", Policy.compose(total, breaker, attempt, own())]
     ])("nothing is wrong with %s", (_, policy) => assert.deepStrictEqual(Policy.warnings(policy), []))

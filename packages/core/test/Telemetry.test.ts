@@ -12,6 +12,7 @@ import { TestClock } from "effect/testing"
 import * as Tracer from "effect/Tracer"
 import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
+import * as Chaos from "../src/Chaos.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Coalesce from "../src/Coalesce.ts"
 import * as Deadline from "../src/Deadline.ts"
@@ -212,6 +213,14 @@ const scenarios: Record<string, readonly [() => Faces, () => Effect.Effect<void,
     () => Effect.sleep("1 second"),
     "two Coalesced"
   ],
+  "chaos": [
+    () => of(Policy.compose(Chaos.latency("1 second", { ratio: 1 }), Chaos.stall({ ratio: 1 }))),
+    () => Effect.void,
+    "one ChaosInjected",
+    "two ChaosInjected",
+    "one ChaosInjected",
+    "two ChaosInjected"
+  ],
   "a whole call": [() => of(Observability.call("x")), () => Effect.sleep("1 second"), "one CallEnded", "two CallEnded"]
 }
 
@@ -233,6 +242,7 @@ const tags: { readonly [Tag in Telemetry.Event["_tag"]]: true } = {
   FallbackUsed: true,
   StaleServed: true,
   Coalesced: true,
+  ChaosInjected: true,
   BudgetExhausted: true,
   HedgeStarted: true,
   HedgeSettled: true,
@@ -319,7 +329,7 @@ describe("Telemetry", () => {
             assert.strictEqual(spanOf(context)?.name, name)
           }))
           assert.deepStrictEqual(heard, expected)
-        }))
+        }).pipe(Effect.provide(Chaos.layer())))
     }
   }
 

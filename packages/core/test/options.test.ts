@@ -6,6 +6,7 @@ import * as Schedule from "effect/Schedule"
 import * as Backoff from "../src/Backoff.ts"
 import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
+import * as Chaos from "../src/Chaos.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Coalesce from "../src/Coalesce.ts"
 import * as Deadline from "../src/Deadline.ts"
@@ -57,6 +58,7 @@ const kinds = {
   quantile: ["0.5"],
   boolean: ["true"],
   string: ["\"x\""],
+  "a seed": ["\"x\"", "-1", "1", "0.5"],
   function: ["a function"],
   options: ["an object"],
   "options after a function": ["an object", "a function"]
@@ -206,6 +208,31 @@ const table: ReadonlyArray<Row> = [
   ["CircuitBreaker.failureRate: calls", "integer", (calls) => share({ calls })],
   ["CircuitBreaker.failureRate: within", "duration", (within) => share({ within })],
   ["CircuitBreaker.slowRate: after", "duration", (after) => CircuitBreaker.slowRate({ after, calls: 1 })],
+
+  ["Chaos.latency: options", "none", (value) => Chaos.latency(1, value)],
+  ["Chaos.latency: name", "string", (name) => Chaos.latency(1, { ratio: 1, name })],
+  ["Chaos.latency: ratio", "share", (ratio) => Chaos.latency(1, { ratio })],
+  ["Chaos.latency: during", "none", (during) => Chaos.latency(1, { ratio: 1, during })],
+  ["Chaos.latency: when", "function", (when) => Chaos.latency(1, { ratio: 1, when })],
+  ["Chaos.fault: elements", "integer", (elements) => Chaos.fault(() => 1, { ratio: 1, elements })],
+  ["Chaos.defect: ratio", "share", (ratio) => Chaos.defect(() => 1, { ratio })],
+  ["Chaos.stall: ratio", "share", (ratio) => Chaos.stall({ ratio })],
+  ["Chaos.truncate: elements", "integer", (elements) => Chaos.truncate({ ratio: 1, elements })],
+  ["Chaos.outcome: when", "function", (when) => Chaos.outcome(() => 1, { ratio: 1, when })],
+  ["Chaos.window: options", "none", (value) => Chaos.window(value)],
+  ["Chaos.window: duration", "a duration that may be infinite", (duration) => Chaos.window({ duration })],
+  ["Chaos.window: after", "a duration that may be infinite", (after) => Chaos.window({ after, duration: 1 })],
+  [
+    "Chaos.window: every",
+    "a duration that may be infinite",
+    (every) => Chaos.window({ duration: 0.25, every })
+  ],
+  ["Chaos.ramp: options", "none", (value) => Chaos.ramp(value)],
+  ["Chaos.ramp: duration", "duration", (duration) => Chaos.ramp({ duration })],
+  ["Chaos.ramp: after", "a duration that may be infinite", (after) => Chaos.ramp({ after, duration: 1 })],
+  ["Chaos.layer: options", "options", (value) => Chaos.layer(value)],
+  ["Chaos.layer: seed", "a seed", (seed) => Chaos.layer({ seed })],
+  ["Chaos.layer: factor", "share", (factor) => Chaos.layer({ factor })],
 
   ["Coalesce.make: options", "options", (value) => Coalesce.makeUnsafe(value)],
   ["Coalesce.make: name", "string", (name) => Coalesce.makeUnsafe({ name })],

@@ -5,6 +5,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Balancer from "../src/Balancer.ts"
+import * as Chaos from "../src/Chaos.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Fallback from "../src/Fallback.ts"
 import * as Hedge from "../src/Hedge.ts"
@@ -69,6 +70,18 @@ const table: Readonly<Record<string, readonly [() => Subject, Effect.Effect<unkn
         return policy(Retry.make({ classify: bug, budget: shared }), shared.state)
       },
       boom,
+      both
+    ],
+    "Chaos.fault: error": [() => policy(Chaos.fault(bug, { ratio: 1 })), Effect.succeed(1), both],
+    "Chaos.defect: defect": [() => policy(Chaos.defect(bug, { ratio: 1 })), Effect.succeed(1), both],
+    "Chaos.latency: duration": [() => policy(Chaos.latency(bug, { ratio: 1 })), Effect.succeed(1), both],
+    "Chaos.latency: when": [() => policy(Chaos.latency(1, { ratio: 1, when: bug })), Effect.succeed(1), both],
+    "Chaos.outcome: value": [
+      () => {
+        const operator = Chaos.outcome(bug, { ratio: 1 })
+        return { effect: operator, stream: operator.stream }
+      },
+      Effect.succeed(1),
       both
     ],
     "Retry: while": [
@@ -198,7 +211,7 @@ describe("a function of the user's that throws is a defect of the call, which en
             if (subject.held !== undefined) {
               assert.deepStrictEqual(yield* subject.held, yield* make().held!)
             }
-          }))
+          }).pipe(Effect.provide(Chaos.layer())))
       }
     }
   }

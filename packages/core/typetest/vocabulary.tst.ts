@@ -2,6 +2,7 @@ import type {
   Backoff,
   Balancer,
   Bulkhead,
+  Chaos,
   CircuitBreaker,
   Coalesce,
   Deadline,
@@ -47,6 +48,11 @@ type Options =
   | Bulkhead.Options
   | Callee.Options
   | Second<typeof Callee.emit>
+  | Chaos.Options
+  | Chaos.StreamOptions
+  | First<typeof Chaos.layer>
+  | First<typeof Chaos.ramp>
+  | First<typeof Chaos.window>
   | CircuitBreaker.HalfOpen
   | CircuitBreaker.Options
   | CircuitBreaker.Share

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Bulkhead from "../../src/Bulkhead.ts"
+import * as Chaos from "../../src/Chaos.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
 import * as Coalesce from "../../src/Coalesce.ts"
 import * as Deadline from "../../src/Deadline.ts"
@@ -117,6 +118,7 @@ export const ours = (limits: Limits): Table => ({
   ),
   "fallback": inFiber("Fallback.to", Fallback.to(() => one)),
   "coalesce": inFiber("Coalesce", Coalesce.makeUnsafe<number, unknown>()),
+  "chaos, switched off": inFiber("Chaos.latency", Chaos.latency("1 hour", { ratio: 1 })),
   "breaker > attempt": inFiber(
     deed,
     Policy.compose(breaker(rules.overTime), Timeout.attempt(limits.attempt))

@@ -408,6 +408,19 @@ export interface LimiterModeChanged extends Source<"rate-limiter"> {
 }
 
 /**
+ * A fault that was asked for has been injected into a call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ChaosInjected extends Source<"chaos"> {
+  readonly _tag: "ChaosInjected"
+  readonly injected: "latency" | "fault" | "defect" | "outcome" | "truncation" | "stall"
+  /** The latency, `undefined` for everything else. */
+  readonly delay: Duration.Duration | undefined
+}
+
+/**
  * Everything that policies tell.
  *
  * @category models
@@ -443,6 +456,7 @@ export type Event =
   | EndpointCooling
   | EndpointReturned
   | RejectedByBalancer
+  | ChaosInjected
 
 /**
  * Receives events, synchronously and in order. It must be quick and must not throw: what it throws is dropped, so that

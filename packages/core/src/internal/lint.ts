@@ -48,7 +48,13 @@ const twice: { readonly [kind: string]: string } = {
   "rate-limiter": "each call costs twice"
 }
 
+const isChaos = ({ kind }: PolicyInfo): boolean => kind.startsWith("chaos ")
+
 const order: ReadonlyArray<Rule> = [
+  (outer, inner, inside) =>
+    isChaos(outer) && !isChaos(inner) && inside.every(isChaos)
+      ? `${outer.kind} outside ${inner.kind} is not seen by it: put it innermost`
+      : undefined,
   (outer, inner) =>
     outer.kind === "circuit-breaker" && repeats(inner.kind)
       ? `circuit-breaker outside ${inner.kind} sees one outcome per logical call, not one per attempt: put it inside`

@@ -137,6 +137,8 @@ export class Meter {
         return this.time(policy, "resilience.stale.age", event.age, { name })
       case "Coalesced":
         return this.update(policy, "resilience.coalesced", 1, { name })
+      case "ChaosInjected":
+        return this.update(policy, "resilience.chaos.injections", 1, { name, injected: event.injected })
       case "LimiterModeChanged":
         return this.update(policy, "resilience.limiter.changes", 1, { name, to: event.mode })
       default:

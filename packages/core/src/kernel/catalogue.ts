@@ -95,7 +95,8 @@ export const catalogue = {
     "{call}",
     "Calls that were not made, because one of the same key was in flight",
     "name"
-  )
+  ),
+  "resilience.chaos.injections": counter("{call}", "Calls into which chaos was injected", "name", "injected")
 } satisfies Readonly<Record<string, Definition>>
 
 export type Id = keyof typeof catalogue

@@ -60,7 +60,10 @@ const zeros: Readonly<Record<string, ReadonlyArray<Zero>>> = {
     ...each("resilience.cleanup.defects", { policy: ["hedge"] })
   ],
   fallback: each("resilience.fallbacks", { given: ["alternative", "stale"], fault: faults }),
-  coalesce: each("resilience.coalesced", {})
+  coalesce: each("resilience.coalesced", {}),
+  chaos: each("resilience.chaos.injections", {
+    injected: ["latency", "fault", "defect", "outcome", "truncation", "stall"]
+  })
 }
 
 /** Those of a policy by its kind; `timeout adaptive` is a `timeout`. */
