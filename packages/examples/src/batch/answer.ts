@@ -39,6 +39,8 @@ export interface Listener {
   /** A request goes out now, and until `safe` nobody knows its response. */
   readonly risky: Effect.Effect<void>
   readonly safe: () => void
+  /** Whether somebody was there to answer, if that is known. Gives whether nobody has been for too long. */
+  readonly reached: (there: boolean | undefined) => Effect.Effect<boolean>
   /** After so many milliseconds; `undefined` if another process has asked. */
   readonly finished: (completion: O1Completion, elapsed: number | undefined) => void
 }
@@ -109,7 +111,7 @@ class Overtaken extends Data.TaggedError("Overtaken") {}
 /** Nobody can read the response of the ledger any more, and the prompt begins anew. */
 class Anew extends Data.TaggedError("Anew") {}
 
-type Failure = O1Error | StoreError | Overtaken | Anew | Unfinished
+type Failure = O1Error | StoreError | Overtaken | Anew | Unfinished | Hopeless
 
 /** Whether it says to wait: the service, or on its behalf the circuit breaker or the quota of this process. */
 const saysWait = (error: Failure): boolean =>
@@ -117,7 +119,7 @@ const saysWait = (error: Failure): boolean =>
 
 const isPassing = (error: Failure): boolean => O1Error.is(error) && !saysWait(error) && meaningOf(error) === "passing"
 
-/** Whether nobody is there to answer, which is hopeless if it stays. */
+/** Whether nobody is there to answer, which is hopeless if it stays so. */
 const isAway = (error: O1Error): boolean =>
   (error._tag === "O1ConnectionError" && (error.kind === "dns" || error.kind === "refused")) ||
   (error._tag === "O1TimeoutError" && error.kind === "connect")
@@ -148,7 +150,7 @@ const limits = { total: "2 hours", onLeave: "keep" } as const
 export const answer = (
   asked: Prompt,
   options: Pick<O1Request, "maxCompletionTokens" | "reasoningEffort">,
-  { finished, risky, safe, turn }: Listener
+  { finished, reached, risky, safe, turn }: Listener
 ): Effect.Effect<void, O1Error | StoreError | Hopeless | Unfinished, AzureO1 | Ledger> =>
   Effect.gen(function*() {
     const { id, prompt } = asked
@@ -199,6 +201,7 @@ export const answer = (
         }))
       yield* Effect.catchIf(read, O1Error.is, (error) =>
         Effect.gen(function*() {
+          const gone = yield* reached(isAway(error) ? false : error._tag === "O1RejectedError" ? undefined : true)
           if (token === undefined) {
             if (!mayHaveBegun(error)) yield* ledger.withdraw(key)
           } else if (isLost(error)) {
@@ -207,7 +210,7 @@ export const answer = (
           } else if (error.resume === undefined && meaningOf(error) === "passing") {
             yield* ledger.end(key, token.responseId)
           }
-          return yield* error
+          return yield* gone ? new Hopeless({ message: error.message }) : error
         }))
       if (completion === undefined) return yield* new Unfinished()
       const now = yield* Clock.monotonicTimeNanos
@@ -225,7 +228,7 @@ export const answer = (
           case "hopeless":
             return Effect.fail(new Hopeless({ message: error.message }))
           case "passing":
-            return isAway(error) || saysWait(error)
+            return saysWait(error)
               ? Effect.fail(new Hopeless({ message: error.message }))
               : Effect.fail(error)
           case "of the prompt":

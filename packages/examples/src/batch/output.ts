@@ -8,7 +8,7 @@ import type { Prompt } from "./prompts.ts"
 import { isFailed, lineOf, type Result } from "./Result.ts"
 
 /** What a line says, without the answer. */
-export interface Written {
+interface Written {
   readonly digest: string
   readonly failed: boolean
 }

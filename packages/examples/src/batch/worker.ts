@@ -1,6 +1,7 @@
 /** A worker: takes prompts from the queue, and stores their results, until it is told to stop. */
 import { type AzureO1, type O1Completion, O1Error, type O1Request, type ResumeToken } from "@effect-resilience/azure-o1"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -58,6 +59,9 @@ export const queue = PersistedQueue.make({
   retrySchedule: Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("2 minutes")])
 })
 
+/** How long nobody may be there to answer: an address that was never right stops the batch soon. Nanoseconds. */
+const longestAlone = { atFirst: 10_000_000_000n, later: 300_000_000_000n }
+
 /** How long a request that is on its way is waited for before the process ends. */
 const longestGoodbye = "10 seconds"
 
@@ -85,7 +89,21 @@ export const work = (
       tell({ _tag: "Flight", inFlight, target: goal })
     }
 
+    /** Nobody has answered since then. */
+    let alone: bigint | undefined
+    let met = false
+    const reached = (there: boolean | undefined): Effect.Effect<boolean> =>
+      Effect.map(Clock.monotonicTimeNanos, (now) => {
+        if (there === true) {
+          met = true
+          alone = undefined
+        } else if (there === false) alone ??= now
+        return alone !== undefined && now - alone > (met ? longestAlone.later : longestAlone.atFirst)
+      })
+
     const adapt = (completion: O1Completion, elapsed: number | undefined): void => {
+      met = true
+      alone = undefined
       seen = pace.after(seen, completion, elapsed, maxTokens ?? 0)
       goal = concurrency === "auto" ? pace.target(seen, workers) : concurrency
     }
@@ -96,6 +114,7 @@ export const work = (
       const answered = Effect.gen(function*() {
         yield* answer(prompt, asked, {
           turn,
+          reached,
           risky: Effect.suspend(() =>
             Deferred.isDoneUnsafe(stop) ? Effect.interrupt : Effect.sync(() => void known.closeUnsafe())
           ),
