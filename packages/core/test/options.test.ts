@@ -374,11 +374,7 @@ const table: ReadonlyArray<Row> = [
   ["Shared.rateLimiter: limit", "none", (limit) => Shared.rateLimiter({ name: "x", limit })],
   ["Shared.rateLimiter: prefix", "string", (prefix) => Shared.rateLimiter({ name: "x", limit, prefix })],
   ["Shared.rateLimiter: processes", "integer", (processes) => Shared.rateLimiter({ name: "x", limit, processes })],
-  [
-    "Shared.rateLimiter: ahead",
-    "a duration that may be infinite",
-    (ahead) => Shared.rateLimiter({ name: "x", limit, ahead })
-  ],
+  ["Shared.rateLimiter: ahead", "duration", (ahead) => Shared.rateLimiter({ name: "x", limit, ahead })],
   ["Shared.rateLimiter: attempt", "duration", (attempt) => Shared.rateLimiter({ name: "x", limit, attempt })],
   ["Shared.rateLimiter: initial", "none", (initial) => Shared.rateLimiter({ name: "x", limit, initial })],
   ["Shared.fromEffect: name", "string", (name) => Shared.fromEffect(breaker, "x", { name })],

@@ -29,6 +29,7 @@ import {
   invalid,
   oneOf,
   positiveMillis,
+  showMillis,
   stringOption
 } from "../internal/options.ts"
 import { makeRateLimiter } from "../internal/rateLimiterMembers.ts"
@@ -61,7 +62,7 @@ export interface RateLimiterOptions extends RateLimiter.Options {
    */
   readonly processes?: number | undefined
   /**
-   * For so long a process may take permits ahead, and believe that there are none. A few milliseconds turn thousands of round
+   * For so long a process may take permits ahead, and believe that there are none; at most 1 second. A few milliseconds turn thousands of round
    * trips a second into hundreds. In any span of a limit at most 5 % of it more may then go through, by all processes together.
    *
    * @default 0: every call asks
@@ -107,6 +108,12 @@ const nameOf = (name: unknown): string => {
   throw invalid(where, "name", name, "a string that is not empty: what has the same name shares a limit")
 }
 
+const aheadOf = (ahead: Duration.Input): number => {
+  const millis = duration(where, "ahead", ahead)
+  if (millis <= 1000) return millis
+  throw invalid(where, "ahead", showMillis(millis), "a duration from 0 to 1 second")
+}
+
 const keysOf = (prefix: string, name: string, { names, rules }: Dimensions) => {
   const shape = names.map((dimension, i) => `${dimension}=${rules[i]!.kind}`)
   // the braces keep all keys of a prefix on one node of a cluster, as a script demands
@@ -136,7 +143,7 @@ export const rateLimiter: {
   const member = {
     ...settings,
     name,
-    ahead: duration(where, "ahead", options.ahead ?? 0),
+    ahead: aheadOf(options.ahead ?? 0),
     processes: integer(where, "processes", options.processes ?? 1, 1),
     empty: oneOf(where, "initial", options.initial ?? "empty", ["empty", "full"]) === "empty"
   }

@@ -1,9 +1,10 @@
 import { NodeRedis } from "@effect/platform-node"
 import { assert, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Fiber, Random, type Scope } from "effect"
+import { Clock, Duration, Effect, Fiber, Logger, Random, type Scope } from "effect"
 import { Redis } from "effect/persistence/Redis"
 import { type RedisServer, start } from "../../../../tools/redis/src/index.ts"
 import { describeWithRedis } from "../../../../tools/redis/src/vitest.ts"
+import * as Deadline from "../../src/Deadline.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
 import { Shared } from "../../src/shared/index.ts"
 import * as Telemetry from "../../src/Telemetry.ts"
@@ -44,6 +45,14 @@ it("a shared rate limiter has a name", () => {
   for (const name of ["", undefined as never, null as never, 7 as never]) {
     assert.throws(() => Shared.rateLimiter({ name, limit: perHour(1) }), RangeError, /name/)
   }
+})
+
+it("a shared rate limiter takes permits ahead for a second at most", () => {
+  assert.throws(
+    () => Shared.rateLimiter({ name: "x", limit: perHour(1), ahead: 1001 }),
+    RangeError,
+    /from 0 to 1 second, got "1s 1ms"/
+  )
 })
 
 describeWithRedis("a shared rate limiter", () => {
@@ -114,6 +123,24 @@ describeWithRedis("a shared rate limiter", () => {
         yield* Effect.forEach(fibers, Fiber.await)
         assert.deepStrictEqual(order, [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11])
         assert.strictEqual((yield* limiter.state).waiting, 0)
+      })
+    ))
+
+  it.live("may let a call wait for ever, and ends its wait at its deadline", () =>
+    withServer(() =>
+      Effect.gen(function*() {
+        const limit = RateLimiter.gcra({ limit: 1, within: "50 millis" })
+        const limiter = yield* Shared.rateLimiter({ ...options, limit, maxWait: "Infinity" })
+        assert.deepStrictEqual(yield* many(3, tagOf(limiter(call))), ["Success", "Success", "Success"])
+        const long = yield* Shared.rateLimiter({
+          ...options,
+          name: "long",
+          limit: RateLimiter.gcra({ limit: 1, within: "1 hour" }),
+          maxWait: "Infinity"
+        })
+        yield* long(call)
+        const error = yield* long(call).pipe(Deadline.within("10 seconds"), Effect.flip)
+        assert.deepStrictEqual([error._tag, "reason" in error && error.reason], ["RateLimiterRejected", "deadline"])
       })
     ))
 
@@ -213,6 +240,28 @@ describeWithRedis("a shared rate limiter", () => {
         yield* until(Effect.map(limiter.available, ({ calls }) => calls === 9))
       })
     ))
+
+  it.live("goes by its share while the store refuses what it is asked, and says why", () => {
+    const lines: Array<unknown> = []
+    const logger = Logger.make(({ message }) => void lines.push(message))
+    return withServer(() =>
+      Effect.gen(function*() {
+        const redis = yield* Redis
+        const limiter = yield* Shared.rateLimiter({ ...options, limit: perHour(12) })
+        yield* redis.send("DEL", "{effect-resilience}:limiter:x:calls=fixed-window")
+        yield* redis.send("SADD", "{effect-resilience}:limiter:x:calls=fixed-window", "a")
+        assert.strictEqual(successes(yield* many(3, tagOf(limiter(call)))), 3)
+        assert.strictEqual((yield* limiter.mode).mode, "local")
+        yield* redis.send("DEL", "{effect-resilience}:limiter:x:calls=fixed-window")
+        yield* inMode(limiter, "shared")
+        yield* until(Effect.map(limiter.available, ({ calls }) => calls === 9))
+        assert.match(
+          String(lines[0]),
+          /"x": the store fails \(.*WRONGTYPE.*\), so this process goes by its share, 1\/1/
+        )
+      })
+    ).pipe(Effect.provide(Logger.layer([logger])))
+  })
 
   it.live("gives out no second quota after the store has lost its memory", () =>
     withServer((server) =>

@@ -1,5 +1,6 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { RedisError } from "effect/persistence/Redis"
 import { emit } from "../../internal/emit.ts"
 import { isTimeoutExceeded } from "../../internal/errors.ts"
 import { CurrentListener } from "../../internal/events.ts"
@@ -23,6 +24,12 @@ export interface MemberSettings extends Settings {
 
 /** How often it does so until the others are back as well. */
 const gathering = 100
+
+/** What the server or the connection says, in one line. */
+const reasonOf = (error: unknown): string => {
+  const cause = error instanceof RedisError ? error.cause : error
+  return (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)[0]!.slice(0, 120)
+}
 
 const nobody = (): void => undefined
 
@@ -104,7 +111,7 @@ export class Member implements Watcher {
       ? Effect.logInfo(`rate limiter "${name}": the store is back, and the limit is shared again`)
       : Effect.logWarning(
         `rate limiter "${name}": the store ${
-          reason === "slow" ? "does not answer in time" : "fails"
+          reason === "slow" ? "does not answer in time" : `fails (${reasonOf(error)})`
         }, so this process goes by its share, 1/${processes} of the limit`
       )
     fork(this.fiber.context, log)

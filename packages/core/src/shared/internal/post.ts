@@ -11,7 +11,7 @@ import type { Answer, Op } from "./protocol.ts"
 const largestBatch = 400
 /** A store that is lost is told no more than that when it is back: the oldest is forgotten first. */
 const mostPending = 2000
-/** A caller in the queue waits for as long as it takes. */
+/** A caller in the queue waits for as long as it takes. JSON has no infinity. */
 const forever = 1e15
 
 interface Batch {
@@ -65,7 +65,7 @@ export class Post {
     const from = ops.length
     const callers = this.desk.next(at)
     for (const { costs, latest, queued } of callers) {
-      ops.push(["T", costs, queued ? forever : Math.max(0, latest - at)])
+      ops.push(["T", costs, queued ? forever : Math.min(forever, Math.max(0, latest - at))])
     }
     const ahead = callers.length === 0 ? undefined : this.block?.wanted(this.capacities, this.link.processes)
     if (ahead !== undefined) ops.push(["X", ahead])
