@@ -15,6 +15,7 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
 import type * as Breaker from "effect/persistence/CircuitBreaker"
 import * as Redis from "effect/persistence/Redis"
 import * as Random from "effect/Random"
@@ -41,6 +42,7 @@ import type * as RateLimiter from "../RateLimiter.ts"
 import { tellChanges, ThroughBreaker } from "./internal/fromEffect.ts"
 import type { Mode } from "./internal/link.ts"
 import { Member } from "./internal/member.ts"
+import { reached } from "./internal/reached.ts"
 import { Store } from "./internal/store.ts"
 
 export type { Mode } from "./internal/link.ts"
@@ -178,6 +180,26 @@ export const rateLimiter: {
     return Object.defineProperty(makeRateLimiter(made.limiter), "mode", { value: Effect.sync(() => made.limiter.mode) })
   })
 }
+
+/**
+ * The Redis of a layer, for a program that also starts while its server is away. Clients like `NodeRedis.layer` fail if they
+ * cannot connect when they are made. With this around it the layer is made in the background, and tried again every second; until it
+ * is there each command fails at once, so that a limiter goes by its share, and a subscription waits. A program whose server is
+ * there begins with it. A defect of the layer, such as an address that is none, is one of this layer too.
+ *
+ * **Example** (A program that starts without its Redis)
+ *
+ * ```ts
+ * import { Shared } from "@effect-resilience/core/shared"
+ * import { NodeRedis } from "@effect/platform-node"
+ *
+ * export const redis = Shared.layerRedis(NodeRedis.layer({ url: "redis://localhost:6379", disableOfflineQueue: true }))
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerRedis: <E, R>(layer: Layer.Layer<Redis.Redis, E, R>) => Layer.Layer<Redis.Redis, never, R> = reached
 
 /**
  * How Effect's circuit breaker is used.

@@ -4,7 +4,7 @@ import { available, start as startRedis } from "@effect-resilience/redis-server"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Clock, Console, Effect, Fiber, Random, Result, Schedule, Scope } from "effect"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
@@ -118,6 +118,13 @@ const play = ({ rate, seconds, seed }: Options) =>
     return { seconds, phases, outcomes, looks, last, moments, victim, written } satisfies Run
   }).pipe(Effect.scoped, Effect.provide(NodeHttpClient.layerUndici))
 
+/** A file that cannot be written is known before the minute begins. */
+const canWrite = (file: string | undefined) =>
+  file === undefined ? Effect.void : Effect.tryPromise({
+    try: async () => (await open(file, "a")).close(),
+    catch: (error) => `${file} cannot be written: ${error instanceof Error ? error.message : String(error)}.`
+  })
+
 const write = (file: string | undefined, text: () => string) =>
   file === undefined ? Effect.void : Effect.promise(() => writeFile(file, text()))
 
@@ -149,7 +156,10 @@ const program = Result.match(parse(process.argv.slice(2), process.env), {
     options.help
       ? Console.log(help)
       : available
-      ? Effect.flatMap(play(options), (run) => report(run, options))
+      ? Effect.all([canWrite(options.json), canWrite(options.plot)]).pipe(
+        Effect.andThen(play(options)),
+        Effect.flatMap((run) => report(run, options))
+      )
       : stop("There is no redis-server on the PATH: apt-get install redis-server, or brew install redis.")
 })
 

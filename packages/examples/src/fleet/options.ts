@@ -81,8 +81,8 @@ export const parse = (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv): Resu
     return Result.succeed(follow(args))
   } catch (error) {
     if (error instanceof Refused || (error instanceof Error && "code" in error)) {
-      // the rest of the message tells how to write a file that begins with a dash
-      return Result.fail(error.message.replace(/\.\s.*/su, "."))
+      // the rest of the message tells how to write a file that begins with a dash; not each has a full stop
+      return Result.fail(error.message.replace(/(?:\.\s.*|\.?)$/su, "."))
     }
     throw error
   }

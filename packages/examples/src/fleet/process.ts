@@ -63,7 +63,9 @@ const client = (told: Told) => {
   }).pipe(
     Layer.provideMerge(quota),
     Layer.provide(AzureO1Node.layerHttpClient),
-    Layer.provide(NodeRedis.layer({ url: told.redis, disableOfflineQueue: true, socket: { connectTimeout: 1000 } }))
+    Layer.provide(Shared.layerRedis(
+      NodeRedis.layer({ url: told.redis, disableOfflineQueue: true, socket: { connectTimeout: 1000 } })
+    ))
   )
 }
 

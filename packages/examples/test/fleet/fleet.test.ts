@@ -15,6 +15,8 @@ import type { Look, Run } from "../../src/fleet/run.ts"
 import { phaseAt, phasesOf } from "../../src/fleet/scenario.ts"
 import type { Seen } from "../../src/fleet/watch.ts"
 
+const root = fileURLToPath(new URL("../../../..", import.meta.url))
+
 const phases = phasesOf(60)
 const moments = { storeGone: 33, storeBack: 36, killed: 42, replaced: 46 }
 const victim = 2
@@ -155,6 +157,7 @@ describe("the command line of the fleet", () => {
       [["--seed", "-1"], /ambiguous|--seed must be/],
       [["--json", ""], /--json must be the name of a file/],
       [["--fast"], /Unknown option '--fast'/],
+      [["--json"], /argument missing/],
       [["more"], /Unexpected argument 'more'/]
     ] as const
   )("refuses %j in one sentence", (args, message) => {
@@ -162,8 +165,18 @@ describe("the command line of the fleet", () => {
     assert.strictEqual(result._tag, "Failure")
     if (result._tag === "Failure") {
       assert.match(result.failure, message)
-      assert.notInclude(result.failure, "\n")
+      assert.match(result.failure, /^[^\n]*[^.]\.$/u)
     }
+  })
+
+  it.skipIf(!available)("says before it begins that a file cannot be written", { timeout: 60_000 }, async () => {
+    const args = ["packages/examples/src/fleet/main.ts", "--seconds", "600", "--plot", "no/such/folder/fleet.svg"]
+    const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] })
+    let output = ""
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => output += String(text))
+    const code = await new Promise((resolve) => child.on("close", resolve))
+    assert.strictEqual(code, 2, output)
+    assert.match(output, /^no\/such\/folder\/fleet\.svg cannot be written: [^\n]*\.\n$/u)
   })
 
   it("notices what npm has taken for its own", () => {
@@ -185,8 +198,6 @@ describe("the answers on disk", () => {
       rmSync(folder, { recursive: true })
     }))
 })
-
-const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
 describe.skipIf(!available)("a fleet of processes on a real Redis", () => {
   it("keeps its promises for as long as a test may take", { timeout: 180_000 }, async () => {
