@@ -42,8 +42,9 @@ p-retry. Five rounds take about ten minutes; progress goes to standard error.
   --rounds N        so many rounds; the median of them counts (5)
   --quick           short rounds, to see that it runs: the figures say little
   --only NAME       one part; may be given more than once:
-                    ${allParts.slice(0, 6).join(", ")},
-                    ${allParts.slice(6).join(", ")}
+                    ${allParts.slice(0, 5).join(", ")},
+                    ${allParts.slice(5, 9).join(", ")},
+                    ${allParts.slice(9).join(", ")}
   --no-memory       without the heap of calls in flight
   --both-paths      once more with the public API of Effect only
   --json FILE       the results as JSON
