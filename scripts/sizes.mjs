@@ -15,6 +15,7 @@ const budgets = [
   ["one policy: CircuitBreaker", "core/CircuitBreaker", "{ make }", "make({ name: 'x' })", 11.5],
   ["a balancer", "core/Balancer", "{ make }", "make({ endpoints: ['a'] })", 11.5],
   ["chaos", "core/Chaos", "{ fault }", "fault(() => 1, { ratio: 1 })", 4],
+  ["an adaptive limit", "core/AdaptiveLimit", "{ make }", "make()", 11.5],
   ["a ready-made stack", "core/Pipelines", "{ makeStandard }", "makeStandard({ name: 'x' })", 27],
   ["the same, by the barrel", "core", "{ Pipelines }", "Pipelines.makeStandard({ name: 'x' })", 27.5],
   ["around an HttpClient", "core/http", "{ ResilientHttpClient }", "ResilientHttpClient.make", 7.5],

@@ -37,7 +37,7 @@
  * Logical calls and attempts are separate numbers: `call` marks what a call is, usually the outside of a stack, and `Retry` tells of
  * its attempts. The names of policies become labels, of which there is a limit; keys and messages never do.
  *
- * The gauges of bulkheads, balancers and circuit breakers are looked at when somebody takes a snapshot, which costs a call
+ * The gauges of bulkheads, adaptive limits, balancers and circuit breakers are looked at when somebody takes a snapshot, which costs a call
  * nothing: those of bulkheads and balancers with a name that are made by `make` where {@link layerMetrics} is provided, and those of circuit breakers with a name
  * that are made or used there.
  *
@@ -235,6 +235,7 @@ const levels: { readonly [Tag in Telemetry.Event["_tag"]]: "Warn" | "Debug" } = 
   HedgeStarted: "Debug",
   HedgeSettled: "Debug",
   WaitedForBulkhead: "Debug",
+  LimitChanged: "Debug",
   WaitedForRateLimiter: "Debug",
   LimiterModeChanged: "Warn"
 }

@@ -1,3 +1,4 @@
+export * as AdaptiveLimit from "./AdaptiveLimit.ts"
 export * as Backoff from "./Backoff.ts"
 export * as Balancer from "./Balancer.ts"
 export * as Bulkhead from "./Bulkhead.ts"

@@ -116,6 +116,11 @@ const rows: {
   ]],
   "bulkhead RejectedByBulkhead": [{ reason: "full", waited: second }, ["resilience.rejections bulkhead x full: 1"]],
   "bulkhead WaitedForBulkhead": [{ waited: second }, ["resilience.wait.duration bulkhead x: 1"]],
+  "adaptive-limit RejectedByBulkhead": [{ reason: "waited", waited: second }, [
+    "resilience.rejections adaptive-limit x waited: 1"
+  ]],
+  "adaptive-limit WaitedForBulkhead": [{ waited: second }, ["resilience.wait.duration adaptive-limit x: 1"]],
+  "adaptive-limit LimitChanged": [{ from: 10, to: 11 }, []],
   "balancer RejectedByBalancer": [{ reason: "cooling", retryAfter: second }, [
     "resilience.rejections balancer x cooling: 1"
   ]],

@@ -10,6 +10,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import * as AdaptiveLimit from "../src/AdaptiveLimit.ts"
 import * as Backoff from "../src/Backoff.ts"
 import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
@@ -43,6 +44,7 @@ const Kind = Schema.Literals([
   "hedge",
   "budgeted",
   "bulkhead",
+  "adaptive limit",
   "pipeline",
   "balancer",
   "chaos",
@@ -111,6 +113,16 @@ const policyOf = (kind: typeof Kind.Type): Policy.Policy<unknown, unknown> => {
     }
     case "bulkhead":
       return Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 2, maxWait: "60 millis" })
+    case "adaptive limit":
+      return AdaptiveLimit.makeUnsafe({
+        initialConcurrency: 3,
+        maxConcurrency: 4,
+        maxQueue: 2,
+        maxWait: "60 millis",
+        within: "50 millis",
+        minCalls: 2,
+        partitions: { part: 0.5 }
+      }).partition("part")
     case "limiter":
       return RateLimiter.makeUnsafe({
         limits: {

@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import * as AdaptiveLimit from "../src/AdaptiveLimit.ts"
 import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
@@ -30,6 +31,7 @@ const trip = CircuitBreaker.consecutive(1)
 
 /** Everything that can have a name and state, made with that name. */
 const makers: { readonly [Kind in string]: (name?: string) => Effect.Effect<object> } = {
+  "adaptive-limit": (name) => AdaptiveLimit.make({ name }),
   "balancer": (name) => Balancer.make({ name, endpoints: ["a"] }),
   "bulkhead": (name) => Bulkhead.make({ name, concurrency: 1 }),
   "circuit-breaker": (name) => CircuitBreaker.make({ name }),

@@ -10,6 +10,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Tracer from "effect/Tracer"
+import * as AdaptiveLimit from "../src/AdaptiveLimit.ts"
 import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as Chaos from "../src/Chaos.ts"
@@ -135,6 +136,16 @@ const scenarios: Record<string, readonly [() => Faces, () => Effect.Effect<void,
     () => Effect.sleep("1 second"),
     "two RejectedByBulkhead"
   ],
+  "an adaptive limit, where one caller lets in the other": [
+    () => of(AdaptiveLimit.makeUnsafe({ maxConcurrency: 1, maxQueue: 1 })),
+    () => Effect.sleep("1 second"),
+    "two WaitedForBulkhead"
+  ],
+  "an adaptive limit whose callee drops calls": [
+    () => of(AdaptiveLimit.makeUnsafe({ minCalls: 1, within: 1 })),
+    () => Effect.andThen(Effect.sleep("1 second"), fails),
+    "two LimitChanged"
+  ],
   "a rate limiter": [
     () => of(RateLimiter.makeUnsafe({ limit, maxWait: "1 minute" })),
     () => Effect.void,
@@ -248,6 +259,7 @@ const tags: { readonly [Tag in Telemetry.Event["_tag"]]: true } = {
   HedgeSettled: true,
   RejectedByBulkhead: true,
   WaitedForBulkhead: true,
+  LimitChanged: true,
   RejectedByRateLimiter: true,
   RejectedByKeyed: true,
   RejectedByBalancer: true,

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import * as effectBreaker from "effect/persistence/CircuitBreaker"
 import * as Schedule from "effect/Schedule"
+import * as AdaptiveLimit from "../src/AdaptiveLimit.ts"
 import * as Backoff from "../src/Backoff.ts"
 import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
@@ -99,6 +100,45 @@ const table: ReadonlyArray<Row> = [
   ["Backoff.constant: base", "duration", (base) => Backoff.constant({ base })],
   ["Backoff.decorrelated: base", "duration", (base) => Backoff.decorrelated({ base })],
   ["Backoff.decorrelatedV2: base", "duration", (base) => Backoff.decorrelatedV2({ base })],
+
+  ["AdaptiveLimit.make: options", "options", (value) => AdaptiveLimit.makeUnsafe(value)],
+  ["AdaptiveLimit.make: name", "string", (name) => AdaptiveLimit.makeUnsafe({ name })],
+  ["AdaptiveLimit.make: algorithm", "none", (algorithm) => AdaptiveLimit.makeUnsafe({ algorithm })],
+  [
+    "AdaptiveLimit.make: initialConcurrency",
+    "integer",
+    (initialConcurrency) => AdaptiveLimit.makeUnsafe({ initialConcurrency })
+  ],
+  ["AdaptiveLimit.make: minConcurrency", "integer", (minConcurrency) => AdaptiveLimit.makeUnsafe({ minConcurrency })],
+  ["AdaptiveLimit.make: maxConcurrency", "integer", (maxConcurrency) => AdaptiveLimit.makeUnsafe({ maxConcurrency })],
+  ["AdaptiveLimit.make: maxQueue", "integer", (maxQueue) => AdaptiveLimit.makeUnsafe({ maxQueue })],
+  [
+    "AdaptiveLimit.make: maxWait",
+    "a duration that may be infinite",
+    (maxWait) => AdaptiveLimit.makeUnsafe({ maxWait })
+  ],
+  ["AdaptiveLimit.make: order", "none", (order) => AdaptiveLimit.makeUnsafe({ maxQueue: 1, order })],
+  ["AdaptiveLimit.make: within", "duration", (within) => AdaptiveLimit.makeUnsafe({ within })],
+  ["AdaptiveLimit.make: minCalls", "integer", (minCalls) => AdaptiveLimit.makeUnsafe({ minCalls })],
+  ["AdaptiveLimit.make: dropRatio", "share", (dropRatio) => AdaptiveLimit.makeUnsafe({ dropRatio })],
+  ["AdaptiveLimit.make: partitions", "options", (partitions) => AdaptiveLimit.makeUnsafe({ partitions })],
+  ["AdaptiveLimit.make: partitions.a", "share", (a) => AdaptiveLimit.makeUnsafe({ partitions: { a } })],
+  ["AdaptiveLimit.make: classify", "function", (classify) => AdaptiveLimit.makeUnsafe({ classify })],
+  ["AdaptiveLimit.make: result", "function", (result) => AdaptiveLimit.makeUnsafe({ result })],
+  ["AdaptiveLimit.aimd: options", "options", (value) => AdaptiveLimit.aimd(value)],
+  ["AdaptiveLimit.aimd: after", "duration", (after) => AdaptiveLimit.aimd({ after })],
+  ["AdaptiveLimit.vegas: options", "options", (value) => AdaptiveLimit.vegas(value)],
+  ["AdaptiveLimit.vegas: alpha", "integer", (alpha) => AdaptiveLimit.vegas({ alpha })],
+  ["AdaptiveLimit.vegas: beta", "integer", (beta) => AdaptiveLimit.vegas({ beta })],
+  ["AdaptiveLimit.gradient2: options", "options", (value) => AdaptiveLimit.gradient2(value)],
+  ["AdaptiveLimit.gradient2: tolerance", "integer", (tolerance) => AdaptiveLimit.gradient2({ tolerance })],
+  ["AdaptiveLimit.gradient2: smoothing", "share", (smoothing) => AdaptiveLimit.gradient2({ smoothing })],
+  ["AdaptiveLimit.gradient2: queue", "integer", (queue) => AdaptiveLimit.gradient2({ queue })],
+  [
+    "AdaptiveLimit.partition: name",
+    "none",
+    (name) => AdaptiveLimit.makeUnsafe({ partitions: { a: 1 } }).partition(name)
+  ],
 
   ["Balancer.make: options", "none", (value) => Balancer.makeUnsafe(value)],
   ["Balancer.make: name", "string", (name) => Balancer.makeUnsafe({ endpoints, name })],

@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import * as AdaptiveLimit from "../src/AdaptiveLimit.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Coalesce from "../src/Coalesce.ts"
@@ -41,6 +42,11 @@ const stateless = (policy: Policy.Policy<unknown, unknown>): Subject => ({
 
 const bulkheadOf = (options: Bulkhead.Options): Subject => {
   const policy = Bulkhead.makeUnsafe(options)
+  return { effect: policy, stream: policy.stream, held: policy.state }
+}
+
+const adaptiveOf = (options: AdaptiveLimit.Options): Subject => {
+  const policy = AdaptiveLimit.makeUnsafe(options)
   return { effect: policy, stream: policy.stream, held: policy.state }
 }
 
@@ -88,6 +94,7 @@ const subjects: Readonly<Record<string, () => Subject>> = {
   "CircuitBreaker": () => breakerOf({ trip: CircuitBreaker.failureRate({ calls: 100 }) }),
   "CircuitBreaker of slow calls": () => breakerOf({ trip: slowRate }),
   "Bulkhead": () => bulkheadOf({ concurrency: 10 }),
+  "AdaptiveLimit": () => adaptiveOf({ initialConcurrency: 10 }),
   "RateLimiter": () => limiterOf({ limit: RateLimiter.tokenBucket({ limit: 1000, within: "1 second" }) }),
   "Hedge": () => stateless(Hedge.makeUnsafe({ after: "1 hour" })),
   "Hedge with a budget": () => budgeted((budget) => Hedge.makeUnsafe({ after: "1 hour", budget })),
@@ -280,6 +287,11 @@ describe("a rejection leaves nothing, and the next call goes through", () => {
   const table: Readonly<Record<string, readonly [() => Subject, string]>> = {
     "Bulkhead, full": [() => bulkheadOf({ concurrency: 1 }), "BulkheadRejected"],
     "Bulkhead, waited": [() => bulkheadOf({ concurrency: 1, maxQueue: 1, maxWait: 1 }), "BulkheadRejected"],
+    "AdaptiveLimit, full": [() => adaptiveOf({ initialConcurrency: 1 }), "BulkheadRejected"],
+    "AdaptiveLimit, waited": [
+      () => adaptiveOf({ initialConcurrency: 1, maxQueue: 1, maxWait: 1 }),
+      "BulkheadRejected"
+    ],
     "RateLimiter": [
       () => limiterOf({ limit: RateLimiter.gcra({ limit: 1, within: "1 second" }) }),
       "RateLimiterRejected"

@@ -4,6 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import * as AdaptiveLimit from "../src/AdaptiveLimit.ts"
 import * as Balancer from "../src/Balancer.ts"
 import * as Chaos from "../src/Chaos.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
@@ -131,6 +132,22 @@ const table: Readonly<Record<string, readonly [() => Subject, Effect.Effect<unkn
       () => policy(Timeout.phases({ idle: "1 second", progress: bug })),
       Effect.succeed(1),
       ["stream"]
+    ],
+    "AdaptiveLimit: classify": [
+      () => {
+        const limit = AdaptiveLimit.makeUnsafe({ classify: bug })
+        return policy(limit, limit.state)
+      },
+      boom,
+      both
+    ],
+    "AdaptiveLimit: result": [
+      () => {
+        const limit = AdaptiveLimit.makeUnsafe({ result: bug })
+        return policy(limit, limit.state)
+      },
+      Effect.succeed(1),
+      both
     ],
     "Balancer: classify": [() => balanced({ classify: bug }), boom, both],
     "Balancer: result": [() => balanced({ result: bug }), Effect.succeed(1), both],

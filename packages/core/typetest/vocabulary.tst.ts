@@ -1,4 +1,5 @@
 import type {
+  AdaptiveLimit,
   Backoff,
   Balancer,
   Bulkhead,
@@ -34,6 +35,10 @@ type Second<F extends (...all: Array<any>) => unknown> = NonNullable<Parameters<
 
 /** Every type of options that is public, and the options of a constructor whose type has no name. */
 type Options =
+  | AdaptiveLimit.AimdOptions
+  | AdaptiveLimit.Gradient2Options
+  | AdaptiveLimit.Options
+  | AdaptiveLimit.VegasOptions
   | First<typeof Backoff.constant>
   | First<typeof Backoff.decorrelated>
   | First<typeof Backoff.decorrelatedV2>

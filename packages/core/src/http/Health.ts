@@ -28,7 +28,7 @@
  * | balancer, pool | an endpoint rests | all endpoints have asked for a rest, or there is none |
  * | quota | calls wait for their turn | |
  * | rate limiter | a dimension is used up and calls wait; its store is away | |
- * | bulkhead | all permits are taken, and the queue is full | |
+ * | bulkhead, adaptive limit | all permits are taken, and the queue is full | |
  * | retry budget | used up | |
  * | one of your own | `status: "degraded"` in its state | `status: "down"` in its state; `reason` says why |
  *

@@ -34,8 +34,12 @@ export interface Settings extends kernel.Limits {
   readonly order: kernel.Order | undefined
 }
 
+/** Whose permits they are. */
+type Kind = "bulkhead" | "adaptive-limit"
+
 /** What a bulkhead is: the kernel with fibers, timers and a name. */
 export class Compartment implements Implementation {
+  readonly kind: Kind
   readonly permits: kernel.Permits<Waiter>
   readonly name: string | undefined
   readonly maxWait: number
@@ -44,10 +48,15 @@ export class Compartment implements Implementation {
   readonly held: HeldFrame
   readonly order: kernel.Order | undefined
 
-  constructor(settings: Settings) {
+  constructor(
+    settings: Settings,
+    kind: Kind = "bulkhead",
+    permits: kernel.Permits<Waiter> = new kernel.Permits(settings, settings.order ?? "fifo")
+  ) {
     const { maxWait, name, order } = settings
+    this.kind = kind
     this.name = name
-    this.permits = new kernel.Permits(settings, order ?? "fifo")
+    this.permits = permits
     this.held = new HeldFrame(this.permits)
     this.maxWait = maxWait
     this.timers = maxWait === Infinity ? undefined : new TimerQueue(maxWait)
@@ -57,7 +66,7 @@ export class Compartment implements Implementation {
   get info(): PolicyInfo {
     const { concurrency, maxQueue } = this.permits
     return {
-      kind: "bulkhead",
+      kind: this.kind,
       name: this.name,
       settings: {
         concurrency,
@@ -124,7 +133,7 @@ export class Compartment implements Implementation {
     if (listener !== undefined) {
       emit(fiber, listener, {
         _tag: "RejectedByBulkhead",
-        policy: "bulkhead",
+        policy: this.kind,
         name: this.name,
         reason,
         waited: error.waited
@@ -193,7 +202,7 @@ class Call extends Primitive {
 }
 
 /** A call that waits: its place in the queue, its timer and its clean-up in one object. */
-class Waiter extends Timer {
+export class Waiter extends Timer {
   private readonly call: Call
   private readonly fiber: AnyFiber
   private readonly since: number
@@ -269,10 +278,10 @@ class Waiter extends Timer {
   private tell(): void {
     const listener = this.fiber.getRef(CurrentListener)
     if (listener !== undefined) {
-      const { name } = this.call.compartment
+      const { kind, name } = this.call.compartment
       emit(this.fiber, listener, {
         _tag: "WaitedForBulkhead",
-        policy: "bulkhead",
+        policy: kind,
         name,
         waited: Duration.millis(this.waited)
       })

@@ -281,12 +281,12 @@ export interface HedgeSettled extends Source<"hedge"> {
 }
 
 /**
- * A bulkhead has refused a call: there was no permit, and no room in the queue or no more time to wait.
+ * A bulkhead or an adaptive limit has refused a call: there was no permit, and no room in the queue or no more time to wait.
  *
  * @category models
  * @since 0.1.0
  */
-export interface RejectedByBulkhead extends Source<"bulkhead"> {
+export interface RejectedByBulkhead extends Source<"bulkhead" | "adaptive-limit"> {
   readonly _tag: "RejectedByBulkhead"
   readonly reason: "full" | "waited"
   /** The time in the queue. */
@@ -294,14 +294,26 @@ export interface RejectedByBulkhead extends Source<"bulkhead"> {
 }
 
 /**
- * A call that had to wait for a permit of a bulkhead has got it.
+ * A call that had to wait for a permit of a bulkhead or an adaptive limit has got it.
  *
  * @category models
  * @since 0.1.0
  */
-export interface WaitedForBulkhead extends Source<"bulkhead"> {
+export interface WaitedForBulkhead extends Source<"bulkhead" | "adaptive-limit"> {
   readonly _tag: "WaitedForBulkhead"
   readonly waited: Duration.Duration
+}
+
+/**
+ * An adaptive limit lets more calls run at once, or fewer.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LimitChanged extends Source<"adaptive-limit"> {
+  readonly _tag: "LimitChanged"
+  readonly from: number
+  readonly to: number
 }
 
 /**
@@ -448,6 +460,7 @@ export type Event =
   | HedgeSettled
   | RejectedByBulkhead
   | WaitedForBulkhead
+  | LimitChanged
   | RejectedByRateLimiter
   | RejectedByKeyed
   | WaitedForRateLimiter

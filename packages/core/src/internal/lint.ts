@@ -29,7 +29,7 @@ const attemptsOf = (info: PolicyInfo): number | undefined => {
 }
 
 const waits = (info: PolicyInfo): boolean =>
-  (info.kind === "bulkhead" && count(info, "maxQueue") > 0) ||
+  ((info.kind === "bulkhead" || info.kind === "adaptive-limit") && count(info, "maxQueue") > 0) ||
   (info.kind === "rate-limiter" && millis(info, "maxWait") !== undefined)
 
 /** What learns from how long calls take, or judges them by it; a limit for attempts has a rule of its own. */
@@ -45,6 +45,7 @@ const measures = (info: PolicyInfo): string | undefined => {
 const twice: { readonly [kind: string]: string } = {
   "circuit-breaker": "each call counts twice, and a probe rejects itself",
   bulkhead: "each call needs two permits, and waits for itself when there is only one left",
+  "adaptive-limit": "each call needs two permits, and waits for itself when there is only one left",
   "rate-limiter": "each call costs twice"
 }
 

@@ -72,6 +72,8 @@ export class Meter {
       }
       case "AttemptStarted":
         return // counted when it has ended
+      case "LimitChanged":
+        return // a gauge, which is looked at
       case "AttemptEnded":
         return this.attemptsOf(policy, name).add(
           outcomeLabel(event.fault),

@@ -29,7 +29,7 @@ export class Permits<W> {
   private readonly order: Order
   /** the waiter that has waited longest is the first */
   private readonly places = new List<Place<W>>()
-  private held = 0
+  protected held = 0
 
   constructor(limits: Limits, order: Order) {
     this.limits = limits
@@ -107,7 +107,7 @@ export class Permits<W> {
     return granted
   }
 
-  private grant(): W | undefined {
+  protected grant(): W | undefined {
     const next = this.order === "fifo" ? this.places.first : this.places.last
     if (next === undefined || !this.enter()) return undefined
     this.places.delete(next)

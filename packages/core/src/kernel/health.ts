@@ -114,6 +114,7 @@ const ofBudget = ({ available }: State): Verdict =>
 const verdicts: Readonly<Record<string, (state: State) => Verdict>> = {
   "circuit-breaker": ofBreaker,
   bulkhead: ofBulkhead,
+  "adaptive-limit": ofBulkhead,
   balancer: ({ endpoints }) => ofEndpoints(endpoints),
   pool: ({ members }) => ofMembers(members),
   "rate-limiter": ofLimiter,

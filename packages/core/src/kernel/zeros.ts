@@ -48,6 +48,7 @@ const zeros: Readonly<Record<string, ReadonlyArray<Zero>>> = {
     ...each("resilience.breaker.exceeded", {})
   ],
   bulkhead: refused("bulkhead", "full", "waited"),
+  "adaptive-limit": refused("adaptive-limit", "full", "waited"),
   "rate-limiter": refused("rate-limiter", "cost", "wait", "deadline", "queue"),
   balancer: [
     ...refused("balancer", "empty", "excluded", "cooling"),

@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { AsyncLocalStorage } from "node:async_hooks"
+import * as AdaptiveLimit from "../../src/AdaptiveLimit.ts"
 import * as Balancer from "../../src/Balancer.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
@@ -67,6 +68,14 @@ const instances = (random: (below: number) => number) =>
       funding: pick(RetryBudget.tokens(), RetryBudget.traffic(), RetryBudget.inFlight())
     })
     const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1 + random(2), maxQueue: 3, maxWait: pick(3, 1_000) })
+    const adaptive = AdaptiveLimit.makeUnsafe({
+      initialConcurrency: 1 + random(3),
+      maxConcurrency: 4,
+      maxQueue: 3,
+      within: 2,
+      minCalls: 2,
+      partitions: { one: 0.4, two: 0.4 }
+    })
     const limiter = RateLimiter.makeUnsafe({
       limit: pick(
         RateLimiter.gcra({ limit: 1, within: 2, burst: 3 }),
@@ -108,6 +117,7 @@ const instances = (random: (below: number) => number) =>
     const all: ReadonlyArray<Faces> = [
       ...[
         bulkhead,
+        pick(adaptive, adaptive.partition("one"), adaptive.partition("two")),
         limiter,
         breaker,
         keyed.for(random(3)),
@@ -150,6 +160,7 @@ const instances = (random: (below: number) => number) =>
       const state = yield* breaker.state
       return {
         bulkhead: inUse + queued,
+        adaptive: yield* Effect.map(adaptive.state, ({ inUse, queued }) => inUse + queued),
         balancer: (yield* balancer.state).reduce((sum, { inFlight }) => sum + inFlight, 0),
         limiter: waiting,
         budget: calls + held,
@@ -248,7 +259,7 @@ const trial = (seed: number, pass: Pass) =>
     for (const fiber of fibers) if (fiber.pollUnsafe() === undefined) fiber.interruptUnsafe()
     yield* pass(60)
     const pending = fibers.filter((fiber) => fiber.pollUnsafe() === undefined).length
-    const nothing = { bulkhead: 0, balancer: 0, limiter: 0, budget: 0, breaker: 0, keyed: 0, coalesce: 0 }
+    const nothing = { bulkhead: 0, adaptive: 0, balancer: 0, limiter: 0, budget: 0, breaker: 0, keyed: 0, coalesce: 0 }
     const where = `seed ${seed}\n${stacks.join("\n")}`
     assert.deepStrictEqual({ open, pending, problems }, { open: 0, pending: 0, problems: [] }, where)
     assert.deepStrictEqual(yield* held, nothing, where)
