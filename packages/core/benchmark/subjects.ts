@@ -41,6 +41,7 @@ export const subjects = {
   "breaker by key": ["trips after 20 of each"],
   "bulkhead": ["lets one in"],
   "bulkhead with a queue": ["lets one in"],
+  "adaptive limit": ["lets one in"],
   "limiter, token bucket": ["lets one through"],
   "limiter, GCRA": ["lets one through"],
   "limiter, sliding window": ["lets one through"],

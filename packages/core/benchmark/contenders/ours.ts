@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as AdaptiveLimit from "../../src/AdaptiveLimit.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as Chaos from "../../src/Chaos.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
@@ -107,6 +108,10 @@ export const ours = (limits: Limits): Table => ({
   "breaker by key": breakersByKey(),
   "bulkhead": inFiber("Bulkhead", bulkhead(limits)),
   "bulkhead with a queue": inFiber("Bulkhead, queue", bulkhead(limits, limits.queue)),
+  "adaptive limit": inFiber(
+    "AdaptiveLimit, aimd",
+    AdaptiveLimit.makeUnsafe({ initialConcurrency: limits.permits, maxConcurrency: limits.permits })
+  ),
   "limiter, token bucket": inFiber("tokenBucket", bucket(limits)),
   "limiter, GCRA": inFiber("gcra", limiter(RateLimiter.gcra({ ...rateOf(limits), burst: limits.rate.calls }))),
   "limiter, sliding window": inFiber("slidingWindow", limiter(RateLimiter.slidingWindow(rateOf(limits)))),
