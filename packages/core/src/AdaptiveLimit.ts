@@ -457,7 +457,7 @@ export const makeUnsafe = <const P extends string = never>(options: Options<P> =
   }
   const learner = new Learner({
     name,
-    algorithm: algorithm.make(bounds),
+    begin: () => algorithm.make(bounds),
     follows: algorithm.description,
     bounds,
     maxQueue,

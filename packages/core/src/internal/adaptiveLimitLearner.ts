@@ -13,7 +13,8 @@ import { interruptedByDeadline, owedSince } from "./turn.ts"
 
 export interface Settings {
   readonly name: string | undefined
-  readonly algorithm: Algorithm
+  /** Makes the algorithm, which knows nothing yet. */
+  readonly begin: () => Algorithm
   /** as it is described */
   readonly follows: string
   readonly bounds: { readonly min: number; readonly max: number }
@@ -32,12 +33,15 @@ const unknownTime = 1000
 /** A limit, its permits and what it has learnt from calls. */
 export class Learner {
   readonly settings: Settings
+  readonly algorithm: Algorithm
   readonly pool: Pool<Waiter>
   readonly window: Window
 
   constructor(settings: Settings) {
-    const { algorithm, maxQueue, order, partitions } = settings
+    const { maxQueue, order, partitions } = settings
+    const algorithm = settings.begin()
     this.settings = settings
+    this.algorithm = algorithm
     this.window = new Window(settings.window)
     // those who are in no partition are guaranteed nothing
     this.pool = new Pool(algorithm.limit, [0, ...Object.values(partitions)], maxQueue, order ?? "fifo")
@@ -65,7 +69,7 @@ export class Learner {
   }
 
   private learn(fiber: AnyFiber, at: number, time: number | undefined, inUse: number): void {
-    const { algorithm } = this.settings
+    const { algorithm } = this
     const from = algorithm.limit
     const sample = this.window.add(at, { time, inUse }, from)
     if (sample === undefined) return
@@ -85,5 +89,5 @@ export class Learner {
 }
 
 /** What the callee refuses or does not answer is too much for it. That it says no to a request, or that a program is wrong, tells nothing. */
-const isOverload = (fault: Fault.Fault | undefined): boolean =>
+export const isOverload = (fault: Fault.Fault | undefined): boolean =>
   fault?._tag === "Transient" || fault?._tag === "Throttled"

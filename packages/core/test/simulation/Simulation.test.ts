@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as AdaptiveLimit from "../../src/AdaptiveLimit.ts"
 import * as Backoff from "../../src/Backoff.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
@@ -46,6 +47,10 @@ const stacks: ReadonlyArray<readonly [string, () => ReadonlyArray<Policy.Any>]> 
     Timeout.total("3 seconds"),
     RateLimiter.makeUnsafe({ limit: RateLimiter.tokenBucket({ limit: 90, within: "1 second" }), maxWait: "1 second" }),
     Hedge.makeUnsafe({ after: { quantile: 0.9 }, maxHedges: 2, budget: RetryBudget.makeUnsafe() })
+  ]],
+  ["a limit that adapts", () => [
+    Timeout.total("3 seconds"),
+    AdaptiveLimit.makeUnsafe({ initialConcurrency: 5, within: "200 millis", maxQueue: 20, maxWait: "1 second" })
   ]],
   ["a pipeline", () => [Pipelines.makeStandardUnsafe({ total: "3 seconds", name: "standard" })]],
   ["a pipeline with hedges", () => [HedgingPipeline.makeUnsafe({ total: "3 seconds" })]],

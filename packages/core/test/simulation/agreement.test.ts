@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as EffectRandom from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/testing/TestClock"
+import * as AdaptiveLimit from "../../src/AdaptiveLimit.ts"
 import * as Backoff from "../../src/Backoff.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
@@ -313,6 +314,30 @@ const cases: ReadonlyArray<Case> = [
       Bulkhead.makeUnsafe({ concurrency: 3, maxQueue: 20 })
     ]
   },
+  ...[AdaptiveLimit.aimd(), AdaptiveLimit.vegas(), AdaptiveLimit.gradient2()].map((algorithm): Case => ({
+    name: `a limit that adapts: ${algorithm.description}`,
+    script: {
+      calls: every(7, 400),
+      requests: Array.from(
+        { length: 500 },
+        (
+          _,
+          i
+        ): readonly [number, Answer] => [31 + (i > 150 && i < 300 ? 90 : 0) + i % 13, i % 40 === 0 ? "error" : "ok"]
+      )
+    },
+    through: () => {
+      const limit = AdaptiveLimit.makeUnsafe({
+        algorithm,
+        initialConcurrency: 5,
+        within: 100,
+        minCalls: 5,
+        dropRatio: 0.05,
+        maxQueue: 4
+      })
+      return [Timeout.total(110), limit]
+    }
+  })),
   {
     name: "schedules by tags, delays that are computed, and jitter",
     script: {

@@ -8,7 +8,18 @@ import { type Call, Frame, type Layer, type Process, type World } from "../inter
 import { type Outcome, rejection } from "../internal/outcome.ts"
 import { ofClass, type SimulatedPolicy } from "./policy.ts"
 
-class BulkheadLayer implements Layer {
+type Kind = "bulkhead" | "adaptive-limit"
+
+interface Limits {
+  readonly kind: Kind
+  readonly name: string | undefined
+  /** in milliseconds */
+  readonly maxWait: number
+}
+
+/** Permits, and how calls wait for them. */
+export class BulkheadLayer implements Layer {
+  readonly kind: Kind
   readonly permits: kernel.Permits<BulkheadFrame>
   readonly name: string | undefined
   readonly maxWait: number
@@ -16,16 +27,18 @@ class BulkheadLayer implements Layer {
   readonly world: World
   readonly inner: Layer
 
-  constructor(compartment: Compartment, inner: Layer, process: Process) {
-    const { concurrency, maxQueue } = compartment.permits
-    this.permits = process.state(
-      compartment,
-      () => new kernel.Permits<BulkheadFrame>({ concurrency, maxQueue }, compartment.order ?? "fifo")
-    )
-    this.name = compartment.name
-    this.maxWait = compartment.maxWait
-    this.alarms = new Alarms(process.world.agenda, compartment.maxWait)
-    this.world = process.world
+  constructor(
+    { kind, maxWait, name }: Limits,
+    permits: kernel.Permits<BulkheadFrame>,
+    inner: Layer,
+    { world }: Process
+  ) {
+    this.kind = kind
+    this.permits = permits
+    this.name = name
+    this.maxWait = maxWait
+    this.alarms = new Alarms(world.agenda, maxWait)
+    this.world = world
     this.inner = inner
   }
 
@@ -42,7 +55,7 @@ class BulkheadLayer implements Layer {
     if (this.world.listens) {
       this.world.emit({
         _tag: "RejectedByBulkhead",
-        policy: "bulkhead",
+        policy: this.kind,
         name: this.name,
         reason,
         waited: error.waited
@@ -54,7 +67,7 @@ class BulkheadLayer implements Layer {
 
 type State = "new" | "waiting" | "granted" | "displaced" | "running" | "over"
 
-class BulkheadFrame extends Frame {
+export class BulkheadFrame extends Frame {
   private readonly layer: BulkheadLayer
   private inner: Frame | undefined = undefined
   private place: kernel.Place<BulkheadFrame> | undefined = undefined
@@ -101,12 +114,12 @@ class BulkheadFrame extends Frame {
   }
 
   override wake(): void {
-    const { name, permits, world } = this.layer
+    const { kind, name, permits, world } = this.layer
     const waited = world.now - this.since
     switch (this.state) {
       case "granted":
         if (world.listens) {
-          world.emit({ _tag: "WaitedForBulkhead", policy: "bulkhead", name, waited: Duration.millis(waited) })
+          world.emit({ _tag: "WaitedForBulkhead", policy: kind, name, waited: Duration.millis(waited) })
         }
         return this.run()
       case "displaced":
@@ -159,5 +172,12 @@ class BulkheadFrame extends Frame {
 
 export const bulkhead: SimulatedPolicy = ofClass(
   Compartment,
-  (compartment) => (inner, process) => new BulkheadLayer(compartment, inner, process)
+  (compartment) => (inner, process) => {
+    const { order, permits: { concurrency, maxQueue } } = compartment
+    const permits = process.state(
+      compartment,
+      () => new kernel.Permits<BulkheadFrame>({ concurrency, maxQueue }, order ?? "fifo")
+    )
+    return new BulkheadLayer(compartment, permits, inner, process)
+  }
 )

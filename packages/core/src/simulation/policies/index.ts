@@ -1,3 +1,4 @@
+import { adaptiveLimit } from "./adaptiveLimit.ts"
 import { bulkhead } from "./bulkhead.ts"
 import { circuitBreaker } from "./circuitBreaker.ts"
 import { hedge } from "./hedge.ts"
@@ -14,6 +15,7 @@ export const simulated: ReadonlyArray<SimulatedPolicy> = [
   retry,
   circuitBreaker,
   bulkhead,
+  adaptiveLimit,
   rateLimiter,
   hedge
 ]
