@@ -14,6 +14,7 @@ const budgets = [
   ["one policy: Timeout", "core/Timeout", "{ attempt }", "attempt('1 second')", 8.5],
   ["one policy: CircuitBreaker", "core/CircuitBreaker", "{ make }", "make({ name: 'x' })", 11.5],
   ["a balancer", "core/Balancer", "{ make }", "make({ endpoints: ['a'] })", 11.5],
+  ["an adaptive throttle", "core/AdaptiveThrottle", "{ make }", "make({ name: 'x' })", 6],
   ["chaos", "core/Chaos", "{ fault }", "fault(() => 1, { ratio: 1 })", 4],
   ["an adaptive limit", "core/AdaptiveLimit", "{ make }", "make()", 10.5],
   ["a ready-made stack", "core/Pipelines", "{ makeStandard }", "makeStandard({ name: 'x' })", 27],

@@ -46,6 +46,7 @@ export const subjects = {
   "limiter, GCRA": ["lets one through"],
   "limiter, sliding window": ["lets one through"],
   "limiter, fixed window": ["lets one through"],
+  "adaptive throttle": ["leaves calls alone"],
   "hedge after a fixed delay": ["asks twice"],
   "hedge after a learnt delay": ["asks twice"],
   "fallback": ["falls back"],

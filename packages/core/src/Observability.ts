@@ -219,6 +219,7 @@ const levels: { readonly [Tag in Telemetry.Event["_tag"]]: "Warn" | "Debug" } = 
   RejectedByBulkhead: "Debug",
   RejectedByRateLimiter: "Debug",
   RejectedByKeyed: "Debug",
+  RejectedByThrottle: "Debug",
   RejectedByBalancer: "Debug",
   EndpointEjected: "Warn",
   EndpointCooling: "Debug",

@@ -1,4 +1,5 @@
 export * as AdaptiveLimit from "./AdaptiveLimit.ts"
+export * as AdaptiveThrottle from "./AdaptiveThrottle.ts"
 export * as Backoff from "./Backoff.ts"
 export * as Balancer from "./Balancer.ts"
 export * as Bulkhead from "./Bulkhead.ts"

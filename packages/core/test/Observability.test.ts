@@ -129,6 +129,10 @@ const rows: {
   ]],
   "balancer EndpointCooling": [{ endpoint: "a", duration: second }, ["resilience.balancer.changes x cooling: 1"]],
   "balancer EndpointReturned": [{ endpoint: "a" }, ["resilience.balancer.changes x available: 1"]],
+  "adaptive-throttle RejectedByThrottle": [
+    { ratio: 0.5 },
+    ["resilience.rejections adaptive-throttle x overload: 1"]
+  ],
   "keyed RejectedByKeyed": [{}, ["resilience.rejections keyed x full: 1"]],
   "rate-limiter RejectedByRateLimiter": [{ reason: "cost", dimension: "tokens", retryAfter: second }, [
     "resilience.rejections rate-limiter x cost: 1"

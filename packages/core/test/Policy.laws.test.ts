@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as AdaptiveLimit from "../src/AdaptiveLimit.ts"
+import * as AdaptiveThrottle from "../src/AdaptiveThrottle.ts"
 import * as Backoff from "../src/Backoff.ts"
 import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
@@ -48,6 +49,7 @@ const Kind = Schema.Literals([
   "pipeline",
   "balancer",
   "chaos",
+  "throttle",
   "identity",
   "own"
 ])
@@ -162,6 +164,8 @@ const policyOf = (kind: typeof Kind.Type): Policy.Policy<unknown, unknown> => {
         Chaos.truncate({ ratio: 0.2, elements: 1 }),
         Chaos.stall({ ratio: 0.1 })
       )
+    case "throttle":
+      return AdaptiveThrottle.makeUnsafe({ minCalls: 2, within: "200 millis" })
     case "identity":
       return Policy.identity
     case "own":

@@ -5,12 +5,14 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Random from "effect/Random"
 import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Tracer from "effect/Tracer"
 import * as AdaptiveLimit from "../src/AdaptiveLimit.ts"
+import * as AdaptiveThrottle from "../src/AdaptiveThrottle.ts"
 import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as Chaos from "../src/Chaos.ts"
@@ -224,6 +226,18 @@ const scenarios: Record<string, readonly [() => Faces, () => Effect.Effect<void,
     () => Effect.sleep("1 second"),
     "two Coalesced"
   ],
+  "a throttle": [
+    () => {
+      const throttle = AdaptiveThrottle.makeUnsafe({ minCalls: 1 })
+      const lowest = { nextDoubleUnsafe: () => 0, nextIntUnsafe: () => 0 }
+      return {
+        effect: (self) => Effect.provideService(throttle(self), Random.Random, lowest),
+        stream: (self) => Stream.provideService(throttle.stream(self), Random.Random, lowest)
+      }
+    },
+    () => Effect.fail(throttledFor(1)),
+    "two RejectedByThrottle"
+  ],
   "chaos": [
     () => of(Policy.compose(Chaos.latency("1 second", { ratio: 1 }), Chaos.stall({ ratio: 1 }))),
     () => Effect.void,
@@ -262,6 +276,7 @@ const tags: { readonly [Tag in Telemetry.Event["_tag"]]: true } = {
   LimitChanged: true,
   RejectedByRateLimiter: true,
   RejectedByKeyed: true,
+  RejectedByThrottle: true,
   RejectedByBalancer: true,
   EndpointEjected: true,
   EndpointCooling: true,

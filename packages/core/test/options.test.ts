@@ -4,6 +4,7 @@ import { HttpClient, HttpClientResponse } from "effect/http"
 import * as effectBreaker from "effect/persistence/CircuitBreaker"
 import * as Schedule from "effect/Schedule"
 import * as AdaptiveLimit from "../src/AdaptiveLimit.ts"
+import * as AdaptiveThrottle from "../src/AdaptiveThrottle.ts"
 import * as Backoff from "../src/Backoff.ts"
 import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
@@ -81,6 +82,14 @@ const lookup = () => Policy.identity
 const share = CircuitBreaker.failureRate
 
 const table: ReadonlyArray<Row> = [
+  ["AdaptiveThrottle.make: options", "options", (value) => AdaptiveThrottle.makeUnsafe(value)],
+  ["AdaptiveThrottle.make: name", "string", (name) => AdaptiveThrottle.makeUnsafe({ name })],
+  ["AdaptiveThrottle.make: factor", "integer", (factor) => AdaptiveThrottle.makeUnsafe({ factor })],
+  ["AdaptiveThrottle.make: within", "duration", (within) => AdaptiveThrottle.makeUnsafe({ within })],
+  ["AdaptiveThrottle.make: minCalls", "integer", (minCalls) => AdaptiveThrottle.makeUnsafe({ minCalls })],
+  ["AdaptiveThrottle.make: maxRatio", "share", (maxRatio) => AdaptiveThrottle.makeUnsafe({ maxRatio })],
+  ["AdaptiveThrottle.make: classify", "function", (classify) => AdaptiveThrottle.makeUnsafe({ classify })],
+
   ["Backoff.exponential: options", "none", (value) => Backoff.exponential(value)],
   ["Backoff.exponential: base", "duration", (base) => Backoff.exponential({ base })],
   ["Backoff.exponential: factor", "integer", (factor) => Backoff.exponential({ base: 1, factor })],

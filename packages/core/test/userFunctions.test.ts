@@ -5,6 +5,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as AdaptiveLimit from "../src/AdaptiveLimit.ts"
+import * as AdaptiveThrottle from "../src/AdaptiveThrottle.ts"
 import * as Balancer from "../src/Balancer.ts"
 import * as Chaos from "../src/Chaos.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
@@ -69,6 +70,14 @@ const table: Readonly<Record<string, readonly [() => Subject, Effect.Effect<unkn
       () => {
         const shared = budget()
         return policy(Retry.make({ classify: bug, budget: shared }), shared.state)
+      },
+      boom,
+      both
+    ],
+    "AdaptiveThrottle: classify": [
+      () => {
+        const throttle = AdaptiveThrottle.makeUnsafe({ classify: bug })
+        return policy(throttle)
       },
       boom,
       both

@@ -1,4 +1,13 @@
-import type { Balancer, Bulkhead, CircuitBreaker, Deadline, Keyed, RateLimiter, Timeout } from "@effect-resilience/core"
+import type {
+  AdaptiveThrottle,
+  Balancer,
+  Bulkhead,
+  CircuitBreaker,
+  Deadline,
+  Keyed,
+  RateLimiter,
+  Timeout
+} from "@effect-resilience/core"
 import * as Codecs from "@effect-resilience/core/schema"
 import type * as Effect from "effect/Effect"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
@@ -19,6 +28,7 @@ describe("core/schema", () => {
       | Bulkhead.BulkheadRejected
       | RateLimiter.RateLimiterRejected
       | Keyed.KeyedRejected
+      | AdaptiveThrottle.ThrottleRejected
       | Balancer.NoEndpoint
     >()
   })

@@ -1,5 +1,6 @@
 import type {
   AdaptiveLimit,
+  AdaptiveThrottle,
   Backoff,
   Balancer,
   Bulkhead,
@@ -46,6 +47,7 @@ type Options =
   | First<typeof Backoff.fibonacci>
   | First<typeof Backoff.linear>
   | Exclude<Backoff.Jitter, string>
+  | AdaptiveThrottle.Options
   | Balancer.Ejection
   | Balancer.Filter<string>
   | Balancer.Options<string>
@@ -110,6 +112,7 @@ type Errors =
   | Timeout.TimeoutExceeded
   | Deadline.DeadlineExceeded
   | Keyed.KeyedRejected
+  | AdaptiveThrottle.ThrottleRejected
   | Balancer.NoEndpoint
 
 describe("the vocabulary", () => {

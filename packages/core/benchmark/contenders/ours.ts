@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as AdaptiveLimit from "../../src/AdaptiveLimit.ts"
+import * as AdaptiveThrottle from "../../src/AdaptiveThrottle.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as Chaos from "../../src/Chaos.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
@@ -116,6 +117,7 @@ export const ours = (limits: Limits): Table => ({
   "limiter, GCRA": inFiber("gcra", limiter(RateLimiter.gcra({ ...rateOf(limits), burst: limits.rate.calls }))),
   "limiter, sliding window": inFiber("slidingWindow", limiter(RateLimiter.slidingWindow(rateOf(limits)))),
   "limiter, fixed window": inFiber("fixedWindow", limiter(RateLimiter.fixedWindow(rateOf(limits)))),
+  "adaptive throttle": inFiber("AdaptiveThrottle", AdaptiveThrottle.makeUnsafe()),
   "hedge after a fixed delay": inFiber("Hedge, delay", Hedge.makeUnsafe({ after: limits.hedge })),
   "hedge after a learnt delay": inFiber(
     "Hedge, quantile 0.95",

@@ -313,6 +313,43 @@ export class KeyedRejected extends Rejection {
 export const isKeyedRejected = (u: unknown): u is KeyedRejected => u instanceof KeyedRejected
 
 /**
+ * The callee refuses so many calls that this one was turned away on this side. The callee was not called. Its fault is
+ * `Rejected`: no policy counts it against the callee.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ThrottleRejected extends Rejection {
+  readonly _tag = "ThrottleRejected"
+  /** The name of the throttle, if it has one. */
+  readonly policyName: string | undefined
+  /** The share of calls that is turned away at this moment. */
+  readonly ratio: number
+
+  constructor(options: { readonly policyName?: string | undefined; readonly ratio: number }) {
+    super()
+    this.policyName = options.policyName
+    this.ratio = options.ratio
+  }
+
+  override get message(): string {
+    return `${named("throttle", this.policyName)} turns away ${Math.round(100 * this.ratio)} % of all calls`
+  }
+
+  protected get fault(): Fault.Fault {
+    return rejected
+  }
+}
+
+/**
+ * Whether something is a {@link ThrottleRejected}.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isThrottleRejected = (u: unknown): u is ThrottleRejected => u instanceof ThrottleRejected
+
+/**
  * There is no endpoint for the call: the set is `empty`; all of it is `excluded` from this call; or what is left is `cooling`,
  * for it has asked for a rest. No endpoint was called. Its fault is `Rejected`: no policy counts it against a callee.
  *

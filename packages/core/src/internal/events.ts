@@ -327,6 +327,18 @@ export interface RejectedByKeyed extends Source<"keyed"> {
 }
 
 /**
+ * An adaptive throttle has turned a call away, for the callee refuses too many.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RejectedByThrottle extends Source<"adaptive-throttle"> {
+  readonly _tag: "RejectedByThrottle"
+  /** The share of calls that is turned away at this moment. */
+  readonly ratio: number
+}
+
+/**
  * A rate limiter has refused a call. `retryAfter` is infinite when the call costs more than there ever is room for.
  *
  * @category models
@@ -463,6 +475,7 @@ export type Event =
   | LimitChanged
   | RejectedByRateLimiter
   | RejectedByKeyed
+  | RejectedByThrottle
   | WaitedForRateLimiter
   | LimiterModeChanged
   | EndpointEjected

@@ -86,6 +86,8 @@ export class Meter {
         return this.update(policy, "resilience.retry.stops", 1, { name, reason: event.reason })
       case "RejectedByCircuit":
         return this.update(policy, "resilience.rejections", 1, { policy, name, reason: "open" })
+      case "RejectedByThrottle":
+        return this.update(policy, "resilience.rejections", 1, { policy, name, reason: "overload" })
       case "RejectedByKeyed":
         return this.update(policy, "resilience.rejections", 1, { policy, name, reason: "full" })
       case "RejectedByBulkhead":

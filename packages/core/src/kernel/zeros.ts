@@ -54,6 +54,7 @@ const zeros: Readonly<Record<string, ReadonlyArray<Zero>>> = {
     ...refused("balancer", "empty", "excluded", "cooling"),
     ...each("resilience.balancer.changes", { to: ["ejected", "cooling", "available"] })
   ],
+  "adaptive-throttle": refused("adaptive-throttle", "overload"),
   keyed: refused("keyed", "full"),
   hedge: [
     ...each("resilience.hedges", { won: ["true", "false"] }),

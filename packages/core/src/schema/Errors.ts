@@ -38,6 +38,7 @@
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as AdaptiveThrottle from "../AdaptiveThrottle.ts"
 import * as Balancer from "../Balancer.ts"
 import * as Bulkhead from "../Bulkhead.ts"
 import * as CircuitBreaker from "../CircuitBreaker.ts"
@@ -157,6 +158,18 @@ export const KeyedRejected = errorCodec(Keyed.KeyedRejected, 503, {
 })
 
 /**
+ * The codec of `ThrottleRejected`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ThrottleRejected = errorCodec(AdaptiveThrottle.ThrottleRejected, 503, {
+  _tag: Schema.tag("ThrottleRejected"),
+  policyName,
+  ratio: Schema.Finite
+})
+
+/**
  * The codec of `NoEndpoint`.
  *
  * @category schemas
@@ -182,5 +195,6 @@ export const PolicyError = Schema.Union([
   BulkheadRejected,
   RateLimiterRejected,
   KeyedRejected,
+  ThrottleRejected,
   NoEndpoint
 ])

@@ -16,6 +16,7 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as RpcServer from "effect/rpc/RpcServer"
 import * as Schema from "effect/Schema"
+import * as AdaptiveThrottle from "../../src/AdaptiveThrottle.ts"
 import * as Balancer from "../../src/Balancer.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
@@ -45,6 +46,7 @@ const named = (policyName: string | undefined): ReadonlyArray<typeof Codecs.Poli
     new RateLimiter.RateLimiterRejected({ policyName, reason, dimension: "tokens", retryAfter: infinity })
   ),
   new Keyed.KeyedRejected({ policyName }),
+  new AdaptiveThrottle.ThrottleRejected({ policyName, ratio: 0.25 }),
   ...(["empty", "excluded", "cooling"] as const).map((reason) =>
     new Balancer.NoEndpoint({ policyName, reason, retryAfter: reason === "cooling" ? millis(7) : infinity })
   )
@@ -59,6 +61,7 @@ const codecs = {
   BulkheadRejected: Codecs.BulkheadRejected,
   RateLimiterRejected: Codecs.RateLimiterRejected,
   KeyedRejected: Codecs.KeyedRejected,
+  ThrottleRejected: Codecs.ThrottleRejected,
   NoEndpoint: Codecs.NoEndpoint
 }
 
@@ -69,6 +72,7 @@ const classes = {
   BulkheadRejected: Bulkhead.BulkheadRejected,
   RateLimiterRejected: RateLimiter.RateLimiterRejected,
   KeyedRejected: Keyed.KeyedRejected,
+  ThrottleRejected: AdaptiveThrottle.ThrottleRejected,
   NoEndpoint: Balancer.NoEndpoint
 }
 
@@ -79,6 +83,7 @@ const statusOf = {
   BulkheadRejected: 503,
   RateLimiterRejected: 429,
   KeyedRejected: 503,
+  ThrottleRejected: 503,
   NoEndpoint: 503
 }
 
@@ -155,6 +160,7 @@ describe("codecs of errors", () => {
           Codecs.BulkheadRejected,
           Codecs.RateLimiterRejected,
           Codecs.KeyedRejected,
+          Codecs.ThrottleRejected,
           Codecs.NoEndpoint
         ]
       })
