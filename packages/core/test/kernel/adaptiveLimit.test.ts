@@ -198,6 +198,16 @@ describe("a limit finds the capacity of a callee with so many workers (M/M/c)", 
   const average = (seconds: ReadonlyArray<{ readonly limit: number }>) =>
     seconds.reduce((sum, { limit }) => sum + limit, 0) / seconds.length
 
+  for (const name of ["vegas", "gradient2"] as const) {
+    it(`${name}: the calls that may wait weigh more where there are few workers`, () => {
+      for (const seed of [1, 2, 3]) {
+        const seconds = run(algorithms[name]!(bounds(20)), model(() => 20, "waits"), 100, seed)
+        const ratio = average(seconds.slice(80)) / 20
+        assert.isTrue(ratio > 1.1 && ratio < 1.4, `seed ${seed}: ${ratio}`)
+      }
+    })
+  }
+
   for (const [name, make] of Object.entries(algorithms)) {
     for (const [before, after] of [[50, 80], [80, 50], [100, 60]] as const) {
       it(`${name}: within 15 % in the minute after a step from ${before} to ${after}`, () => {
