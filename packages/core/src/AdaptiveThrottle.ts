@@ -7,7 +7,8 @@
  *
  * **Details**
  *
- * A call counts as it wants to be made, and so do the calls that are turned away. A `Throttled` fault is a refusal of the callee.
+ * A call counts as it wants to be made, and so do the calls that are turned away. A `Throttled` fault is a refusal of the callee, and
+ * so is a `Transient` one with a pause that the callee has asked for: a 503 with `Retry-After`.
  * Every other answer is an acceptance, failures and timeouts included: a circuit breaker watches those. A call that another
  * policy of this process has `Rejected`, and one that is interrupted, are taken back.
  *
@@ -81,7 +82,7 @@ export interface Options {
    */
   readonly maxRatio?: number | undefined
   /**
-   * What a failure means: `Throttled` is a refusal of the callee.
+   * What a failure means: `Throttled`, and `Transient` with a pause, are refusals of the callee.
    *
    * @default Fault.of
    */

@@ -15,6 +15,9 @@ import { Bad, Boom, Busy, fork, logged, outcome, recorder } from "./support/harn
 
 const busy = Effect.fail(new Busy({ retryAfter: 1 }))
 
+/** Fails with an error that states this fault. */
+const stated = Effect.mapError((fault: Fault.Fault) => ({ [Fault.TypeId]: fault }))
+
 /** Draws this number each time: 0 is turned away as soon as anybody is. */
 const drawing = (n: number): Random.Random => ({ nextDoubleUnsafe: () => n, nextIntUnsafe: () => 0 })
 const unlucky = Effect.provideService(Random.Random, drawing(0))
@@ -45,6 +48,9 @@ describe("AdaptiveThrottle", () => {
       > = {
         "a success": [Effect.void, 1, 1],
         "a refusal": [busy, 1, 0],
+        "a 429": [Effect.fail(Fault.ofStatus(429)).pipe(stated), 1, 0],
+        "a 503 with a pause": [Effect.fail(Fault.ofStatus(503, { retryAfter: "1 second" })).pipe(stated), 1, 0],
+        "a 503 without one": [Effect.fail(Fault.ofStatus(503)).pipe(stated), 1, 1],
         "a failure that may pass": [Effect.fail(new Boom({})), 1, 1],
         "an answer that is a failure": [Effect.fail(new Bad()), 1, 1],
         "a defect": [Effect.die("bug"), 1, 1],

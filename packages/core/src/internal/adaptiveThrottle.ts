@@ -58,9 +58,13 @@ export class Throttler implements Implementation {
 
   end(fiber: AnyFiber, ticket: kernel.Ticket, exit: Exit.Exit<unknown, unknown>): void {
     const at = now(fiber)
-    switch (this.classify(exit, wallNow(fiber))?._tag) {
+    const fault = this.classify(exit, wallNow(fiber))
+    switch (fault?._tag) {
       case "Throttled":
         return
+      case "Transient":
+        // a server that sheds load answers 503 and asks for a pause
+        return fault.retryAfter === undefined ? this.kernel.accept(at) : undefined
       case "Rejected":
       case "Interrupted":
         return this.kernel.withdraw(at, ticket)
