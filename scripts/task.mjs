@@ -57,6 +57,8 @@ const tasks = {
   doctest: {
     does: "Runs the examples in doc comments and pages; `npm run doctest -- Retry` runs those of the files that are so named.",
     commands: [["vitest", "run", "--config", "vitest.docs.ts"]],
+    // all examples are in one test file, each under the name of its own
+    argument: (name) => name.startsWith("-") ? [name] : ["-t", name],
     good: "all examples do what they say"
   },
   "doctest:types": {
@@ -162,7 +164,7 @@ let code = 0
 for (const [i, [command, ...words]] of task.commands.entries()) {
   const last = i === task.commands.length - 1
   // eslint-disable-next-line no-await-in-loop -- one after the other
-  const ended = await run(command, last ? [...words, ...args] : words, { env: task.env })
+  const ended = await run(command, last ? [...words, ...args.flatMap(task.argument ?? ((each) => [each]))] : words, { env: task.env })
   code ||= ended
   if (code !== 0 && !task.goOn) break
 }
