@@ -43,13 +43,16 @@ const twoChoices = <E>(
   const one = draw(members, undefined, sum * random(), now, ramp)
   const weight = one.weightAt(now, ramp)
   const other = draw(members, one, (sum - weight) * random(), now, ramp)
+  const otherWeight = other.weightAt(now, ramp)
   const cost = one.costAt(now)
   const otherCost = other.costAt(now)
   const crowd = one.crowdAt(weight / mean)
-  const otherCrowd = other.crowdAt(other.weightAt(now, ramp) / mean)
+  const otherCrowd = other.crowdAt(otherWeight / mean)
   // of two that are about as quick, the first one was chosen by weight
   const alike = cost < otherCost * about && otherCost < cost * about
-  return (alike ? otherCrowd < crowd : otherCrowd * otherCost < crowd * cost) ? other : one
+  if (alike) return otherCrowd < crowd ? other : one
+  // among few both are always drawn: a lighter one that is a little quicker would take all that the heavier one is there for
+  return otherCrowd * otherCost < crowd * cost * Math.min(1, otherWeight / weight) ? other : one
 }
 
 /** One of those that may all be used. */

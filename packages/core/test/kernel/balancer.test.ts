@@ -408,6 +408,21 @@ describe("kernel/balancer: weights", () => {
   const weighted = () =>
     new Endpoints<string>(rules, Object.entries(weights).map(([key, weight]) => described(key, { weight })))
 
+  it("a lighter endpoint that is a little quicker does not take the calls of a heavier one, and one that is as much quicker does", () => {
+    const light = (weight: number, latency: number) => {
+      const endpoints = new Endpoints<string>(rules, [described("light"), described("heavy", { weight })])
+      const took = (key: string, millis: number) =>
+        endpoints.end(lease(endpoints, 0, { when: (endpoint) => endpoint === key }), millis, "success", 0)
+      took("light", 10)
+      took("heavy", latency)
+      return (shares(endpoints, latency, 1000)["light"] ?? 0) / 100
+    }
+    assert.strictEqual(light(1e6, 20), 0)
+    assert.approximately(light(4, 20), 0.2, 0.04)
+    assert.strictEqual(light(4, 60), 1)
+    assert.strictEqual(light(1, 20), 1)
+  })
+
   it("calls one after the other are shared by weight, with latencies that are about the same", () => {
     const endpoints = weighted()
     const random = uniform(3)
