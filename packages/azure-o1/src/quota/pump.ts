@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { constVoid } from "effect/Function"
+import { type MinuteLimits, shareOf } from "./cost.ts"
 import { type Limited, type Limiter, takenFor } from "./limited.ts"
 import { Queue } from "./queue.ts"
 import { noTurn, tooLarge } from "./refusals.ts"
@@ -22,6 +23,8 @@ export class Pump {
   private isRunning = false
   private hasNews = false
   private wake: () => void = constVoid
+  /** The limits by which the calls that wait are priced. */
+  private priced: MinuteLimits | undefined = undefined
   /** The call for which there is no room before then. */
   private blocked: { readonly waiter: Waiter; readonly until: number } | undefined = undefined
 
@@ -85,6 +88,7 @@ export class Pump {
     const limiter = yield* limited.current
     const renewed = yield* limited.renewed
     if (renewed.count > 0) this.blocked = undefined
+    this.price(limited.limits)
     const first = queue.first()
     if (first === undefined) return 0
     const wait = Math.min(yield* this.tried(limiter, first, now), Math.max(1, renewed.next - now))
@@ -95,6 +99,14 @@ export class Pump {
     const other = queue.passing(({ cost }) => cost.tokens <= available.tokens && limited.told(now, cost) === 0)
     return other !== undefined && (yield* this.tried(limiter, other, now)) === 0 ? 0 : wait
   })
+
+  /** Calls that came under other limits, or before any was known, would pay more or less for their turn than those that come now. */
+  private price(limits: MinuteLimits): void {
+    const { priced } = this
+    if (priced !== undefined && priced.requests === limits.requests && priced.tokens === limits.tokens) return
+    this.priced = limits
+    this.queue.reprice(({ cost }) => shareOf(cost, limits))
+  }
 
   /** Gives 0 if the call waits no longer. */
   private tried(limiter: Limiter, waiter: Waiter, now: number): Effect.Effect<number> {

@@ -10,8 +10,8 @@ export interface Caller {
 export interface Waiting {
   readonly caller: Caller
   readonly cost: Cost
-  /** The share of a minute that it takes. */
-  readonly share: number
+  /** The share of a minute that it takes, by the limits that hold. */
+  share: number
 }
 
 /** Those that pass a call may take so many times what it takes itself. */
@@ -119,6 +119,17 @@ export class Queue<W extends Waiting> {
     if (flow === undefined || !flow.calls.delete(call)) return
     this.count--
     this.forget()
+  }
+
+  /** Other limits hold: what waits takes another share of them, and what a caller has had is counted for one call at most. */
+  reprice(shareOf: (call: W) => number): void {
+    for (const flow of this.flows.values()) {
+      for (const call of flow.calls) call.share = shareOf(call)
+      const ahead = flow.calls.size === 0 ? 0 : flow.first.share / flow.weight
+      flow.start = Math.min(flow.start, this.virtual + ahead)
+      flow.finish = Math.min(flow.finish, flow.start)
+    }
+    this.next = undefined
   }
 
   /** A call that was let through was never sent, and its caller has not had it. */

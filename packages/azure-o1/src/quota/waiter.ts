@@ -17,7 +17,7 @@ export interface Admission {
 export class Waiter implements Waiting {
   readonly caller: Caller
   readonly cost: Cost
-  readonly share: number
+  share: number
   readonly since: number
   /** When the call would rather be told no. */
   readonly latest: number

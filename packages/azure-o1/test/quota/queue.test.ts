@@ -54,6 +54,23 @@ describe("the queue", () => {
     }
   })
 
+  it("counts calls that came before the limits were known as those that came after", () => {
+    const queue = new Queue<Waiting>()
+    const flood = { key: "flood", weight: 1 }
+    const quiet = { key: "quiet", weight: 4 }
+    // where nothing is known, a call counts as a whole minute
+    for (let i = 0; i < 200; i++) queue.add(call(flood, 1))
+    queue.admit(queue.first()!)
+    queue.reprice(() => 0.01)
+    for (let i = 0; i < 200; i++) queue.add(call(quiet, 0.01))
+    const admitted = drain(queue, 1)
+    assert.approximately(shareOf(admitted, "flood"), 0.2, 0.02)
+    // and a limit that is lowered
+    queue.reprice(() => 0.02)
+    for (let i = 0; i < 200; i++) queue.add(call(quiet, 0.02))
+    assert.approximately(shareOf(drain(queue, 1), "flood"), 0.2, 0.03)
+  })
+
   it("owes nothing to a caller that was idle", () => {
     const queue = new Queue<Waiting>()
     const a = { key: "a", weight: 1 }
