@@ -177,7 +177,8 @@ export class Line {
     // the Responses API says 0 at times where it does not know; where it is true, a refusal says so
     if (remaining === 0 && limit !== undefined && own.since(now - minute) < limit * believable) return
     const pending = own.openSince(now - onItsWay)
-    const isFixed = limit !== undefined && reset !== undefined && reset <= minute && this.isOfMinutes(now, reset)
+    const isFixed = limit !== undefined && reset !== undefined && reset <= minute &&
+      this.isOfMinutes(now, reset, limit - remaining, own, pending)
     this.isCounted = this.keepsForOthers && isFixed
     if (this.isCounted) this.count(now, limit!, limit! - remaining, reset!, own, pending)
     this.room = remaining - pending
@@ -188,12 +189,20 @@ export class Line {
     if (isFixed) this.found = undefined
   }
 
-  /** Whether the service counts by minutes that begin when it says. One that says again and again that they have just begun counts otherwise. */
-  private isOfMinutes(now: number, reset: number): boolean {
+  /**
+   * Whether the service counts by minutes that begin when it says. One that says again and again that they have just begun counts
+   * otherwise, and so does one that at the beginning of its minute still counts all that this side has used in the 60 seconds before.
+   */
+  private isOfMinutes(now: number, reset: number, used: number, own: Own, pending: number): boolean {
     const beganAt = now + reset - minute
     const apart = beganAt - this.beganAt
-    if (apart >= minute - alike) this.beganAt = beganAt
-    else if (Math.abs(apart) > alike) {
+    if (apart >= minute - alike) {
+      this.beganAt = beganAt
+      const all = own.since(now - minute)
+      const before = all - own.since(beganAt - rounding)
+      const chance = telling / 2 * this.limit!
+      if (before > 2 * chance && used >= all - pending - chance && used <= all + chance) this.rolledAt = now
+    } else if (Math.abs(apart) > alike) {
       this.rolledAt = now
       this.beganAt = beganAt
     }

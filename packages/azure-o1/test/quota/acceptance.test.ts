@@ -117,8 +117,8 @@ describe("at 1.5 times the quota", () => {
       }))
   }
 
-  for (const reset of [60, 30, 10, 1]) {
-    it.effect(`tokens, of a service whose count rolls, though it says that it begins anew in ${reset} seconds`, () =>
+  for (const reset of [60, 30, 10, 1, "minute"] as const) {
+    it.effect(`tokens, of a service whose count rolls, though it says that it begins anew: ${reset}`, () =>
       Effect.gen(function*() {
         const service = new Service(limits(600, 60_000), { rolling: reset })
         const quota = limits(600, 60_000)

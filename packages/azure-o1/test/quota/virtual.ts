@@ -28,10 +28,10 @@ const now = Effect.map(Clock.monotonicTimeNanos, (nanos) => Math.floor(Number(na
 /** A service whose count rolls, whatever it says of when it begins anew. */
 class Rolling {
   private readonly tokensPerMinute: number
-  private readonly reset: number
+  private readonly reset: number | "minute"
   private admitted: Array<{ readonly at: number; readonly cost: number }> = []
 
-  constructor(limits: FakeLimits, reset: number) {
+  constructor(limits: FakeLimits, reset: number | "minute") {
     this.tokensPerMinute = limits.tokensPerMinute!
     this.reset = reset
   }
@@ -52,7 +52,7 @@ class Rolling {
     return {
       "x-ratelimit-limit-tokens": String(this.tokensPerMinute),
       "x-ratelimit-remaining-tokens": String(this.tokensPerMinute - this.used(now)),
-      "x-ratelimit-reset-tokens": String(this.reset)
+      "x-ratelimit-reset-tokens": String(this.reset === "minute" ? Math.ceil(60 - now % 60_000 / 1000) : this.reset)
     }
   }
 }
@@ -61,8 +61,8 @@ interface Options {
   readonly headers: boolean
   readonly after: Duration.Input
   readonly offset: number
-  /** Its count rolls, and it says that it begins anew after so many seconds. */
-  readonly rolling: number | undefined
+  /** Its count rolls, and it says that it begins anew after so many seconds, or with the next minute. */
+  readonly rolling: number | "minute" | undefined
 }
 
 export class Service {
