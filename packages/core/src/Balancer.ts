@@ -17,7 +17,7 @@
  * (Envoy). An endpoint that asks for a rest (`Retry-After`) gets exactly that. An endpoint that comes back gets its calls
  * little by little (`slowStart`).
  *
- * A {@link Retry} or a {@link Hedge} around a call reaches another endpoint: within one call, those that have failed, and those
+ * A `Retry` or a `Hedge` around a call reaches another endpoint: within one call, those that have failed, and those
  * that another attempt still waits for, come last. {@link remember} does the same for `Effect.retry`.
  *
  * A stream is one call. Its first element is the answer, and the stream is in flight until it has ended and has closed what it
@@ -432,7 +432,7 @@ export const make = <E>(options: Options<E>): Effect.Effect<Balancer<E>> =>
 
 /**
  * Opens the memory of a call by hand, for whatever makes it again: `Effect.retry`, a loop. Within it, no attempt goes to an
- * endpoint where another one has failed, as long as there are others. {@link Retry} and {@link Hedge} open it themselves.
+ * endpoint where another one has failed, as long as there are others. `Retry` and `Hedge` open it themselves.
  *
  * **Example** (`Effect.retry` reaches another host)
  *

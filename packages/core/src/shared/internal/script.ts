@@ -244,8 +244,9 @@ if known and known.born ~= state.born and state.guess then
   local granted = each(function(kind, r, i) return kind.room(r, state.guess[i], at) - kind.room(r, state.dims[i], at) end)
   state.dims, state.base, state.guess = each(word), each(word), nil
   for i, amount in ipairs(granted) do if amount > tolerance then kinds[i].take(rules[i], state.dims[i], at, amount) end end
-  state.born, state.until_then = known.born, now + request.gone
-elseif known and known.born == state.born and state.base then
+  -- it is still another one to a process that has noticed nothing: that tells then what it knows
+  state.of, state.until_then = known.born, now + request.gone
+elseif known and known.born == state.of and state.base then
   for i, r in ipairs(rules) do
     local base = state.base[i]
     local merged = kinds[i].merge(r, at, base, kinds[i].restore(r, at, known.used[i]))
@@ -331,7 +332,7 @@ end
 -- A store that was born since counts what came before as used up already.
 function run.C(op)
   local costs = op[2]
-  if op[3] ~= state.born then
+  if op[3] ~= state.born and op[3] ~= state.of then
     for i, cost in ipairs(costs) do costs[i] = min(cost, op[4] * kinds[i].most(rules[i], at - state.born)) end
   end
   charge(costs)
