@@ -181,7 +181,7 @@ const expected: Record<string, string> = {
     "ne"
   ),
   "15-quota.ts": lines(
-    "Turns: ..., nightly",
+    "Turns: nightly ... chat, chat, chat, nightly, chat, chat, chat ... nightly",
     "Requests: 12 for 12 answers, so none was refused.",
     "Larger than the minute: O1RateLimitError/request-exceeds-limit. Azure would charge 70,003 tokens for it, and the minute has 60,000. It was not sent.",
     "Beyond the hour: O1RejectedError/ceiling. The request may take 20,003 tokens, and the hour has 20,000.",
@@ -221,8 +221,11 @@ const settled = (stdout: string): string =>
     .replaceAll(/ \(request [\da-f-]+\)/gu, "")
     .replace(/^\w+ +retirement .*\n(?: +-> .*\n)?/mu, "")
     .replace(/^(The deployment is fit): .*$/mu, "$1.")
-    // requests that go out at the same time come in whatever order: what counts is that the heavier caller is through first
-    .replace(/^Turns: (?:chat|nightly)(?:, (?:chat|nightly)){10}, (nightly)$/mu, "Turns: ..., $1")
+    // how many of the lighter caller go before the first of the heavier one depends on the machine; three to one does not
+    .replace(
+      /^Turns: (?:nightly, ){1,4}(chat, .*, chat), (?:nightly, ){0,3}nightly$/mu,
+      "Turns: nightly ... $1 ... nightly"
+    )
 
 describe("examples", () => {
   it("every one of them is here", () => {

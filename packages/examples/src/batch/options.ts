@@ -1,8 +1,9 @@
 /** What a person asked for on the command line. */
 import { ReasoningEffort } from "@effect-resilience/azure-o1"
 import * as Duration from "effect/Duration"
-import * as Result from "effect/Result"
+import type * as Result from "effect/Result"
 import { parseArgs } from "node:util"
+import { integer, parsed, refuse } from "../support/arguments.ts"
 import { most } from "./pace.ts"
 
 export interface Options {
@@ -58,25 +59,8 @@ const definitions = {
   lease: { type: "string" }
 } as const
 
-/** Options that npm has taken for its own, because no `--` stood before them. */
-const swallowed = (env: NodeJS.ProcessEnv): string | undefined =>
-  Object.keys(definitions).find((name) =>
-    name !== "help" && env[`npm_config_${name.replaceAll("-", "_")}`] !== undefined
-  )
-
-class Refused extends Error {}
-
-const refuse = (message: string): never => {
-  throw new Refused(message)
-}
-
-const integer = (name: string, text: string | undefined, least: number, largest: number): number | undefined => {
-  if (text === undefined) return undefined
-  const n = Number(text)
-  return /^\d+$/u.test(text) && n >= least && n <= largest
-    ? n
-    : refuse(`--${name} must be an integer from ${least} to ${largest}, got ${JSON.stringify(text)}.`)
-}
+/** npm has a `--help` of its own. */
+const ours = Object.keys(definitions).filter((name) => name !== "help")
 
 const leaseOf = (text: string): number => {
   const duration = Duration.fromInput(text as Duration.Input) // anything that is none gives nothing
@@ -128,18 +112,5 @@ const follow = (args: ReadonlyArray<string>): Options => {
 }
 
 /** The options, or in one sentence why they cannot be followed. */
-export const parse = (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv): Result.Result<Options, string> => {
-  const kept = swallowed(env)
-  if (kept !== undefined) {
-    return Result.fail(`npm took --${kept} for its own. Put -- before it: npm run batch -- --${kept}`)
-  }
-  try {
-    return Result.succeed(follow(args))
-  } catch (error) {
-    if (error instanceof Refused || (error instanceof Error && "code" in error)) {
-      // the rest of the message tells how to write a file that begins with a dash
-      return Result.fail(error.message.replace(/\. To specify.*/su, "."))
-    }
-    throw error
-  }
-}
+export const parse = (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv): Result.Result<Options, string> =>
+  parsed("batch", ours, env, () => follow(args))

@@ -1,6 +1,7 @@
 /** What a person asked for on the command line. */
-import * as Result from "effect/Result"
+import type * as Result from "effect/Result"
 import { parseArgs } from "node:util"
+import { integer, parsed, refuse } from "../support/arguments.ts"
 
 export interface Options {
   readonly help: boolean
@@ -38,23 +39,8 @@ const definitions = {
   plot: { type: "string" }
 } as const
 
-/** Options that npm has taken for its own, because no `--` stood before them. */
-const swallowed = (env: NodeJS.ProcessEnv): string | undefined =>
-  Object.keys(definitions).find((name) => name !== "help" && env[`npm_config_${name}`] !== undefined && name !== "json")
-
-class Refused extends Error {}
-
-const refuse = (message: string): never => {
-  throw new Refused(message)
-}
-
-const integer = (name: string, text: string | undefined, least: number, largest: number): number | undefined => {
-  if (text === undefined) return undefined
-  const n = Number(text)
-  return /^\d+$/u.test(text) && n >= least && n <= largest
-    ? n
-    : refuse(`--${name} must be an integer from ${least} to ${largest}, got ${JSON.stringify(text)}.`)
-}
+/** npm has a `--help` of its own, and a `--json`. */
+const ours = Object.keys(definitions).filter((name) => name !== "help" && name !== "json")
 
 const fileOf = (name: string, text: string | undefined): string | undefined =>
   text === "" ? refuse(`--${name} must be the name of a file.`) : text
@@ -72,18 +58,5 @@ const follow = (args: ReadonlyArray<string>): Options => {
 }
 
 /** The options, or in one sentence why they cannot be followed. */
-export const parse = (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv): Result.Result<Options, string> => {
-  const kept = swallowed(env)
-  if (kept !== undefined) {
-    return Result.fail(`npm took --${kept} for its own. Put -- before it: npm run fleet -- --${kept}`)
-  }
-  try {
-    return Result.succeed(follow(args))
-  } catch (error) {
-    if (error instanceof Refused || (error instanceof Error && "code" in error)) {
-      // the rest of the message tells how to write a file that begins with a dash; not each has a full stop
-      return Result.fail(error.message.replace(/(?:\.\s.*|\.?)$/su, "."))
-    }
-    throw error
-  }
-}
+export const parse = (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv): Result.Result<Options, string> =>
+  parsed("fleet", ours, env, () => follow(args))

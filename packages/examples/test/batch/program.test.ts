@@ -386,7 +386,7 @@ describe("the options of the batch", () => {
     ["Where to? npm run batch -- PROMPTS ANSWERS", ["a"]],
     ["There are two files, PROMPTS and ANSWERS; \"c\" is one more.", ["a", "b", "c"]],
     ["Unknown option '--nonsense'.", ["a", "b", "--nonsense"]],
-    ["Option '--fake' does not take an argument", ["--fake=no"]],
+    ["Option '--fake' does not take an argument.", ["--fake=no"]],
     ["--workers must be an integer from 1 to 32, got \"0\".", ["a", "b", "--workers", "0"]],
     ["--workers must be an integer from 1 to 32, got \"2.5\".", ["a", "b", "--workers", "2.5"]],
     ["--workers must be an integer from 1 to 32, got \"1e1\".", ["a", "b", "--workers", "1e1"]],
