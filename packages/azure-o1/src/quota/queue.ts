@@ -93,8 +93,10 @@ export class Queue<W extends Waiting> {
       let seen = 0
       for (const call of calls) {
         if (++seen > look) break
+        // a call that takes as much fits only because time has passed since the one that is next was tried
+        const isSmaller = call.cost.tokens < next.cost.tokens && call.share <= left
         const isBetter = best === undefined || call.share > best.share
-        if (isBetter && call !== next && call.share <= left && fits(call)) best = call
+        if (isSmaller && isBetter && fits(call)) best = call
       }
     }
     return best

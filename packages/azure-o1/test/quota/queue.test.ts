@@ -123,6 +123,17 @@ describe("the queue", () => {
     assert.isDefined(queue.passing(() => true))
   })
 
+  it.each([0.5, 0.6, 0.9])("lets no call pass one that takes less, or as much: %d", (share) => {
+    const queue = new Queue<Waiting>()
+    const first = call({ key: "light", weight: 1 }, 0.5)
+    queue.add(first)
+    for (const key of ["light", "heavy"]) queue.add(call({ key, weight: 3 }, share))
+    // time has passed since there was no room for the first: all of them fit
+    assert.isUndefined(queue.passing(() => true))
+    queue.add(call({ key: "light", weight: 3 }, 0.49))
+    assert.strictEqual(queue.passing(() => true)?.share, 0.49)
+  })
+
   it("foresees what goes before a call", () => {
     const queue = new Queue<Waiting>()
     for (let i = 0; i < 10; i++) queue.add(call({ key: "a", weight: 1 }, 0.1))
