@@ -5,14 +5,13 @@ import * as Logger from "effect/Logger"
 import * as Result from "effect/Result"
 import process from "node:process"
 import { wrap } from "../demo/wrap.ts"
+import { codes, signals } from "../support/signals.ts"
 import type { Listen } from "./answer.ts"
 import { run, type Verdict } from "./coordinator.ts"
 import { help, type Options, parse } from "./options.ts"
 import * as worker from "./process.ts"
 import { count, makeScreen, type Screen } from "./progress.ts"
 import { type Settings, variable } from "./settings.ts"
-
-const codes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
 const conclude = ({ bad, output, replaced, standing, stopped }: Verdict, fake: boolean, screen: Screen): void => {
   const { answered, failed, total, twice } = standing
@@ -42,7 +41,7 @@ const parent = (options: Options, file: string): void => {
   const screen = makeScreen(process.stdout)
   const stop = Deferred.makeUnsafe<void>()
   let code: number | undefined
-  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
+  for (const signal of signals) {
     process.on(signal, () => {
       // a second signal waits for nothing, and the next run still goes on
       if (code !== undefined) process.exit(code)

@@ -3,11 +3,12 @@ import { Balancer } from "@effect-resilience/core"
 import { available, start as startRedis } from "@effect-resilience/redis-server"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Clock, Console, Effect, Fiber, Random, Result, Schedule, Scope } from "effect"
+import { Clock, Console, Effect, Fiber, Random, Result, Runtime, Schedule, Scope } from "effect"
 import { mkdtemp, open, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
+import { teardownOnSignals } from "../support/signals.ts"
 import * as answers from "./answers.ts"
 import { check } from "./checks.ts"
 import * as crew from "./crew.ts"
@@ -163,4 +164,6 @@ const program = Result.match(parse(process.argv.slice(2), process.env), {
       : stop("There is no redis-server on the PATH: apt-get install redis-server, or brew install redis.")
 })
 
-NodeRuntime.runMain(Effect.catch(program, (error) => stop(String(error))))
+NodeRuntime.runMain(Effect.catch(program, (error) => stop(String(error))), {
+  teardown: teardownOnSignals(Runtime.defaultTeardown)
+})
