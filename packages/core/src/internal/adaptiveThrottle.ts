@@ -16,12 +16,33 @@ import type { Implementation } from "./policy.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import { now, wallNow } from "./time.ts"
 
+/** Counts how a call has ended. */
+export const settle = (
+  kernel: kernel.Throttle,
+  at: number,
+  ticket: kernel.Ticket,
+  fault: Fault.Fault | undefined
+): void => {
+  switch (fault?._tag) {
+    case "Throttled":
+      return
+    case "Transient":
+      // a server that sheds load answers 503 and asks for a pause
+      return fault.retryAfter === undefined ? kernel.accept(at) : undefined
+    case "Rejected":
+    case "Interrupted":
+      return kernel.withdraw(at, ticket)
+    default:
+      return kernel.accept(at)
+  }
+}
+
 /** What an adaptive throttle is: the kernel with a name, and what a failure means to it. */
 export class Throttler implements Implementation {
   readonly kernel: kernel.Throttle
   readonly name: string | undefined
   readonly info: PolicyInfo
-  private readonly classify: Fault.Classify<any>
+  readonly classify: Fault.Classify<any>
 
   constructor(name: string | undefined, rules: kernel.Rules, classify: Fault.Classify<any>) {
     this.kernel = new kernel.Throttle(rules)
@@ -57,20 +78,7 @@ export class Throttler implements Implementation {
   }
 
   end(fiber: AnyFiber, ticket: kernel.Ticket, exit: Exit.Exit<unknown, unknown>): void {
-    const at = now(fiber)
-    const fault = this.classify(exit, wallNow(fiber))
-    switch (fault?._tag) {
-      case "Throttled":
-        return
-      case "Transient":
-        // a server that sheds load answers 503 and asks for a pause
-        return fault.retryAfter === undefined ? this.kernel.accept(at) : undefined
-      case "Rejected":
-      case "Interrupted":
-        return this.kernel.withdraw(at, ticket)
-      default:
-        return this.kernel.accept(at)
-    }
+    settle(this.kernel, now(fiber), ticket, this.classify(exit, wallNow(fiber)))
   }
 
   private reject(fiber: AnyFiber, ratio: number): ThrottleRejected {

@@ -7,6 +7,7 @@ import * as EffectRandom from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/testing/TestClock"
 import * as AdaptiveLimit from "../../src/AdaptiveLimit.ts"
+import * as AdaptiveThrottle from "../../src/AdaptiveThrottle.ts"
 import * as Backoff from "../../src/Backoff.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
@@ -128,6 +129,10 @@ const produced = (script: Script, through: ReadonlyArray<Policy.Any>): Effect.Ef
 
 const every = (millis: number, n: number, from = 1): ReadonlyArray<number> =>
   Array.from({ length: n }, (_, i) => from + i * millis)
+
+/** n calls, 9 ms apart, at the beginning of each period */
+const bursts = (millis: number, times: number, n: number): ReadonlyArray<number> =>
+  every(millis, times).flatMap((from) => every(9, n, from))
 
 const spaced = (millis: number) => Schedule.spaced(millis)
 
@@ -338,6 +343,34 @@ const cases: ReadonlyArray<Case> = [
       return [Timeout.total(110), limit]
     }
   })),
+  {
+    name: "a throttle in front of a callee that refuses, recovers, and is slow",
+    script: {
+      calls: bursts(700, 12, 30),
+      requests: Array.from(
+        { length: 360 },
+        (_, i): readonly [number, Answer] => i < 40 || i % 3 === 0 ? [11, "busy"] : [i % 7 === 0 ? 190 : 13, "ok"]
+      )
+    },
+    through: () => [
+      Timeout.total(150),
+      AdaptiveThrottle.makeUnsafe({ name: "throttle", factor: 1.1, within: 400, minCalls: 5, maxRatio: 0.9 })
+    ]
+  },
+  {
+    name: "a throttle takes back what was refused on this side",
+    script: {
+      calls: bursts(500, 12, 25),
+      requests: [...every(1, 60).map((n): readonly [number, Answer] => [31, n % 3 === 0 ? "error" : "busy"]), [
+        27,
+        "ok"
+      ]]
+    },
+    through: () => [
+      AdaptiveThrottle.makeUnsafe({ factor: 1.2, within: 300, classify: (exit) => Fault.of(exit) }),
+      Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 1, maxWait: 20 })
+    ]
+  },
   {
     name: "schedules by tags, delays that are computed, and jitter",
     script: {

@@ -1,4 +1,5 @@
 import { adaptiveLimit } from "./adaptiveLimit.ts"
+import { adaptiveThrottle } from "./adaptiveThrottle.ts"
 import { bulkhead } from "./bulkhead.ts"
 import { circuitBreaker } from "./circuitBreaker.ts"
 import { hedge } from "./hedge.ts"
@@ -16,6 +17,7 @@ export const simulated: ReadonlyArray<SimulatedPolicy> = [
   circuitBreaker,
   bulkhead,
   adaptiveLimit,
+  adaptiveThrottle,
   rateLimiter,
   hedge
 ]
