@@ -240,16 +240,19 @@ export class Histogram {
     const top = this.bottom + this.cells.length / stride - 1
     if (this.cells.length === 0) this.resize(index, index)
     else if (index > top) this.resize(Math.max(this.bottom, index - this.maxBuckets + 1), index)
-    else if (index < this.bottom) this.resize(Math.max(index, top - this.maxBuckets + 1), top)
+    else if (index < this.bottom && this.bottom > top - this.maxBuckets + 1) {
+      this.resize(Math.max(index, top - this.maxBuckets + 1), top)
+    }
     return (Math.max(index, this.bottom) - this.bottom) * stride
   }
 
   private resize(bottom: number, top: number): void {
     const cells = new Float64Array((top - bottom + 1) * stride)
-    for (let at = 0; at < this.cells.length; at++) {
-      const bucket = Math.max(this.bottom + Math.floor(at / stride), bottom)
-      cells[(bucket - bottom) * stride + at % stride]! += this.cells[at]!
-    }
+    const shift = (this.bottom - bottom) * stride
+    if (shift < 0) {
+      // the lowest buckets become one
+      for (let at = 0; at < this.cells.length; at++) cells[Math.max(at + shift, at % stride)]! += this.cells[at]!
+    } else if (this.cells.length > 0) cells.set(this.cells, shift)
     this.cells = cells
     this.bottom = bottom
   }
