@@ -31,7 +31,9 @@ describe("the modules of core", () => {
     for (const subpath of ["config/", "http/", "plot/", "schema/", "shared/", "simulation/", "testing/"]) {
       const edges = importsFrom(modules, "", (to) => to.startsWith(subpath))
       // a report of the simulation is drawn by the plot
-      const others = edges.filter((edge) => !edge.startsWith(subpath) && !/^simulation\/Report.ts > plot\//u.test(edge))
+      const others = edges.filter((edge) =>
+        !edge.startsWith(subpath) && !/^simulation\/(Report|internal\/report\w+).ts > plot\//u.test(edge)
+      )
       assert.deepStrictEqual(others, [])
     }
   })

@@ -1,126 +1,61 @@
 /**
- * What a run has counted: plain data, which JSON keeps.
+ * What a run has counted, and several runs side by side: plain data, which JSON keeps.
  *
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
-import { checkedOptions, integer, positiveMillis, ratio } from "../internal/options.ts"
-import { evenTicks, show } from "../plot/internal/durations.ts"
-import type { Mark, Options as Picture, Point } from "../plot/internal/model.ts"
+import { checkedOptions, integer, invalid, positiveMillis, ratio } from "../internal/options.ts"
+import type { Mark, Options as Picture } from "../plot/internal/model.ts"
+import { comparedOf, type Recovery, recoveryOf } from "./internal/compare.ts"
+import type { ClientReport, Comparison, Estimate, Report } from "./internal/reportModel.ts"
+import { comparisonPicture, reportPicture } from "./internal/reportPicture.ts"
+import { comparisonTable, reportTable } from "./internal/reportTable.ts"
+import { estimateOf } from "./internal/statistics.ts"
+
+export type {
+  ClientReport,
+  Compared,
+  Comparison,
+  Estimate,
+  Latency,
+  Report,
+  ServerReport,
+  Spread
+} from "./internal/reportModel.ts"
 
 /**
- * Times in milliseconds, exact to within 2 %; 0 where there are none.
+ * When a client is well again.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Latency {
-  readonly count: number
-  readonly mean: number
-  readonly p50: number
-  readonly p90: number
-  readonly p95: number
-  readonly p99: number
-  readonly p999: number
-  readonly max: number
+export interface RecoveryOptions {
+  /** The end of what went wrong. */
+  readonly after: Duration.Input
+  /** @default the first client */
+  readonly client?: string | undefined
+  /**
+   * Goodput of what was offered.
+   *
+   * @default 0.9
+   */
+  readonly share?: number | undefined
+  /**
+   * How many intervals in a row.
+   *
+   * @default 5
+   */
+  readonly intervals?: number | undefined
 }
 
-/**
- * What a client has offered, and what it got. A row of `series` has one number for each interval.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ClientReport {
-  readonly name: string
-  /** Calls that have begun. Each of them succeeds, fails or is unfinished. */
-  readonly offered: number
-  readonly succeeded: number
-  readonly failed: number
-  /** Calls that had not ended when the run did: nobody ever answered them. */
-  readonly unfinished: number
-  /** Requests that were sent, of all attempts. */
-  readonly attempts: number
-  /** Requests for each call. */
-  readonly amplification: number
-  /** The share of the calls that succeeded. */
-  readonly success: number
-  /** The calls that failed, by the tag of the error, or by the reason that the server gave. */
-  readonly failures: Readonly<Record<string, number>>
-  /** Of the calls that succeeded, waits and all attempts included. */
-  readonly latency: Latency
-  /** When the last call ended, in milliseconds since the start. */
-  readonly finishedAt: number
-  readonly series: {
-    readonly offered: ReadonlyArray<number>
-    readonly attempts: ReadonlyArray<number>
-    /** Goodput: calls that succeeded in the interval. */
-    readonly succeeded: ReadonlyArray<number>
-    readonly failed: ReadonlyArray<number>
-    /** Latencies of what succeeded in the interval, `null` where nothing did. */
-    readonly p50: ReadonlyArray<number | null>
-    readonly p95: ReadonlyArray<number | null>
-    readonly p99: ReadonlyArray<number | null>
-  }
-}
+const clientOf = ({ clients }: Report, wanted: string | undefined): ClientReport | undefined =>
+  clients.find(({ name }) => wanted === undefined || name === wanted)
 
-/**
- * What a server has had to do.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ServerReport {
-  readonly name: string
-  /** Requests that came. */
-  readonly arrived: number
-  /** Requests that were answered after they were served, failures included. */
-  readonly served: number
-  /** Requests that were served, or begun, and whose caller had gone. */
-  readonly wasted: number
-  /** Of the requests that were served or wasted, those that failed. */
-  readonly failed: number
-  /** Requests that were not served, by reason: `full`, `expired`, `crashed`, `quota`, `abandoned`. */
-  readonly refused: Readonly<Record<string, number>>
-  /** Requests for each call of all clients. */
-  readonly amplification: number
-  /** The share of its places that was busy; `null` where there is no end of them. */
-  readonly utilization: number | null
-  /** The time in the queue, of all requests that were served. */
-  readonly waited: Latency
-  readonly tokens: { readonly prompt: number; readonly completion: number }
-  /** What the tokens cost. */
-  readonly money: number
-  readonly series: {
-    readonly arrived: ReadonlyArray<number>
-    readonly served: ReadonlyArray<number>
-    readonly wasted: ReadonlyArray<number>
-    readonly refused: ReadonlyArray<number>
-    /** The longest that the queue was. */
-    readonly queue: ReadonlyArray<number>
-    /** The most that were served at once. */
-    readonly inService: ReadonlyArray<number>
-  }
-}
-
-/**
- * The report of a run. Times in milliseconds since the start.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Report {
-  readonly seed: number
-  readonly duration: number
-  /** What the series count together. */
-  readonly interval: number
-  /** How many events the run had: a measure of its work, and of its being the same. */
-  readonly events: number
-  /** In the order in which they were given. */
-  readonly clients: ReadonlyArray<ClientReport>
-  /** In the order in which they were found. */
-  readonly servers: ReadonlyArray<ServerReport>
-}
+const recovery = (where: string, { after, intervals, share }: RecoveryOptions): Recovery => ({
+  after: positiveMillis(where, "after", after),
+  share: ratio(where, "share", share ?? 0.9),
+  intervals: integer(where, "intervals", intervals ?? 5, 1)
+})
 
 /**
  * The milliseconds from `after` until a client is well again: until the first of so many intervals in a row in which the goodput is
@@ -129,128 +64,124 @@ export interface Report {
  * @category accessors
  * @since 0.1.0
  */
-export const timeToRecover = (
-  report: Report,
-  options: {
-    /** The end of what went wrong. */
-    readonly after: Duration.Input
-    /** @default the first client */
-    readonly client?: string | undefined
-    /** @default 0.9 */
-    readonly share?: number | undefined
-    /** @default 5 */
-    readonly intervals?: number | undefined
-  }
-): number | undefined => {
+export const timeToRecover = (report: Report, options: RecoveryOptions): number | undefined => {
   const where = "Report.timeToRecover"
-  checkedOptions(where, options)
-  const after = positiveMillis(where, "after", options.after)
-  const share = ratio(where, "share", options.share ?? 0.9)
-  const intervals = integer(where, "intervals", options.intervals ?? 5, 1)
-  const client = options.client === undefined
-    ? report.clients[0]
-    : report.clients.find(({ name }) => name === options.client)
-  if (client === undefined) return undefined
-  const { offered, succeeded } = client.series
-  const first = Math.ceil(after / report.interval)
-  for (let i = first, row = 0; i < offered.length; i++) {
-    row = succeeded[i]! >= share * offered[i]! ? row + 1 : 0
-    if (row === intervals) return (i - intervals + 1) * report.interval - after
-  }
-  return undefined
+  const rules = recovery(where, checkedOptions(where, options))
+  const client = clientOf(report, options.client)
+  return client && recoveryOf(client, report.interval, rules)
 }
-
-const count = (n: number): string => Math.round(n).toLocaleString("en-US")
-const percent = (share: number): string => `${(share * 100).toFixed(share > 0.9 && share < 1 ? 2 : 1)} %`
-
-const clientColumns: ReadonlyArray<readonly [string, (client: ClientReport, report: Report) => string]> = [
-  ["client", ({ name }) => name],
-  ["calls", ({ offered }) => count(offered)],
-  ["success", ({ success }) => percent(success)],
-  ["goodput", ({ succeeded }, { duration }) => `${count(succeeded * 1000 / duration)}/s`],
-  ["sent per call", ({ amplification }) => amplification.toFixed(2)],
-  ["p50", ({ latency }) => show(latency.p50)],
-  ["p99", ({ latency }) => show(latency.p99)]
-]
-
-const serverColumns: ReadonlyArray<readonly [string, (server: ServerReport, report: Report) => string]> = [
-  ["server", ({ name }) => name],
-  ["requests", ({ arrived }) => count(arrived)],
-  ["served", ({ served }) => count(served)],
-  ["wasted", ({ wasted }) => count(wasted)],
-  ["refused", ({ refused }) => count(Object.values(refused).reduce((sum, n) => sum + n, 0))],
-  ["busy", ({ utilization }) => utilization === null ? "" : percent(utilization)],
-  ["waited p99", ({ waited }) => show(waited.p99)]
-]
-
-const align = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
-  return rows
-    .map((row) => row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  "))
-    .join("\n")
-}
-
-const rowsOf = <A>(
-  columns: ReadonlyArray<readonly [string, (one: A, report: Report) => string]>,
-  all: ReadonlyArray<A>,
-  report: Report
-): string => align([columns.map(([title]) => title), ...all.map((one) => columns.map(([, show]) => show(one, report)))])
 
 /**
- * What matters of a report, for a terminal.
+ * The mean of a number that was measured with several seeds, and the interval that holds the true mean with 95 % confidence. Of no
+ * number it throws a `RangeError`.
+ *
+ * **Example** (Three seeds)
+ *
+ * ```ts import.meta.vitest
+ * import { Report } from "@effect-resilience/core/simulation"
+ *
+ * const { high, low, mean } = Report.estimate([9, 10, 11])
+ * mean // => 10
+ * Math.round(high - low) // => 5
+ * ```
+ *
+ * @category comparing
+ * @since 0.1.0
+ */
+export const estimate = (values: ReadonlyArray<number>): Estimate => {
+  if (values.length === 0) throw invalid("Report.estimate", "values", "none", "at least one number")
+  return estimateOf(values)
+}
+
+const all = (reports: Report | ReadonlyArray<Report>): ReadonlyArray<Report> => "seed" in reports ? [reports] : reports
+
+/**
+ * Puts stacks side by side, each with its report, or with one report for each of several seeds. {@link table} prints the comparison, and
+ * {@link picture} draws it.
+ *
+ * **Example** (A retry, and no retry, with three seeds)
+ *
+ * ```ts import.meta.vitest
+ * import { type Policy, Retry } from "@effect-resilience/core"
+ * import { Client, Load, Report, Server, Simulation, Times } from "@effect-resilience/core/simulation"
+ *
+ * const to = Server.make({ name: "server", times: Times.constant("5 millis"), errors: 0.1 })
+ * const load = Load.poisson({ perSecond: 50 })
+ * const runs = (through: ReadonlyArray<Policy.Any>) =>
+ *   [1, 2, 3].map((seed) =>
+ *     Simulation.run({ clients: [Client.make({ load, to, through })], duration: "1 minute", seed })
+ *   )
+ *
+ * const compared = Report.compare({ "no retry": runs([]), "a retry": runs([Retry.make({ times: 1 })]) })
+ * compared.stacks.map(({ name, success }) => `${name}: ${success.mean.toFixed(2)}`) // => ["no retry: 0.90", "a retry: 0.99"]
+ * ```
+ *
+ * @category comparing
+ * @since 0.1.0
+ */
+export const compare = (
+  reports: Readonly<Record<string, Report | ReadonlyArray<Report>>>,
+  options: Partial<RecoveryOptions> = {}
+): Comparison => {
+  const where = "Report.compare"
+  const { after, client } = checkedOptions(where, options)
+  const rules = after === undefined ? undefined : recovery(where, { ...options, after })
+  const given = Object.entries(reports).map(([name, of]) => [name, all(of)] as const)
+  const first = given[0]?.[1][0]
+  if (first === undefined) throw invalid(where, "reports", "none", "at least one report")
+  const { duration, interval } = first
+  const stacks = given.map(([name, reports]) => {
+    const option = `reports[${JSON.stringify(name)}]`
+    if (reports.length === 0) throw invalid(where, option, "none", "at least one report")
+    const clients = reports.map((report) => {
+      if (report.duration !== duration || report.interval !== interval) {
+        const lasted = `${report.duration} ms in intervals of ${report.interval} ms`
+        throw invalid(where, option, lasted, `as long as the first one (${duration} ms, ${interval} ms)`)
+      }
+      const found = clientOf(report, client)
+      if (found !== undefined) return found
+      throw invalid(
+        where,
+        "client",
+        client,
+        `a client of ${option}: ${report.clients.map(({ name }) => name).join(", ")}`
+      )
+    })
+    return comparedOf(name, reports, clients, rules)
+  })
+  return { duration, interval, stacks }
+}
+
+const isComparison = (of: Report | Comparison): of is Comparison => "stacks" in of
+
+/**
+ * What matters of a report, or of a comparison, for a terminal. Behind `±` stands half of the interval of an {@link Estimate}.
  *
  * @category printing
  * @since 0.1.0
  */
-export const table = (report: Report): string =>
-  [rowsOf(clientColumns, report.clients, report), rowsOf(serverColumns, report.servers, report)].join("\n\n")
-
-const perSecond = (counts: ReadonlyArray<number>, { interval }: Report): ReadonlyArray<Point> =>
-  counts.map((n, i) => [(i + 0.5) * interval, n * 1000 / interval])
-
-const over = (values: ReadonlyArray<number | null>, { interval }: Report): ReadonlyArray<Point> =>
-  values.map((value, i) => [(i + 0.5) * interval, value ?? Number.NaN])
+export const table = (of: Report | Comparison): string => isComparison(of) ? comparisonTable(of) : reportTable(of)
 
 /**
- * A picture of a client over time, for `Plot.svg`: calls per second above, latencies below. `marks` are drawn in both, as spans of what
- * went wrong.
+ * A picture over time, for `Plot.svg`: calls per second above, latencies below. `marks` are drawn in both, as spans of what
+ * went wrong. Of a report, it shows one client. Of a comparison, it shows the goodput and the p99 of each stack: a line for the mean of
+ * the seeds, and a band from the lowest to the highest.
  *
  * @category printing
  * @since 0.1.0
  */
 export const picture = (
-  report: Report,
+  of: Report | Comparison,
   options: {
     readonly title: string
-    /** @default the first client */
+    /** Of a report. @default the first client */
     readonly client?: string | undefined
     /** @default none */
     readonly marks?: ReadonlyArray<Mark> | undefined
   }
 ): Picture => {
-  const { client: name, marks = [], title } = checkedOptions("Report.picture", options)
-  const client = report.clients.find((client) => name === undefined || client.name === name)
-  const lines = client === undefined ? [] : [
-    { name: "offered", points: perSecond(client.series.offered, report) },
-    { name: "sent", points: perSecond(client.series.attempts, report) },
-    { name: "succeeded", points: perSecond(client.series.succeeded, report) }
-  ]
-  const latencies = client === undefined ? [] : [
-    { name: "p50", points: over(client.series.p50, report) },
-    { name: "p99", points: over(client.series.p99, report) }
-  ]
-  const line = (one: { readonly name: string; readonly points: ReadonlyArray<Point> }): Mark => ({
-    _tag: "Line",
-    ...one
-  })
-  const silent = marks.map((mark): Mark => ({ ...mark, name: "" }))
-  const times = { ticks: evenTicks, format: show }
-  return {
-    title,
-    x: { label: "time since the start", ...times },
-    panels: [
-      { y: { label: "calls per second" }, marks: [...marks, ...lines.map(line)] },
-      { y: { label: "latency of what succeeded", ...times }, marks: [...silent, ...latencies.map(line)] }
-    ]
-  }
+  const { client, marks = [], title } = checkedOptions("Report.picture", options)
+  return isComparison(of)
+    ? comparisonPicture(of, title, marks)
+    : reportPicture(of, clientOf(of, client), title, marks)
 }

@@ -1,6 +1,6 @@
 import { Histogram } from "../../kernel/histogram.ts"
-import type { ClientReport, Latency, ServerReport } from "../Report.ts"
 import type { Outcome } from "./outcome.ts"
+import type { ClientReport, Latency, ServerReport } from "./reportModel.ts"
 
 /** Counts per interval of the run. What happens after its end is in no interval. */
 export class Counts {
