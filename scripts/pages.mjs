@@ -49,6 +49,7 @@ const llms = () => {
     ...section("Start", [entry("README.md"), entry("docs/README.md")]),
     ...section("Guides", guides.map(entry)),
     ...section("Policies", pagesIn("docs/policies/*.md").map(entry)),
+    ...section("Laboratory", [...pagesIn("docs/laboratory/README.md"), ...pagesIn("docs/laboratory/*.md").filter((path) => !path.endsWith("README.md"))].map(entry)),
     ...section("Examples", examples.map(({ file, name, shows }) => `- [${name}](packages/examples/src/${file}): ${plain(shows)}`)),
     ...section("Decisions", pagesIn("docs/decisions/*.md").filter((path) => !path.endsWith("README.md")).map(entry)),
     ...section("Work on it", [...pagesIn("*.md").filter((path) => path !== "README.md"), ...pagesIn("packages/*/benchmark/README.md")].map(entry))

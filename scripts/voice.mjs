@@ -11,7 +11,7 @@ const places = [
   ".changeset/*.md",
   "docs/**/*.md",
   "packages/*/*.md",
-  "packages/*/{src,live,benchmark}/**/*.{ts,md}",
+  "packages/*/{src,live,benchmark,laboratory}/**/*.{ts,md}",
   "scripts/*.mjs",
   "tools/*/src/**/*.ts"
 ]

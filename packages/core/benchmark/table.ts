@@ -65,19 +65,24 @@ export const plain = (table: Table, columns: number): string => {
   return [...table.note === undefined ? [title] : [`${title}:`, wrap(table.note, columns)], ...lines].join("\n")
 }
 
-/** As the formatter of this repository would write it. */
-export const markdown = (table: Table): string => {
+/** The rows as the formatter of this repository would write them. */
+export const markdownRows = (table: Table): string => {
   const widths = widthsOf(table, 3)
   const isWord = (column: number) => table.words.includes(column)
   const line = (texts: ReadonlyArray<string>) => `| ${texts.join(" | ")} |`
   const row = (texts: ReadonlyArray<string>) =>
     line(texts.map((text, column) => pad(text, widths[column]!, isWord(column))))
   return [
-    `### ${table.title[0]!.toUpperCase()}${table.title.slice(1)}`,
-    "",
-    ...table.note === undefined ? [] : [`${table.note[0]!.toUpperCase()}${table.note.slice(1)}.`, ""],
     row(table.head),
     line(widths.map((width, column) => isWord(column) ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)),
     ...table.rows.map((cells) => row(cells.map(({ text }) => text)))
   ].join("\n")
 }
+
+/** With the title and the note. */
+export const markdown = (table: Table): string =>
+  [
+    `### ${table.title[0]!.toUpperCase()}${table.title.slice(1)}`,
+    ...table.note === undefined ? [] : [`${table.note[0]!.toUpperCase()}${table.note.slice(1)}.`],
+    markdownRows(table)
+  ].join("\n\n")

@@ -1,0 +1,2 @@
+/** Not an experiment, but part of one. */
+export const part = 1
