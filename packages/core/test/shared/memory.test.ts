@@ -43,6 +43,7 @@ class Process {
       empty: true,
       version: 0,
       gone,
+      since: 0,
       ops: [...ops, ["D"]],
       now,
       known: used && { born: this.born, used }

@@ -122,6 +122,7 @@ describeWithRedis("the script", () => {
                   empty: false,
                   version,
                   gone: 15_000,
+                  since: 0,
                   now,
                   ops: [...ops, ["D"]]
                 })

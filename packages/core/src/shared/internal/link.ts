@@ -13,7 +13,7 @@ import type { Store } from "./store.ts"
 /** A process that says nothing for so long is gone. */
 const gone = 15_000
 
-/** A store that has lost its memory is not used before all are back, or so many milliseconds are over. */
+/** A store that was lost is not used before it has heard of all, or so many milliseconds are over. */
 const gathering = 1500
 
 /** Told once of each exchange; of one that failed, perhaps later what came of it after all. */
@@ -77,6 +77,8 @@ export class Link {
   private sharersAt = -Infinity
   /** when the store has answered again */
   private backSince: number | undefined = undefined
+  /** the same by the clock of the store, or 0 */
+  private since = 0
   /** How often the store has been lost. */
   losses = 0
   /** The store has to be told the limits. */
@@ -124,7 +126,7 @@ export class Link {
     // known: what it has forgotten, if this process knows; said once, for after that it knows it from the store
     const known = this.shared || this.backSince !== undefined ? this.testimony : this.whatIsKnown()
     this.testimony = undefined
-    const request = { id, limits: limits.map(wireOf), first: news, empty, version, gone, ops, known }
+    const request = { id, limits: limits.map(wireOf), first: news, empty, version, gone, ops, known, since: this.since }
     this.news = false
     this.store.ask(this.watcher.fiber, JSON.stringify(request), (text) => replyOf(text, limits), {
       answered: (reply) => {
@@ -135,7 +137,7 @@ export class Link {
         // its server was away so briefly that nobody has noticed
         if (forgot) this.testimony = this.whatIsKnown()
         this.learn(asked, answers, reply)
-        if (!this.shared) this.gather()
+        if (!this.shared) this.gather(reply)
         answered(answers)
         if (forgot) this.watcher.forgotten()
       },
@@ -218,11 +220,17 @@ export class Link {
     this.losses++
   }
 
-  /** While others still go by their shares, this process does. */
-  private gather(): void {
+  /**
+   * A process that has lost the store goes by its share until the store has heard all others since, for what they have used by their
+   * shares is known there only then. One that is new has nothing to wait for.
+   */
+  private gather({ clock, heard, processes }: Reply): void {
     const at = this.watcher.time()
+    const isBack = this.backSince === undefined
     this.backSince ??= at
-    if (this.processes >= this.sharers || at - this.backSince > gathering) this.find(at)
+    if (isBack && this.losses > 0) this.since = clock
+    const there = this.losses === 0 ? processes : isBack ? 1 : heard
+    if (there >= this.sharers || at - this.backSince > gathering) this.find(at)
   }
 
   private find(at: number): void {

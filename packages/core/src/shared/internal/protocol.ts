@@ -44,6 +44,10 @@ export interface Reply {
   readonly version: number
   readonly born: number
   readonly processes: number
+  /** the time by the clock of the store, which may be set */
+  readonly clock: number
+  /** how many processes it has heard since the time that was asked for */
+  readonly heard: number
   /** where they are news to this process */
   readonly limits: ReadonlyArray<Limit> | undefined
   /** by dimension, where it was said */
@@ -89,12 +93,14 @@ export const replyOf = (
   [head, limits, used, ...answers]: ReadonlyArray<string>,
   known: ReadonlyArray<{ readonly kind: Limit["kind"] }>
 ): Reply => {
-  const [at, version, born, processes] = numbers(head!)
+  const [at, version, born, processes, clock, heard] = numbers(head!)
   return {
     at: at!,
     version: version!,
     born: born!,
     processes: Math.max(1, processes!),
+    clock: clock!,
+    heard: heard!,
     limits: limits === "" ? undefined : limits!.split("|").map(limitOf),
     used: used!.split("|").map((text, i) => snapshotOf(text, known[i]!)),
     answers: answers.map((text) => answerOf(text, known.length))

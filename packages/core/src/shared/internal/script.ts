@@ -365,7 +365,8 @@ local dumps = {}
 for i, r in ipairs(rules) do
   dumps[i] = (show or not kinds[i].long) and kinds[i].dump(dims[i]) or '-'
 end
-local head = { text(at), text(state.version), text(state.born), tostring(redis.call('ZCARD', KEYS[3])) }
+local processes, heard = redis.call('ZCARD', KEYS[3]), redis.call('ZCOUNT', KEYS[3], '(' .. text(request.since), '+inf')
+local head = { text(at), text(state.version), text(state.born), tostring(processes), text(now), tostring(heard) }
 local limits = {}
 for i, l in ipairs(state.limits) do limits[i] = l[1] .. ' ' .. text(l[2]) .. ' ' .. text(l[3]) .. ' ' .. text(l[4]) end
 return { table.concat(head, ' '), request.version == state.version and '' or table.concat(limits, '|'), table.concat(dumps, '|'), unpack(reply) }
