@@ -666,6 +666,21 @@ describe("Timeout", () => {
         yield* Fiber.interrupt(busy)
       }))
 
+    it.effect("nor has one whose turn came so late that no timer tells the time it had", () =>
+      Effect.gen(function*() {
+        const timeout = make({ maxLimit: 500, minCalls: 1 })
+        const queue = Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 100 })
+        const cut = (busy: number) =>
+          Effect.andThen(
+            fork(Effect.sleep(busy).pipe(queue)),
+            during("1 minute", Effect.exit(Effect.never.pipe(queue, timeout)))
+          )
+        yield* cut(499.5)
+        assert.strictEqual(yield* timeout.observed, 0)
+        yield* cut(498)
+        assert.strictEqual(yield* timeout.observed, 1)
+      }))
+
     it.effect("an inner timeout that is earlier is a failure like any other", () =>
       Effect.gen(function*() {
         const timeout = make({ minCalls: 1 })

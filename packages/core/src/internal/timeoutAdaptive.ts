@@ -7,10 +7,13 @@ import { type AnyStream, establish } from "./establish.ts"
 import type { PolicyInfo } from "./model.ts"
 import type { Implementation } from "./policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
-import { now } from "./time.ts"
+import { now, timerResolution } from "./time.ts"
 import { type Settings, TimeoutEffect } from "./timeout.ts"
 import { hangs } from "./turn.ts"
 import { CurrentWaits, Waits } from "./waits.ts"
+
+/** A call that was cut off before a timer tells the time, as after a wait that took all of it, says nothing. */
+export const isKnown = (served: number): boolean => served >= timerResolution
 
 type IsOwn = (error: unknown) => error is TimeoutExceeded
 
@@ -38,7 +41,7 @@ class AdaptiveEffect extends Primitive {
         const cutAfter = this.limitOf(exit.cause) ??
           (Cause.hasInterruptsOnly(exit.cause) && hangs(fiber, at) ? took : 0)
         const served = cutAfter - waits.waited(at)
-        if (served > 0) this.learnt.record(served, false, at)
+        if (isKnown(served)) this.learnt.record(served, false, at)
       }
       return undefined
     })

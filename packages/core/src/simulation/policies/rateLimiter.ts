@@ -140,7 +140,10 @@ class LimiterFrame extends Frame implements kernel.Ticket {
     const { costs, layer: { limiter }, marks } = this
     const at = limiter.world.now
     if (limiter.kernel.take(at, costs, marks)) return this.run()
-    if (limiter.maxWait > 0) limiter.pump()
+    if (limiter.maxWait > 0) {
+      limiter.pump()
+      if (limiter.kernel.take(at, costs, marks)) return this.run()
+    }
     const refusal = limiter.refusal(at, costs, this.deadline)
     if (refusal !== undefined) return this.refused(refusal)
     this.waits(at)

@@ -1,7 +1,9 @@
 import * as Duration from "effect/Duration"
 import { TimeoutExceeded } from "../../internal/errors.ts"
+import type { PolicyInfo } from "../../internal/model.ts"
 import { timerResolution } from "../../internal/time.ts"
-import { AdaptivePolicy } from "../../internal/timeoutAdaptive.ts"
+import type { Settings } from "../../internal/timeout.ts"
+import { AdaptivePolicy, isKnown } from "../../internal/timeoutAdaptive.ts"
 import { Waits } from "../../internal/waits.ts"
 import { LearntLimit } from "../../kernel/adaptive.ts"
 import { type Call, Frame, type Layer, type Process, type World } from "../internal/frame.ts"
@@ -16,10 +18,13 @@ class AdaptiveLayer implements Layer {
 
   constructor(policy: AdaptivePolicy, inner: Layer, process: Process) {
     const { learnt: { rules, window }, settings } = policy
-    const learnt = process.state(policy, () => new LearntLimit(rules, window))
+    const { learnt, own } = process.state(policy, () => ({
+      learnt: new LearntLimit(rules, window),
+      own: new WeakSet<Outcome>()
+    }))
     this.learnt = learnt
-    const own = { ...settings, first: (at: number): number => learnt.limit(at) }
-    this.limited = new AdaptiveLimit(policy.info, own, inner, process)
+    const limits = { ...settings, first: (at: number): number => learnt.limit(at) }
+    this.limited = new AdaptiveLimit(policy.info, limits, own, inner, process)
     this.world = process.world
   }
 
@@ -28,9 +33,14 @@ class AdaptiveLayer implements Layer {
   }
 }
 
-/** Remembers its own errors: those of a limit inside say nothing about its own. */
+/** Remembers its own errors, wherever it stands: those of another limit inside say nothing about its own. */
 class AdaptiveLimit extends TimeoutLayer {
-  private readonly own = new WeakSet<Outcome>()
+  private readonly own: WeakSet<Outcome>
+
+  constructor(info: PolicyInfo, settings: Settings, own: WeakSet<Outcome>, inner: Layer, process: Process) {
+    super(info, settings, inner, process)
+    this.own = own
+  }
 
   override exceeded(first: boolean, limit: number, elapsed: number): Outcome {
     const outcome = super.exceeded(first, limit, elapsed)
@@ -80,7 +90,7 @@ class AdaptiveFrame extends Frame {
   private learn(took: number, answered: boolean): void {
     const { learnt, world: { now } } = this.layer
     const served = took - this.waited.waited(now)
-    if (answered || served > 0) learnt.record(served, answered, now)
+    if (answered || isKnown(served)) learnt.record(served, answered, now)
   }
 
   override waits(at: number): void {

@@ -1,0 +1,179 @@
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as EffectRandom from "effect/Random"
+import * as TestClock from "effect/testing/TestClock"
+import * as Fault from "../../src/Fault.ts"
+import { nowOn } from "../../src/internal/time.ts"
+import * as Observability from "../../src/Observability.ts"
+import type * as Policy from "../../src/Policy.ts"
+import { Client, Load, Server, Times } from "../../src/simulation/index.ts"
+import { Random } from "../../src/simulation/internal/random.ts"
+import { runWith } from "../../src/simulation/internal/run.ts"
+import * as Telemetry from "../../src/Telemetry.ts"
+
+/*
+ * One script, twice: in the simulator, and with fibers under the test clock. Both tell the events of `Telemetry`, with the times.
+ */
+
+export type Answer = "ok" | "error" | "busy" | "bad" | "die" | "gone"
+
+export interface Script {
+  /** when calls begin */
+  readonly calls: ReadonlyArray<number>
+  /**
+   * How long the n-th request is served, what comes of it, and how many tokens its answer has; the last one for all after it. With
+   * tokens in one of them, all answers have some.
+   */
+  readonly requests: ReadonlyArray<readonly [millis: number, answer: Answer, tokens?: number]>
+  /** what every random number is: both draw the same then, in whichever order; a half, if nothing is said */
+  readonly draw?: number
+}
+
+/** Made anew for each of the two. */
+export type Through = ReadonlyArray<Policy.Any>
+
+const faults: { readonly [A in Answer]: Fault.Fault | undefined } = {
+  ok: undefined,
+  error: Fault.transient(),
+  busy: Fault.throttled({ retryAfter: "70 millis" }),
+  bad: Fault.permanent,
+  die: Fault.defect,
+  gone: Fault.interrupted
+}
+
+export interface Told {
+  readonly at: number
+  readonly event: unknown
+}
+
+// the test clock counts nanoseconds
+const rounded = (millis: number): number => Math.round(millis * 1000) / 1000
+
+/** An event without what is a matter of the run: causes, exits, and the message of an error. */
+const plain = (event: Telemetry.Event): unknown => {
+  const entries = Object.entries(event).flatMap(([key, value]): Array<[string, unknown]> => {
+    if (key === "exit") return [["ended", endOf(event["exit" as never])]]
+    if (key === "cause") return []
+    return [[key, Duration.isDuration(value) ? rounded(Duration.toMillis(value)) : value]]
+  })
+  return Object.fromEntries(entries)
+}
+
+const endOf = (exit: any): string => {
+  const fault = Fault.of(exit)
+  if (fault === undefined) return "ok"
+  const error = Cause.findErrorOption<any>(exit.cause)
+  return error._tag === "Some" ? `${error.value._tag}, ${fault._tag}` : fault._tag
+}
+
+class Same extends Random {
+  private readonly draw: number
+
+  constructor(draw: number) {
+    super(1)
+    this.draw = draw
+  }
+
+  override next(): number {
+    return this.draw
+  }
+
+  override stream(): Random {
+    return this
+  }
+}
+
+const randomOf = ({ draw = 0.5 }: Script): Random => new Same(draw)
+
+const requestOf = ({ requests }: Script, number: number): Script["requests"][number] =>
+  requests[Math.min(number, requests.length) - 1]!
+
+const hasTokens = ({ requests }: Script): boolean => requests.some(([, , tokens]) => tokens !== undefined)
+
+const hour = 3_600_000
+
+export const simulated = (script: Script, through: Through): ReadonlyArray<Told> => {
+  const told: Array<Told> = []
+  const server = Server.make({
+    name: "callee",
+    times: Times.script(script.requests.map(([millis]) => millis)),
+    answers: () => ({ number }) => faults[requestOf(script, number)[1]],
+    ...hasTokens(script) && {
+      tokens: {
+        prompt: Times.constant(1),
+        completion: Times.script(script.requests.map(([, , tokens = 0]) => tokens)),
+        maxCompletion: 1000
+      }
+    }
+  })
+  const client = Client.make({ name: "script", load: Load.trace(script.calls), to: server, through })
+  runWith({
+    clients: [client],
+    duration: hour,
+    interval: 1000,
+    drain: 1,
+    seed: 1,
+    listener: (event, at) => at < hour && told.push({ at: rounded(at), event: plain(event) })
+  }, randomOf(script))
+  return told
+}
+
+export const produced = (script: Script, through: Through): Effect.Effect<ReadonlyArray<Told>> =>
+  Effect.gen(function*() {
+    const told: Array<Told> = []
+    let number = 0
+    const ended = (answer: Answer, tokens: number): Effect.Effect<unknown, Server.ServerFailed> => {
+      const fault = faults[answer]
+      if (answer === "die") return Effect.die("bug")
+      if (answer === "gone") return Effect.interrupt
+      if (fault !== undefined) return Effect.fail(new Server.ServerFailed({ server: "callee", reason: "error", fault }))
+      return Effect.succeed(hasTokens(script) ? { prompt: 1, completion: tokens } : undefined)
+    }
+    const callee = Effect.suspend(() => {
+      const [millis, answer, tokens = 0] = requestOf(script, ++number)
+      return millis === Infinity ? Effect.never : Effect.andThen(Effect.sleep(millis), ended(answer, tokens))
+    })
+    const stack = [Observability.call("script"), ...through] as const
+    const listen = Telemetry.listen((event, context) => {
+      const at = nowOn(Context.get(context, Clock.Clock))
+      if (at < hour) told.push({ at: rounded(at), event: plain(event) })
+    })
+    const call = listen(stack.reduceRight((self: Effect.Effect<any, any>, policy: any) => policy(self), callee))
+    const drive = Effect.gen(function*() {
+      let at = 0
+      for (const start of script.calls) {
+        yield* Effect.sleep(start - at)
+        at = start
+        yield* Effect.forkChild(Effect.exit(call), { startImmediately: true })
+      }
+      return yield* Effect.never
+    })
+    yield* Effect.forkChild(drive, { startImmediately: true })
+    yield* TestClock.adjust("1 hour")
+    return told
+  }).pipe(Effect.provideService(EffectRandom.Random, randomOf(script)))
+
+const shown = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value)
+
+const line = ({ at, event }: Told): string => {
+  const { _tag, name, policy, ...rest } = event as Readonly<Record<string, unknown>>
+  const fields = Object.entries(rest).filter(([, value]) => value !== undefined)
+  const whose = name === undefined ? shown(policy) : `${shown(policy)} ${shown(name)}`
+  return [`${at} ${whose}: ${shown(_tag)}`, ...fields.map(([key, value]) => `${key} ${shown(value)}`)].join(", ")
+}
+
+/** Where the two logs begin to differ; nothing, if they do not. */
+export const difference = (simulation: ReadonlyArray<Told>, production: ReadonlyArray<Told>): string | undefined => {
+  const both = [simulation, production].map((told) => told.map(line))
+  const [a, b] = both as [Array<string>, Array<string>]
+  const from = a.findIndex((text, i) => text !== b[i])
+  const first = from >= 0 ? from : a.length === b.length ? undefined : a.length
+  if (first === undefined) return undefined
+  const rest = (lines: ReadonlyArray<string>): string =>
+    lines.slice(first, first + 6).map((text) => `    ${text}\n`).join("") || "    nothing\n"
+  const before = a.slice(Math.max(0, first - 20), first).map((text) => `  ${text}\n`).join("")
+  return `both:\n${before}the simulation goes on:\n${rest(a)}production goes on:\n${rest(b)}`
+}
