@@ -52,7 +52,7 @@ import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type * as Fault from "./Fault.ts"
 import type * as internal from "./internal/balancer.ts"
-import { Balancing, operate, Use } from "./internal/balancer.ts"
+import { Balancing, balancings, operate, Use } from "./internal/balancer.ts"
 import { settingsOf } from "./internal/balancerRules.ts"
 import { UseEffect, useStream } from "./internal/balancerUse.ts"
 import type { NoEndpoint } from "./internal/errors.ts"
@@ -354,7 +354,7 @@ const stateOf = <E>(endpoints: kernel.Endpoints<E>, at: number): ReadonlyArray<E
     failures: member.failures
   }))
 
-const balancerOf = <E>(balancing: Balancing<E>): Balancer<E> => ({
+const facesOf = <E>(balancing: Balancing<E>): Balancer<E> => ({
   use: (call, filter) => new UseEffect(balancing, call, filterOf(filter)),
   useStream: (call, filter) => useStream(balancing, call, filterOf(filter)),
   pick: (filter) => {
@@ -383,6 +383,12 @@ const balancerOf = <E>(balancing: Balancing<E>): Balancer<E> => ({
   ),
   info: balancing.settings.info
 })
+
+const balancerOf = <E>(balancing: Balancing<E>): Balancer<E> => {
+  const balancer = facesOf(balancing)
+  balancings.set(balancer, balancing)
+  return balancer
+}
 
 const balancingOf = <E>(options: Options<E>): Balancing<E> => {
   const settings = settingsOf(options)

@@ -1,13 +1,12 @@
-import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
-import * as Fault from "../Fault.ts"
+import type * as Fault from "../Fault.ts"
 import * as kernel from "../kernel/balancer.ts"
 import type { Described } from "../kernel/endpoint.ts"
+import { eventOf, hintOf, noEndpoint, outcomeOf, rejected } from "./balancerCalls.ts"
 import { emit } from "./emit.ts"
-import { isCircuitOpen, NoEndpoint } from "./errors.ts"
+import type { NoEndpoint } from "./errors.ts"
 import { CurrentListener } from "./events.ts"
 import { waitedSince } from "./fiberWaits.ts"
 import { ExitFrame } from "./frame.ts"
@@ -105,7 +104,7 @@ export class Use<E> extends ExitFrame {
     let hint = 0
     try {
       const fault = this.balancer.faultOf(fiber, exit)
-      outcome = this.outcomeOf(fiber, fault, at)
+      outcome = outcomeOf(fault, () => this.hangs(fiber, at))
       hint = hintOf(fault, exit)
     } finally {
       // also if a function of the user's has thrown
@@ -123,25 +122,11 @@ export class Use<E> extends ExitFrame {
     balancer.tell(fiber)
   }
 
-  private outcomeOf(fiber: AnyFiber, fault: Fault.Fault | undefined, at: number): kernel.Outcome {
+  /** Of a call that is interrupted now. */
+  private hangs(fiber: AnyFiber, at: number): boolean {
     const { balancer: { settings }, lease } = this
-    switch (fault?._tag) {
-      case undefined:
-      case "Permanent":
-        return "success"
-      case "Transient":
-      case "Defect":
-        return "failure"
-      case "Throttled":
-        return "throttled"
-      case "Rejected":
-        return "ignored"
-      case "Interrupted": {
-        const began = lease.answered ? this.askedAt : lease.startedAt
-        const hangs = began !== undefined && interruptedByDeadline(fiber, at, began, settings.hangsAfter)
-        return hangs ? "failure" : "interrupted"
-      }
-    }
+    const began = lease.answered ? this.askedAt : lease.startedAt
+    return began !== undefined && interruptedByDeadline(fiber, at, began, settings.hangsAfter)
   }
 
   /** Now, and what the call has waited for its turn in queues of our own is not the endpoint's time. */
@@ -194,13 +179,8 @@ export class Balancing<E> {
     const listener = fiber.getRef(CurrentListener)
     for (const change of news.splice(0)) {
       this.subscribers?.forEach((subscriber) => subscriber(change))
-      if (listener === undefined) continue
-      const { failures, key: endpoint } = change
-      const source = { policy: "balancer", name: this.settings.name, endpoint } as const
-      const duration = Duration.millis(change.millis)
-      if (change._tag === "Ejected") emit(fiber, listener, { _tag: "EndpointEjected", ...source, failures, duration })
-      else if (change._tag === "Cooling") emit(fiber, listener, { _tag: "EndpointCooling", ...source, duration })
-      else if (change._tag === "Returned") emit(fiber, listener, { _tag: "EndpointReturned", ...source })
+      const event = listener && eventOf(change, this.settings.name)
+      if (event !== undefined) emit(fiber, listener!, event)
     }
   }
 
@@ -210,33 +190,16 @@ export class Balancing<E> {
     return () => void this.subscribers!.delete(subscriber)
   }
 
-  private reject(fiber: AnyFiber, { reason, retryAfter }: kernel.Refusal): NoEndpoint {
-    const error = new NoEndpoint({
-      policyName: this.settings.name,
-      reason,
-      retryAfter: Duration.millis(Math.ceil(retryAfter))
-    })
+  private reject(fiber: AnyFiber, refusal: kernel.Refusal): NoEndpoint {
+    const error = noEndpoint(refusal, this.settings.name)
     const listener = fiber.getRef(CurrentListener)
-    if (listener !== undefined) {
-      const source = { policy: "balancer", name: this.settings.name } as const
-      emit(fiber, listener, { _tag: "RejectedByBalancer", ...source, reason, retryAfter: error.retryAfter })
-    }
+    if (listener !== undefined) emit(fiber, listener, rejected(error))
     return error
   }
 }
 
-/**
- * What the endpoint asks for, or a circuit breaker that stands for it. What another policy of this process asks a caller for is about
- * that call: a limiter has no room for one of that size.
- */
-const hintOf = (fault: Fault.Fault | undefined, exit: Exit.Exit<any, any>): number => {
-  if (fault === undefined || (fault._tag === "Rejected" && !isOpen(exit))) return 0
-  const hint = Fault.retryAfter(fault)
-  return hint === undefined || !Duration.isFinite(hint) ? 0 : Duration.toMillis(hint)
-}
-
-const isOpen = (exit: Exit.Exit<any, any>): boolean =>
-  Exit.isFailure(exit) && exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && isCircuitOpen(reason.error))
+/** What stands behind each balancer, for what makes others like it. */
+export const balancings = new WeakMap<object, Balancing<any>>()
 
 /** A change of the set, or a look at it, by hand. */
 export const operate = <E, A>(

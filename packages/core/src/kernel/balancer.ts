@@ -118,6 +118,11 @@ export class Endpoints<in out E> {
     return all
   }
 
+  /** The list as it was given. */
+  get described(): ReadonlyArray<Described<E>> {
+    return Array.from(this.members.values(), ({ described }) => described)
+  }
+
   get(key: string): Member<E> | undefined {
     return this.members.get(key)
   }

@@ -3,8 +3,10 @@
  *
  * @since 0.1.0
  */
+import type { Balancer } from "../Balancer.ts"
 import { checkedOptions, integer, invalid } from "../internal/options.ts"
 import { type Stack, stackOf, type Through } from "./internal/stack.ts"
+import { type Target, targetOf } from "./internal/target.ts"
 import type { Load } from "./Load.ts"
 import type { Network } from "./Network.ts"
 import type { Server } from "./Server.ts"
@@ -21,7 +23,8 @@ export interface Options {
    */
   readonly name?: string | undefined
   readonly load: Load
-  readonly to: Server
+  /** The server that is called, or a balancer whose endpoints are servers. */
+  readonly to: Server | Balancer<Server>
   /**
    * The policies around each call, outermost first, or what `Policy.compose` and `Pipelines` have made of them. A run makes
    * policies of its own from their settings: it does not touch these.
@@ -29,6 +32,13 @@ export interface Options {
    * @default none
    */
   readonly through?: Through | undefined
+  /**
+   * For a balancer: the policies between it and the call of one server, outermost first. A policy that is made here, such as a
+   * breaker, belongs to that server.
+   *
+   * @default none
+   */
+  readonly perServer?: ((server: Server) => Through) | undefined
   /**
    * How many processes call: each has its own instances of the policies, and makes its share of the calls.
    *
@@ -54,7 +64,7 @@ export interface Options {
 export interface Client {
   readonly name: string
   readonly load: Load
-  readonly to: Server
+  readonly to: Target<Server>
   readonly stack: Stack
   readonly processes: number
   readonly network: Network | undefined
@@ -69,12 +79,12 @@ export interface Client {
  */
 export const make = (options: Options): Client => {
   const where = "Client.make"
-  const { load, name = "client", network, priority = 0, processes = 1, through, to } = checkedOptions(where, options)
+  const { load, name = "client", network, priority = 0, processes = 1, through } = checkedOptions(where, options)
   if (typeof name !== "string" || name === "") throw invalid(where, "name", name, "a name for the report")
   return {
     name,
     load,
-    to,
+    to: targetOf(where, options),
     stack: stackOf(where, through),
     processes: integer(where, "processes", processes, 1),
     network,

@@ -4,9 +4,11 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
+import type { Balancer } from "../Balancer.ts"
 import * as Fault from "../Fault.ts"
 import { callable, checkedOptions, duration, finite, integer, invalid, oneOf, ratio } from "../internal/options.ts"
 import { type Stack, stackOf, type Through } from "./internal/stack.ts"
+import { type Target, targetOf } from "./internal/target.ts"
 import type { Network } from "./Network.ts"
 import type { Draws, Times } from "./Times.ts"
 
@@ -153,9 +155,12 @@ export interface Served {
  * @since 0.1.0
  */
 export interface Dependency {
-  readonly to: Server
+  /** That server, or a balancer whose endpoints are servers. */
+  readonly to: Server | Balancer<Server>
   /** The policies around each call, outermost first. @default none */
   readonly through?: Through | undefined
+  /** For a balancer: the policies between it and the call of one server. @default none */
+  readonly perServer?: ((server: Server) => Through) | undefined
   /** @default none: no time passes */
   readonly network?: Network | undefined
 }
@@ -241,7 +246,7 @@ export interface Options {
 }
 
 interface Behind {
-  readonly to: Server
+  readonly to: Target<Server>
   readonly stack: Stack
   readonly network: Network | undefined
 }
@@ -303,7 +308,11 @@ export const make = (options: Options): Server => {
       tokensPerMinute: quota.tokensPerMinute && integer(where, "quota.tokensPerMinute", quota.tokensPerMinute, 1)
     },
     tokens: options.tokens,
-    calls: calls.map(({ network, through, to }) => ({ to, network, stack: stackOf(where, through) })),
+    calls: calls.map((call) => ({
+      to: targetOf(where, call),
+      network: call.network,
+      stack: stackOf(where, call.through)
+    })),
     stack: options.through === undefined ? undefined : stackOf(where, options.through),
     processes: integer(where, "processes", options.processes ?? 1, 1),
     answers: callable(where, "answers", answers)

@@ -4,6 +4,7 @@ import * as Schedule from "effect/Schedule"
 import * as AdaptiveLimit from "../../src/AdaptiveLimit.ts"
 import * as AdaptiveThrottle from "../../src/AdaptiveThrottle.ts"
 import * as Backoff from "../../src/Backoff.ts"
+import * as Balancer from "../../src/Balancer.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
 import * as Fault from "../../src/Fault.ts"
@@ -11,8 +12,18 @@ import * as Hedge from "../../src/Hedge.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
 import * as Retry from "../../src/Retry.ts"
 import * as RetryBudget from "../../src/RetryBudget.ts"
+import type { Server } from "../../src/simulation/index.ts"
 import * as Timeout from "../../src/Timeout.ts"
-import { type Answer, difference, produced, type Script, simulated, type Through } from "./twin.ts"
+import {
+  type Answer,
+  difference,
+  produced,
+  type Script,
+  serversOf,
+  type Several,
+  simulated,
+  type Through
+} from "./twin.ts"
 
 const every = (millis: number, n: number, from = 1): ReadonlyArray<number> =>
   Array.from({ length: n }, (_, i) => from + i * millis)
@@ -21,6 +32,9 @@ const every = (millis: number, n: number, from = 1): ReadonlyArray<number> =>
 const bursts = (millis: number, times: number, n: number): ReadonlyArray<number> =>
   every(millis, times).flatMap((from) => every(9, n, from))
 
+const again = (times: number, requests: Script["requests"]): Script["requests"] =>
+  Array.from({ length: times }, () => requests).flat()
+
 const spaced = (millis: number) => Schedule.spaced(millis)
 
 interface Case {
@@ -28,6 +42,19 @@ interface Case {
   readonly script: Script
   /** made anew for each of the two */
   readonly through: () => Through
+  /** for several servers, in the script by their names */
+  readonly to?: (servers: ReadonlyArray<Server.Server>) => Several["to"]
+  /** made once for each server */
+  readonly perServer?: (server: Server.Server) => Through
+}
+
+const key = ({ name }: Server.Server): string => name
+
+const severalOf = ({ perServer = () => [], script, to }: Case): Several | undefined => {
+  if (to === undefined) return undefined
+  const servers = serversOf(script)
+  const made = new Map(servers.map((server) => [server, perServer(server)]))
+  return { to: to(servers), perServer: (server) => made.get(server)! }
 }
 
 const cases: ReadonlyArray<Case> = [
@@ -259,6 +286,81 @@ const cases: ReadonlyArray<Case> = [
     ]
   },
   {
+    name: "a balancer, of whose servers one fails and is left out, and a retry that goes elsewhere",
+    script: {
+      draw: "in order",
+      calls: bursts(400, 10, 20),
+      requests: [...again(20, [[31, "error"], [27, "error"], [31, "die"]]), [12, "ok"]],
+      more: {
+        second: again(90, [[12, "ok"], [17, "ok"], [12, "error"], [8, "ok"], [70, "ok"]]),
+        third: again(90, [[23, "ok"], [11, "ok"], [9, "bad"], [15, "error"]])
+      }
+    },
+    through: () => [Retry.make({ schedule: spaced(5), times: 2 })],
+    to: (endpoints) =>
+      Balancer.makeUnsafe({
+        name: "balancer",
+        endpoints,
+        key,
+        slowStart: 300,
+        ejection: { failures: 3, minCalls: 10, ratio: 0.4, duration: 700, maxDuration: 1500, maxRatio: 0.7 }
+      })
+  },
+  {
+    name: "a balancer in order, of servers that ask for a pause, until there is none",
+    script: {
+      draw: "in order",
+      calls: every(13, 60),
+      requests: again(30, [[9, "ok"], [21, "busy"]]),
+      more: { second: again(30, [[11, "ok"], [8, "busy"], [8, "busy"], [12, "ok"]]) }
+    },
+    through: () => [Retry.make({ schedule: spaced(3), times: 3, rejected: true })],
+    to: (endpoints) => Balancer.makeUnsafe({ endpoints, key, choose: "in-order", maxCooldown: 60, slowStart: 0 })
+  },
+  {
+    name:
+      "a balancer by priority and weight, whose endpoints hang until the deadline, each behind a breaker and a bulkhead",
+    script: {
+      draw: "in order",
+      calls: bursts(300, 12, 22),
+      requests: again(90, [[15, "ok"], [Infinity, "ok"], [19, "ok"], [Infinity, "ok"], [28, "error"]]),
+      more: {
+        second: again(90, [[90, "ok"], [14, "error"], [22, "ok"]]),
+        third: again(90, [[40, "busy"], [33, "ok"], [Infinity, "ok"]])
+      }
+    },
+    through: () => [Timeout.total(180), Retry.make({ schedule: spaced(9), times: 2 })],
+    to: (endpoints) =>
+      Balancer.makeUnsafe({
+        endpoints,
+        key,
+        priority: ({ name }) => name === "third" ? 1 : 0,
+        weight: ({ name }) => name === "callee" ? 3 : 1,
+        hangsAfter: 100,
+        slowStart: 150,
+        ejection: { failures: 2, duration: 200 }
+      }),
+    perServer: () => [
+      CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(4), open: 90, hangsAfter: 100 }),
+      Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 4, maxWait: 50 })
+    ]
+  },
+  {
+    name: "hedges to another server, by a balancer",
+    script: {
+      draw: "in order",
+      calls: every(60, 30),
+      requests: again(20, [[12, "ok"], [95, "ok"], [14, "error"], [80, "busy"]]),
+      more: {
+        second: again(20, [[90, "ok"], [11, "ok"], [20, "error"]]),
+        third: again(20, [[50, "busy"], [18, "ok"], [75, "ok"]])
+      }
+    },
+    through: () => [Retry.make({ schedule: spaced(9), times: 1 }), Hedge.makeUnsafe({ after: 25, maxHedges: 2 })],
+    to: (endpoints) => Balancer.makeUnsafe({ endpoints, key, cooldown: 50, slowStart: 100 }),
+    perServer: () => [Timeout.attempt(85)]
+  },
+  {
     name: "schedules by tags, delays that are computed, and jitter",
     script: {
       calls: every(200, 12),
@@ -324,13 +426,15 @@ const cases: ReadonlyArray<Case> = [
 ]
 
 describe("a simulation tells the same as production under the test clock", () => {
-  for (const { name, script, through } of cases) {
-    it.effect(name, () =>
+  for (const one of cases) {
+    it.effect(one.name, () =>
       Effect.gen(function*() {
-        const policies = through()
-        const expected = yield* Effect.scoped(produced(script, policies))
+        const { script } = one
+        const policies = one.through()
+        const several = severalOf(one)
+        const expected = yield* Effect.scoped(produced(script, policies, several))
         assert.isNotEmpty(expected)
-        assert.strictEqual(difference(simulated(script, policies), expected), undefined)
+        assert.strictEqual(difference(simulated(script, policies, several), expected), undefined)
       }))
   }
 })

@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as EffectRandom from "effect/Random"
 import * as TestClock from "effect/testing/TestClock"
+import type * as Balancer from "../../src/Balancer.ts"
 import * as Fault from "../../src/Fault.ts"
 import { nowOn } from "../../src/internal/time.ts"
 import * as Observability from "../../src/Observability.ts"
@@ -28,12 +29,24 @@ export interface Script {
    * tokens in one of them, all answers have some.
    */
   readonly requests: ReadonlyArray<readonly [millis: number, answer: Answer, tokens?: number]>
-  /** what every random number is: both draw the same then, in whichever order; a half, if nothing is said */
-  readonly draw?: number
+  /** the same of further servers, by name */
+  readonly more?: Readonly<Record<string, Script["requests"]>>
+  /**
+   * What every random number is: both draw the same then, in whichever order; a half, if nothing is said. `"in order"` gives numbers
+   * that differ, where both draw in the same order.
+   */
+  readonly draw?: number | "in order"
 }
 
 /** Made anew for each of the two. */
 export type Through = ReadonlyArray<Policy.Any>
+
+/** What is called instead of the one server. */
+export interface Several {
+  readonly to: Balancer.Balancer<Server.Server>
+  /** the same policies each time that it is asked */
+  readonly perServer: (server: Server.Server) => Through
+}
 
 const faults: { readonly [A in Answer]: Fault.Fault | undefined } = {
   ok: undefined,
@@ -86,30 +99,46 @@ class Same extends Random {
   }
 }
 
-const randomOf = ({ draw = 0.5 }: Script): Random => new Same(draw)
+/** By the golden ratio, so that they differ as much as they can. */
+class InOrder extends Same {
+  private last = 0
 
-const requestOf = ({ requests }: Script, number: number): Script["requests"][number] =>
-  requests[Math.min(number, requests.length) - 1]!
+  override next(): number {
+    return this.last = (this.last + 0.618_033_988_749_895) % 1
+  }
+}
+
+const randomOf = ({ draw = 0.5 }: Script): Random => draw === "in order" ? new InOrder(0) : new Same(draw)
+
+const requestOf = ({ more, requests: first }: Script, server: string, number: number): Script["requests"][number] => {
+  const requests = more?.[server] ?? first
+  return requests[Math.min(number, requests.length) - 1]!
+}
 
 const hasTokens = ({ requests }: Script): boolean => requests.some(([, , tokens]) => tokens !== undefined)
 
 const hour = 3_600_000
 
-export const simulated = (script: Script, through: Through): ReadonlyArray<Told> => {
-  const told: Array<Told> = []
-  const server = Server.make({
-    name: "callee",
-    times: Times.script(script.requests.map(([millis]) => millis)),
-    answers: () => ({ number }) => faults[requestOf(script, number)[1]],
-    ...hasTokens(script) && {
-      tokens: {
-        prompt: Times.constant(1),
-        completion: Times.script(script.requests.map(([, , tokens = 0]) => tokens)),
-        maxCompletion: 1000
+export const serversOf = (script: Script): ReadonlyArray<Server.Server> =>
+  Object.entries({ callee: script.requests, ...script.more }).map(([name, requests]) =>
+    Server.make({
+      name,
+      times: Times.script(requests.map(([millis]) => millis)),
+      answers: () => ({ number }) => faults[requestOf(script, name, number)[1]],
+      ...hasTokens(script) && {
+        tokens: {
+          prompt: Times.constant(1),
+          completion: Times.script(requests.map(([, , tokens = 0]) => tokens)),
+          maxCompletion: 1000
+        }
       }
-    }
-  })
-  const client = Client.make({ name: "script", load: Load.trace(script.calls), to: server, through })
+    })
+  )
+
+export const simulated = (script: Script, through: Through, several?: Several): ReadonlyArray<Told> => {
+  const told: Array<Told> = []
+  const called = several ?? { to: serversOf(script)[0]! }
+  const client = Client.make({ name: "script", load: Load.trace(script.calls), ...called, through })
   runWith({
     clients: [client],
     duration: hour,
@@ -121,27 +150,36 @@ export const simulated = (script: Script, through: Through): ReadonlyArray<Told>
   return told
 }
 
-export const produced = (script: Script, through: Through): Effect.Effect<ReadonlyArray<Told>> =>
+const around = (policies: ReadonlyArray<unknown>, self: Effect.Effect<any, any>): Effect.Effect<any, any> =>
+  policies.reduceRight((self: Effect.Effect<any, any>, policy: any) => policy(self), self)
+
+export const produced = (script: Script, through: Through, several?: Several): Effect.Effect<ReadonlyArray<Told>> =>
   Effect.gen(function*() {
     const told: Array<Told> = []
-    let number = 0
-    const ended = (answer: Answer, tokens: number): Effect.Effect<unknown, Server.ServerFailed> => {
+    const numbers = new Map<string, number>()
+    const ended = (server: string, answer: Answer, tokens: number): Effect.Effect<unknown, Server.ServerFailed> => {
       const fault = faults[answer]
       if (answer === "die") return Effect.die("bug")
       if (answer === "gone") return Effect.interrupt
-      if (fault !== undefined) return Effect.fail(new Server.ServerFailed({ server: "callee", reason: "error", fault }))
+      if (fault !== undefined) return Effect.fail(new Server.ServerFailed({ server, reason: "error", fault }))
       return Effect.succeed(hasTokens(script) ? { prompt: 1, completion: tokens } : undefined)
     }
-    const callee = Effect.suspend(() => {
-      const [millis, answer, tokens = 0] = requestOf(script, ++number)
-      return millis === Infinity ? Effect.never : Effect.andThen(Effect.sleep(millis), ended(answer, tokens))
-    })
+    const calleeOf = (server: string): Effect.Effect<unknown, Server.ServerFailed> =>
+      Effect.suspend(() => {
+        const number = (numbers.get(server) ?? 0) + 1
+        numbers.set(server, number)
+        const [millis, answer, tokens = 0] = requestOf(script, server, number)
+        return millis === Infinity ? Effect.never : Effect.andThen(Effect.sleep(millis), ended(server, answer, tokens))
+      })
+    const callee = several === undefined
+      ? calleeOf("callee")
+      : several.to.use((server) => around(several.perServer(server), calleeOf(server.name)))
     const stack = [Observability.call("script"), ...through] as const
     const listen = Telemetry.listen((event, context) => {
       const at = nowOn(Context.get(context, Clock.Clock))
       if (at < hour) told.push({ at: rounded(at), event: plain(event) })
     })
-    const call = listen(stack.reduceRight((self: Effect.Effect<any, any>, policy: any) => policy(self), callee))
+    const call = listen(around(stack, callee))
     const drive = Effect.gen(function*() {
       let at = 0
       for (const start of script.calls) {

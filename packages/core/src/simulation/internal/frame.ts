@@ -1,4 +1,5 @@
 import type * as Telemetry from "../../internal/events.ts"
+import type { Attempt } from "../../internal/tries.ts"
 import { Agenda, Alarm } from "./agenda.ts"
 import type { Outcome } from "./outcome.ts"
 import type { Random } from "./random.ts"
@@ -59,6 +60,11 @@ export abstract class Frame extends Alarm {
 
   wake(): void {}
 
+  /** The attempt that it is part of, where a policy around it makes several and remembers what they have tried. */
+  get memory(): Attempt | undefined {
+    return this.outer?.memory
+  }
+
   /** A queue of this process keeps the call waiting: all policies around it are told, for that is nobody's slowness. */
   waits(at: number): void {
     this.outer?.waits(at)
@@ -79,6 +85,8 @@ export interface Layer {
 export class Process {
   readonly world: World
   readonly random: Random
+  /** a balancer asks what the calls of this process have tried: policies that make several attempts remember it */
+  remembers = false
   private readonly states = new Map<object, unknown>()
 
   constructor(world: World, name: string) {

@@ -2,14 +2,17 @@ import * as Effect from "effect/Effect"
 import * as EffectRandom from "effect/Random"
 import type * as Telemetry from "../../internal/events.ts"
 import type { Client } from "../Client.ts"
+import type { Network } from "../Network.ts"
+import { BalancerLayer } from "../policies/balancer.ts"
 import type { Server } from "../Server.ts"
 import { Caller } from "./callers.ts"
-import { type Process, World } from "./frame.ts"
+import { type Layer, type Process, World } from "./frame.ts"
 import type { Random } from "./random.ts"
 import { ClientRecord, ServerRecord } from "./records.ts"
 import type { Report } from "./reportModel.ts"
 import { Edge } from "./request.ts"
 import { Service } from "./service.ts"
+import type { Target } from "./target.ts"
 
 /** The options, checked. Times in milliseconds. */
 interface Settings {
@@ -19,6 +22,12 @@ interface Settings {
   readonly drain: number
   readonly seed: number
   readonly listener: ((event: Telemetry.Event, at: number) => void) | undefined
+}
+
+/** From a client, or from a server, to what it calls. */
+interface Way {
+  readonly to: Target<Server>
+  readonly network: Network | undefined
 }
 
 /** The parts of one run, each made by the one that calls it. */
@@ -37,22 +46,31 @@ class Run {
     this.intervals = Math.ceil(duration / interval)
     this.records = clients.map((client) => [client, new ClientRecord(this.intervals, interval)])
     for (const [client, record] of this.records) {
-      const service = this.serviceOf(client.to)
-      const edge = (process: Process): Edge => new Edge(service, client.network, record, process)
+      const edge = (process: Process): Layer => this.edgeOf(client, record, process)
       new Caller(world, client, record, duration, edge).start(client)
     }
+  }
+
+  private edgeOf(
+    { network, to: { balancing, servers } }: Way,
+    record: ClientRecord | undefined,
+    process: Process
+  ): Layer {
+    const edges = servers.map(([server, stack]): Layer => {
+      const edge = new Edge(this.serviceOf(server), network, record, process)
+      return stack === undefined ? edge : stack(edge, process)
+    })
+    return balancing === undefined ? edges[0]! : new BalancerLayer(balancing, edges, process)
   }
 
   private serviceOf(server: Server): Service {
     let service = this.services.get(server)
     if (service === undefined) {
-      const behind = server.calls.map((call) => ({ ...call, service: this.serviceOf(call.to) }))
       service = new Service(
         this.world,
         server,
         new ServerRecord(this.intervals, this.interval),
-        (process) =>
-          behind.map(({ network, service, stack }) => stack(new Edge(service, network, undefined, process), process))
+        (process) => server.calls.map((call) => call.stack(this.edgeOf(call, undefined, process), process))
       )
       this.services.set(server, service)
     }

@@ -2,6 +2,7 @@ import * as Duration from "effect/Duration"
 import type * as Fault from "../../Fault.ts"
 import { Hedging } from "../../internal/hedging.ts"
 import { timerResolution } from "../../internal/time.ts"
+import { Attempt as Tried } from "../../internal/tries.ts"
 import { Waits } from "../../internal/waits.ts"
 import { LearntDelay } from "../../kernel/hedge.ts"
 import type { Budget, Grant } from "../../kernel/retryBudget.ts"
@@ -18,12 +19,14 @@ class HedgeLayer implements Layer {
   readonly budget: Budget | undefined
   readonly learnt: LearntDelay | undefined
   readonly alarms: Alarms | undefined
+  readonly remembers: boolean
 
   constructor(hedging: Hedging, inner: Layer, process: Process) {
     const { learnt, shared } = hedging
     this.hedging = hedging
     this.inner = inner
     this.world = process.world
+    this.remembers = process.remembers
     this.budget = budgetIn(process, shared)
     this.learnt = learnt === undefined ? undefined : process.state(hedging, () => new LearntDelay(learnt.rules))
     this.alarms = learnt === undefined ? new Alarms(process.world.agenda, hedging.delay) : undefined
@@ -57,10 +60,12 @@ class HedgeFrame extends Frame {
   private first: Outcome | undefined = undefined
   /** what the first attempt has waited for its turn */
   private readonly waited: Waits | undefined
+  private readonly tried: Tried | undefined
 
   constructor(layer: HedgeLayer, outer: Frame, call: Call) {
     super(outer, call, outer.deadline)
     this.layer = layer
+    this.tried = layer.remembers ? outer.memory ?? new Tried() : undefined
     this.waited = layer.learnt === undefined ? undefined : new Waits(undefined)
   }
 
@@ -128,7 +133,8 @@ class HedgeFrame extends Frame {
   }
 
   private start(grant: Grant | undefined): void {
-    const attempt = new Attempt(this, ++this.begun, grant)
+    const n = ++this.begun
+    const attempt = new Attempt(this, n, grant, n === 1 ? this.tried : this.tried?.another())
     this.running.add(attempt)
     attempt.begin()
   }
@@ -146,11 +152,18 @@ class HedgeFrame extends Frame {
     this.failed(fault)
   }
 
+  /** What one server cannot do now, or a policy that stands for it refuses, another one may do. */
+  private passesElsewhere({ _tag }: Fault.Fault): boolean {
+    const passes = _tag === "Transient" || _tag === "Throttled" || _tag === "Rejected"
+    return passes && this.tried !== undefined && this.tried.mayGoElsewhere(this.layer.world.now)
+  }
+
   /** Another attempt may do better, now or later. */
   private failed(fault: Fault.Fault): void {
     const counts = fault._tag === "Transient" || fault._tag === "Throttled"
     if (counts) this.layer.budget?.fail()
-    if (!(fault._tag === "Transient" && fault.retryAfter === undefined)) this.complete = true
+    const goesOn = fault._tag === "Transient" && fault.retryAfter === undefined
+    if (!goesOn && !this.passesElsewhere(fault)) this.complete = true
     this.disarm()
     if (this.mayBegin && this.isInTime) {
       this.another("failure", counts)
@@ -221,14 +234,20 @@ class HedgeFrame extends Frame {
 class Attempt extends Frame {
   readonly n: number
   readonly grant: Grant | undefined
+  private readonly tried: Tried | undefined
   private readonly race: HedgeFrame
   private inner: Frame | undefined = undefined
 
-  constructor(race: HedgeFrame, n: number, grant: Grant | undefined) {
+  constructor(race: HedgeFrame, n: number, grant: Grant | undefined, tried: Tried | undefined) {
     super(race, race.call, race.deadline)
+    this.tried = tried
     this.race = race
     this.n = n
     this.grant = grant
+  }
+
+  override get memory(): Tried | undefined {
+    return this.tried
   }
 
   begin(): void {

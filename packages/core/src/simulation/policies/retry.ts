@@ -5,6 +5,7 @@ import * as Fault from "../../Fault.ts"
 import type { StopReason } from "../../internal/events.ts"
 import { RetryPolicy } from "../../internal/retryPolicy.ts"
 import type { Settings } from "../../internal/retryRun.ts"
+import { Attempt } from "../../internal/tries.ts"
 import * as kernel from "../../kernel/retry.ts"
 import type { Budget } from "../../kernel/retryBudget.ts"
 import { type Call, Frame, type Layer, type Process, type World } from "../internal/frame.ts"
@@ -21,6 +22,7 @@ class RetryLayer implements Layer {
   readonly world: World
   readonly random: Random
   readonly budget: Budget | undefined
+  readonly remembers: boolean
 
   constructor({ settings }: RetryPolicy, inner: Layer, process: Process) {
     this.settings = settings
@@ -28,6 +30,7 @@ class RetryLayer implements Layer {
     this.world = process.world
     this.random = process.random
     this.budget = budgetIn(process, settings.budget)
+    this.remembers = process.remembers
   }
 
   open(outer: Frame, call: Call): Frame {
@@ -42,6 +45,7 @@ class RetryFrame extends Frame {
   private attempt = 1
   private startedAt = 0
   private purse: Purse | undefined = undefined
+  private tried: Attempt | undefined = undefined
   /** the schedules that have begun; each goes on from where it was */
   private delays: Map<object, Delays> | undefined = undefined
 
@@ -51,9 +55,14 @@ class RetryFrame extends Frame {
   }
 
   begin(): void {
-    const { budget, world } = this.layer
+    const { budget, remembers, world } = this.layer
     if (budget !== undefined) this.purse = new Purse(budget, world.now)
+    if (remembers) this.tried = this.outer!.memory ?? new Attempt()
     this.next()
+  }
+
+  override get memory(): Attempt | undefined {
+    return this.tried
   }
 
   private next(): void {
@@ -75,12 +84,14 @@ class RetryFrame extends Frame {
     const { random, world: { agenda } } = this.layer
     const counts = fault._tag === "Transient" || fault._tag === "Throttled"
     this.purse?.failed(counts)
-    const again = (outcome.succeeded || (outcome.typed && settings.accepts(outcome.value))) && settings.goesOn(fault)
+    const isElsewhere = this.tried !== undefined && this.tried.mayGoElsewhere(agenda.now)
+    const passes = settings.goesOn(fault) || (isElsewhere && fault._tag === "Rejected")
+    const again = (outcome.succeeded || (outcome.typed && settings.accepts(outcome.value))) && passes
     if (!again) return this.stop(outcome, fault, "not-retryable")
     if (this.attempt > settings.times) return this.stop(outcome, fault, "exhausted")
     const scheduled = this.delaysFor(outcome, fault).next(agenda.now, outcome.value)
     if (scheduled === undefined) return this.stop(outcome, fault, "exhausted")
-    const hint = Fault.retryAfter(fault)
+    const hint = isElsewhere ? undefined : Fault.retryAfter(fault)
     const delay = kernel.wait({
       scheduled: settings.after?.({
         attempt: this.attempt,
@@ -102,6 +113,7 @@ class RetryFrame extends Frame {
 
   override wake(): void {
     this.purse?.goOn()
+    this.tried = this.tried?.another()
     this.next()
   }
 
