@@ -50,6 +50,7 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { Overload } from "./Bulkhead.ts"
 import * as Fault from "./Fault.ts"
 import { Part } from "./internal/adaptiveLimit.ts"
 import { Learner } from "./internal/adaptiveLimitLearner.ts"
@@ -65,6 +66,7 @@ import {
   showMillis
 } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
+import { queueOptions } from "./internal/queueOptions.ts"
 import { register } from "./internal/registry.ts"
 import { withResult } from "./internal/result.ts"
 import * as kernel from "./kernel/adaptiveLimit.ts"
@@ -259,11 +261,13 @@ export interface Options<P extends string = string> {
    */
   readonly maxWait?: Duration.Input | undefined
   /**
-   * Which waiting call is next, as in `Bulkhead`.
+   * Which waiting call is next, of those with the same `Criticality`, as in `Bulkhead`.
    *
    * @default "fifo"
    */
-  readonly order?: "fifo" | "lifo" | undefined
+  readonly order?: "fifo" | "lifo" | "adaptive" | undefined
+  /** When an `"adaptive"` queue is overloaded, as in `Bulkhead`; with another order, this is an error. */
+  readonly overload?: Overload | undefined
   /**
    * How long a window lasts at least. One lasts twice as long as calls take, if that is longer.
    *
@@ -442,14 +446,8 @@ const algorithmOf = (where: string, algorithm: Algorithm = aimd()): Algorithm =>
  */
 export const makeUnsafe = <const P extends string = never>(options: Options<P> = {}): AdaptiveLimit<P> => {
   const where = "AdaptiveLimit.make"
-  const { dropRatio = 0.1, maxWait, minCalls = 10, name, order, partitions, within = 1000 } = checkedOptions(
-    where,
-    options
-  )
-  if (order !== undefined) oneOf(where, "order", order, ["fifo", "lifo"])
-  const maxQueue = integer(where, "maxQueue", options.maxQueue ?? (maxWait === undefined ? 0 : 1000), 0)
-  if (maxQueue === 0 && maxWait !== undefined) throw invalid(where, "maxQueue", 0, "an integer >= 1 beside maxWait")
-  if (maxQueue === 0 && order === "lifo") throw invalid(where, "maxQueue", 0, "an integer >= 1 beside order \"lifo\"")
+  const { dropRatio = 0.1, minCalls = 10, name, partitions, within = 1000 } = checkedOptions(where, options)
+  const queueing = queueOptions(where, options)
   const bounds = boundsOf(where, options)
   const algorithm = algorithmOf(where, options.algorithm)
   if (options.classify !== undefined && typeof options.classify !== "function") {
@@ -460,9 +458,7 @@ export const makeUnsafe = <const P extends string = never>(options: Options<P> =
     begin: () => algorithm.make(bounds),
     follows: algorithm.description,
     bounds,
-    maxQueue,
-    maxWait: maxWait === undefined ? Infinity : positiveMillis(where, "maxWait", maxWait, { infinite: true }),
-    order,
+    ...queueing,
     window: {
       within: positiveMillis(where, "within", within),
       minCalls: integer(where, "minCalls", minCalls, 1),

@@ -6,9 +6,11 @@
  *
  * **Details**
  *
- * A returned permit goes straight to the next waiter; a newcomer never overtakes a waiter. First in, first out is the
+ * A returned permit goes straight to the next waiter. Waiters with a higher `Criticality` are first, and one that finds the queue
+ * full takes the place of the newest of the lowest. A newcomer never overtakes a waiter that matters as much. First in, first out is the
  * default. Under lasting overload, last in, first out serves calls that somebody still waits for. A newcomer that finds the
- * queue full then takes the place of the call that has waited longest, and that call is rejected.
+ * queue full then takes the place of the call that has waited longest, and that call is rejected. `"adaptive"` is first in, first
+ * out while calls are served in time, and last in, first out while they are not; a call that has waited too long is then rejected.
  *
  * A waiter that is interrupted, or has waited for `maxWait`, leaves the queue. A permit that reaches such a waiter goes on to
  * the next one. A waiter also gives up a millisecond before the ambient `Deadline`: a call that begins then cannot finish.
@@ -26,7 +28,8 @@
  * the callee's time: put it inside.
  *
  * The name is Nygard's (Release It!, 2007). .NET's `QueueProcessingOrder.NewestFirst` also serves the newest call first, at
- * the cost of the oldest.
+ * the cost of the oldest. The adaptive order is that of Facebook's "Fail at Scale" (ACM Queue 13.8, 2015), with the sign of overload
+ * of CoDel (RFC 8289).
  *
  * What this adds to `Effect`'s `Semaphore`: a bounded queue, a bounded wait, a typed rejection, last in first out, streams,
  * telemetry.
@@ -53,9 +56,11 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Compartment } from "./internal/bulkhead.ts"
 import type { BulkheadRejected } from "./internal/errors.ts"
-import { checkedOptions, integer, invalid, positiveMillis } from "./internal/options.ts"
+import { checkedOptions, integer } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
+import { queueOptions } from "./internal/queueOptions.ts"
 import { register } from "./internal/registry.ts"
+import { now } from "./internal/time.ts"
 import type * as kernel from "./kernel/bulkhead.ts"
 import type * as Policy from "./Policy.ts"
 import type * as PolicyRegistry from "./PolicyRegistry.ts"
@@ -99,12 +104,37 @@ export interface Options {
    */
   readonly maxWait?: Duration.Input | undefined
   /**
-   * Which waiting call is next: the one that has waited longest, or the newest. With `"lifo"`, a newcomer that finds the
-   * queue full takes the place of the one that has waited longest. Where nobody waits, `"lifo"` is an error.
+   * Which waiting call is next, of those with the same `Criticality`: the one that has waited longest, or the newest. With `"lifo"`, a
+   * newcomer that finds the queue full takes the place of the one that has waited longest. `"adaptive"` is `"fifo"` until the
+   * queue is overloaded. Where nobody waits, both are an error.
    *
    * @default "fifo"
    */
-  readonly order?: "fifo" | "lifo" | undefined
+  readonly order?: "fifo" | "lifo" | "adaptive" | undefined
+  /** When an `"adaptive"` queue is overloaded; with another order, this is an error. */
+  readonly overload?: Overload | undefined
+}
+
+/**
+ * When an `"adaptive"` queue is overloaded.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Overload {
+  /**
+   * A call that waits no longer than this is served well. In an overloaded queue, a call that has waited for longer is rejected.
+   *
+   * @default "5 millis"
+   */
+  readonly target?: Duration.Input | undefined
+  /**
+   * The queue is overloaded when for so long it was never empty, and no call was served well; then until it is empty. Longer than
+   * the time from one permit that is given back to the next.
+   *
+   * @default "100 millis"
+   */
+  readonly interval?: Duration.Input | undefined
 }
 
 /**
@@ -197,7 +227,10 @@ const BulkheadProto = Object.create(internal.PolicyProto, {
           ...concurrency === undefined ? {} : { concurrency: integer(where, "concurrency", concurrency, 1) },
           ...maxQueue === undefined ? {} : { maxQueue: integer(where, "maxQueue", maxQueue, 0) }
         }
-        return Effect.sync(() => compartment.resize(limits))
+        return Effect.withFiber((fiber) => {
+          compartment.resize(limits, now(fiber))
+          return Effect.void
+        })
       }
     }
   }
@@ -211,21 +244,10 @@ const BulkheadProto = Object.create(internal.PolicyProto, {
  */
 export const makeUnsafe = (options: Options): Bulkhead => {
   const where = "Bulkhead.make"
-  const { maxWait, name, order } = checkedOptions(where, options)
-  if (order !== undefined && order !== "fifo" && order !== "lifo") {
-    throw invalid(where, "order", order, "\"fifo\" or \"lifo\"")
-  }
-  const maxQueue = integer(where, "maxQueue", options.maxQueue ?? (maxWait === undefined ? 0 : 1000), 0)
-  if (maxQueue === 0 && maxWait !== undefined) throw invalid(where, "maxQueue", 0, "an integer >= 1 beside maxWait")
-  if (maxQueue === 0 && order === "lifo") throw invalid(where, "maxQueue", 0, "an integer >= 1 beside order \"lifo\"")
+  const { name } = checkedOptions(where, options)
+  const concurrency = integer(where, "concurrency", options.concurrency, 1)
   return internal.make(
-    new Compartment({
-      name,
-      concurrency: integer(where, "concurrency", options.concurrency, 1),
-      maxQueue,
-      maxWait: maxWait === undefined ? Infinity : positiveMillis(where, "maxWait", maxWait, { infinite: true }),
-      order
-    }),
+    new Compartment({ name, concurrency, ...queueOptions(where, options) }),
     BulkheadProto
   )
 }

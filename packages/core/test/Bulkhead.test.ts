@@ -44,7 +44,7 @@ describe("Bulkhead", () => {
     assert.throws(() => one({ maxWait: 0 }), "Bulkhead.make: maxWait must be a duration > 0, got 0")
     assert.throws(
       () => one({ order: "random" as "fifo" }),
-      "Bulkhead.make: order must be \"fifo\" or \"lifo\", got \"random\""
+      "Bulkhead.make: order must be \"fifo\", \"lifo\" or \"adaptive\", got \"random\""
     )
     assert.throws(
       () => one({ maxQueue: 0, maxWait: "1 second" }),
@@ -505,10 +505,11 @@ describe("Bulkhead", () => {
         const call = policy(bulkhead(Effect.sleep("30 millis")))
         yield* during("1 second", Effect.forEach([1, 2, 3, 4], () => Effect.exit(call), { concurrency: "unbounded" }))
         const source = { policy: "bulkhead", name: "db" } as const
+        const criticality = "critical"
         assert.deepStrictEqual(events, [
-          { _tag: "RejectedByBulkhead", ...source, reason: "full", waited: Duration.zero },
-          { _tag: "WaitedForBulkhead", ...source, waited: Duration.millis(30) },
-          { _tag: "RejectedByBulkhead", ...source, reason: "waited", waited: Duration.millis(50) }
+          { _tag: "RejectedByBulkhead", ...source, criticality, reason: "full", waited: Duration.zero },
+          { _tag: "WaitedForBulkhead", ...source, criticality, waited: Duration.millis(30) },
+          { _tag: "RejectedByBulkhead", ...source, criticality, reason: "waited", waited: Duration.millis(50) }
         ])
       }))
 

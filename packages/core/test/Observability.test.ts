@@ -114,12 +114,18 @@ const rows: {
   "circuit-breaker RejectedByCircuit": [{ state: "Open", retryAfter: second }, [
     "resilience.rejections circuit-breaker x open: 1"
   ]],
-  "bulkhead RejectedByBulkhead": [{ reason: "full", waited: second }, ["resilience.rejections bulkhead x full: 1"]],
-  "bulkhead WaitedForBulkhead": [{ waited: second }, ["resilience.wait.duration bulkhead x: 1"]],
-  "adaptive-limit RejectedByBulkhead": [{ reason: "waited", waited: second }, [
+  "bulkhead RejectedByBulkhead": [{ criticality: "critical", reason: "full", waited: second }, [
+    "resilience.rejections bulkhead x full: 1"
+  ]],
+  "bulkhead WaitedForBulkhead": [{ criticality: "sheddable", waited: second }, [
+    "resilience.wait.duration bulkhead x: 1"
+  ]],
+  "adaptive-limit RejectedByBulkhead": [{ criticality: "sheddable", reason: "waited", waited: second }, [
     "resilience.rejections adaptive-limit x waited: 1"
   ]],
-  "adaptive-limit WaitedForBulkhead": [{ waited: second }, ["resilience.wait.duration adaptive-limit x: 1"]],
+  "adaptive-limit WaitedForBulkhead": [{ criticality: "sheddable", waited: second }, [
+    "resilience.wait.duration adaptive-limit x: 1"
+  ]],
   "adaptive-limit LimitChanged": [{ from: 10, to: 11 }, []],
   "balancer RejectedByBalancer": [{ reason: "cooling", retryAfter: second }, [
     "resilience.rejections balancer x cooling: 1"

@@ -17,6 +17,7 @@ import * as Balancer from "../src/Balancer.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import * as Chaos from "../src/Chaos.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Criticality from "../src/Criticality.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Hedge from "../src/Hedge.ts"
 import * as Keyed from "../src/Keyed.ts"
@@ -50,6 +51,7 @@ const Kind = Schema.Literals([
   "balancer",
   "chaos",
   "throttle",
+  "criticality",
   "identity",
   "own"
 ])
@@ -114,7 +116,13 @@ const policyOf = (kind: typeof Kind.Type): Policy.Policy<unknown, unknown> => {
       )
     }
     case "bulkhead":
-      return Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 2, maxWait: "60 millis" })
+      return Bulkhead.makeUnsafe({
+        concurrency: 2,
+        maxQueue: 2,
+        maxWait: "60 millis",
+        order: "adaptive",
+        overload: { target: "10 millis", interval: "30 millis" }
+      })
     case "adaptive limit":
       return AdaptiveLimit.makeUnsafe({
         initialConcurrency: 3,
@@ -166,6 +174,8 @@ const policyOf = (kind: typeof Kind.Type): Policy.Policy<unknown, unknown> => {
       )
     case "throttle":
       return AdaptiveThrottle.makeUnsafe({ minCalls: 2, within: "200 millis" })
+    case "criticality":
+      return Policy.compose(Criticality.as("sheddable"), Criticality.atMost("sheddable-plus"))
     case "identity":
       return Policy.identity
     case "own":

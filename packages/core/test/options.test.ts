@@ -11,6 +11,7 @@ import * as Bulkhead from "../src/Bulkhead.ts"
 import * as Chaos from "../src/Chaos.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Coalesce from "../src/Coalesce.ts"
+import * as Criticality from "../src/Criticality.ts"
 import * as Deadline from "../src/Deadline.ts"
 import * as Fallback from "../src/Fallback.ts"
 import * as Hedge from "../src/Hedge.ts"
@@ -127,6 +128,11 @@ const table: ReadonlyArray<Row> = [
     (maxWait) => AdaptiveLimit.makeUnsafe({ maxWait })
   ],
   ["AdaptiveLimit.make: order", "none", (order) => AdaptiveLimit.makeUnsafe({ maxQueue: 1, order })],
+  [
+    "AdaptiveLimit.make: overload",
+    "options",
+    (overload) => AdaptiveLimit.makeUnsafe({ maxQueue: 1, order: "adaptive", overload })
+  ],
   ["AdaptiveLimit.make: within", "duration", (within) => AdaptiveLimit.makeUnsafe({ within })],
   ["AdaptiveLimit.make: minCalls", "integer", (minCalls) => AdaptiveLimit.makeUnsafe({ minCalls })],
   ["AdaptiveLimit.make: dropRatio", "share", (dropRatio) => AdaptiveLimit.makeUnsafe({ dropRatio })],
@@ -223,6 +229,22 @@ const table: ReadonlyArray<Row> = [
     (maxWait) => Bulkhead.makeUnsafe({ concurrency: 1, maxWait })
   ],
   ["Bulkhead.make: order", "none", (order) => Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1, order })],
+  [
+    "Bulkhead.make: overload",
+    "options",
+    (overload) => Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1, order: "adaptive", overload })
+  ],
+  [
+    "Bulkhead.make: overload.target",
+    "duration",
+    (target) => Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1, order: "adaptive", overload: { target } })
+  ],
+  [
+    "Bulkhead.make: overload.interval",
+    "duration",
+    (interval) => Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1, order: "adaptive", overload: { interval } })
+  ],
+  ["Bulkhead.make: overload", "none", (overload) => Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1, overload })],
 
   ["CircuitBreaker.make: options", "options", (value) => CircuitBreaker.makeUnsafe(value)],
   ["CircuitBreaker.make: name", "string", (name) => CircuitBreaker.makeUnsafe({ name })],
@@ -476,6 +498,24 @@ const table: ReadonlyArray<Row> = [
     "ServerPolicy.make: maxRemaining",
     "duration",
     (maxRemaining) => ServerPolicy.make(Policy.identity, { maxRemaining })
+  ],
+  [
+    "ServerPolicy.make: criticalityHeaders",
+    "array",
+    (criticalityHeaders) => ServerPolicy.make(Policy.identity, { criticalityHeaders })
+  ],
+  [
+    "ServerPolicy.make: maxCriticality",
+    "function",
+    (maxCriticality) => ServerPolicy.make(Policy.identity, { maxCriticality })
+  ],
+  ["Criticality.as: criticality", "none", (criticality) => Criticality.as(criticality)],
+  ["Criticality.atMost: criticality", "none", (criticality) => Criticality.atMost(criticality)],
+  ["Criticality.fromHeader: options", "options", (value) => Criticality.fromHeader("sheddable", value)],
+  [
+    "Criticality.fromHeader: maxCriticality",
+    "none",
+    (maxCriticality) => Criticality.fromHeader("sheddable", { maxCriticality })
   ],
   ["Health.check: options", "options", (value) => Health.check(value)],
   ["Health.response: options", "options", (value) => Health.response(value)],

@@ -7,6 +7,7 @@ import type {
   Chaos,
   CircuitBreaker,
   Coalesce,
+  Criticality,
   Deadline,
   Fallback,
   Hedge,
@@ -60,12 +61,14 @@ type Options =
   | First<typeof Chaos.layer>
   | First<typeof Chaos.ramp>
   | First<typeof Chaos.window>
+  | Bulkhead.Overload
   | CircuitBreaker.HalfOpen
   | CircuitBreaker.Options
   | CircuitBreaker.Share
   | NonNullable<CircuitBreaker.Options["retryAfter"]>
   | First<typeof CircuitBreaker.slowRate>
   | Coalesce.Options
+  | Second<typeof Criticality.fromHeader>
   | Deadline.Options
   | Second<typeof Deadline.fromHeader>
   | Fallback.Options

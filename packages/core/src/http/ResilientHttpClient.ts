@@ -63,7 +63,7 @@ import { execute, policyArgument } from "../internal/http/resilientHttpClient.ts
 import { isFailed } from "../internal/http/response.ts"
 import { executeStream } from "../internal/http/streamedBody.ts"
 import { booleanOption, callable, checkedOptions, integer, invalid, oneOf } from "../internal/options.ts"
-import { attemptHeader, deadlineHeader, isHeaderName } from "../kernel/http/headers.ts"
+import { attemptHeader, criticalityHeader, deadlineHeader, isHeaderName } from "../kernel/http/headers.ts"
 import type * as Policy from "../Policy.ts"
 
 /**
@@ -122,6 +122,13 @@ export interface Options {
    * @default false
    */
   readonly sendAttempt?: boolean | string | undefined
+  /**
+   * Sends how much the call matters, its `Criticality`, with every attempt: `true` as `x-criticality`, or the name of another
+   * header. One that the request has already is left as it is.
+   *
+   * @default false
+   */
+  readonly sendCriticality?: boolean | string | undefined
 }
 
 /**
@@ -252,7 +259,8 @@ export const make: {
     failOnStatus: booleanOption(where, "failOnStatus", options?.failOnStatus) ?? false,
     repeat: callable(where, "repeat", options?.repeat) ?? nothing,
     deadlineHeader: headerOf("sendDeadline", options?.sendDeadline, deadlineHeader),
-    attemptHeader: headerOf("sendAttempt", options?.sendAttempt, attemptHeader)
+    attemptHeader: headerOf("sendAttempt", options?.sendAttempt, attemptHeader),
+    criticalityHeader: headerOf("sendCriticality", options?.sendCriticality, criticalityHeader)
   })
   return HttpClient.makeWith(Effect.flatMap(run), client.preprocess)
 }

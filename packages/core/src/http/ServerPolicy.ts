@@ -22,6 +22,10 @@
  * handler is interrupted. In a model of a server that has fallen behind (Bronson et al., Metastable Failures, HotOS 2021),
  * dropping such work is what lets it recover. `ServerPolicy.make(Policy.identity)` does this and nothing else.
  *
+ * **How much a request matters.** The caller says it in a header: `ResilientHttpClient` does with `sendCriticality`. Everything
+ * inside carries it as its `Criticality`: a bulkhead or an adaptive limit serves requests that matter more first, and when its queue
+ * is full, turns away those that matter less. A caller cannot raise itself above `maxCriticality`.
+ *
  * **Bodies that are streams.** The policy's stream face is around the response: its head is the first element. A permit is
  * held until the last byte is sent, a total timeout or the deadline ends with it, and a caller that leaves early is no
  * failure. What the policy does about attempts ends with the head.
@@ -31,6 +35,9 @@
  * Put it around the app, or into the router as a middleware, as the examples do. As the `middleware` argument of
  * `HttpServer.serve` it is around the sending as well, so there an attempt ends with the last byte; as that of
  * `HttpEffect.toWebHandler` it ends with the head, and a permit is not held for a body.
+ *
+ * Everything inside is interruptible, as a route of `HttpRouter` is: a caller that goes away leaves the queue, and its handler is
+ * interrupted. Put `Effect.uninterruptible` around what must not be.
  *
  * `Retry` and `Hedge` run the handler again, whatever its method is: they belong to the client's side. The time that a request
  * waited before the middleware saw it is not known here.
@@ -77,12 +84,14 @@ import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import type * as Scope from "effect/Scope"
 import type { BulkheadRejected } from "../Bulkhead.ts"
 import type { CircuitOpen } from "../CircuitBreaker.ts"
+import type { Criticality } from "../Criticality.ts"
 import * as Deadline from "../Deadline.ts"
 import type * as Fault from "../Fault.ts"
 import { policyArgument } from "../internal/http/resilientHttpClient.ts"
 import * as internal from "../internal/http/serverPolicy.ts"
 import { callable, checkedOptions, invalid, millisOf, oneOf, positiveMillis } from "../internal/options.ts"
-import { deadlineHeader, isHeaderName } from "../kernel/http/headers.ts"
+import { criticalities, usual } from "../kernel/criticality.ts"
+import { criticalityHeader, deadlineHeader, isHeaderName } from "../kernel/http/headers.ts"
 import type * as Policy from "../Policy.ts"
 import type { RateLimiterRejected } from "../RateLimiter.ts"
 import type { TimeoutExceeded } from "../Timeout.ts"
@@ -142,6 +151,20 @@ export interface Options {
    */
   readonly deadlineHeaders?: ReadonlyArray<string> | undefined
   /**
+   * The headers that may say how much the request matters, of which the first one that can be read counts: its `Criticality`,
+   * which everything inside carries along. None takes no word from anybody.
+   *
+   * @default ["x-criticality"]
+   */
+  readonly criticalityHeaders?: ReadonlyArray<string> | undefined
+  /**
+   * A request that says it matters more counts as this. One that says nothing is `critical`, if that is not more. A function tells
+   * callers apart; what it throws is a defect of the request.
+   *
+   * @default "critical"
+   */
+  readonly maxCriticality?: Criticality | ((request: HttpServerRequest) => Criticality) | undefined
+  /**
    * A caller with more time left counts as this, as in `Deadline.fromHeader`.
    *
    * @default "1 hour"
@@ -192,10 +215,13 @@ export interface PolicyFor<out EFor = unknown, out RFor = unknown> {
 
 const where = "ServerPolicy.make"
 
-const headersOf = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
+const headersOf = (option: string, names: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (Array.isArray(names) && names.every(isHeaderName)) return names.map((name) => name.toLowerCase())
-  throw invalid(where, "deadlineHeaders", names, "an array of names of headers")
+  throw invalid(where, option, names, "an array of names of headers")
 }
+
+const mostOf = (most: Options["maxCriticality"] = usual): NonNullable<Options["maxCriticality"]> =>
+  typeof most === "function" ? most : oneOf(where, "maxCriticality", most, criticalities)
 
 const failed = ({ status }: HttpServerResponse): boolean => status >= 400
 
@@ -257,7 +283,9 @@ export const make = <EOut, RP, EFor = never, RFor = never>(
     policyFor: callable(where, "policyFor", options.policyFor),
     within: (millis) => Deadline.within(Duration.millis(millis)),
     body: oneOf(where, "body", options.body ?? "stream", ["stream", "headers"]),
-    deadlineHeaders: headersOf(options.deadlineHeaders ?? [deadlineHeader, "grpc-timeout"]),
+    deadlineHeaders: headersOf("deadlineHeaders", options.deadlineHeaders ?? [deadlineHeader, "grpc-timeout"]),
+    criticalityHeaders: headersOf("criticalityHeaders", options.criticalityHeaders ?? [criticalityHeader]),
+    maxCriticality: mostOf(options.maxCriticality),
     maxRemaining: positiveMillis(where, "maxRemaining", options.maxRemaining ?? "1 hour"),
     minRemaining: least,
     lateStatus: oneOf(where, "lateStatus", options.lateStatus ?? 504, [503, 504]),

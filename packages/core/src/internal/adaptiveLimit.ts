@@ -6,7 +6,7 @@ import { counted, type Knowledge, nothing } from "../kernel/keyed.ts"
 import type { Partition } from "../kernel/partitions.ts"
 import type { Learner } from "./adaptiveLimitLearner.ts"
 import { measuredStream } from "./adaptiveLimitStream.ts"
-import { Compartment, type Waiter } from "./bulkhead.ts"
+import { Compartment, shownOverload, type Waiter } from "./bulkhead.ts"
 import type { AnyStream } from "./establish.ts"
 import * as frame from "./frame.ts"
 import type { PolicyInfo } from "./model.ts"
@@ -21,11 +21,11 @@ export class Part implements Implementation {
   private readonly compartment: Compartment
 
   constructor(learner: Learner, permits: Partition<Waiter>) {
-    const { maxQueue, maxWait, name, order } = learner.settings
+    const { maxQueue, maxWait, name, order, overload } = learner.settings
     this.learner = learner
     this.permits = permits
     this.compartment = new Compartment(
-      { name, concurrency: learner.pool.limit, maxQueue, maxWait, order },
+      { name, concurrency: learner.pool.limit, maxQueue, maxWait, order, overload },
       "adaptive-limit",
       permits
     )
@@ -36,7 +36,7 @@ export class Part implements Implementation {
   }
 
   get info(): PolicyInfo {
-    const { bounds, follows, maxQueue, maxWait, name, order } = this.learner.settings
+    const { bounds, follows, maxQueue, maxWait, name, order, overload } = this.learner.settings
     return {
       kind: "adaptive-limit",
       name,
@@ -46,7 +46,8 @@ export class Part implements Implementation {
         maxConcurrency: bounds.max,
         maxQueue,
         maxWait: maxWait === Infinity ? undefined : Duration.millis(maxWait),
-        order
+        order,
+        overload: shownOverload(overload)
       },
       children: []
     }

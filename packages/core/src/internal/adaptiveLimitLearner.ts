@@ -2,9 +2,9 @@ import type * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Fault from "../Fault.ts"
 import { type Algorithm, Window } from "../kernel/adaptiveLimit.ts"
-import type { Order } from "../kernel/bulkhead.ts"
 import { Pool } from "../kernel/partitions.ts"
-import type { Waiter } from "./bulkhead.ts"
+import type { Order, Overload } from "../kernel/queue.ts"
+import { handOver, type Waiter } from "./bulkhead.ts"
 import { emit } from "./emit.ts"
 import { CurrentListener } from "./events.ts"
 import type { AnyFiber } from "./primitive.ts"
@@ -22,6 +22,7 @@ export interface Settings {
   /** in milliseconds */
   readonly maxWait: number
   readonly order: Order | undefined
+  readonly overload: Overload | undefined
   readonly window: { readonly within: number; readonly minCalls: number; readonly dropRatio: number }
   readonly classify: Fault.Classify<any>
   readonly partitions: Readonly<Record<string, number>>
@@ -38,13 +39,13 @@ export class Learner {
   readonly window: Window
 
   constructor(settings: Settings) {
-    const { maxQueue, order, partitions } = settings
+    const { maxQueue, order, overload, partitions } = settings
     const algorithm = settings.begin()
     this.settings = settings
     this.algorithm = algorithm
     this.window = new Window(settings.window)
     // those who are in no partition are guaranteed nothing
-    this.pool = new Pool(algorithm.limit, [0, ...Object.values(partitions)], maxQueue, order ?? "fifo")
+    this.pool = new Pool(algorithm.limit, [0, ...Object.values(partitions)], maxQueue, order ?? "fifo", overload)
   }
 
   /** The end of a call that began then, when so many ran. */
@@ -78,7 +79,8 @@ export class Learner {
     const to = algorithm.limit
     if (from === to) return
     this.tell(fiber, from, to)
-    for (const waiter of this.pool.resize(to)) waiter.granted()
+    this.pool.limit = to
+    handOver(this.pool, at)
   }
 
   private tell(fiber: AnyFiber, from: number, to: number): void {

@@ -2,10 +2,13 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as kernel from "../kernel/bulkhead.ts"
 import { type Knowledge, nothing, owed } from "../kernel/keyed.ts"
+import type { Order, Overload, Place } from "../kernel/queue.ts"
+import { CurrentCriticality, currentRank } from "./criticality.ts"
 import { timeToWait } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import { BulkheadRejected } from "./errors.ts"
@@ -31,8 +34,28 @@ export interface Settings extends kernel.Limits {
   /** in milliseconds */
   readonly maxWait: number
   /** as it was given */
-  readonly order: kernel.Order | undefined
+  readonly order: Order | undefined
+  readonly overload: Overload | undefined
 }
+
+/** Permits, or a pool of them: whose permits they are, the waiters know. */
+interface Permits {
+  next(at: number): Waiter | undefined
+  stale(at: number): Waiter | undefined
+}
+
+/** Hands on what was given back or added. */
+export const handOver = (permits: Permits, at: number): void => {
+  for (let waiter = permits.next(at); waiter !== undefined; waiter = permits.next(at)) waiter.granted()
+  for (let waiter = permits.stale(at); waiter !== undefined; waiter = permits.stale(at)) waiter.lost("overload")
+}
+
+const giveBack = (permits: kernel.Permits<Waiter>, fiber: AnyFiber): void => {
+  if (permits.leave()) handOver(permits, now(fiber))
+}
+
+const isFull = (permits: kernel.Permits<Waiter>, fiber: AnyFiber, at: number): boolean =>
+  permits.isFull(currentRank(fiber), at)
 
 /** Whose permits they are. */
 type Kind = "bulkhead" | "adaptive-limit"
@@ -46,14 +69,15 @@ export class Compartment implements Implementation {
   readonly timers: TimerQueue | undefined
   /** on the stack of every call that found a permit at once */
   readonly held: HeldFrame
-  readonly order: kernel.Order | undefined
+  readonly order: Order | undefined
+  readonly overload: Overload | undefined
 
   constructor(
     settings: Settings,
     kind: Kind = "bulkhead",
-    permits: kernel.Permits<Waiter> = new kernel.Permits(settings, settings.order ?? "fifo")
+    permits: kernel.Permits<Waiter> = new kernel.Permits(settings, settings.order ?? "fifo", settings.overload)
   ) {
-    const { maxWait, name, order } = settings
+    const { maxWait, name, order, overload } = settings
     this.kind = kind
     this.name = name
     this.permits = permits
@@ -61,6 +85,7 @@ export class Compartment implements Implementation {
     this.maxWait = maxWait
     this.timers = maxWait === Infinity ? undefined : new TimerQueue(maxWait)
     this.order = order
+    this.overload = overload
   }
 
   get info(): PolicyInfo {
@@ -72,7 +97,8 @@ export class Compartment implements Implementation {
         concurrency,
         maxQueue,
         maxWait: this.maxWait === Infinity ? undefined : Duration.millis(this.maxWait),
-        order: this.order
+        order: this.order,
+        overload: shownOverload(this.overload)
       },
       children: []
     }
@@ -114,16 +140,17 @@ export class Compartment implements Implementation {
     return Effect.onExitPrimitive(entered, (exit) => {
       if (Exit.isSuccess(exit) && scope!.state._tag !== "Closed") return undefined
       // nobody has it: the call was turned away or interrupted, or its scope was closed while it waited
-      call.release()
+      call.release(Fiber.getCurrent()!)
       return scope && Scope.close(scope, exit)
     })
   })
 
-  resize(limits: Partial<kernel.Limits>): void {
-    for (const waiter of this.permits.resize(limits)) waiter.granted()
+  resize(limits: Partial<kernel.Limits>, at: number): void {
+    this.permits.resize(limits)
+    handOver(this.permits, at)
   }
 
-  reject(fiber: AnyFiber, reason: "full" | "waited", waited: number): BulkheadRejected {
+  reject(fiber: AnyFiber, reason: BulkheadRejected["reason"], waited: number): BulkheadRejected {
     const error = new BulkheadRejected({
       policyName: this.name,
       reason,
@@ -135,6 +162,7 @@ export class Compartment implements Implementation {
         _tag: "RejectedByBulkhead",
         policy: this.kind,
         name: this.name,
+        criticality: fiber.getRef(CurrentCriticality),
         reason,
         waited: error.waited
       })
@@ -144,7 +172,14 @@ export class Compartment implements Implementation {
 }
 
 /** What a scope does at its end, when what is opened in it is closed. */
-const releasing = (call: Call): Effect.Effect<void> => Effect.sync(() => call.release())
+const releasing = (call: Call): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    call.release(fiber)
+    return Effect.void
+  })
+
+export const shownOverload = (overload: Overload | undefined): unknown =>
+  overload && { target: Duration.millis(overload.target), interval: Duration.millis(overload.interval) }
 
 /**
  * A call, which is the effect that gets it a permit and then runs it. The frame that releases it is on the stack before it is
@@ -168,7 +203,7 @@ class Call extends Primitive {
       this.held = true
       return self
     }
-    if (permits.full) return compartment.reject(fiber, "full", 0)
+    if (isFull(permits, fiber, now(fiber))) return compartment.reject(fiber, "full", 0)
     return Effect.andThen(Effect.callback<void, BulkheadRejected>((resume) => this.wait(fiber, resume)), self)
   }
 
@@ -183,21 +218,22 @@ class Call extends Primitive {
       this.held = true
       return resume(Effect.void)
     }
-    if (permits.full) return resume(compartment.reject(fiber, "full", 0))
     const at = now(fiber)
+    const rank = currentRank(fiber)
+    if (permits.isFull(rank, at)) return resume(compartment.reject(fiber, "full", 0))
     const left = timeToWait(fiber, at)
     if (left <= 0) return resume(compartment.reject(fiber, "waited", 0))
-    for (let oldest = permits.displace(); oldest !== undefined; oldest = permits.displace()) oldest.displaced()
-    const waiter = new Waiter(this, fiber, at, resume)
+    for (let last = permits.displace(rank, at); last !== undefined; last = permits.displace(rank, at)) last.lost("full")
+    const waiter = new Waiter(this, fiber, rank, at, resume)
     if (left < compartment.maxWait) waiter.arm(fiber, at, left)
     else waiter.arm(fiber, at, compartment.maxWait, compartment.timers)
     return waiter.cleanup
   }
 
-  release(): undefined {
+  release(fiber: AnyFiber): undefined {
     if (!this.held) return
     this.held = false
-    this.compartment.permits.leave()?.granted()
+    giveBack(this.compartment.permits, fiber)
   }
 }
 
@@ -207,13 +243,14 @@ export class Waiter extends Timer {
   private readonly fiber: AnyFiber
   private readonly since: number
   private readonly resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
-  private readonly place: kernel.Place<Waiter>
+  private readonly place: Place<Waiter>
   private waits: Waits | undefined
   private gone = false
 
   constructor(
     call: Call,
     fiber: AnyFiber,
+    rank: number,
     since: number,
     resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
   ) {
@@ -222,7 +259,7 @@ export class Waiter extends Timer {
     this.fiber = fiber
     this.since = since
     this.resume = resume
-    this.place = call.compartment.permits.join(this)
+    this.place = call.compartment.permits.join(this, rank, since)
     this.waits = waitsOf(fiber)
     this.waits.begin(since)
   }
@@ -238,10 +275,11 @@ export class Waiter extends Timer {
     })
   }
 
-  displaced(): void {
+  /** The place is somebody else's, or nobody's. */
+  lost(reason: "full" | "overload"): void {
     this.leave()
     later(() => {
-      if (!this.gone) this.reject("full")
+      if (!this.gone) this.reject(reason)
     })
   }
 
@@ -271,7 +309,7 @@ export class Waiter extends Timer {
     return now(this.fiber) - this.since
   }
 
-  private reject(reason: "full" | "waited"): void {
+  private reject(reason: BulkheadRejected["reason"]): void {
     this.resume(this.call.compartment.reject(this.fiber, reason, this.waited))
   }
 
@@ -283,6 +321,7 @@ export class Waiter extends Timer {
         _tag: "WaitedForBulkhead",
         policy: kind,
         name,
+        criticality: this.fiber.getRef(CurrentCriticality),
         waited: Duration.millis(this.waited)
       })
     }
@@ -301,12 +340,12 @@ class HeldFrame extends frame.ExitFrame {
     this.permits = permits
   }
 
-  protected succeeded(): void {
-    this.permits.leave()?.granted()
+  protected succeeded(fiber: AnyFiber): void {
+    giveBack(this.permits, fiber)
   }
 
-  protected failed(): void {
-    this.permits.leave()?.granted()
+  protected failed(fiber: AnyFiber): void {
+    giveBack(this.permits, fiber)
   }
 }
 
@@ -328,9 +367,9 @@ class BulkheadEffect extends frame.Stage {
         frame.push(fiber, compartment.held)
         return frame.proceed(self, fiber, at)
       }
-      if (permits.full) return compartment.reject(fiber, "full", 0)
+      if (isFull(permits, fiber, at === frame.unread ? now(fiber) : at)) return compartment.reject(fiber, "full", 0)
     }
     const call = new Call(self, compartment)
-    return Effect.onExitPrimitive(call, () => call.release())
+    return Effect.onExitPrimitive(call, () => call.release(Fiber.getCurrent()!))
   }
 }

@@ -183,14 +183,14 @@ export class BulkheadRejected extends Rejection {
   readonly _tag = "BulkheadRejected"
   /** The name of the bulkhead, if it has one. */
   readonly policyName: string | undefined
-  /** No room in the queue, or no more time in it. */
-  readonly reason: "full" | "waited"
+  /** No room in the queue, no more time in it, or too much time in one that is overloaded. */
+  readonly reason: "full" | "waited" | "overload"
   /** The time in the queue, zero for a call that was not let in. */
   readonly waited: Duration.Duration
 
   constructor(options: {
     readonly policyName?: string | undefined
-    readonly reason: "full" | "waited"
+    readonly reason: "full" | "waited" | "overload"
     readonly waited: Duration.Duration
   }) {
     super()
@@ -201,9 +201,9 @@ export class BulkheadRejected extends Rejection {
 
   override get message(): string {
     const bulkhead = this.policyName === undefined ? "bulkhead" : `bulkhead "${this.policyName}"`
-    return this.reason === "full" ?
-      `${bulkhead} is full` :
-      `${bulkhead} had no permit within ${Duration.format(this.waited)}`
+    if (this.reason === "full") return `${bulkhead} is full`
+    const overloaded = this.reason === "overload" ? ", and is overloaded" : ""
+    return `${bulkhead} had no permit within ${Duration.format(this.waited)}${overloaded}`
   }
 
   protected get fault(): Fault.Fault {

@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Exit from "effect/Exit"
 import type * as Fault from "../Fault.ts"
+import type { Criticality } from "../kernel/criticality.ts"
 
 interface Source<Kind extends string> {
   /** The kind of policy that speaks. */
@@ -288,7 +289,9 @@ export interface HedgeSettled extends Source<"hedge"> {
  */
 export interface RejectedByBulkhead extends Source<"bulkhead" | "adaptive-limit"> {
   readonly _tag: "RejectedByBulkhead"
-  readonly reason: "full" | "waited"
+  /** How much the call matters. */
+  readonly criticality: Criticality
+  readonly reason: "full" | "waited" | "overload"
   /** The time in the queue. */
   readonly waited: Duration.Duration
 }
@@ -301,6 +304,8 @@ export interface RejectedByBulkhead extends Source<"bulkhead" | "adaptive-limit"
  */
 export interface WaitedForBulkhead extends Source<"bulkhead" | "adaptive-limit"> {
   readonly _tag: "WaitedForBulkhead"
+  /** How much the call matters. */
+  readonly criticality: Criticality
   readonly waited: Duration.Duration
 }
 

@@ -1,7 +1,4 @@
-import { Linked, List } from "./list.ts"
-
-/** The next waiter when a permit is free: the one who has waited longest, or the one who came last. */
-export type Order = "fifo" | "lifo"
+import { type Order, type Overload, type Place, Queue } from "./queue.ts"
 
 export interface Limits {
   /** how many calls run at once */
@@ -10,30 +7,18 @@ export interface Limits {
   readonly maxQueue: number
 }
 
-/** A place in the queue. */
-export class Place<W> extends Linked {
-  readonly waiter: W
-
-  constructor(waiter: W) {
-    super()
-    this.waiter = waiter
-  }
-}
-
 /**
- * Permits and the queue for them. Permits are handed over: the caller that gives one back, or adds some, is told which waiters have
+ * Permits and the queue for them. Permits are handed over: a caller that gives one back, or adds some, asks at once which waiters have
  * them now. So there is never a free permit while somebody waits, and a newcomer has nothing to overtake a waiter with.
  */
 export class Permits<W> {
   private limits: Limits
-  private readonly order: Order
-  /** the waiter that has waited longest is the first */
-  private readonly places = new List<Place<W>>()
+  protected readonly queue: Queue<W>
   protected held = 0
 
-  constructor(limits: Limits, order: Order) {
+  constructor(limits: Limits, order: Order, overload?: Overload) {
     this.limits = limits
-    this.order = order
+    this.queue = new Queue(order, overload)
   }
 
   get concurrency(): number {
@@ -51,7 +36,7 @@ export class Permits<W> {
 
   /** Waiters, more than `maxQueue` for a while after that was lowered. */
   get queued(): number {
-    return this.places.size
+    return this.queue.size
   }
 
   /** Takes a permit, if one is free. */
@@ -61,56 +46,52 @@ export class Permits<W> {
     return true
   }
 
-  /** Gives a permit back. The waiter that has it now, if there is one. */
-  leave(): W | undefined {
+  /** Gives a permit back. Whether somebody waits: then {@link next} has to be asked. */
+  leave(): boolean {
     this.held--
-    return this.grant()
+    return this.queued > 0
   }
 
-  /** Whether a newcomer who finds no permit is turned away. */
-  get full(): boolean {
-    return this.queued >= this.limits.maxQueue && (this.order === "fifo" || this.limits.maxQueue === 0)
+  /** A waiter that has a permit now. Has to be asked until there is none. */
+  next(at: number): W | undefined {
+    return this.queued > 0 && this.enter() ? this.queue.shift(at) : undefined
   }
 
-  /** Takes a place in the queue of one that is not {@link full}, after {@link displace} has made room. */
-  join(waiter: W): Place<W> {
-    const place = new Place(waiter)
-    this.places.push(place)
-    return place
+  /** After {@link next}: a waiter that has lost its place, because it has waited for too long. Has to be asked until there is none. */
+  stale(at: number): W | undefined {
+    return this.queue.stale(at)
+  }
+
+  /** Whether a newcomer of this rank who finds no permit is turned away. */
+  isFull(rank: number, at: number): boolean {
+    const { maxQueue } = this.limits
+    return this.queued >= maxQueue && (maxQueue === 0 || this.queue.isLast(rank, at))
+  }
+
+  /** Takes a place in a queue that is not {@link isFull}, after {@link displace} has made room. */
+  join(waiter: W, rank: number, at: number): Place<W> {
+    return this.queue.push(waiter, rank, at)
   }
 
   /**
-   * Last in, first out, the waiter that has waited longest is the least likely to be waited for: it gives its place to a newcomer, as
-   * in .NET's `QueueProcessingOrder.NewestFirst`. Gives one waiter that has lost its place, and has to be called until it
-   * gives none.
+   * A waiter whose turn comes last gives its place to a newcomer whose turn is before: the least critical, and last in, first out the
+   * one that has waited longest, as in .NET's `QueueProcessingOrder.NewestFirst`. Gives one waiter that has lost its place, and
+   * has to be asked until there is none.
    */
-  displace(): W | undefined {
-    if (this.full || this.queued < this.limits.maxQueue) return undefined
-    const oldest = this.places.first!
-    this.places.delete(oldest)
-    return oldest.waiter
+  displace(rank: number, at: number): W | undefined {
+    return this.queued < this.limits.maxQueue ? undefined : this.queue.pop(rank, at)
   }
 
   /** Leaves the queue. Nothing happens to a waiter that is no longer in it. */
   cancel(place: Place<W>): void {
-    this.places.delete(place)
+    this.queue.delete(place)
   }
 
   /**
-   * Changes the limits, and gives the waiters that have a permit now. Neither a running call nor a waiter is turned away: what
-   * is above a lower limit goes down as calls end.
+   * Changes the limits; {@link next} then has to be asked. Neither a running call nor a waiter is turned away: what is above
+   * a lower limit goes down as calls end.
    */
-  resize(limits: Partial<Limits>): ReadonlyArray<W> {
+  resize(limits: Partial<Limits>): void {
     this.limits = { ...this.limits, ...limits }
-    const granted: Array<W> = []
-    for (let waiter = this.grant(); waiter !== undefined; waiter = this.grant()) granted.push(waiter)
-    return granted
-  }
-
-  protected grant(): W | undefined {
-    const next = this.order === "fifo" ? this.places.first : this.places.last
-    if (next === undefined || !this.enter()) return undefined
-    this.places.delete(next)
-    return next.waiter
   }
 }

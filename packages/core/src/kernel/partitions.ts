@@ -1,4 +1,5 @@
-import { type Order, Permits } from "./bulkhead.ts"
+import { Permits } from "./bulkhead.ts"
+import type { Order, Overload } from "./queue.ts"
 
 /** How many of a limit a partition is guaranteed: one at least, and the sum of all may be more than the limit. */
 const guaranteedOf = (limit: number, share: number): number =>
@@ -14,31 +15,31 @@ export class Pool<W> {
   limit: number
   inUse = 0
 
-  constructor(limit: number, shares: ReadonlyArray<number>, maxQueue: number, order: Order) {
+  constructor(limit: number, shares: ReadonlyArray<number>, maxQueue: number, order: Order, overload?: Overload) {
     this.limit = limit
-    this.partitions = shares.map((share) => new Partition(this, share, maxQueue, order))
+    this.partitions = shares.map((share) => new Partition(this, share, maxQueue, order, overload))
   }
 
   get queued(): number {
     return this.partitions.reduce((sum, { queued }) => sum + queued, 0)
   }
 
-  /** Changes the limit, and gives the waiters that have a permit now. No running call is turned away. */
-  resize(limit: number): ReadonlyArray<W> {
-    this.limit = limit
-    const granted: Array<W> = []
-    for (let waiter = this.next(); waiter !== undefined; waiter = this.next()) granted.push(waiter)
-    return granted
-  }
-
-  /** The next waiter, if there is a permit for one: of the partition that has least of what it is guaranteed. */
-  next(): W | undefined {
+  /** A waiter that has a permit now: of the partition that has least of what it is guaranteed. */
+  next(at: number): W | undefined {
     let least: Partition<W> | undefined
     for (const partition of this.partitions) {
       if (partition.queued === 0 || !partition.hasRoom) continue
       if (least === undefined || partition.load < least.load) least = partition
     }
-    return least?.take()
+    return least?.take(at)
+  }
+
+  stale(at: number): W | undefined {
+    for (const partition of this.partitions) {
+      const waiter = partition.drop(at)
+      if (waiter !== undefined) return waiter
+    }
+    return undefined
   }
 }
 
@@ -47,8 +48,8 @@ export class Partition<W> extends Permits<W> {
   private readonly pool: Pool<W>
   private readonly share: number
 
-  constructor(pool: Pool<W>, share: number, maxQueue: number, order: Order) {
-    super({ concurrency: pool.limit, maxQueue }, order)
+  constructor(pool: Pool<W>, share: number, maxQueue: number, order: Order, overload?: Overload) {
+    super({ concurrency: pool.limit, maxQueue }, order, overload)
     this.pool = pool
     this.share = share
   }
@@ -77,17 +78,27 @@ export class Partition<W> extends Permits<W> {
     return true
   }
 
-  override leave(): W | undefined {
+  override leave(): boolean {
     this.pool.inUse--
-    return super.leave()
+    this.held--
+    return this.pool.queued > 0
+  }
+
+  override next(at: number): W | undefined {
+    return this.pool.next(at)
+  }
+
+  override stale(at: number): W | undefined {
+    return this.pool.stale(at)
   }
 
   /** The waiter of its own that is next has a permit now. */
-  take(): W | undefined {
-    return super.grant()
+  take(at: number): W | undefined {
+    return super.next(at)
   }
 
-  protected override grant(): W | undefined {
-    return this.pool.next()
+  /** A waiter of its own that has waited for too long. */
+  drop(at: number): W | undefined {
+    return super.stale(at)
   }
 }

@@ -47,8 +47,8 @@ const zeros: Readonly<Record<string, ReadonlyArray<Zero>>> = {
     ...each("resilience.breaker.changes", { to: ["Closed", "Open", "HalfOpen"] }),
     ...each("resilience.breaker.exceeded", {})
   ],
-  bulkhead: refused("bulkhead", "full", "waited"),
-  "adaptive-limit": refused("adaptive-limit", "full", "waited"),
+  bulkhead: refused("bulkhead", "full", "overload", "waited"),
+  "adaptive-limit": refused("adaptive-limit", "full", "overload", "waited"),
   "rate-limiter": refused("rate-limiter", "cost", "wait", "deadline", "queue"),
   balancer: [
     ...refused("balancer", "empty", "excluded", "cooling"),

@@ -128,7 +128,7 @@ export const CircuitOpen = errorCodec(CircuitBreaker.CircuitOpen, 503, {
 export const BulkheadRejected = errorCodec(Bulkhead.BulkheadRejected, 503, {
   _tag: Schema.tag("BulkheadRejected"),
   policyName,
-  reason: Schema.Literals(["full", "waited"]),
+  reason: Schema.Literals(["full", "waited", "overload"]),
   waited: Millis
 })
 

@@ -166,7 +166,8 @@ describe("ResilientHttpClient", () => {
                   failOnStatus: false,
                   repeat: () => false,
                   deadlineHeader: undefined,
-                  attemptHeader: undefined
+                  attemptHeader: undefined,
+                  criticalityHeader: undefined
                 },
                 HttpClientRequest.get(url),
                 fiber

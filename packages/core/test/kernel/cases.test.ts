@@ -248,37 +248,39 @@ describe("cases of other libraries", () => {
       for (let i = 0; i < 4; i++) permits.enter()
       return permits
     }
+    const release = (permits: Permits<number>): number | undefined => permits.leave() ? permits.next(0) : undefined
 
     it("five who wait are served the last one first", () => {
       const permits = four(10)
-      for (let waiter = 0; waiter < 5; waiter++) permits.join(waiter)
-      assert.deepStrictEqual(Array.from({ length: 5 }, () => permits.leave()), [4, 3, 2, 1, 0])
+      for (let waiter = 0; waiter < 5; waiter++) permits.join(waiter, 1, 0)
+      assert.deepStrictEqual(Array.from({ length: 5 }, () => release(permits)), [4, 3, 2, 1, 0])
     })
 
     it("a full queue has room for no more; here the one that has waited longest goes, there the newcomer", () => {
       const permits = four(10)
-      for (let waiter = 0; waiter < 10; waiter++) permits.join(waiter)
-      assert.strictEqual(permits.displace(), 0)
-      permits.join(10)
+      for (let waiter = 0; waiter < 10; waiter++) permits.join(waiter, 1, 0)
+      assert.strictEqual(permits.displace(1, 0), 0)
+      permits.join(10, 1, 0)
       assert.strictEqual(permits.queued, 10)
     })
 
     it("one more permit lets one in at once, one less lets none in at the next release", () => {
       const permits = four(10)
-      permits.join(0)
-      permits.join(1)
-      assert.deepStrictEqual(permits.resize({ concurrency: 5 }), [1])
+      permits.join(0, 1, 0)
+      permits.join(1, 1, 0)
+      permits.resize({ concurrency: 5 })
+      assert.strictEqual(permits.next(0), 1)
       permits.resize({ concurrency: 4 })
-      assert.isUndefined(permits.leave())
-      assert.strictEqual(permits.leave(), 0)
+      assert.isUndefined(release(permits))
+      assert.strictEqual(release(permits), 0)
     })
 
     it("one that gives up just as a permit is handed to it loses none, in ten rounds of ten", () => {
       const permits = four(10)
       for (let round = 0; round < 10; round++) {
-        const places = Array.from({ length: 10 }, (_, waiter) => permits.join(waiter))
+        const places = Array.from({ length: 10 }, (_, waiter) => permits.join(waiter, 1, 0))
         for (let i = 0; i < 10; i++) {
-          const granted = permits.leave()
+          const granted = release(permits)
           if (granted !== undefined) permits.cancel(places[granted]!)
           permits.cancel(places[i]!)
           if (granted === undefined) permits.enter()

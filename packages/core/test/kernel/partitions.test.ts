@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import type { Place } from "../../src/kernel/bulkhead.ts"
 import { type Partition, Pool } from "../../src/kernel/partitions.ts"
+import type { Place } from "../../src/kernel/queue.ts"
+
+const release = <W>(partition: Partition<W>): W | undefined => partition.leave() ? partition.next(0) : undefined
 
 const enters = (partition: Partition<unknown>, times: number): number =>
   Array.from({ length: times }, () => partition.enter()).filter(Boolean).length
@@ -41,7 +43,7 @@ describe("the partitions of Netflix's limiter", () => {
   it("a limit that doubles makes 6 of 3, and what runs stays", () => {
     const { batch, pool: of } = pool(10)
     assert.strictEqual(enters(batch, 1), 1)
-    of.resize(20)
+    of.limit = 20
     assert.deepStrictEqual([batch.guaranteed, batch.inUse], [6, 1])
   })
 
@@ -62,12 +64,12 @@ describe("kernel/partitions", () => {
   it("a borrowed permit goes back to the partition that is guaranteed it", () => {
     const { batch, live, pool: of } = pool(10, 5)
     enters(batch, 10)
-    batch.join("batch")
+    batch.join("batch", 1, 0)
     enters(live, 7)
-    live.join("live")
-    for (let i = 0; i < 7; i++) assert.strictEqual(batch.leave(), undefined, "17 run, 10 may")
-    assert.strictEqual(batch.leave(), "batch", "it has 3 of the 3 that it is guaranteed")
-    assert.strictEqual(live.leave(), "live")
+    live.join("live", 1, 0)
+    for (let i = 0; i < 7; i++) assert.strictEqual(release(batch), undefined, "17 run, 10 may")
+    assert.strictEqual(release(batch), "batch", "it has 3 of the 3 that it is guaranteed")
+    assert.strictEqual(release(live), "live")
     assert.strictEqual(of.inUse, 10)
   })
 
@@ -76,7 +78,7 @@ describe("kernel/partitions", () => {
     enters(rest, 10)
     batch.enter()
     for (const [partition, name] of [[rest, "rest"], [batch, "batch"], [live, "live"]] as const) {
-      if (!partition.enter()) partition.join(name)
+      if (!partition.enter()) partition.join(name, 1, 0)
     }
     assert.deepStrictEqual([batch.inUse, live.inUse, rest.queued], [2, 1, 1])
   })
@@ -101,11 +103,11 @@ describe("kernel/partitions", () => {
       switch (what) {
         case "call":
           if (partition.enter()) running.push(index)
-          else if (!partition.full) waiting.get(index)!.push(partition.join(index))
+          else if (!partition.isFull(1, 0)) waiting.get(index)!.push(partition.join(index, 1, 0))
           break
         case "leave": {
           const [ended] = running.splice(Math.abs(which) % Math.max(1, running.length), 1)
-          if (ended !== undefined) granted(of.partitions[ended]!.leave())
+          if (ended !== undefined) granted(release(of.partitions[ended]!))
           break
         }
         case "cancel": {
@@ -114,7 +116,8 @@ describe("kernel/partitions", () => {
           break
         }
         case "resize":
-          for (const waiter of of.resize(1 + Math.abs(which) % 9)) granted(waiter)
+          of.limit = 1 + Math.abs(which) % 9
+          for (let waiter = of.next(0); waiter !== undefined; waiter = of.next(0)) granted(waiter)
       }
       assert.strictEqual(of.inUse, running.length)
       for (const [i, partition] of of.partitions.entries()) {

@@ -102,7 +102,11 @@ describe("Prometheus", () => {
         )
 
       yield* Bulkhead.make({ name: "made", concurrency: 2 })
-      assert.deepStrictEqual(yield* valuesOf("resilience_rejections_total", "reason"), [["full", 0], ["waited", 0]])
+      assert.deepStrictEqual(yield* valuesOf("resilience_rejections_total", "reason"), [
+        ["full", 0],
+        ["overload", 0],
+        ["waited", 0]
+      ])
 
       yield* Effect.void.pipe(Observability.call("orders"))
       assert.deepStrictEqual(yield* valuesOf("resilience_calls_total", "outcome"), [

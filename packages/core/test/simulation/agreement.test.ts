@@ -7,6 +7,7 @@ import * as Backoff from "../../src/Backoff.ts"
 import * as Balancer from "../../src/Balancer.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
+import * as Criticality from "../../src/Criticality.ts"
 import * as Fault from "../../src/Fault.ts"
 import * as Hedge from "../../src/Hedge.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
@@ -161,6 +162,27 @@ const cases: ReadonlyArray<Case> = [
     name: "a bulkhead whose newest waiter goes first",
     script: { calls: every(7, 30), requests: [[50, "ok"], [81, "error"]] },
     through: () => [Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 3, maxWait: 160, order: "lifo" })]
+  },
+  {
+    name: "a bulkhead that is overloaded, and is not any more",
+    script: { calls: [...every(7, 30), ...every(40, 30, 400)], requests: [[25, "ok"], [31, "error"]] },
+    through: () => [
+      Bulkhead.makeUnsafe({
+        concurrency: 2,
+        maxQueue: 5,
+        order: "adaptive",
+        overload: { target: 15, interval: 60 }
+      })
+    ]
+  },
+  {
+    name: "calls that matter less",
+    script: { calls: every(7, 30), requests: [[50, "ok"], [81, "error"]] },
+    through: () => [
+      Criticality.as("critical-plus"),
+      Criticality.atMost("sheddable-plus"),
+      Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 3, maxWait: 160 })
+    ]
   },
   {
     name: "a total that ends waits in a bulkhead",

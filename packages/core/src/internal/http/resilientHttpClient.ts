@@ -13,6 +13,7 @@ import * as Stream from "effect/Stream"
 import * as Fault from "../../Fault.ts"
 import { attemptValue, deadlineValue } from "../../kernel/http/headers.ts"
 import * as kernel from "../../kernel/http/resilientHttpClient.ts"
+import { CurrentCriticality } from "../criticality.ts"
 import { remainingTime } from "../deadline.ts"
 import type { AnyStream } from "../establish.ts"
 import { TypeId } from "../model.ts"
@@ -48,6 +49,7 @@ export interface Settings {
   readonly repeat: (request: Request) => boolean
   readonly deadlineHeader: string | undefined
   readonly attemptHeader: string | undefined
+  readonly criticalityHeader: string | undefined
 }
 
 /**
@@ -247,10 +249,11 @@ export class Call {
 
   /** A request of its own for every attempt, because `withScope` tells by it what to abort. */
   private copy(fiber: AnyFiber, deadline: number): Request {
-    const { attemptHeader, deadlineHeader } = this.settings
+    const { attemptHeader, criticalityHeader, deadlineHeader } = this.settings
     const headers: Record<string, string | undefined> = {}
     if (deadline !== Infinity) headers[deadlineHeader!] = deadlineValue(deadlineHeader!, deadline - now(fiber))
     if (this.unsaid(attemptHeader)) headers[attemptHeader] = attemptValue(attemptHeader, ++this.sent)
+    if (this.unsaid(criticalityHeader)) headers[criticalityHeader] = fiber.getRef(CurrentCriticality)
     return HttpClientRequest.setHeaders(this.request, headers)
   }
 

@@ -14,8 +14,10 @@ import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fault from "../../Fault.ts"
+import * as criticality from "../../kernel/criticality.ts"
 import { parse } from "../../kernel/deadline.ts"
 import * as kernel from "../../kernel/http/serverPolicy.ts"
+import { CurrentCriticality } from "../criticality.ts"
 import { DeadlineExceeded, RateLimiterRejected, TimeoutExceeded } from "../errors.ts"
 import type { AnyEffect, AnyFiber } from "../primitive.ts"
 import { Rejection } from "../rejection.ts"
@@ -33,6 +35,8 @@ export interface Settings {
   readonly within: (millis: number) => AnyPolicy
   readonly body: "stream" | "headers"
   readonly deadlineHeaders: ReadonlyArray<string>
+  readonly criticalityHeaders: ReadonlyArray<string>
+  readonly maxCriticality: criticality.Criticality | ((request: Request) => criticality.Criticality)
   readonly maxRemaining: number
   readonly minRemaining: number
   readonly lateStatus: 503 | 504
@@ -192,22 +196,46 @@ const faultOf = ({ headers, status }: Response): Fault.Fault => {
 
 const isLate = (failure: unknown): boolean => failure instanceof TimeoutExceeded || failure instanceof DeadlineExceeded
 
-/** The time that the caller says is left, by the first header that can be read. */
-const remainingOf = ({ deadlineHeaders, maxRemaining }: Settings, { headers }: Request): number | undefined => {
-  for (const header of deadlineHeaders) {
-    const value = headers[header]
-    const millis = value === undefined ? undefined : parse(value, maxRemaining)
-    if (millis !== undefined) return millis
+/** What the caller says, by the first header that can be read. */
+const said = <A>(
+  headers: ReadonlyArray<string>,
+  request: Request,
+  parse: (value: string) => A | undefined
+): A | undefined => {
+  for (const header of headers) {
+    const value = request.headers[header]
+    const read = value === undefined ? undefined : parse(value)
+    if (read !== undefined) return read
   }
   return undefined
+}
+
+/** How much the request matters: no more than this caller may say. */
+const criticalityOf = (
+  { criticalityHeaders, maxCriticality }: Settings,
+  request: Request,
+  fiber: AnyFiber
+): criticality.Criticality => {
+  const most = typeof maxCriticality === "function" ? maxCriticality(request) : maxCriticality
+  return criticality.lower(
+    said(criticalityHeaders, request, criticality.parse) ?? fiber.getRef(CurrentCriticality),
+    most
+  )
 }
 
 export const serve = (settings: Settings) => (app: AnyEffect): AnyEffect =>
   Effect.withFiber((fiber) => {
     const request = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
-    const remaining = remainingOf(settings, request)
+    const remaining = said(settings.deadlineHeaders, request, (value) => parse(value, settings.maxRemaining))
     if (remaining !== undefined && (remaining <= 0 || remaining < settings.minRemaining)) {
       return Effect.succeed(HttpServerResponse.empty({ status: settings.lateStatus }))
     }
-    return new Call(settings, app, request, fiber).run(fiber, remaining)
+    const run = (fiber: AnyFiber): AnyEffect => new Call(settings, app, request, fiber).run(fiber, remaining)
+    const criticality = criticalityOf(settings, request, fiber)
+    // around a whole app nothing is interruptible, and who has gone away would keep waiting for a permit
+    return Effect.interruptible(
+      criticality === fiber.getRef(CurrentCriticality)
+        ? run(fiber)
+        : Effect.provideService(Effect.withFiber(run), CurrentCriticality, criticality)
+    )
   })

@@ -1,12 +1,15 @@
 import { format } from "../deadline.ts"
 
-/** What goes along with a request: the time that is left for it, and the number of the attempt. */
+/** What goes along with a request: the time that is left for it, the number of the attempt, and how much it matters. */
 
 /** The header that carries the milliseconds that are left, in the form of `deadline.ts`. */
 export const deadlineHeader = "x-deadline-ms"
 
 /** The header that carries the number of the attempt. */
 export const attemptHeader = "x-attempt-count"
+
+/** The header that carries how much the call matters. */
+export const criticalityHeader = "x-criticality"
 
 /** RFC 9110 section 5.1. Anything else would fail every request. */
 const fieldName = /^[\w!#$%&'*+.^`|~-]+$/

@@ -1,4 +1,5 @@
 import * as Duration from "effect/Duration"
+import { usual } from "../../kernel/criticality.ts"
 import type { Client } from "../Client.ts"
 import type { Closed, Open } from "../Load.ts"
 import { Timed } from "./agenda.ts"
@@ -11,6 +12,7 @@ import type { ClientRecord } from "./records.ts"
 export class Caller implements Call {
   readonly name: string
   readonly priority: number
+  readonly criticality = usual
   readonly record: ClientRecord
   readonly world: World
   /** no call begins from then on */

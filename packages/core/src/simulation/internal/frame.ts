@@ -1,5 +1,6 @@
 import type * as Telemetry from "../../internal/events.ts"
 import type { Attempt } from "../../internal/tries.ts"
+import type { Criticality } from "../../kernel/criticality.ts"
 import { Agenda, Alarm } from "./agenda.ts"
 import type { Outcome } from "./outcome.ts"
 import type { Random } from "./random.ts"
@@ -30,6 +31,7 @@ export class World {
 /** What a call is about, for servers: it stays the same in all its attempts. */
 export interface Call {
   readonly priority: number
+  readonly criticality: Criticality
 }
 
 /**

@@ -8,7 +8,7 @@ import { Pool } from "../../kernel/partitions.ts"
 import { type Call, Frame, type Layer, type Process, type World } from "../internal/frame.ts"
 import { interrupted, type Outcome } from "../internal/outcome.ts"
 import type { Random } from "../internal/random.ts"
-import { type BulkheadFrame, BulkheadLayer } from "./bulkhead.ts"
+import { type BulkheadFrame, BulkheadLayer, handOver } from "./bulkhead.ts"
 import { faultOf } from "./faults.ts"
 import { ofClass, type SimulatedPolicy } from "./policy.ts"
 
@@ -22,11 +22,17 @@ class SimulatedLearner {
   private readonly random: Random
 
   constructor(settings: Settings, { random, world }: Process) {
-    const { maxQueue, order, partitions } = settings
+    const { maxQueue, order, overload, partitions } = settings
     this.settings = settings
     this.algorithm = settings.begin()
     this.window = new Window(settings.window)
-    this.pool = new Pool(this.algorithm.limit, [0, ...Object.values(partitions)], maxQueue, order ?? "fifo")
+    this.pool = new Pool(
+      this.algorithm.limit,
+      [0, ...Object.values(partitions)],
+      maxQueue,
+      order ?? "fifo",
+      overload
+    )
     this.world = world
     this.random = random
   }
@@ -46,7 +52,8 @@ class SimulatedLearner {
     const to = algorithm.limit
     if (from === to) return
     if (world.listens) world.emit({ _tag: "LimitChanged", policy: "adaptive-limit", name, from, to })
-    for (const waiter of this.pool.resize(to)) waiter.granted()
+    this.pool.limit = to
+    handOver(this.pool, world.now)
   }
 }
 

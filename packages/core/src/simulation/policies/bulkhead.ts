@@ -3,6 +3,8 @@ import { Compartment } from "../../internal/bulkhead.ts"
 import { BulkheadRejected } from "../../internal/errors.ts"
 import { timerResolution } from "../../internal/time.ts"
 import * as kernel from "../../kernel/bulkhead.ts"
+import { type Criticality, rankOf } from "../../kernel/criticality.ts"
+import type { Place } from "../../kernel/queue.ts"
 import { Alarms } from "../internal/agenda.ts"
 import { type Call, Frame, type Layer, type Process, type World } from "../internal/frame.ts"
 import { type Outcome, rejection } from "../internal/outcome.ts"
@@ -46,7 +48,13 @@ export class BulkheadLayer implements Layer {
     return new BulkheadFrame(this, outer, call)
   }
 
-  reject(reason: "full" | "waited", waited: number): Outcome {
+  /** Hands on what was given back. */
+  giveBack(): void {
+    const { permits, world } = this
+    if (permits.leave()) handOver(permits, world.now)
+  }
+
+  reject(criticality: Criticality, reason: BulkheadRejected["reason"], waited: number): Outcome {
     const error = new BulkheadRejected({
       policyName: this.name,
       reason,
@@ -57,6 +65,7 @@ export class BulkheadLayer implements Layer {
         _tag: "RejectedByBulkhead",
         policy: this.kind,
         name: this.name,
+        criticality,
         reason,
         waited: error.waited
       })
@@ -65,12 +74,18 @@ export class BulkheadLayer implements Layer {
   }
 }
 
-type State = "new" | "waiting" | "granted" | "displaced" | "running" | "over"
+type State = "new" | "waiting" | "granted" | "full" | "overload" | "running" | "over"
+
+/** As `internal/bulkhead.ts` hands on. */
+export const handOver = (permits: Pick<kernel.Permits<BulkheadFrame>, "next" | "stale">, at: number): void => {
+  for (let waiter = permits.next(at); waiter !== undefined; waiter = permits.next(at)) waiter.granted()
+  for (let waiter = permits.stale(at); waiter !== undefined; waiter = permits.stale(at)) waiter.lost("overload")
+}
 
 export class BulkheadFrame extends Frame {
   private readonly layer: BulkheadLayer
   private inner: Frame | undefined = undefined
-  private place: kernel.Place<BulkheadFrame> | undefined = undefined
+  private place: Place<BulkheadFrame> | undefined = undefined
   private state: State = "new"
   private since = 0
   private timed = false
@@ -81,10 +96,14 @@ export class BulkheadFrame extends Frame {
   }
 
   begin(): void {
-    const { permits } = this.layer
+    const { permits, world } = this.layer
     if (permits.enter()) return this.run()
-    if (permits.full) return this.reject("full", 0)
+    if (permits.isFull(this.rank, world.now)) return this.reject("full", 0)
     this.queue()
+  }
+
+  private get rank(): number {
+    return rankOf(this.call.criticality)
   }
 
   private queue(): void {
@@ -92,8 +111,9 @@ export class BulkheadFrame extends Frame {
     const at = agenda.now
     const left = this.deadline - at - timerResolution
     if (left <= 0) return this.reject("waited", 0)
-    for (let oldest = permits.displace(); oldest !== undefined; oldest = permits.displace()) oldest.displaced()
-    this.place = permits.join(this)
+    const { rank } = this
+    for (let last = permits.displace(rank, at); last !== undefined; last = permits.displace(rank, at)) last.lost("full")
+    this.place = permits.join(this, rank, at)
     this.state = "waiting"
     this.since = at
     this.waits(at)
@@ -108,8 +128,8 @@ export class BulkheadFrame extends Frame {
     this.layer.world.agenda.later(this)
   }
 
-  displaced(): void {
-    this.leave("displaced")
+  lost(reason: "full" | "overload"): void {
+    this.leave(reason)
     this.layer.world.agenda.later(this)
   }
 
@@ -119,11 +139,13 @@ export class BulkheadFrame extends Frame {
     switch (this.state) {
       case "granted":
         if (world.listens) {
-          world.emit({ _tag: "WaitedForBulkhead", policy: kind, name, waited: Duration.millis(waited) })
+          const { criticality } = this.call
+          world.emit({ _tag: "WaitedForBulkhead", policy: kind, name, criticality, waited: Duration.millis(waited) })
         }
         return this.run()
-      case "displaced":
-        return this.reject("full", waited)
+      case "full":
+      case "overload":
+        return this.reject(this.state, waited)
       case "waiting":
         this.leave("over")
         permits.cancel(this.place!)
@@ -137,14 +159,14 @@ export class BulkheadFrame extends Frame {
     this.inner.begin()
   }
 
-  private reject(reason: "full" | "waited", waited: number): void {
+  private reject(reason: BulkheadRejected["reason"], waited: number): void {
     this.state = "over"
-    this.outer!.answered(this.layer.reject(reason, waited), this)
+    this.outer!.answered(this.layer.reject(this.call.criticality, reason, waited), this)
   }
 
   answered(outcome: Outcome): void {
     this.state = "over"
-    this.layer.permits.leave()?.granted()
+    this.layer.giveBack()
     this.outer!.answered(outcome, this)
   }
 
@@ -158,7 +180,7 @@ export class BulkheadFrame extends Frame {
     }
     const queued = state === "running" ? this.inner!.cancel() : true
     this.state = "over"
-    if (state !== "displaced") permits.leave()?.granted()
+    if (state !== "full" && state !== "overload") this.layer.giveBack()
     return queued
   }
 
@@ -173,10 +195,10 @@ export class BulkheadFrame extends Frame {
 export const bulkhead: SimulatedPolicy = ofClass(
   Compartment,
   (compartment) => (inner, process) => {
-    const { order, permits: { concurrency, maxQueue } } = compartment
+    const { order, overload, permits: { concurrency, maxQueue } } = compartment
     const permits = process.state(
       compartment,
-      () => new kernel.Permits<BulkheadFrame>({ concurrency, maxQueue }, order ?? "fifo")
+      () => new kernel.Permits<BulkheadFrame>({ concurrency, maxQueue }, order ?? "fifo", overload)
     )
     return new BulkheadLayer(compartment, permits, inner, process)
   }

@@ -2,6 +2,7 @@ import { adaptiveLimit } from "./adaptiveLimit.ts"
 import { adaptiveThrottle } from "./adaptiveThrottle.ts"
 import { bulkhead } from "./bulkhead.ts"
 import { circuitBreaker } from "./circuitBreaker.ts"
+import { criticality } from "./criticality.ts"
 import { hedge } from "./hedge.ts"
 import type { SimulatedPolicy } from "./policy.ts"
 import { rateLimiter } from "./rateLimiter.ts"
@@ -19,5 +20,6 @@ export const simulated: ReadonlyArray<SimulatedPolicy> = [
   adaptiveLimit,
   adaptiveThrottle,
   rateLimiter,
-  hedge
+  hedge,
+  criticality
 ]
