@@ -30,9 +30,9 @@ describe("the modules of core", () => {
   it("subpaths are imported by nobody", () => {
     for (const subpath of ["config/", "http/", "plot/", "schema/", "shared/", "simulation/", "testing/"]) {
       const edges = importsFrom(modules, "", (to) => to.startsWith(subpath))
-      // a report of the simulation is drawn by the plot
+      // reports and forecasts of the simulation are drawn by the plot
       const others = edges.filter((edge) =>
-        !edge.startsWith(subpath) && !/^simulation\/(Report|internal\/report\w+).ts > plot\//u.test(edge)
+        !edge.startsWith(subpath) && !/^simulation\/(Report|internal\/report\w+|forecast\/\w+).ts > plot\//u.test(edge)
       )
       assert.deepStrictEqual(others, [])
     }

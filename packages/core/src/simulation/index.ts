@@ -1,4 +1,5 @@
 export * as Client from "./Client.ts"
+export * as Forecast from "./Forecast.ts"
 export * as Load from "./Load.ts"
 export * as Network from "./Network.ts"
 export * as Report from "./Report.ts"

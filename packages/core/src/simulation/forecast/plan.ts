@@ -1,0 +1,115 @@
+import { invalid } from "../../internal/options.ts"
+import { Random } from "../internal/random.ts"
+import type { Times } from "../Times.ts"
+import type { Setting } from "./model.ts"
+import { roundedUp } from "./stacks.ts"
+
+/** How large the runs of a forecast are. */
+
+const second = 1000
+const minute = 60_000
+
+const draws = 20_000
+
+/** How long a request takes, by what is drawn. */
+export const percentilesOf = (where: string, times: Times): Setting["times"] => {
+  const random = new Random(1).stream("percentiles")
+  const drawn = Array.from({ length: draws }, (_, i) => times.draw(random, i + 1)).toSorted((a, b) => a - b)
+  const p99 = drawn[draws * 0.99]!
+  if (!(p99 > 0 && p99 < Infinity)) throw invalid(where, "times", p99, "times whose p99 is more than 0 and finite")
+  const known = drawn.filter((time) => time < Infinity)
+  return { mean: known.reduce((sum, time) => sum + time, 0) / known.length, p50: drawn[draws / 2]!, p99 }
+}
+
+/** An attempt may take so many times as long as p99. */
+const margin = 1.5
+
+/** Calls of all runs of a stack together that a p99 and a band need. */
+const wanted = 10_000
+
+/** Runs that a band is good for, where they cost little. */
+const cheap = 500_000
+
+interface Wanted extends Omit<Setting, "share" | "duration" | "seeds" | "calls" | "patience" | "attempt" | "outage"> {
+  /** of the trace, if the load is one */
+  readonly length: number | undefined
+  readonly patience: number | undefined
+  readonly seeds: number | undefined
+  readonly outage:
+    | { readonly kind: "down" | "silent" | "slow"; readonly lasts: number; readonly deployments: number }
+    | undefined
+  readonly maxCalls: number
+  /** how many are compared at most */
+  readonly stacks: number
+}
+
+const clamp = (value: number, least: number, most: number): number => Math.min(Math.max(value, least), most)
+
+/** Enough before an outage to learn what is usual, and enough after it to recover. */
+const phasesOf = ({ length, outage, perSecond }: Wanted, attempt: number) => {
+  const lasts = outage?.lasts ?? 0
+  const before = outage === undefined ? 0 : Math.max(30 * second, 2 * attempt, Math.min(lasts, 5 * minute))
+  const after = outage === undefined ? 0 : Math.max(2 * minute, 4 * attempt, lasts)
+  const steady = clamp(2000 * second / perSecond, Math.max(3 * minute, 10 * attempt), 60 * minute)
+  if (length === undefined) return { from: before, duration: outage === undefined ? steady : before + lasts + after }
+  return { from: Math.max(0, Math.min(before, (length - lasts) / 2)), duration: length + 1 }
+}
+
+/** What a part of the whole has to have, to be like the whole: ten places, sixty requests a minute, twenty requests' tokens. */
+const leastShare = ({ capacity, charge, requestsPerMinute, tokensPerMinute }: Wanted): number =>
+  Math.max(
+    ...[[10, capacity], [60, requestsPerMinute], [20 * charge, tokensPerMinute]].map(([needs, has]) =>
+      has === null || has === undefined ? 0 : Math.min(1, needs! / has)
+    )
+  )
+
+/** A part of so many whole places. */
+const wholeShare = (share: number, capacity: number | null): number =>
+  capacity === null || share === 1 ? share : Math.ceil(capacity * share) / capacity
+
+export const planOf = (where: string, options: Wanted): Setting => {
+  const { charge, deployments, length, maxCalls, outage, perSecond, stacks, times, ...given } = options
+  const attempt = roundedUp(times.p99 * margin)
+  const { duration, from } = phasesOf(options, attempt)
+  if (outage !== undefined && length !== undefined && outage.lasts > length / 2) {
+    throw invalid(where, "outage.lasts", outage.lasts, `at most half of the trace (${length / 2} ms)`)
+  }
+  const whole = perSecond * duration / second
+  const seeds = given.seeds ??
+    clamp(Math.max(Math.ceil(wanted / whole), Math.min(20, Math.floor(cheap / stacks / whole))), 5, 50)
+  const most = maxCalls / stacks / seeds
+  const least = leastShare(options)
+  const share = wholeShare(clamp(most / whole, Math.min(1, least), 1), options.capacity)
+  if (share * whole > 2 * most) {
+    const calls = Math.round(share * whole * stacks * seeds).toLocaleString("en-US")
+    throw invalid(
+      where,
+      "perSecond",
+      perSecond,
+      `less than this: ${calls} calls are too many (maxCalls is ${
+        maxCalls.toLocaleString("en-US")
+      }), and a smaller part of the load would not be like the whole`
+    )
+  }
+  return {
+    perSecond,
+    share,
+    duration,
+    seeds,
+    calls: whole * share,
+    patience: given.patience ?? Math.max(30 * second, 3 * attempt),
+    times,
+    attempt,
+    deployments,
+    processes: Math.max(1, Math.round(options.processes * share)),
+    errors: options.errors,
+    capacity: options.capacity,
+    requestsPerMinute: options.requestsPerMinute,
+    tokensPerMinute: options.tokensPerMinute,
+    charge,
+    priced: options.priced,
+    outage: outage === undefined
+      ? null
+      : { kind: outage.kind, from, until: from + outage.lasts, deployments: outage.deployments }
+  }
+}

@@ -1,0 +1,185 @@
+import * as AdaptiveLimit from "../../AdaptiveLimit.ts"
+import * as HedgingPipeline from "../../HedgingPipeline.ts"
+import { timesOf } from "../../kernel/pipelines.ts"
+import * as Pipelines from "../../Pipelines.ts"
+import * as Policy from "../../Policy.ts"
+import * as RateLimiter from "../../RateLimiter.ts"
+import * as Retry from "../../Retry.ts"
+import * as Timeout from "../../Timeout.ts"
+import type { Through } from "../internal/stack.ts"
+import type { Setting } from "./model.ts"
+
+/** What the advice looks for. */
+export const names = {
+  none: "no policy",
+  retry: "retry, timeout",
+  standard: "standard",
+  fitted: "fitted",
+  probing: "+ probing",
+  quota: "+ quota",
+  hedging: "+ hedging",
+  adaptive: "+ adaptive limit",
+  together: "+ all that help"
+} as const
+
+/** An open circuit lets a probe through so often, in the stack that looks whether the service is back. */
+export const soon = 2000
+
+/** A part that a ready-made pipeline may have besides. */
+export type Part = "probing" | "quota" | "hedging" | "adaptive"
+
+/** A stack that is compared, and how it is written. */
+export interface Candidate {
+  readonly name: string
+  readonly code: string
+  readonly through: Through | undefined
+}
+
+/** The limit of an attempt that nobody has given. */
+export const defaultAttempt = timesOf({
+  total: undefined,
+  attempt: undefined,
+  window: undefined,
+  wait: 0,
+  after: undefined,
+  hedges: 0
+}).attempt
+
+const units = [["minutes", 60_000], ["seconds", 1000], ["millis", 1]] as const
+
+/** As a duration is written in a program. */
+export const written = (millis: number): string => {
+  const [unit, size] = units.find(([, size]) => millis % size === 0 && millis >= size) ?? units[2]
+  const n = millis / size
+  return `"${n} ${n === 1 && unit !== "millis" ? unit.slice(0, -1) : unit}"`
+}
+
+/** Times that people choose. */
+const round = [1, 1.5, 2, 3, 4, 5, 6, 8, 10]
+
+/** The least of them that is not shorter. */
+export const roundedUp = (millis: number): number => {
+  if (millis > 60_000) return Math.ceil(millis / 30_000) * 30_000
+  if (millis > 10_000) return Math.ceil(millis / 5000) * 5000
+  const size = 10 ** Math.floor(Math.log10(millis))
+  return Math.ceil(Number((round.find((each) => each * size >= millis)! * size).toPrecision(6)))
+}
+
+const window = 10_000
+const minute = 60_000
+
+/** So much of the quota as one process may use. One that has less than a request in ten seconds has one in a longer time. */
+const quotaOf = ({ charge, processes, requestsPerMinute, tokensPerMinute }: Setting, share: number) => {
+  const requests = (requestsPerMinute ?? Infinity) * share / processes
+  const within = Math.max(window, Math.ceil(minute / requests))
+  return {
+    requests: requests === Infinity ? undefined : { limit: Math.floor(requests * within / minute), within },
+    tokens: tokensPerMinute === null ? undefined : Math.max(1, Math.floor(tokensPerMinute * share / processes)),
+    charge: Math.ceil(charge)
+  }
+}
+
+/** A limiter that keeps to the quota. */
+const quotaLimiter = (setting: Setting) => {
+  const { charge, requests, tokens } = quotaOf(setting, setting.share)
+  const limiter = RateLimiter.makeUnsafe<string>({
+    limits: {
+      ...requests === undefined ? {} : { requests: RateLimiter.slidingWindow(requests) },
+      ...tokens === undefined ? {} : { tokens: RateLimiter.slidingWindow({ limit: tokens, within: "1 minute" }) }
+    },
+    maxWait: setting.patience
+  })
+  return tokens === undefined ? limiter : limiter.cost({ tokens: charge })
+}
+
+const quotaCode = (setting: Setting): string => {
+  const { requests, tokens } = quotaOf(setting, 1)
+  const limits = [
+    ...requests === undefined ? [] : [
+      `requests: RateLimiter.slidingWindow({ limit: ${requests.limit}, within: ${written(requests.within)} })`
+    ],
+    ...tokens === undefined ? [] : [`tokens: RateLimiter.slidingWindow({ limit: ${tokens}, within: "1 minute" })`]
+  ]
+  return `const quota = RateLimiter.makeUnsafe({
+  limits: {
+    ${limits.join(",\n    ")}
+  },
+  maxWait: ${written(setting.patience)}
+})
+`
+}
+
+/** A ready-made pipeline with these parts, and with a limit of an attempt or the default one. */
+export const pipelineWith = (
+  name: string,
+  setting: Setting,
+  attempt: number | undefined,
+  parts: ReadonlyArray<Part>
+): Candidate => {
+  const { charge, tokensPerMinute } = setting
+  const has = (part: Part): boolean => parts.includes(part)
+  const quota = tokensPerMinute === null ? "quota" : `quota.cost({ tokens: ${Math.ceil(charge)} })`
+  const limiters = [
+    ...has("adaptive") ? [{ policy: AdaptiveLimit.makeUnsafe(), code: "AdaptiveLimit.makeUnsafe()" }] : [],
+    ...has("quota") ? [{ policy: quotaLimiter(setting), code: quota }] : []
+  ]
+  const [first, second] = limiters
+  const limiter = first === undefined ? undefined : second === undefined ? first : {
+    policy: Policy.compose(first.policy, second.policy),
+    code: `Policy.compose(${first.code}, ${second.code})`
+  }
+  const options = {
+    attempt,
+    ...has("probing") ? { breaker: { open: soon } } : {},
+    ...limiter === undefined ? {} : { limiter: limiter.policy }
+  }
+  const hedge = { after: { quantile: 0.95 } }
+  const lines = [
+    ...attempt === undefined ? [] : [`attempt: ${written(attempt)}`],
+    ...has("hedging") ? ["hedge: { after: { quantile: 0.95 } }"] : [],
+    ...has("probing") ? [`breaker: { open: ${written(soon)} }`] : [],
+    ...limiter === undefined ? [] : [`limiter: ${limiter.code}`]
+  ]
+  const make = has("hedging") ? "HedgingPipeline.makeUnsafe" : "Pipelines.makeStandardUnsafe"
+  return {
+    name,
+    through: has("hedging") ? HedgingPipeline.makeUnsafe({ ...options, hedge }) : Pipelines.makeStandardUnsafe(options),
+    code: `${has("quota") ? quotaCode(setting) : ""}const policy = ${make}(${
+      lines.length < 2 ? lines.map((line) => `{ ${line} }`).join("") : `{\n  ${lines.join(",\n  ")}\n}`
+    })`
+  }
+}
+
+/** How many times as long as the median p99 has to be for a second request to pay. */
+const tail = 3
+
+/** The share of a quota that leaves room for second requests. */
+const room = 0.5
+
+/** The parts that make a difference to such a load: what they are for has to be there. */
+export const partsFor = (setting: Setting): ReadonlyArray<Part> => {
+  const { capacity, charge, deployments, outage, perSecond, requestsPerMinute, times, tokensPerMinute } = setting
+  const perMinute = perSecond * 60 / deployments
+  const used = Math.max(perMinute / (requestsPerMinute ?? Infinity), perMinute * charge / (tokensPerMinute ?? Infinity))
+  return [
+    ...outage === null ? [] : ["probing" as const],
+    ...requestsPerMinute === null && tokensPerMinute === null ? [] : ["quota" as const],
+    ...times.p99 >= tail * times.p50 && used <= room ? ["hedging" as const] : [],
+    ...capacity === null ? [] : ["adaptive" as const]
+  ]
+}
+
+/** The stacks that every load is tried with. */
+export const candidates = (setting: Setting): ReadonlyArray<Candidate> => {
+  const { attempt } = setting
+  return [
+    { name: names.none, through: undefined, code: "const policy = Policy.identity" },
+    {
+      name: names.retry,
+      through: [Retry.make({ times: 3 }), Timeout.attempt(attempt)],
+      code: `const policy = Policy.compose(Retry.make({ times: 3 }), Timeout.attempt(${written(attempt)}))`
+    },
+    pipelineWith(names.standard, setting, undefined, []),
+    pipelineWith(names.fitted, setting, attempt, [])
+  ]
+}
