@@ -4,11 +4,14 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import * as AdaptiveLimit from "../src/AdaptiveLimit.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
+import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as Fault from "../src/Fault.ts"
 import * as Hedge from "../src/Hedge.ts"
 import * as Policy from "../src/Policy.ts"
 import * as RetryBudget from "../src/RetryBudget.ts"
+import * as Timeout from "../src/Timeout.ts"
 import { Boom, during, fork, logged, outcome, recorder } from "./support/harness.ts"
 
 const ofAnswer = ({ status }: { readonly status: number }): Fault.Fault | undefined =>
@@ -171,6 +174,37 @@ describe("a learnt delay and a queue inside", () => {
           : Stream.runDrain(Stream.fromEffect(Effect.sleep(100)).pipe(stack.stream))
         yield* during("1 minute", Effect.all(Array.from({ length: 40 }, () => call), { concurrency: "unbounded" }))
         assert.closeTo(Duration.toMillis((yield* hedge.state).delay), 100, 4, face)
+      }
+    }))
+
+  it.effect("a hedge that waits for its turn takes nothing off the time that the first attempt takes", () =>
+    Effect.gen(function*() {
+      for (const face of ["effect", "stream"] as const) {
+        for (const deadline of [false, true]) {
+          const hedge = Hedge.makeUnsafe({ after: 10 })
+          const slowness = CircuitBreaker.makeUnsafe({
+            trip: CircuitBreaker.slowRate({ after: 50, calls: 1, ratio: 1 })
+          })
+          const limit = AdaptiveLimit.makeUnsafe({
+            algorithm: AdaptiveLimit.aimd({ after: 50 }),
+            initialConcurrency: 10,
+            minCalls: 1,
+            within: 1
+          })
+          const inner = Policy.compose(slowness, limit, hedge, Bulkhead.makeUnsafe({ concurrency: 1, maxQueue: 1 }))
+          const stack = deadline ? Policy.compose(Timeout.total("1 minute"), inner) : inner
+          const call = face === "effect"
+            ? Effect.sleep(100).pipe(stack)
+            : Stream.runDrain(Stream.fromEffect(Effect.sleep(100)).pipe(stack.stream))
+          yield* during("1 second", call)
+          assert.strictEqual((yield* slowness.state)._tag, "Open", `${face}, ${deadline}`)
+          yield* slowness.close
+          for (let i = 0; i < 3; i++) {
+            yield* during("1 second", Effect.ignore(call))
+            yield* slowness.close
+          }
+          assert.isBelow((yield* limit.state).concurrency, 10, `${face}, ${deadline}`)
+        }
       }
     }))
 

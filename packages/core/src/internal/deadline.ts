@@ -131,29 +131,39 @@ const admit = (fiber: AnyFiber, which: (deadline: Deadline) => boolean): Readonl
   return admitted
 }
 
-/** What a policy forks for a call obeys what the call's fiber obeys. */
+/** What a policy forks for a call obeys what the call's fiber obeys, and the call waits for its turn while it does. */
 class Member extends Stage {
   private readonly parent: AnyFiber
   private readonly self: AnyEffect
+  private readonly waits: boolean
 
-  constructor(parent: AnyFiber, self: AnyEffect) {
+  constructor(parent: AnyFiber, self: AnyEffect, waits: boolean) {
     super()
     this.parent = parent
     this.self = self
+    this.waits = waits
   }
 
   enter(fiber: AnyFiber, at: number): AnyEffect {
     admit(fiber, (deadline) => deadline.binds(this.parent))
-    waitsFor(this.parent, fiber)
+    if (this.waits) waitsFor(this.parent, fiber)
     return proceed(this.self, fiber, at)
   }
 }
 
-/** Starts a fiber that is part of the call which `parent` runs, or of its clean-up. */
-export const forkForCall = (parent: AnyFiber, context: Context.Context<never>, self: AnyEffect): AnyFiber => {
+/**
+ * Starts a fiber that is part of the call which `parent` runs, or of its clean-up. Of one among several, the race says when the
+ * call `waits` for its turn.
+ */
+export const forkForCall = (
+  parent: AnyFiber,
+  context: Context.Context<never>,
+  self: AnyEffect,
+  waits = true
+): AnyFiber => {
+  if (!isInterrupted(parent)) return fork(context, new Member(parent, self, waits))
   const inherited = parent.getRef(CurrentDeadline)
   if (inherited === undefined) return fork(context, self)
-  if (!isInterrupted(parent)) return fork(context, new Member(parent, self))
   return fork(
     Context.get(context, CurrentDeadline) === inherited ? Context.add(context, CurrentDeadline, undefined) : context,
     self

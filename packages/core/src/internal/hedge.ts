@@ -14,12 +14,12 @@ import * as Telemetry from "./events.ts"
 import { type Attempt, Attempts } from "./hedgeAttempts.ts"
 import { interrupt } from "./interrupted.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
+import { MeasuredAttempt } from "./raceWaits.ts"
 import { mayRepeat } from "./repeat.ts"
 import { now, timerResolution, wallNow } from "./time.ts"
 import type { TimerQueue } from "./timers.ts"
 import * as tried from "./tried.ts"
 import type * as tries from "./tries.ts"
-import { CurrentWaits, Waits } from "./waits.ts"
 
 /** What all races of one hedge share. */
 export interface Rules {
@@ -72,7 +72,7 @@ class Race extends Attempts {
   private readonly listener: Telemetry.Listener | undefined
   private readonly startedAt: number
   /** what the first attempt has waited for its turn, where its time teaches something */
-  private readonly waits: Waits | undefined
+  private readonly queued: MeasuredAttempt | undefined
   /** what the call has tried, where somebody asks for it */
   private readonly memory: tries.Attempt | undefined
   private resume: ((effect: AnyEffect) => void) | undefined = undefined
@@ -92,7 +92,7 @@ class Race extends Attempts {
     this.entrants = entrants
     this.listener = parent.getRef(Telemetry.CurrentListener)
     this.startedAt = now(parent)
-    this.waits = rules.learnt === undefined ? undefined : new Waits(parent.getRef(CurrentWaits)?.waits)
+    this.queued = rules.learnt === undefined ? undefined : new MeasuredAttempt(this.waits)
     this.memory = tried.firstOf(parent)
   }
 
@@ -161,7 +161,7 @@ class Race extends Attempts {
 
   /** Of a delay that is learnt from calls which have their turn: as long as the first attempt waits for its own, it stands. */
   private leftOf(at: number): number {
-    const queued = this.begun === 1 && this.waits !== undefined ? this.waits.waited(at) : 0
+    const queued = this.begun === 1 && this.queued !== undefined ? this.queued.waited(at) : 0
     return queued === 0 ? 0 : this.startedAt + queued + this.rules.delay - at
   }
 
@@ -197,17 +197,17 @@ class Race extends Attempts {
 
   private begin(grant: Grant | undefined): void {
     const n = ++this.begun
-    const { entrants, memory, waits } = this
+    const { entrants, memory, queued } = this
     const ambient = entrants.scoped ? Context.getOrUndefined(this.context, Scope.Scope) : undefined
     const scope = ambient === undefined ? undefined : Scope.forkUnsafe(ambient)
     const span = this.listener === undefined
       ? undefined
       : Context.get(this.context, CurrentAttemptSpans)?.open(this.context, "hedge", this.rules.name, n)
-    const attempt: Attempt = { n, scope, grant, span, fiber: undefined }
-    const measured = waits === undefined || n > 1 ? this.context : Context.add(this.context, CurrentWaits, waits)
+    const measured = queued === undefined || n > 1 ? new MeasuredAttempt(this.waits) : queued
+    const attempt: Attempt = { n, scope, grant, span, measured, fiber: undefined }
     const context = memory === undefined
-      ? measured
-      : Context.add(measured, tried.CurrentAttempt, n === 1 ? memory : memory.another())
+      ? this.context
+      : Context.add(this.context, tried.CurrentAttempt, n === 1 ? memory : memory.another())
     this.launch(attempt, context, entrants.attempt(n))
     // what it did when it was started may have decided the race
     if (this.state !== "racing") interrupt(attempt.fiber!, this.parent)
@@ -216,6 +216,7 @@ class Race extends Attempts {
   protected ended(attempt: Attempt, exit: Exit.Exit<unknown, unknown>): void {
     const { budget } = this.rules
     this.running.delete(attempt)
+    this.waits.ended(now(this.parent))
     if (attempt.span !== undefined) attempt.span.end(exit, this.shown(exit))
     if (attempt.grant !== undefined) budget!.release()
     if (this.state !== "racing") return this.lost(attempt, exit)
@@ -280,6 +281,7 @@ class Race extends Attempts {
     this.state = "settled"
     this.disarm()
     if (this.first === undefined) this.learn(false)
+    this.waits.settled(now(this.parent))
     this.interrupt()
     if (this.kept !== undefined && this.kept !== delivered) this.close(this.kept, this.first!)
     // an empty part of a scope that lives long would be kept with it
@@ -306,9 +308,9 @@ class Race extends Attempts {
   }
 
   private learn(answered: boolean): void {
-    if (this.waits === undefined) return
+    if (this.queued === undefined) return
     const at = now(this.parent)
-    this.rules.learnt!.add(at - this.startedAt - this.waits.waited(at), answered)
+    this.rules.learnt!.add(at - this.startedAt - this.queued.waited(at), answered)
   }
 
   /**
@@ -320,6 +322,7 @@ class Race extends Attempts {
     this.state = "abandoned"
     this.disarm()
     if (this.first === undefined) this.learn(false)
+    this.waits.settled(now(this.parent))
     this.rules.budget?.end()
     return this.abandon(caller, this.kept)
   }

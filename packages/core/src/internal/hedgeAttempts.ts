@@ -8,11 +8,15 @@ import type { Grant } from "../kernel/retryBudget.ts"
 import type { AttemptSpan } from "./currentSpans.ts"
 import { forkForCall } from "./deadline.ts"
 import { emitDefect } from "./emit.ts"
+import { waitsOf } from "./fiberWaits.ts"
 import { diesOf } from "./interrupt.ts"
 import { interrupt } from "./interrupted.ts"
 import { type AnyEffect, type AnyFiber, fork } from "./primitive.ts"
+import { type MeasuredAttempt, RaceWaits } from "./raceWaits.ts"
+import { now } from "./time.ts"
 import { Timer } from "./timers.ts"
 import { hasLeftQueue, leaveQueue } from "./turn.ts"
+import { CurrentWaits } from "./waits.ts"
 
 /** One of several attempts at once, in a fiber of its own. */
 export interface Attempt {
@@ -21,6 +25,8 @@ export interface Attempt {
   readonly scope: Scope.Closeable | undefined
   readonly grant: Grant | undefined
   readonly span: AttemptSpan | undefined
+  /** what it waits for its turn */
+  readonly measured: MeasuredAttempt
   /** `undefined` while it is being started */
   fiber: AnyFiber | undefined
 }
@@ -31,6 +37,7 @@ export abstract class Attempts extends Timer {
   /** the call's, which the parent has no longer when it has gone on */
   protected readonly context: Context.Context<never>
   protected readonly running = new Set<Attempt>()
+  protected readonly waits: RaceWaits
   private readonly policyName: string | undefined
 
   constructor(parent: AnyFiber, policyName: string | undefined) {
@@ -38,6 +45,7 @@ export abstract class Attempts extends Timer {
     this.parent = parent
     this.context = parent.context
     this.policyName = policyName
+    this.waits = new RaceWaits(() => waitsOf(parent))
   }
 
   protected abstract ended(attempt: Attempt, exit: Exit.Exit<unknown, unknown>): void
@@ -45,9 +53,11 @@ export abstract class Attempts extends Timer {
   protected launch(attempt: Attempt, context: Context.Context<never>, self: AnyEffect): void {
     const { scope, span } = attempt
     this.running.add(attempt)
-    const own = scope === undefined ? context : Context.add(context, Scope.Scope, scope)
+    this.waits.began(now(this.parent))
+    const measured = Context.add(context, CurrentWaits, attempt.measured)
+    const own = scope === undefined ? measured : Context.add(measured, Scope.Scope, scope)
     const traced = span === undefined ? own : Context.add(own, Tracer.ParentSpan, span.span)
-    attempt.fiber = forkForCall(this.parent, traced, self)
+    attempt.fiber = forkForCall(this.parent, traced, self, false)
     attempt.fiber.addObserver((exit) => this.ended(attempt, exit))
   }
 

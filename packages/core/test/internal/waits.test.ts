@@ -6,6 +6,7 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as Coalesce from "../../src/Coalesce.ts"
+import { RaceWaits } from "../../src/internal/raceWaits.ts"
 import { CurrentWaits, Waits } from "../../src/internal/waits.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
 import { fork } from "../support/harness.ts"
@@ -22,6 +23,27 @@ describe("waits", () => {
     assert.strictEqual(waits.waited(101), 21)
     waits.end(102)
     assert.strictEqual(waits.waited(1000), 22)
+  })
+
+  it("of several attempts count while all of them wait", () => {
+    const outer = new Waits(undefined)
+    const race = new RaceWaits(() => outer)
+    race.began(0)
+    race.paused(0)
+    assert.isTrue(outer.isWaiting, "the only one waits")
+    race.began(10)
+    assert.isFalse(outer.isWaiting, "another one has begun")
+    race.paused(20)
+    assert.isTrue(outer.isWaiting)
+    race.resumed(30)
+    assert.isFalse(outer.isWaiting, "one has its turn")
+    race.ended(40)
+    assert.isTrue(outer.isWaiting, "that one has ended, and the other one still waits")
+    race.settled(50)
+    race.resumed(60)
+    race.ended(60)
+    assert.isFalse(outer.isWaiting)
+    assert.strictEqual(outer.waited(100), 30)
   })
 
   it("count once where several overlap", () => {

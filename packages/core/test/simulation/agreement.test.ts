@@ -429,6 +429,28 @@ const cases: ReadonlyArray<Case> = [
     through: () => [RateLimiter.makeUnsafe({ limit: RateLimiter.fixedWindow({ limit: 4, within: 118 }), maxWait: 19 })]
   },
   {
+    name: "hedges that wait for their turn while the callee has the first attempt",
+    script: {
+      calls: [1.1, 5.3, 32.5, 39.7, 41.9, 159, 164.2, 190.4, 191.6, 203.8],
+      requests: [[17.3, "ok"], [33.7, "busy"]]
+    },
+    through: () => [
+      AdaptiveLimit.makeUnsafe({
+        algorithm: AdaptiveLimit.vegas({ alpha: 1, beta: 2 }),
+        initialConcurrency: 3,
+        maxConcurrency: 8,
+        within: 1,
+        minCalls: 1,
+        dropRatio: 1,
+        maxQueue: 2,
+        maxWait: 23
+      }),
+      Hedge.makeUnsafe({ after: 0, maxHedges: 2 }),
+      Timeout.attempt(112),
+      Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 2, maxWait: 85 })
+    ]
+  },
+  {
     name: "the five",
     script: {
       calls: every(17, 80),

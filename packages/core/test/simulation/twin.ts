@@ -203,11 +203,20 @@ const line = ({ at, event }: Told): string => {
   return [`${at} ${whose}: ${shown(_tag)}`, ...fields.map(([key, value]) => `${key} ${shown(value)}`)].join(", ")
 }
 
+const number = /\d+(\.\d+)?/g
+
+/** A time that is rounded may be rounded up on the one side and down on the other: learnt limits are no round numbers. */
+const isSame = (a: string, b: string | undefined): boolean => {
+  if (a === b || b === undefined) return a === b
+  const [inA, inB] = [a.match(number) ?? [], b.match(number) ?? []]
+  return a.replace(number, "") === b.replace(number, "") && inA.every((text, i) => Math.abs(+text - +inB[i]!) < 0.0015)
+}
+
 /** Where the two logs begin to differ; nothing, if they do not. */
 export const difference = (simulation: ReadonlyArray<Told>, production: ReadonlyArray<Told>): string | undefined => {
   const both = [simulation, production].map((told) => told.map(line))
   const [a, b] = both as [Array<string>, Array<string>]
-  const from = a.findIndex((text, i) => text !== b[i])
+  const from = a.findIndex((text, i) => !isSame(text, b[i]))
   const first = from >= 0 ? from : a.length === b.length ? undefined : a.length
   if (first === undefined) return undefined
   const rest = (lines: ReadonlyArray<string>): string =>

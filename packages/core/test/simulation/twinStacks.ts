@@ -46,17 +46,16 @@ const Adaptive = Schema.Struct({
   within: int(50, 1000)
 })
 
+/** Their delays are whole parts of a millisecond, as {@link apart} has it. */
 const Delays = Schema.Struct({
   shape: Schema.Literals([
     "spaced",
     "exponential",
-    "jittered",
     "fibonacci",
     "backoff",
     "linear",
     "equal",
     "decorrelated",
-    "decorrelated2",
     "recurs",
     "windowed"
   ]),
@@ -231,8 +230,6 @@ const scheduleOf = ({ base, shape }: typeof Delays.Type): Schedule.Schedule<unkn
       return Schedule.spaced(base)
     case "exponential":
       return Schedule.exponential(base)
-    case "jittered":
-      return Schedule.jittered(Schedule.exponential(base))
     case "fibonacci":
       return Schedule.fibonacci(base)
     case "backoff":
@@ -243,8 +240,6 @@ const scheduleOf = ({ base, shape }: typeof Delays.Type): Schedule.Schedule<unkn
       return Backoff.fibonacci({ base, jitter: "equal" })
     case "decorrelated":
       return Backoff.decorrelated({ base })
-    case "decorrelated2":
-      return Backoff.decorrelatedV2({ base })
     case "recurs":
       return Schedule.recurs(2)
     case "windowed":

@@ -1,6 +1,7 @@
 import * as Duration from "effect/Duration"
 import type * as Fault from "../../Fault.ts"
 import { Hedging } from "../../internal/hedging.ts"
+import { RaceWaits } from "../../internal/raceWaits.ts"
 import { timerResolution } from "../../internal/time.ts"
 import { Attempt as Tried } from "../../internal/tries.ts"
 import { Waits } from "../../internal/waits.ts"
@@ -58,6 +59,8 @@ class HedgeFrame extends Frame {
   /** no further attempt is begun; those in flight are left alone */
   private complete = false
   private first: Outcome | undefined = undefined
+  /** when all attempts wait for their turn */
+  readonly waiting = new RaceWaits(() => ({ begin: (at) => super.waits(at), end: (at) => super.goesOn(at) }))
   /** what the first attempt has waited for its turn */
   private readonly waited: Waits | undefined
   private readonly tried: Tried | undefined
@@ -136,12 +139,14 @@ class HedgeFrame extends Frame {
     const n = ++this.begun
     const attempt = new Attempt(this, n, grant, n === 1 ? this.tried : this.tried?.another())
     this.running.add(attempt)
+    this.waiting.began(this.layer.world.now)
     attempt.begin()
   }
 
   ended(attempt: Attempt, outcome: Outcome): void {
-    const { budget } = this.layer
+    const { budget, world } = this.layer
     this.running.delete(attempt)
+    this.waiting.ended(world.now)
     if (attempt.grant !== undefined) budget!.release()
     if (this.over) return
     if (attempt.n === 1) this.first = outcome
@@ -197,6 +202,7 @@ class HedgeFrame extends Frame {
     this.over = true
     this.disarm()
     if (this.first === undefined) this.learn(false)
+    this.waiting.settled(this.layer.world.now)
     let queued = this.running.size > 0
     for (const attempt of Array.from(this.running)) {
       queued = attempt.cancel() && queued
@@ -265,12 +271,12 @@ class Attempt extends Frame {
 
   override waits(at: number): void {
     if (this.n === 1) this.race.firstWaits(at)
-    super.waits(at)
+    this.race.waiting.paused(at)
   }
 
   override goesOn(at: number): void {
     if (this.n === 1) this.race.firstGoesOn(at)
-    super.goesOn(at)
+    this.race.waiting.resumed(at)
   }
 }
 
