@@ -49,8 +49,8 @@ import { checkedOptions, invalid, millisOf, positiveMillis } from "./internal/op
 import * as internal from "./internal/policy.ts"
 import type { AnyFiber } from "./internal/primitive.ts"
 import { now } from "./internal/time.ts"
-import { type Settings, TimeoutEffect } from "./internal/timeout.ts"
-import { timeoutStream } from "./internal/timeoutStream.ts"
+import type { Settings } from "./internal/timeout.ts"
+import { TimeoutPolicy } from "./internal/timeoutPolicy.ts"
 import * as kernel from "./kernel/deadline.ts"
 import * as Policy from "./Policy.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -101,11 +101,8 @@ export const within = (duration: Duration.Input, options: Options = {}): Policy.
     exceeded: (fiber, _, limit, elapsed) => failure(fiber, name, true, elapsed - limit),
     refused: (fiber, overrun) => failure(fiber, name, false, overrun)
   }
-  return internal.make({
-    info: { kind: "deadline", name, settings: { within: Duration.millis(limit) }, children: [] },
-    effect: (self) => new TimeoutEffect(self, settings),
-    stream: (self) => timeoutStream(self, settings)
-  })
+  const info: Policy.PolicyInfo = { kind: "deadline", name, settings: { within: Duration.millis(limit) }, children: [] }
+  return internal.make(new TimeoutPolicy(info, settings))
 }
 
 /**

@@ -209,6 +209,15 @@ export interface Options {
    */
   readonly abandoned?: "served" | "dropped" | "stopped" | undefined
   /**
+   * What a request that brings the deadline of its caller does to the server. `"obeyed"` is what `http/ServerPolicy` does with the header that
+   * `ResilientHttpClient` sends: the time that was left when the request was sent, in whole milliseconds, is a limit from the
+   * moment in which it comes. Then it is refused as `expired`, wherever it is, and what it has begun is stopped; the servers
+   * behind get what is left.
+   *
+   * @default "ignored"
+   */
+  readonly deadlines?: "ignored" | "obeyed" | undefined
+  /**
    * The share of the answers that are failures, all the time.
    *
    * @default 0
@@ -265,6 +274,7 @@ export interface Server {
   readonly limit: number
   readonly dropsExpired: boolean
   readonly abandoned: "served" | "dropped" | "stopped"
+  readonly deadlines: "ignored" | "obeyed"
   readonly errors: number
   readonly incidents: ReadonlyArray<Incident>
   readonly collapse: { readonly above: number; readonly factor: number } | undefined
@@ -296,6 +306,7 @@ export const make = (options: Options): Server => {
     limit: queue.limit === undefined ? Infinity : integer(where, "queue.limit", queue.limit, 0),
     dropsExpired: queue.dropsExpired ?? false,
     abandoned: oneOf(where, "abandoned", options.abandoned ?? "served", ["served", "dropped", "stopped"]),
+    deadlines: oneOf(where, "deadlines", options.deadlines ?? "ignored", ["ignored", "obeyed"]),
     errors: options.errors === undefined || options.errors === 0 ? 0 : ratio(where, "errors", options.errors),
     incidents: options.incidents ?? [],
     collapse: collapse && {

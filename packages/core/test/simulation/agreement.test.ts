@@ -8,6 +8,7 @@ import * as Balancer from "../../src/Balancer.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
 import * as Criticality from "../../src/Criticality.ts"
+import * as Deadline from "../../src/Deadline.ts"
 import * as Fault from "../../src/Fault.ts"
 import * as Hedge from "../../src/Hedge.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
@@ -381,6 +382,31 @@ const cases: ReadonlyArray<Case> = [
     through: () => [Retry.make({ schedule: spaced(9), times: 1 }), Hedge.makeUnsafe({ after: 25, maxHedges: 2 })],
     to: (endpoints) => Balancer.makeUnsafe({ endpoints, key, cooldown: 50, slowStart: 100 }),
     perServer: () => [Timeout.attempt(85)]
+  },
+  {
+    name: "deadlines, the earlier of which counts, and one that has passed before it begins",
+    script: { calls: every(100, 6), requests: [[30, "error"], [20, "ok"], [60, "ok"], [Infinity, "ok"]] },
+    through: () => [
+      Deadline.within(90, { name: "outer" }),
+      Retry.make({ schedule: spaced(15), times: 3, rejected: true }),
+      Deadline.within(55),
+      Timeout.attempt(70)
+    ]
+  },
+  {
+    name: "a deadline that has passed at once, and one that never does",
+    script: { calls: [1, 5], requests: [[30, "ok"]] },
+    through: () => [Deadline.within("Infinity"), Retry.make({ times: 1, rejected: true }), Deadline.within(0)]
+  },
+  {
+    name: "a breaker, a bulkhead and a limiter within a deadline",
+    script: { calls: every(14, 60), requests: [[30, "ok"], [Infinity, "ok"], [41, "error"]] },
+    through: () => [
+      Deadline.within(120, { name: "handler" }),
+      CircuitBreaker.makeUnsafe({ trip: CircuitBreaker.consecutive(3), open: 80, hangsAfter: 50 }),
+      Bulkhead.makeUnsafe({ concurrency: 3, maxQueue: 5 }),
+      RateLimiter.makeUnsafe({ limit: RateLimiter.gcra({ limit: 30, within: 1000 }), maxWait: 60 })
+    ]
   },
   {
     name: "schedules by tags, delays that are computed, and jitter",

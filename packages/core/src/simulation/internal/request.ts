@@ -54,7 +54,10 @@ class Request extends Job {
     const { now } = service.world
     edge.record?.sent(now)
     this.number = ++edge.sent
-    this.travel(edge.delay(now, this.number))
+    const delay = edge.delay(now, this.number)
+    // the header has whole milliseconds, which count from when they come
+    if (service.obeys) this.deadline = now + delay + Math.floor(this.deadline - now)
+    this.travel(delay)
   }
 
   private travel(delay: number): void {
@@ -72,6 +75,7 @@ class Request extends Job {
 
   /** What goes back to a caller who has gone is not sent. */
   respond(outcome: Outcome): void {
+    if (this.expiry !== undefined) this.expiry.ticket = 0
     if (this.gone) return
     this.answer = outcome
     this.travel(this.edge.delay(this.service.world.now, this.number))

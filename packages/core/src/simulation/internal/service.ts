@@ -22,6 +22,8 @@ export abstract class Job extends Frame {
   next = 0
   /** the policies in front of the server, or the call to one behind it */
   within: Front | Behind | undefined = undefined
+  /** ends it at its deadline, where that is obeyed */
+  expiry: Expiry | undefined = undefined
 
   constructor(service: Service, outer: Frame | undefined, call: Call) {
     super(outer, call, outer === undefined ? Infinity : outer.deadline)
@@ -35,6 +37,11 @@ export abstract class Job extends Frame {
     return !this.gone
   }
 
+  /** Whether its deadline has passed, and the server obeys that. */
+  get expired(): boolean {
+    return this.expiry?.isOver ?? false
+  }
+
   override wake(): void {
     this.service.worked(this)
   }
@@ -46,6 +53,8 @@ export abstract class Job extends Frame {
 export class Service {
   readonly world: World
   readonly record: ServerRecord
+  /** deadlines of callers */
+  readonly obeys: boolean
   private readonly server: Server
   private readonly random: Random
   private readonly meter: Meter | undefined
@@ -68,6 +77,7 @@ export class Service {
     this.world = world
     this.server = server
     this.record = record
+    this.obeys = server.deadlines === "obeyed"
     this.random = world.random.stream(`server ${server.name}`)
     this.meter = server.quota === undefined ? undefined : new Meter(server.quota)
     this.answers = server.answers?.()
@@ -90,6 +100,11 @@ export class Service {
     job.cameAt = now
     job.serial = this.record.arrived
     if (this.crashed !== "no") return this.fail(job, "crashed", plain)
+    if (this.obeys && job.deadline < Infinity) {
+      if (job.deadline <= now) return this.fail(job, "expired", plain)
+      job.expiry = new Expiry(job)
+      this.world.agenda.at(job.expiry, job.deadline)
+    }
     const { tokens } = this.server
     if (tokens !== undefined) job.prompt = Math.round(tokens.prompt.draw(this.random, job.serial))
     const pause = this.meter?.charge(now, tokens === undefined ? 0 : job.prompt + tokens.maxCompletion) ?? 0
@@ -185,9 +200,18 @@ export class Service {
     job.respond(failure(this.server.name, reason, fault))
   }
 
-  /** The caller of a request has gone. */
+  /** Its deadline has passed: it ends wherever it is. What had begun has been for nothing. */
+  expire(job: Job): void {
+    if (job.list === undefined && job.within === undefined) return
+    const { wasted } = this.record
+    this.abandoned(job)
+    if (this.record.wasted === wasted) this.record.refuse(this.world.now, "expired")
+    job.respond(failure(this.server.name, "expired", plain))
+  }
+
+  /** The caller of a request has gone, or does not wait any more. */
   abandoned(job: Job): void {
-    const { abandoned } = this.server
+    const abandoned = job.expired ? "stopped" : this.server.abandoned
     if (abandoned === "served") return
     if (job.list === this.serving) {
       if (abandoned !== "stopped") return
@@ -262,6 +286,22 @@ class Turn extends Timed {
   }
 }
 
+/** The deadline of a request. */
+class Expiry extends Timed {
+  isOver = false
+  private readonly job: Job
+
+  constructor(job: Job) {
+    super()
+    this.job = job
+  }
+
+  wake(): void {
+    this.isOver = true
+    this.job.service.expire(this.job)
+  }
+}
+
 /** What a server does for a request through a stack of policies. */
 abstract class Within extends Frame {
   protected readonly job: Job
@@ -308,10 +348,10 @@ class Front extends Within {
   }
 }
 
-/** A call of a server to one behind it. The deadline of its own caller does not bind it. */
+/** A call of a server to one behind it. The deadline of its own caller binds it where the server obeys that. */
 class Behind extends Within {
   constructor(job: Job, layer: Layer) {
-    super(job, layer, Infinity)
+    super(job, layer, job.service.obeys ? job.deadline : Infinity)
   }
 
   protected ended(outcome: Outcome): void {
@@ -349,6 +389,10 @@ class Admitted extends Job {
 
   override get wanted(): boolean {
     return !this.gone && this.request.wanted
+  }
+
+  override get expired(): boolean {
+    return this.request.expired
   }
 
   begin(): void {

@@ -1,5 +1,5 @@
 import * as Duration from "effect/Duration"
-import { TimeoutExceeded } from "../../internal/errors.ts"
+import { DeadlineExceeded, TimeoutExceeded } from "../../internal/errors.ts"
 import type { PolicyInfo } from "../../internal/model.ts"
 import type { Settings } from "../../internal/timeout.ts"
 import { TimeoutPolicy } from "../../internal/timeoutPolicy.ts"
@@ -33,6 +33,11 @@ export class TimeoutLayer implements Layer {
     return new TimeoutFrame(this, outer, call)
   }
 
+  /** What comes of a call that comes after its deadline; nothing, if it is begun nevertheless. */
+  refused(_overrun: number): Outcome | undefined {
+    return undefined
+  }
+
   exceeded(first: boolean, limit: number, elapsed: number): Outcome {
     const phase = first ? this.firstPhase : "total"
     if (this.world.listens) {
@@ -63,6 +68,26 @@ export class TimeoutLayer implements Layer {
   }
 }
 
+/** Of `Deadline.within`: it tells something else, and does not begin what comes after it. */
+class DeadlineLayer extends TimeoutLayer {
+  override exceeded(_first: boolean, limit: number, elapsed: number): Outcome {
+    return this.passed(true, elapsed - limit)
+  }
+
+  override refused(overrun: number): Outcome {
+    return this.passed(false, overrun)
+  }
+
+  private passed(began: boolean, overrun: number): Outcome {
+    const { name, world } = this
+    const error = new DeadlineExceeded({ policyName: name, began, overrun: Duration.millis(Math.round(overrun)) })
+    if (world.listens) {
+      world.emit({ _tag: "DeadlinePassed", policy: "deadline", name, began, overrun: error.overrun })
+    }
+    return rejection(error)
+  }
+}
+
 class TimeoutFrame extends Frame {
   private readonly layer: TimeoutLayer
   private inner: Frame | undefined = undefined
@@ -82,8 +107,11 @@ class TimeoutFrame extends Frame {
     const first = layer.settings.first(at)
     const total = layer.settings.total(at)
     const limit = Math.min(first, total)
+    const left = outer!.deadline - at
+    const late = Math.min(left, limit) <= 0 ? layer.refused(-Math.min(left, limit)) : undefined
+    if (late !== undefined) return outer!.answered(late, this)
     // the owner of an earlier deadline enforces that
-    if (outer!.deadline - at > limit) {
+    if (left > limit) {
       this.limit = limit
       this.first = total > first
       if (total < Infinity) this.deadline = Math.min(this.deadline, at + total)
@@ -125,5 +153,8 @@ class TimeoutFrame extends Frame {
 
 export const timeout: SimulatedPolicy = ofClass(
   TimeoutPolicy,
-  ({ info, settings }) => (inner, process) => new TimeoutLayer(info, settings, inner, process)
+  ({ info, settings }) => {
+    const Made = settings.refused === undefined ? TimeoutLayer : DeadlineLayer
+    return (inner, process) => new Made(info, settings, inner, process)
+  }
 )
