@@ -12,8 +12,9 @@
  * ambient `Deadline` and the queue allow it. If the wait cannot fit, it is rejected at once with {@link RateLimiterRejected}.
  * A cost above the capacity is rejected with an infinite `retryAfter`.
  *
- * Waiters are served in order. No call overtakes, whatever its cost, so small calls do not starve large ones. A waiter has
- * taken nothing yet: if one goes away, those behind it move up.
+ * Waiters with a higher `Criticality` are first, and those that matter as much are served in order. None overtakes another that matters
+ * as much, whatever its cost, so small calls do not starve large ones. A waiter has taken nothing yet: if one goes away, those
+ * behind it move up; if one comes before it and makes its turn too late, it is rejected at that moment.
  *
  * What a call really cost may be known only afterwards: {@link RateLimiter.settle} charges an estimate and gives back or
  * charges the difference.

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -9,6 +10,7 @@ import * as Bulkhead from "../src/Bulkhead.ts"
 import * as Criticality from "../src/Criticality.ts"
 import * as Hedge from "../src/Hedge.ts"
 import * as Policy from "../src/Policy.ts"
+import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Timeout from "../src/Timeout.ts"
 import { during, fork, recorder } from "./support/harness.ts"
@@ -172,6 +174,91 @@ describe("Criticality", () => {
         }))
     })
   }
+
+  describe("RateLimiter", () => {
+    const every = (millis: number, options: { readonly maxWait: Duration.Input; readonly maxQueue?: number }) =>
+      RateLimiter.makeUnsafe({ name: "x", limit: RateLimiter.gcra({ limit: 1, within: millis }), ...options })
+    const asking = (limiter: RateLimiter.RateLimiter) => {
+      const served: Array<string> = []
+      const { events, policy } = recorder()
+      const ask = (name: string, criticality: Criticality.Criticality) =>
+        fork(Effect.sync(() => void served.push(name)).pipe(limiter, policy, Effect.exit, Criticality.as(criticality)))
+      const rejected = () =>
+        events.flatMap((event) =>
+          event._tag === "RejectedByRateLimiter" ? [`${event.criticality} ${event.reason}`] : []
+        )
+      return { ask, served, rejected }
+    }
+
+    it.effect("lets who matters more go first, and of those who matter as much who has waited longest", () =>
+      Effect.gen(function*() {
+        const { ask, served } = asking(every(10, { maxWait: "1 minute" }))
+        yield* ask("first", "sheddable")
+        for (const n of [1, 2]) {
+          for (const criticality of Criticality.all.toReversed()) yield* ask(`${criticality} ${n}`, criticality)
+        }
+        yield* TestClock.adjust("1 second")
+        const order = Criticality.all.flatMap((criticality) => [`${criticality} 1`, `${criticality} 2`])
+        assert.deepStrictEqual(served, ["first", ...order])
+      }))
+
+    it.effect("tells one at once whose turn comes too late for another that matters more", () =>
+      Effect.gen(function*() {
+        const { ask, rejected, served } = asking(every(10, { maxWait: "25 millis" }))
+        yield* ask("first", "critical")
+        yield* ask("low 1", "sheddable")
+        const last = yield* ask("low 2", "sheddable")
+        assert.deepStrictEqual(rejected(), [])
+        yield* ask("high", "critical")
+        assert.isDefined(last.pollUnsafe())
+        assert.deepStrictEqual(rejected(), ["sheddable wait"])
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(served, ["first", "high", "low 1"])
+      }))
+
+    it.effect("gives the place of the newest of the lowest to one that matters more", () =>
+      Effect.gen(function*() {
+        const limiter = every(10, { maxWait: "1 minute", maxQueue: 2 })
+        const { ask, rejected, served } = asking(limiter)
+        yield* ask("first", "critical")
+        yield* ask("low", "sheddable-plus")
+        yield* ask("lowest", "sheddable")
+        yield* ask("no room", "sheddable")
+        yield* ask("high", "critical")
+        assert.deepStrictEqual(rejected(), ["sheddable queue", "sheddable queue"])
+        assert.strictEqual((yield* limiter.state).waiting, 2)
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(served, ["first", "high", "low"])
+      }))
+
+    it.effect("one that asks again in the instant in which it is turned away takes nobody's place", () =>
+      Effect.gen(function*() {
+        const limiter = every(10, { maxWait: "1 minute", maxQueue: 1 })
+        const { ask } = asking(limiter)
+        yield* ask("first", "critical")
+        let asked = 0
+        const again = Effect.suspend(() => {
+          asked++
+          return limiter(Effect.void)
+        })
+        const stubborn = yield* fork(Effect.exit(Criticality.as("sheddable")(Effect.catch(again, () => again))))
+        yield* ask("high", "critical")
+        assert.deepStrictEqual([asked, (yield* limiter.state).waiting], [2, 1])
+        assert.isTrue(Exit.isFailure(yield* Fiber.join(stubborn)))
+      }))
+
+    it.effect("one that goes away moves up those that matter less", () =>
+      Effect.gen(function*() {
+        const { ask, served } = asking(every(10, { maxWait: "1 minute" }))
+        yield* ask("first", "critical")
+        yield* ask("low", "sheddable")
+        const high = yield* ask("high", "critical-plus")
+        yield* TestClock.adjust("9 millis")
+        yield* Fiber.interrupt(high)
+        yield* TestClock.adjust("1 millis")
+        assert.deepStrictEqual(served, ["first", "low"])
+      }))
+  })
 
   describe("an adaptive queue", () => {
     const overloaded = { target: "20 millis", interval: "100 millis" } as const

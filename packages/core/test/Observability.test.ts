@@ -140,10 +140,17 @@ const rows: {
     ["resilience.rejections adaptive-throttle x overload: 1"]
   ],
   "keyed RejectedByKeyed": [{}, ["resilience.rejections keyed x full: 1"]],
-  "rate-limiter RejectedByRateLimiter": [{ reason: "cost", dimension: "tokens", retryAfter: second }, [
+  "rate-limiter RejectedByRateLimiter": [{
+    criticality: "critical",
+    reason: "cost",
+    dimension: "tokens",
+    retryAfter: second
+  }, [
     "resilience.rejections rate-limiter x cost: 1"
   ]],
-  "rate-limiter WaitedForRateLimiter": [{ waited: second }, ["resilience.wait.duration rate-limiter x: 1"]],
+  "rate-limiter WaitedForRateLimiter": [{ criticality: "sheddable", waited: second }, [
+    "resilience.wait.duration rate-limiter x: 1"
+  ]],
   "hedge HedgeStarted": [{ attempt: 2, because: "delay", elapsed: second }, ["resilience.hedge.attempts x delay: 1"]],
   "hedge HedgeSettled": [{ attempts: 2, winner: 2, duration: second }, ["resilience.hedges x true: 1"]],
   "hedge BudgetExhausted": [{ budget: undefined, attempt: 1 }, ["resilience.budget.exhausted hedge x none: 1"]],

@@ -579,7 +579,7 @@ describe("RateLimiter", () => {
       const fibers = yield* callers(3, Policy.compose(policy, limiter))
       yield* TestClock.adjust("1 second")
       yield* Fiber.joinAll(fibers)
-      const source = { policy: "rate-limiter", name: "l" }
+      const source = { policy: "rate-limiter", name: "l", criticality: "critical" }
       assert.deepStrictEqual(events, [
         {
           _tag: "RejectedByRateLimiter",

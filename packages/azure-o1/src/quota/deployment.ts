@@ -1,3 +1,4 @@
+import * as Criticality from "@effect-resilience/core/Criticality"
 import * as Deadline from "@effect-resilience/core/Deadline"
 import * as Telemetry from "@effect-resilience/core/Telemetry"
 import * as Clock from "effect/Clock"
@@ -153,30 +154,34 @@ export class Deployment {
   readonly news: Effect.Effect<void> = Effect.map(Clock.Clock, (clock) => this.pump.news(clock, true))
 
   private tellWaited(waited: number): Effect.Effect<void> {
-    return emit({
+    return emit((criticality) => ({
       _tag: "WaitedForRateLimiter",
       policy: "rate-limiter",
       name: this.name,
+      criticality,
       waited: Duration.millis(Math.round(waited))
-    })
+    }))
   }
 
   tellRefused(error: O1Error): Effect.Effect<void> {
     const retryAfter = error._tag === "O1RejectedError" ? error.retryAfter : undefined
-    return emit({
+    return emit((criticality) => ({
       _tag: "RejectedByRateLimiter",
       policy: "rate-limiter",
       name: this.name,
+      criticality,
       reason: error._tag === "O1RateLimitError" ? "cost" : this.queue.size >= this.maxQueue ? "queue" : "wait",
       dimension: "tokens",
       retryAfter: retryAfter ?? Duration.infinity
-    })
+    }))
   }
 }
 
 /** A listener cannot hurt a call. */
-const emit = (event: Telemetry.Event): Effect.Effect<void> =>
+const emit = (eventOf: (criticality: Criticality.Criticality) => Telemetry.Event): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const listener = fiber.getRef(Telemetry.CurrentListener)
-    return listener === undefined ? Effect.void : Effect.ignoreCause(Effect.sync(() => listener(event, fiber.context)))
+    if (listener === undefined) return Effect.void
+    const event = eventOf(fiber.getRef(Criticality.CurrentCriticality))
+    return Effect.ignoreCause(Effect.sync(() => listener(event, fiber.context)))
   })

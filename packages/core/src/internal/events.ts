@@ -351,6 +351,8 @@ export interface RejectedByThrottle extends Source<"adaptive-throttle"> {
  */
 export interface RejectedByRateLimiter extends Source<"rate-limiter"> {
   readonly _tag: "RejectedByRateLimiter"
+  /** How much the call matters. */
+  readonly criticality: Criticality
   /** Why it could not wait either. */
   readonly reason: "cost" | "wait" | "deadline" | "queue"
   /** The dimension in which there was no room. */
@@ -366,6 +368,8 @@ export interface RejectedByRateLimiter extends Source<"rate-limiter"> {
  */
 export interface WaitedForRateLimiter extends Source<"rate-limiter"> {
   readonly _tag: "WaitedForRateLimiter"
+  /** How much the call matters. */
+  readonly criticality: Criticality
   readonly waited: Duration.Duration
 }
 

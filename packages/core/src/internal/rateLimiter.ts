@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { make, wholeMillis } from "../kernel/allowance.ts"
 import { type Knowledge, nothing, owed } from "../kernel/keyed.ts"
 import * as kernel from "../kernel/rateLimiter.ts"
+import { CurrentCriticality, currentRank } from "./criticality.ts"
 import { timeToWait } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import { RateLimiterRejected } from "./errors.ts"
@@ -38,6 +39,7 @@ export const reject = (
       _tag: "RejectedByRateLimiter",
       policy: "rate-limiter",
       name,
+      criticality: fiber.getRef(CurrentCriticality),
       reason,
       dimension: error.dimension,
       retryAfter: error.retryAfter
@@ -51,7 +53,8 @@ export const tellWaited = (fiber: AnyFiber, name: string | undefined, millis: nu
   const listener = fiber.getRef(CurrentListener)
   if (listener === undefined) return
   const waited = Duration.millis(Math.round(millis))
-  emit(fiber, listener, { _tag: "WaitedForRateLimiter", policy: "rate-limiter", name, waited })
+  const criticality = fiber.getRef(CurrentCriticality)
+  emit(fiber, listener, { _tag: "WaitedForRateLimiter", policy: "rate-limiter", name, criticality, waited })
 }
 
 /** What a rate limiter is: the kernel with fibers, timers and names. */
@@ -121,7 +124,8 @@ export class Limiter implements calls.Limiter {
 
   /** Why a call cannot go now and may not wait either, if so. */
   private refuse(fiber: AnyFiber, at: number, costs: kernel.Costs): RateLimiterRejected | undefined {
-    const forecast = this.kernel.forecast(at, costs)
+    const rank = currentRank(fiber)
+    const forecast = this.kernel.forecast(at, costs, rank)
     const wait = wholeMillis(forecast.wait)
     const reason: RateLimiterRejected["reason"] | undefined = wait === Infinity
       ? "cost"
@@ -129,7 +133,7 @@ export class Limiter implements calls.Limiter {
       ? "wait"
       : wait > timeToWait(fiber, now(fiber))
       ? "deadline"
-      : this.kernel.waiting >= this.maxQueue
+      : this.kernel.isFull(this.maxQueue, rank)
       ? "queue"
       : undefined
     return reason === undefined ? undefined : reject(fiber, this, reason, forecast)
@@ -154,7 +158,10 @@ export class Limiter implements calls.Limiter {
       at + Math.min(this.maxWait, timeToWait(fiber, now(fiber))),
       resume
     )
-    this.kernel.enqueue(at, waiter)
+    const last = this.kernel.waiting >= this.maxQueue ? this.kernel.displace(waiter.rank) : undefined
+    const overtakes = this.kernel.enqueue(at, waiter)
+    last?.refuse(reject(last.fiber, this, "queue", this.kernel.forecast(at, last.costs, last.rank)))
+    if (overtakes) this.dismiss(at)
     this.pump()
     return waiter.cleanup
   }
@@ -210,6 +217,7 @@ export class Limiter implements calls.Limiter {
 class Waiter extends Timer implements kernel.Waiting {
   readonly fiber: AnyFiber
   readonly costs: kernel.Costs
+  readonly rank: number
   readonly since: number
   readonly latest: number
   readonly marks: Array<number> = []
@@ -234,6 +242,7 @@ class Waiter extends Timer implements kernel.Waiting {
     this.limiter = limiter
     this.fiber = fiber
     this.costs = costs
+    this.rank = currentRank(fiber)
     this.since = since
     this.latest = latest
     this.resume = resume

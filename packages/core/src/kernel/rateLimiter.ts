@@ -12,6 +12,8 @@ export interface Ticket {
 /** A caller in the queue. */
 export interface Waiting {
   readonly costs: Costs
+  /** of how much it matters, 0 is the highest */
+  readonly rank: number
   /** when it would rather be told no */
   readonly latest: number
   queued: boolean
@@ -47,9 +49,9 @@ const after = ({ allowances, at, dimension }: Plan, costs: Costs): Forecast => {
 }
 
 /**
- * Several allowances that a call takes from at once or not at all, and those who wait for them, in order. Nobody overtakes: a
- * call that would fit queues behind one that does not, or large costs would starve. Those who wait have taken nothing, so
- * who leaves the queue leaves no gap in it.
+ * Several allowances that a call takes from at once or not at all, and those who wait for them, in order: the most critical first. Of
+ * those that matter as much nobody overtakes: a call that would fit queues behind one that does not, or large costs would starve.
+ * Those who wait have taken nothing, so who leaves the queue leaves no gap in it.
  */
 export class Limiter<W extends Waiting> {
   allowances: ReadonlyArray<Allowance>
@@ -94,9 +96,9 @@ export class Limiter<W extends Waiting> {
     }
   }
 
-  /** How long a newcomer would wait, behind everybody who waits already. */
-  forecast(at: number, costs: Costs): Forecast {
-    const plan = this.planned(at)
+  /** How long a newcomer would wait, behind everybody who waits already and does not matter less. */
+  forecast(at: number, costs: Costs, rank: number): Forecast {
+    const plan = this.last !== undefined && this.last.rank > rank ? this.replan(at, () => true, rank) : this.planned(at)
     const { dimension, wait } = after(plan, costs)
     return { wait: Math.max(0, plan.at - at) + wait, dimension }
   }
@@ -106,17 +108,40 @@ export class Limiter<W extends Waiting> {
     return after({ at, allowances: this.allowances, dimension: 0 }, this.first!.costs).wait
   }
 
-  enqueue(at: number, waiting: W): void {
-    if (this.last === undefined) this.first = waiting
-    else {
-      waiting.before = this.last
-      this.last.behind = waiting
-    }
-    this.last = waiting
+  /** Whether others wait longer now, some of them perhaps for too long. */
+  enqueue(at: number, waiting: W): boolean {
+    let before: Waiting | undefined = this.last
+    while (before !== undefined && before.rank > waiting.rank) before = before.before
+    const behind = before === undefined ? this.first : before.behind
+    waiting.before = before
+    waiting.behind = behind
+    // only this class links them, and it links those of its own kind
+    if (before === undefined) this.first = waiting
+    else before.behind = waiting
+    if (behind === undefined) this.last = waiting
+    else behind.before = waiting
     waiting.queued = true
     this.waiting++
+    if (behind !== undefined) {
+      this.plan = undefined
+      return true
+    }
     if (this.plan !== undefined) this.plan = this.withWaiting(this.plan, waiting, after(this.plan, waiting.costs))
     else this.planned(at)
+    return false
+  }
+
+  /** Whether a newcomer of this rank finds no place, of so many. */
+  isFull(maxQueue: number, rank: number): boolean {
+    return this.waiting >= maxQueue && !(this.last !== undefined && this.last.rank > rank)
+  }
+
+  /** Takes the last one out of the queue, if it matters less than a newcomer of this rank. */
+  displace(rank: number): W | undefined {
+    const { last } = this
+    if (last === undefined || last.rank <= rank) return undefined
+    this.remove(last)
+    return last
   }
 
   /** Lets the first in the queue through, for which there has to be room. */
@@ -131,7 +156,7 @@ export class Limiter<W extends Waiting> {
     if (!waiting.queued) return
     waiting.queued = false
     const { before, behind } = waiting
-    // only this class links them, and it links those of its own kind
+    // as above
     if (before === undefined) this.first = behind as W | undefined
     else before.behind = behind
     if (behind === undefined) this.last = before as W | undefined
@@ -187,9 +212,10 @@ export class Limiter<W extends Waiting> {
     return this.plan ??= this.replan(at, () => true)
   }
 
-  private replan(at: number, stays: (waiting: W, forecast: Forecast) => boolean): Plan {
+  private replan(at: number, stays: (waiting: W, forecast: Forecast) => boolean, rank = Infinity): Plan {
     let plan: Plan = { allowances: this.allowances.map((allowance) => allowance.copy()), at, dimension: 0 }
     for (let waiting = this.first; waiting !== undefined; waiting = waiting.behind as W | undefined) {
+      if (waiting.rank > rank) break
       const own = after(plan, waiting.costs)
       if (stays(waiting, { wait: Math.max(0, plan.at - at) + own.wait, dimension: own.dimension })) {
         plan = this.withWaiting(plan, waiting, own)

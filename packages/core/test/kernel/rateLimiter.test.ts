@@ -7,9 +7,10 @@ interface Caller extends Waiting {
   readonly id: number
 }
 
-const caller = (id: number, costs: Costs, latest = Infinity): Caller => ({
+const caller = (id: number, costs: Costs, latest = Infinity, rank = 1): Caller => ({
   id,
   costs,
+  rank,
   latest,
   queued: false,
   before: undefined,
@@ -50,16 +51,16 @@ describe("kernel/rateLimiter", () => {
     assert.isTrue(l.take(0, [1, 30]))
     assert.isFalse(l.take(0, [1, 30]))
     assert.deepStrictEqual(l.allowances.map((m) => m.available(0)), [2, 10])
-    assert.deepStrictEqual(l.forecast(0, [1, 30]), { wait: 200, dimension: 1 })
-    assert.deepStrictEqual(l.forecast(0, [3, 15]), { wait: 100, dimension: 0 })
-    assert.deepStrictEqual(l.forecast(0, [1, 41]), { wait: Infinity, dimension: 1 })
+    assert.deepStrictEqual(l.forecast(0, [1, 30], 1), { wait: 200, dimension: 1 })
+    assert.deepStrictEqual(l.forecast(0, [3, 15], 1), { wait: 100, dimension: 0 })
+    assert.deepStrictEqual(l.forecast(0, [1, 41], 1), { wait: Infinity, dimension: 1 })
   })
 
   it("what costs nothing in a dimension does not wait for it", () => {
     const l = limiter(bucket(100, 1), bucket(10, 40))
     l.settle(0, { costs: [0, 0], marks: [0, 0] }, [0, 100])
     assert.strictEqual(l.allowances[1]!.available(0), -60)
-    assert.strictEqual(l.forecast(0, [1, 0]).wait, 0)
+    assert.strictEqual(l.forecast(0, [1, 0], 1).wait, 0)
     assert.isTrue(l.take(0, [1, 0]))
   })
 
@@ -70,12 +71,12 @@ describe("kernel/rateLimiter", () => {
     now.take(0, [0, 1], ticket.marks)
     now.settle(100, ticket, [0, 1])
     assert.isTrue(now.take(300, [1, 1]))
-    assert.strictEqual(now.forecast(300, [1, 0]).wait, 500)
+    assert.strictEqual(now.forecast(300, [1, 0], 1).wait, 500)
 
     const later = limiter(window(), bucket(300, 1))
     for (const [id, cost] of [1, 0, 0, 1, 1].entries()) later.enqueue(0, caller(id, [cost, 1]))
     // the window of the fourth opens at 900, when it goes: the fifth waits for its end, and the next for the bucket
-    assert.strictEqual(later.forecast(0, [0, 1]).wait, 1700)
+    assert.strictEqual(later.forecast(0, [0, 1], 1).wait, 1700)
     assert.deepStrictEqual(drain(later, 0).map(([, at]) => at), [0, 300, 600, 900, 1400])
   })
 
@@ -94,17 +95,17 @@ describe("kernel/rateLimiter", () => {
   it("with nobody before, the wait that is foretold goes by", () => {
     const l = limiter(bucket(100, 1))
     l.take(0, [1])
-    assert.deepStrictEqual([0, 50, 100].map((at) => l.forecast(at, [1]).wait), [100, 50, 0])
+    assert.deepStrictEqual([0, 50, 100].map((at) => l.forecast(at, [1], 1).wait), [100, 50, 0])
   })
 
   it("who waits only for those before is told what they wait for; of two dimensions, the first that is as long", () => {
     const l = limiter(bucket(100, 2), bucket(100, 2))
     l.take(0, [0, 2])
     l.enqueue(0, caller(1, [0, 1]))
-    assert.deepStrictEqual(l.forecast(0, [1, 0]), { wait: 100, dimension: 1 })
+    assert.deepStrictEqual(l.forecast(0, [1, 0], 1), { wait: 100, dimension: 1 })
     const tied = limiter(bucket(100, 2), bucket(100, 2))
     tied.take(0, [2, 2])
-    assert.deepStrictEqual(tied.forecast(0, [1, 1]), { wait: 100, dimension: 0 })
+    assert.deepStrictEqual(tied.forecast(0, [1, 1], 1), { wait: 100, dimension: 0 })
   })
 
   it("who has left the queue may leave again", () => {
@@ -124,16 +125,67 @@ describe("kernel/rateLimiter", () => {
     l.take(0, [3])
     l.enqueue(0, caller(1, [3]))
     assert.isFalse(l.take(100, [1]))
-    assert.deepStrictEqual(l.forecast(100, [1]), { wait: 300, dimension: 0 })
+    assert.deepStrictEqual(l.forecast(100, [1], 1), { wait: 300, dimension: 0 })
     l.enqueue(100, caller(2, [1]))
     assert.deepStrictEqual(drain(l, 100), [[1, 300], [2, 400]])
+  })
+
+  describe("calls that matter more", () => {
+    it("go first, behind those that matter as much, and are told how long that is", () => {
+      const l = limiter(bucket(100, 1))
+      l.take(0, [1])
+      assert.isFalse(l.enqueue(0, caller(1, [1], Infinity, 1)))
+      assert.isFalse(l.enqueue(0, caller(2, [1], Infinity, 3)))
+      assert.deepStrictEqual([0, 1, 2, 3].map((rank) => l.forecast(0, [1], rank).wait), [100, 200, 200, 300])
+      assert.isTrue(l.enqueue(0, caller(3, [1], Infinity, 2)))
+      assert.isTrue(l.enqueue(0, caller(4, [1], Infinity, 1)))
+      assert.isTrue(l.enqueue(0, caller(5, [1], Infinity, 0)))
+      assert.deepStrictEqual([0, 1, 2, 3].map((rank) => l.forecast(0, [1], rank).wait), [200, 400, 500, 600])
+      assert.deepStrictEqual(drain(l, 0).map(([id]) => id), [5, 1, 4, 3, 2])
+    })
+
+    it("make room for themselves where nobody has any: the newest of the lowest goes", () => {
+      const l = limiter(bucket(100, 1))
+      for (const [id, rank] of [[1, 2], [2, 3], [3, 3]] as const) l.enqueue(0, caller(id, [1], Infinity, rank))
+      assert.deepStrictEqual([0, 1, 2, 3].map((rank) => l.isFull(3, rank)), [false, false, false, true])
+      assert.isFalse(l.isFull(4, 3))
+      assert.strictEqual(l.displace(2)?.id, 3)
+      assert.strictEqual(l.displace(2)?.id, 2)
+      assert.isUndefined(l.displace(2))
+      assert.isUndefined(limiter(bucket(100, 1)).displace(0))
+      assert.isTrue(limiter(bucket(100, 1)).isFull(0, 0))
+    })
+
+    const Ranked = Schema.Array(Schema.Tuple([Costly, Schema.Literals([0, 1, 1, 2, 3])])).check(
+      Schema.isMinLength(1),
+      Schema.isMaxLength(12)
+    )
+    for (const [name, allowances] of rules) {
+      it.prop(`${name}: it is the queue of those who came in that order`, [Ranked], ([waiters]) => {
+        const [l, sorted] = [limiter(...allowances()), limiter(...allowances())]
+        for (const [id, [costs, rank]] of waiters.entries()) {
+          const behind = waiters.slice(0, id).some(([, other]) => other > rank)
+          const { wait } = l.forecast(0, costs, rank)
+          const alone = limiter(...allowances())
+          for (const [i, [costs, other]] of waiters.slice(0, id).toSorted(([, a], [, b]) => a - b).entries()) {
+            if (other <= rank) alone.enqueue(0, caller(i, costs))
+          }
+          assert.strictEqual(wait, alone.forecast(0, costs, 1).wait)
+          assert.strictEqual(l.enqueue(0, caller(id, costs, Infinity, rank)), behind)
+        }
+        const order = waiters.map(([costs, rank], id) => ({ costs, id, rank })).toSorted((a, b) => a.rank - b.rank)
+        for (const { costs, id } of order) sorted.enqueue(0, caller(id, costs))
+        assert.strictEqual(l.waiting, waiters.length)
+        assert.deepStrictEqual(drain(l, 0), drain(sorted, 0))
+      })
+    }
   })
 
   for (const [name, allowances] of rules) {
     it.prop(`${name}: the forecast comes true`, [Waiters], ([waiters]) => {
       const l = limiter(...allowances())
       const forecasts = waiters.map((costs, id) => {
-        const { wait } = l.forecast(0, costs)
+        const { wait } = l.forecast(0, costs, 1)
         l.enqueue(0, caller(id, costs))
         return [id, Math.round(wait)] as const
       })
@@ -152,7 +204,7 @@ describe("kernel/rateLimiter", () => {
         for (const waiter of all) if (leaving.has(waiter.id)) l.remove(waiter)
         for (const { costs, id } of all) if (!leaving.has(id)) never.enqueue(0, caller(id, costs))
         after.forEach((costs, i) => {
-          assert.deepStrictEqual(l.forecast(0, costs), never.forecast(0, costs))
+          assert.deepStrictEqual(l.forecast(0, costs, 1), never.forecast(0, costs, 1))
           l.enqueue(0, caller(100 + i, costs))
           never.enqueue(0, caller(100 + i, costs))
         })
@@ -233,7 +285,7 @@ describe("kernel/rateLimiter", () => {
     it("back: no time has passed, and none is waited for twice", () => {
       const l = limiter(bucket(100, 1))
       l.take(l.time(10_000), [1])
-      assert.strictEqual(l.forecast(l.time(5000), [1]).wait, 100)
+      assert.strictEqual(l.forecast(l.time(5000), [1], 1).wait, 100)
       assert.isTrue(l.take(l.time(5100), [1]))
       assert.isFalse(l.take(l.time(5199), [1]))
       assert.isTrue(l.take(l.time(5200), [1]))

@@ -35,7 +35,7 @@ class Model {
           if (blocked) return { _tag: "Behind" }
           const marks: Array<number> = []
           if (this.limiter.take(this.at, op[1], marks)) return { _tag: "Granted", marks, amounts: [] }
-          const { dimension, wait } = this.limiter.forecast(this.at, op[1])
+          const { dimension, wait } = this.limiter.forecast(this.at, op[1], 1)
           blocked = wait > 0 && Math.max(1, Math.ceil(wait - 1e-3)) <= op[2]
           return { _tag: blocked ? "Waits" : "Refused", wait, dimension }
         }

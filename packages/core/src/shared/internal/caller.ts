@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import { currentRank } from "../../internal/criticality.ts"
 import { timeToWait } from "../../internal/deadline.ts"
 import type { RateLimiterRejected } from "../../internal/errors.ts"
 import { waitsOf } from "../../internal/fiberWaits.ts"
@@ -29,6 +30,7 @@ export interface Host {
 export class Caller extends Primitive implements Waiting {
   readonly fiber: AnyFiber
   readonly costs: Costs
+  readonly rank: number
   readonly latest: number
   before: Caller | undefined = undefined
   behind: Caller | undefined = undefined
@@ -47,6 +49,7 @@ export class Caller extends Primitive implements Waiting {
     this.limiter = limiter
     this.fiber = fiber
     this.costs = costs
+    this.rank = currentRank(fiber)
     this.since = at
     this.latest = at + Math.min(limiter.maxWait, Math.max(0, timeToWait(fiber, now(fiber))))
     this.resume = resume

@@ -83,24 +83,24 @@ export class Desk {
   }
 
   join(at: number, caller: Caller): Effect.Effect<void> | void {
-    if (this.link.shared && this.kernel.first === undefined && !this.isFull(at, caller.costs)) {
+    if (this.link.shared && this.kernel.first === undefined && !this.isFull(at, caller)) {
       this.newcomers.push(caller)
       this.ask()
     } else this.decide(at, caller)
     return caller.done ? undefined : caller.cleanup
   }
 
-  private isFull(at: number, costs: kernel.Costs): boolean {
-    return at < this.fullUntil && this.kernel.forecast(at, costs).wait > 0
+  private isFull(at: number, { costs, rank }: Caller): boolean {
+    return at < this.fullUntil && this.kernel.forecast(at, costs, rank).wait > 0
   }
 
   /** Goes by what is known here. */
   private decide(at: number, caller: Caller): void {
     const marks = this.link.shared ? undefined : this.atOnce(at, caller.costs)
     if (marks !== undefined) return caller.grant(at, marks, this.grantor)
-    const forecast = this.kernel.forecast(at, caller.costs)
+    const forecast = this.kernel.forecast(at, caller.costs, caller.rank)
     if (forecast.wait === Infinity || at + wholeMillis(forecast.wait) > caller.latest) caller.refuse(forecast)
-    else if (this.kernel.waiting >= this.maxQueue) caller.refuseBecause("queue", forecast)
+    else if (this.kernel.isFull(this.maxQueue, caller.rank)) caller.refuseBecause("queue", forecast)
     else {
       this.enqueue(at, caller)
       this.pump()
@@ -109,7 +109,10 @@ export class Desk {
 
   private enqueue(at: number, caller: Caller): void {
     caller.waited = true
-    this.kernel.enqueue(at, caller)
+    const last = this.kernel.waiting >= this.maxQueue ? this.kernel.displace(caller.rank) : undefined
+    const overtakes = this.kernel.enqueue(at, caller)
+    last?.refuseBecause("queue", this.kernel.forecast(at, last.costs, last.rank))
+    if (overtakes) this.dismiss(at)
   }
 
   remove(caller: Caller): void {
@@ -201,7 +204,11 @@ export class Desk {
 
   /** This process knows something new: whose turn now comes too late is told so. */
   goOn(): void {
-    for (const { forecast, waiting } of this.kernel.overdue(this.now)) waiting.refuse(forecast)
+    this.dismiss(this.now)
     this.pump()
+  }
+
+  private dismiss(at: number): void {
+    for (const { forecast, waiting } of this.kernel.overdue(at)) waiting.refuse(forecast)
   }
 }

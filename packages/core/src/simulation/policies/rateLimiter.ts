@@ -5,6 +5,7 @@ import { Limiting, Settling } from "../../internal/rateLimiterCalls.ts"
 import type { Dimensions } from "../../internal/rateLimiterRules.ts"
 import { timerResolution } from "../../internal/time.ts"
 import { make, wholeMillis } from "../../kernel/allowance.ts"
+import { type Criticality, rankOf } from "../../kernel/criticality.ts"
 import * as kernel from "../../kernel/rateLimiter.ts"
 import { Timed } from "../internal/agenda.ts"
 import { type Call, Frame, type Layer, type Process, type World } from "../internal/frame.ts"
@@ -31,8 +32,9 @@ class SimulatedLimiter {
   }
 
   /** Why a call cannot go now and may not wait either, if so. */
-  refusal(at: number, costs: kernel.Costs, deadline: number): Outcome | undefined {
-    const forecast = this.kernel.forecast(at, costs)
+  refusal(at: number, costs: kernel.Costs, deadline: number, criticality: Criticality): Outcome | undefined {
+    const rank = rankOf(criticality)
+    const forecast = this.kernel.forecast(at, costs, rank)
     const wait = wholeMillis(forecast.wait)
     const reason: RateLimiterRejected["reason"] | undefined = wait === Infinity
       ? "cost"
@@ -40,13 +42,26 @@ class SimulatedLimiter {
       ? "wait"
       : wait > deadline - at - timerResolution
       ? "deadline"
-      : this.kernel.waiting >= this.maxQueue
+      : this.kernel.isFull(this.maxQueue, rank)
       ? "queue"
       : undefined
-    return reason === undefined ? undefined : this.reject(reason, forecast)
+    return reason === undefined ? undefined : this.reject(criticality, reason, forecast)
   }
 
-  reject(reason: RateLimiterRejected["reason"], { dimension, wait }: kernel.Forecast): Outcome {
+  /** Takes its place in the queue, which has room for it. */
+  enqueue(at: number, waiter: Waiter): void {
+    const last = this.kernel.waiting >= this.maxQueue ? this.kernel.displace(waiter.rank) : undefined
+    const overtakes = this.kernel.enqueue(at, waiter)
+    last?.refuse(this.reject(last.criticality, "queue", this.kernel.forecast(at, last.costs, last.rank)))
+    if (overtakes) this.dismiss(at)
+    this.pump()
+  }
+
+  reject(
+    criticality: Criticality,
+    reason: RateLimiterRejected["reason"],
+    { dimension, wait }: kernel.Forecast
+  ): Outcome {
     const error = new RateLimiterRejected({
       policyName: this.name,
       reason,
@@ -58,6 +73,7 @@ class SimulatedLimiter {
         _tag: "RejectedByRateLimiter",
         policy: "rate-limiter",
         name: this.name,
+        criticality,
         reason,
         dimension: error.dimension,
         retryAfter: error.retryAfter
@@ -95,7 +111,7 @@ class SimulatedLimiter {
   private dismiss(at: number): void {
     for (const { forecast, waiting } of this.kernel.overdue(at)) {
       const reason = forecast.wait === Infinity ? "cost" : at + forecast.wait > waiting.until ? "wait" : "deadline"
-      waiting.refuse(this.reject(reason, forecast))
+      waiting.refuse(this.reject(waiting.criticality, reason, forecast))
     }
   }
 }
@@ -144,12 +160,11 @@ class LimiterFrame extends Frame implements kernel.Ticket {
       limiter.pump()
       if (limiter.kernel.take(at, costs, marks)) return this.run()
     }
-    const refusal = limiter.refusal(at, costs, this.deadline)
+    const refusal = limiter.refusal(at, costs, this.deadline, this.call.criticality)
     if (refusal !== undefined) return this.refused(refusal)
     this.waits(at)
     this.waiter = new Waiter(limiter, this, at, this.deadline)
-    limiter.kernel.enqueue(at, this.waiter)
-    limiter.pump()
+    limiter.enqueue(at, this.waiter)
   }
 
   admitted(): void {
@@ -192,6 +207,8 @@ class LimiterFrame extends Frame implements kernel.Ticket {
 /** A call in the queue. Only the first one's timer is set. */
 class Waiter extends Timed implements kernel.Waiting {
   readonly costs: kernel.Costs
+  readonly criticality: Criticality
+  readonly rank: number
   readonly marks: Array<number>
   readonly latest: number
   readonly until: number
@@ -208,6 +225,8 @@ class Waiter extends Timed implements kernel.Waiting {
     this.limiter = limiter
     this.frame = frame
     this.costs = frame.costs
+    this.criticality = frame.call.criticality
+    this.rank = rankOf(this.criticality)
     this.marks = frame.marks
     this.since = since
     this.until = since + limiter.maxWait
@@ -227,10 +246,10 @@ class Waiter extends Timed implements kernel.Waiting {
   }
 
   admit(at: number): void {
-    const { limiter: { name, world } } = this
+    const { criticality, limiter: { name, world } } = this
     if (world.listens) {
       const waited = Duration.millis(Math.round(at - this.since))
-      world.emit({ _tag: "WaitedForRateLimiter", policy: "rate-limiter", name, waited })
+      world.emit({ _tag: "WaitedForRateLimiter", policy: "rate-limiter", name, criticality, waited })
     }
     this.frame.admitted()
   }
