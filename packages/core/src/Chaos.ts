@@ -47,7 +47,6 @@ import {
   callable,
   checkedOptions,
   duration as notNegative,
-  finite,
   integer,
   invalid,
   positiveMillis,
@@ -409,19 +408,7 @@ export const layer = (
     readonly factor?: number | undefined
   } = {}
 ): Layer.Layer<never> => {
-  const where = "Chaos.layer"
-  const { factor = 1, seed } = checkedOptions(where, options)
-  finite(where, "factor", factor, 0, { inclusive: true })
-  if (seed !== undefined && typeof seed !== "string" && !Number.isFinite(seed)) {
-    throw invalid(where, "seed", seed, "a string or a finite number")
-  }
-  const session = Effect.withFiber((fiber) =>
-    Effect.succeed<internal.Session>({
-      began: now(fiber),
-      factor,
-      seed: seed === undefined ? undefined : String(seed),
-      drawn: new Map()
-    })
-  )
+  const begin = internal.sessionOf("Chaos.layer", options)
+  const session = Effect.withFiber((fiber) => Effect.succeed(begin(now(fiber))))
   return Layer.effect(internal.CurrentSession, session)
 }

@@ -9,7 +9,7 @@ import { type AnyPull, type AnyStream, fromPull, open } from "./establish.ts"
 import { type ChaosInjected, CurrentListener } from "./events.ts"
 import * as frame from "./frame.ts"
 import type { PolicyInfo } from "./model.ts"
-import { invalid, millisOf } from "./options.ts"
+import { checkedOptions, finite, invalid, millisOf } from "./options.ts"
 import type { Implementation } from "./policy.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import { now } from "./time.ts"
@@ -29,6 +29,22 @@ export interface Session {
   readonly seed: string | undefined
   /** How many calls each sequence of draws has decided about. */
   readonly drawn: Map<string, number>
+}
+
+/** How much chaos there is. */
+export interface SessionOptions {
+  readonly seed?: string | number | undefined
+  readonly factor?: number | undefined
+}
+
+/** Chaos that is switched on now, by options that are checked. */
+export const sessionOf = (where: string, options: SessionOptions): (began: number) => Session => {
+  const { factor = 1, seed } = checkedOptions(where, options)
+  finite(where, "factor", factor, 0, { inclusive: true })
+  if (seed !== undefined && typeof seed !== "string" && !Number.isFinite(seed)) {
+    throw invalid(where, "seed", seed, "a string or a finite number")
+  }
+  return (began) => ({ began, factor, seed: seed === undefined ? undefined : String(seed), drawn: new Map() })
 }
 
 /** No chaos, unless a layer sets it. */
@@ -54,16 +70,38 @@ export interface Settings {
   readonly effects: boolean
 }
 
+/** What draws for a call, where no seed does. */
+type Draw = () => number
+
 /** Draws for one call. */
-const drawsOf = (session: Session, fiber: AnyFiber, sequence: string): (which: string) => number => {
-  const { drawn, seed } = session
-  if (seed === undefined) {
-    const random = fiber.getRef(Random.Random)
-    return () => random.nextDoubleUnsafe()
-  }
+const drawsOf = ({ drawn, seed }: Session, draw: Draw, sequence: string): (which: string) => number => {
+  if (seed === undefined) return draw
   const n = drawn.get(sequence) ?? 0
   drawn.set(sequence, n + 1)
   return (which) => kernel.drawOf(kernel.seedOf(`${seed}/${sequence}/${which}`), n)
+}
+
+/** The draws of a call that is hit, `at` a time. */
+export const hitOf = (
+  { during, injected, name, ratio, when }: Settings,
+  session: Session,
+  at: number,
+  draw: Draw,
+  context: Context.Context<never>
+): ((which: string) => number) | undefined => {
+  const draws = drawsOf(session, draw, `${injected}/${name ?? ""}`)
+  // the draw comes first, so that who else is hit does not depend on which calls these are
+  const hit = draws("hit")
+  const share = ratio * session.factor * kernel.shareAt(during, at - session.began)
+  return kernel.hits(share, hit) && (when === undefined || when(context)) ? draws : undefined
+}
+
+/** The milliseconds that a call which is hit waits. */
+export const delayOf = ({ duration }: Settings, draws: (which: string) => number): number => {
+  const given = duration!(draws("duration"))
+  const millis = millisOf(given)
+  if (!(millis >= 0)) throw invalid("Chaos.latency", "what duration gives", given, "a duration >= 0")
+  return millis
 }
 
 /** What chaos is: it decides about each call anew, if a layer has switched it on. */
@@ -111,19 +149,13 @@ export class Injection implements Implementation {
   /** The draws of a call that is hit. */
   private hit(fiber: AnyFiber, session: Session | undefined): ((which: string) => number) | undefined {
     if (session === undefined) return undefined
-    const { during, injected, name, ratio, when } = this.settings
-    const draws = drawsOf(session, fiber, `${injected}/${name ?? ""}`)
-    // the draw comes first, so that who else is hit does not depend on which calls these are
-    const draw = draws("hit")
-    const share = ratio * session.factor * kernel.shareAt(during, now(fiber) - session.began)
-    return kernel.hits(share, draw) && (when === undefined || when(fiber.context)) ? draws : undefined
+    const random = fiber.getRef(Random.Random)
+    return hitOf(this.settings, session, now(fiber), () => random.nextDoubleUnsafe(), fiber.context)
   }
 
   /** Waits before the call. */
   private hold(fiber: AnyFiber, draws: (which: string) => number, self: AnyEffect): AnyEffect {
-    const given = this.settings.duration!(draws("duration"))
-    const millis = millisOf(given)
-    if (!(millis >= 0)) throw invalid("Chaos.latency", "what duration gives", given, "a duration >= 0")
+    const millis = delayOf(this.settings, draws)
     const delay = Duration.millis(millis)
     this.tell(fiber, delay)
     return Effect.andThen(millis === Infinity ? Effect.never : Effect.sleep(delay), self)

@@ -24,6 +24,7 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
+import { sessionOf } from "../internal/chaos.ts"
 import type * as Telemetry from "../internal/events.ts"
 import { callable, checkedOptions, integer, invalid, positiveMillis } from "../internal/options.ts"
 import type { Client } from "./Client.ts"
@@ -59,6 +60,13 @@ export interface Options {
    */
   readonly drain?: Duration.Input | undefined
   /**
+   * Switches on the `Chaos` that stands in stacks, as `Chaos.layer` does in production; without it, that does nothing. With a `seed`, the same
+   * calls of each process are hit in every run, whatever the seed of the run; `factor` multiplies all ratios.
+   *
+   * @default none
+   */
+  readonly chaos?: { readonly seed?: string | number | undefined; readonly factor?: number | undefined } | undefined
+  /**
    * Is told what the policies tell in production, with the time in milliseconds since the start.
    *
    * @default nobody
@@ -87,6 +95,8 @@ export const run = (options: Options): Report => {
     ? Math.max(second, duration / 600)
     : positiveMillis(where, "interval", options.interval)
   const drain = positiveMillis(where, "drain", options.drain ?? "10 minutes", { infinite: true })
+  const session = options.chaos === undefined ? undefined : sessionOf(where, options.chaos)
+  const chaos = session && (() => session(0))
   const random = new Random(integer(where, "seed", seed, 0))
-  return runWith({ clients, duration, interval, drain, seed, listener }, random)
+  return runWith({ clients, duration, interval, drain, seed, listener, chaos }, random)
 }

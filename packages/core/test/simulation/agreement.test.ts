@@ -6,6 +6,7 @@ import * as AdaptiveThrottle from "../../src/AdaptiveThrottle.ts"
 import * as Backoff from "../../src/Backoff.ts"
 import * as Balancer from "../../src/Balancer.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
+import * as Chaos from "../../src/Chaos.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
 import * as Criticality from "../../src/Criticality.ts"
 import * as Deadline from "../../src/Deadline.ts"
@@ -14,7 +15,7 @@ import * as Hedge from "../../src/Hedge.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
 import * as Retry from "../../src/Retry.ts"
 import * as RetryBudget from "../../src/RetryBudget.ts"
-import type { Server } from "../../src/simulation/index.ts"
+import { Server } from "../../src/simulation/index.ts"
 import * as Timeout from "../../src/Timeout.ts"
 import {
   type Answer,
@@ -407,6 +408,49 @@ const cases: ReadonlyArray<Case> = [
       Bulkhead.makeUnsafe({ concurrency: 3, maxQueue: 5 }),
       RateLimiter.makeUnsafe({ limit: RateLimiter.gcra({ limit: 30, within: 1000 }), maxWait: 60 })
     ]
+  },
+  {
+    name: "chaos that is switched on, with a seed",
+    script: {
+      calls: every(20, 120),
+      requests: [[12, "ok"], [19, "ok"], [15, "error"], [11, "ok"]],
+      chaos: { seed: "monday", factor: 0.9 }
+    },
+    through: () => [
+      Timeout.total(400),
+      Retry.make({ schedule: spaced(10), times: 3 }),
+      CircuitBreaker.makeUnsafe({
+        trip: CircuitBreaker.failureRate({ ratio: 0.6, minCalls: 10, within: 500 }),
+        open: 100
+      }),
+      Bulkhead.makeUnsafe({ concurrency: 4, maxQueue: 6 }),
+      Timeout.attempt(90),
+      Chaos.latency((draw) => 200 * draw, { name: "slow", ratio: 0.3 }),
+      Chaos.latency(7, { ratio: 0.2, during: Chaos.ramp({ duration: 1000 }) }),
+      Chaos.fault(() => new Server.ServerFailed({ server: "chaos", reason: "error", fault: Fault.transient() }), {
+        ratio: 0.2,
+        during: Chaos.window({ after: 300, duration: 400, every: 1000 })
+      }),
+      Chaos.fault(() => "plain", { name: "plain", ratio: 0.03 }),
+      Chaos.defect(() => new Error("bug"), { ratio: 0.05 }),
+      Chaos.stall({ ratio: 0.1 }),
+      Chaos.truncate({ ratio: 0.5 })
+    ]
+  },
+  {
+    name: "chaos that the random numbers of the calls decide, and a wait of nothing",
+    script: { draw: "in order", calls: every(30, 60), requests: [[12, "ok"], [19, "error"]], chaos: {} },
+    through: () => [
+      Retry.make({ schedule: spaced(10), times: 2 }),
+      Chaos.latency(0, { ratio: 0.3 }),
+      Chaos.latency("Infinity", { name: "never", ratio: 0.05 }),
+      Chaos.fault(() => new Error("no tag"), { ratio: 0.3 })
+    ]
+  },
+  {
+    name: "chaos that nobody has switched on",
+    script: { calls: every(30, 3), requests: [[12, "ok"]] },
+    through: () => [Retry.make(), Chaos.stall({ ratio: 1 })]
   },
   {
     name: "schedules by tags, delays that are computed, and jitter",

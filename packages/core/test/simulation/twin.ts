@@ -3,10 +3,13 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as EffectRandom from "effect/Random"
 import * as TestClock from "effect/testing/TestClock"
 import type * as Balancer from "../../src/Balancer.ts"
+import * as Chaos from "../../src/Chaos.ts"
 import * as Fault from "../../src/Fault.ts"
+import { sessionOf } from "../../src/internal/chaos.ts"
 import { nowOn } from "../../src/internal/time.ts"
 import * as Observability from "../../src/Observability.ts"
 import type * as Policy from "../../src/Policy.ts"
@@ -36,6 +39,8 @@ export interface Script {
    * that differ, where both draw in the same order.
    */
   readonly draw?: number | "in order"
+  /** switches chaos on */
+  readonly chaos?: NonNullable<Parameters<typeof Chaos.layer>[0]>
 }
 
 /** Made anew for each of the two. */
@@ -139,7 +144,9 @@ export const simulated = (script: Script, through: Through, several?: Several): 
   const told: Array<Told> = []
   const called = several ?? { to: serversOf(script)[0]! }
   const client = Client.make({ name: "script", load: Load.trace(script.calls), ...called, through })
+  const { chaos } = script
   runWith({
+    ...chaos && { chaos: () => sessionOf("chaos", chaos)(0) },
     clients: [client],
     duration: hour,
     interval: 1000,
@@ -192,7 +199,10 @@ export const produced = (script: Script, through: Through, several?: Several): E
     yield* Effect.forkChild(drive, { startImmediately: true })
     yield* TestClock.adjust("1 hour")
     return told
-  }).pipe(Effect.provideService(EffectRandom.Random, randomOf(script)))
+  }).pipe(
+    Effect.provide(script.chaos === undefined ? Layer.empty : Chaos.layer(script.chaos)),
+    Effect.provideService(EffectRandom.Random, randomOf(script))
+  )
 
 const shown = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value)
 

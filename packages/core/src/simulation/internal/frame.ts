@@ -1,3 +1,4 @@
+import type { Session } from "../../internal/chaos.ts"
 import type * as Telemetry from "../../internal/events.ts"
 import type { Attempt } from "../../internal/tries.ts"
 import type { Criticality } from "../../kernel/criticality.ts"
@@ -12,8 +13,15 @@ export class World {
   private readonly tell: ((event: Telemetry.Event, at: number) => void) | undefined
   /** whether somebody is told of what policies decide */
   readonly listens: boolean
+  /** switches chaos on in a process; absent where there is none */
+  readonly chaos: (() => Session) | undefined
 
-  constructor(random: Random, tell: ((event: Telemetry.Event, at: number) => void) | undefined) {
+  constructor(
+    random: Random,
+    tell: ((event: Telemetry.Event, at: number) => void) | undefined,
+    chaos: (() => Session) | undefined
+  ) {
+    this.chaos = chaos
     this.random = random
     this.tell = tell
     this.listens = tell !== undefined

@@ -1,5 +1,7 @@
+import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import * as Fault from "../../Fault.ts"
 
 /**
@@ -63,6 +65,15 @@ export const ok = new Outcome("ok", undefined, undefined, Exit.void)
 export const interrupted = new Outcome("Interrupted", Fault.interrupted, undefined, Exit.interrupt())
 
 export const success = (value: unknown): Outcome => value === undefined ? ok : new Outcome("ok", undefined, value)
+
+/** What an exit that was made elsewhere is. */
+export const ofExit = (exit: Exit.Exit<unknown, unknown>): Outcome => {
+  if (Exit.isSuccess(exit)) return success(exit.value)
+  const fault = Fault.of(exit)!
+  const failed = exit.cause.reasons.find(Cause.isFailReason)
+  const tag = Predicate.hasProperty(failed?.error, "_tag") ? String(failed.error._tag) : fault._tag
+  return new Outcome(tag, fault, failed?.error, exit)
+}
 
 /** A policy's own error, which tells its fault. */
 export const rejection = (error: Fault.Classified & { readonly _tag: string }): Outcome =>

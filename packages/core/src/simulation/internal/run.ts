@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as EffectRandom from "effect/Random"
+import type { Session } from "../../internal/chaos.ts"
 import type * as Telemetry from "../../internal/events.ts"
 import type { Client } from "../Client.ts"
 import type { Network } from "../Network.ts"
@@ -22,6 +23,7 @@ interface Settings {
   readonly drain: number
   readonly seed: number
   readonly listener: ((event: Telemetry.Event, at: number) => void) | undefined
+  readonly chaos?: (() => Session) | undefined
 }
 
 /** From a client, or from a server, to what it calls. */
@@ -91,11 +93,14 @@ class Run {
 }
 
 /** Runs it, with these random numbers. */
-export const runWith = ({ clients, drain, duration, interval, listener, seed }: Settings, random: Random): Report =>
+export const runWith = (
+  { chaos, clients, drain, duration, interval, listener, seed }: Settings,
+  random: Random
+): Report =>
   // in a fiber, for schedules that draw take their numbers from there
   Effect.runSync(Effect.provideService(
     Effect.sync(() => {
-      const run = new Run(clients, new World(random, listener), duration, interval)
+      const run = new Run(clients, new World(random, listener, chaos), duration, interval)
       run.world.agenda.run(duration + drain)
       return run.report(seed)
     }),

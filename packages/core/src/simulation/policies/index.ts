@@ -1,6 +1,7 @@
 import { adaptiveLimit } from "./adaptiveLimit.ts"
 import { adaptiveThrottle } from "./adaptiveThrottle.ts"
 import { bulkhead } from "./bulkhead.ts"
+import { chaos } from "./chaos.ts"
 import { circuitBreaker } from "./circuitBreaker.ts"
 import { criticality } from "./criticality.ts"
 import { hedge } from "./hedge.ts"
@@ -21,5 +22,6 @@ export const simulated: ReadonlyArray<SimulatedPolicy> = [
   adaptiveThrottle,
   rateLimiter,
   hedge,
-  criticality
+  criticality,
+  chaos
 ]
