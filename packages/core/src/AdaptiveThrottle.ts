@@ -7,6 +7,9 @@
  *
  * **Details**
  *
+ * Calls of each `Criticality` are counted by themselves, as in the book: calls that the callee refuses because they matter less
+ * cost those that matter more nothing.
+ *
  * A call counts as it wants to be made, and so do the calls that are turned away. A `Throttled` fault is a refusal of the callee, and
  * so is a `Transient` one with a pause that the callee has asked for: a 503 with `Retry-After`.
  * Every other answer is an acceptance, failures and timeouts included: a circuit breaker watches those. A call that another
@@ -34,14 +37,17 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { Criticality } from "./Criticality.ts"
 import * as Fault from "./Fault.ts"
 import { Throttler } from "./internal/adaptiveThrottle.ts"
+import { currentRank } from "./internal/criticality.ts"
 import type { ThrottleRejected } from "./internal/errors.ts"
-import { callable, checkedOptions, finite, integer, positiveMillis, ratio } from "./internal/options.ts"
+import { callable, checkedOptions, finite, integer, oneOf, positiveMillis, ratio } from "./internal/options.ts"
 import * as internal from "./internal/policy.ts"
 import type { AnyFiber } from "./internal/primitive.ts"
 import { register } from "./internal/registry.ts"
 import { now } from "./internal/time.ts"
+import { criticalities } from "./kernel/criticality.ts"
 import type * as Policy from "./Policy.ts"
 
 export { isThrottleRejected, ThrottleRejected } from "./internal/errors.ts"
@@ -57,11 +63,12 @@ export interface Options {
   readonly name?: string | undefined
   /**
    * How many calls are let through for each one that the callee accepts: K in the book. At 2 the callee refuses about one call for
-   * each that it serves, at 1.1 about one in ten; then the throttle is later to notice that the callee has recovered.
+   * each that it serves, at 1.1 about one in ten; then the throttle is later to notice that the callee has recovered. One for all, or
+   * one for each `Criticality`, where 2 stands for one that is left out.
    *
    * @default 2
    */
-  readonly factor?: number | undefined
+  readonly factor?: number | Readonly<Partial<Record<Criticality, number>>> | undefined
   /**
    * The window, kept in twenty parts. It should be longer than nearly all calls take.
    *
@@ -90,7 +97,7 @@ export interface Options {
 }
 
 /**
- * The window now.
+ * The window now, of calls that matter as much as the one that asks.
  *
  * @category models
  * @since 0.1.0
@@ -114,9 +121,10 @@ export interface AdaptiveThrottle extends Policy.Policy<unknown, ThrottleRejecte
   readonly state: Effect.Effect<State>
 }
 
-const stateOf = ({ kernel }: Throttler, fiber: AnyFiber): State => {
-  const ratio = kernel.ratio(now(fiber))
-  return { requests: kernel.requests, accepts: kernel.accepts, ratio }
+const stateOf = ({ throttles }: Throttler, fiber: AnyFiber): State => {
+  const throttle = throttles.of(currentRank(fiber))
+  const ratio = throttle.ratio(now(fiber))
+  return { requests: throttle.requests, accepts: throttle.accepts, ratio }
 }
 
 const throttlerOf = (throttle: AdaptiveThrottle): Throttler => internal.implementationOf<Throttler>(throttle)
@@ -130,6 +138,18 @@ const AdaptiveThrottleProto = Object.create(internal.PolicyProto, {
   }
 })
 
+const where = "AdaptiveThrottle.make"
+const usualFactor = 2
+
+const factorsOf = (factor: NonNullable<Options["factor"]>): ReadonlyArray<number> => {
+  const checked = (option: string, factor: number): number => finite(where, option, factor, 1, { inclusive: true })
+  if (typeof factor !== "object" || factor === null) return criticalities.map(() => checked("factor", factor))
+  for (const key of Object.keys(checkedOptions(where, factor, "factor"))) {
+    oneOf(where, "a key of factor", key as Criticality, criticalities)
+  }
+  return criticalities.map((criticality) => checked(`factor.${criticality}`, factor[criticality] ?? usualFactor))
+}
+
 /**
  * Makes a throttle without an effect, for module scope. A bad option throws a `RangeError`.
  *
@@ -137,18 +157,18 @@ const AdaptiveThrottleProto = Object.create(internal.PolicyProto, {
  * @since 0.1.0
  */
 export const makeUnsafe = (options: Options = {}): AdaptiveThrottle => {
-  const where = "AdaptiveThrottle.make"
-  const { classify, factor = 2, maxRatio = 1, minCalls = 10, name, within = "2 minutes" } = checkedOptions(
+  const { classify, factor = usualFactor, maxRatio = 1, minCalls = 10, name, within = "2 minutes" } = checkedOptions(
     where,
     options
   )
-  const rules = {
-    factor: finite(where, "factor", factor, 1, { inclusive: true }),
+  const throttler = new Throttler({
+    name,
+    factors: factorsOf(factor),
     within: positiveMillis(where, "within", within),
     minCalls: integer(where, "minCalls", minCalls, 0),
-    maxRatio: ratio(where, "maxRatio", maxRatio)
-  }
-  const throttler = new Throttler(name, rules, callable(where, "classify", classify) ?? Fault.of)
+    maxRatio: ratio(where, "maxRatio", maxRatio),
+    classify: callable(where, "classify", classify) ?? Fault.of
+  })
   return internal.make(throttler, AdaptiveThrottleProto)
 }
 
@@ -164,7 +184,7 @@ export const make = (options: Options = {}): Effect.Effect<AdaptiveThrottle> =>
     register(fiber, throttlerOf(throttle), {
       kind: "adaptive-throttle",
       name: options.name,
-      report: (throttler, fiber) => ({ ...stateOf(throttler, fiber) })
+      report: ({ throttles }, fiber) => ({ ...throttles.total(now(fiber)) })
     })
     return Effect.succeed(throttle)
   })

@@ -17,7 +17,7 @@
  * | `sheddable-plus` | what comes again by itself: batch work, synchronisation |
  * | `sheddable` | what may be missing for hours: warming of caches, prefetching, statistics |
  *
- * `Bulkhead`, `AdaptiveLimit` and `RateLimiter` queue by it, `ResilientHttpClient` sends it, and `ServerPolicy` reads it.
+ * `Bulkhead`, `AdaptiveLimit` and `RateLimiter` queue by it, `AdaptiveThrottle` counts by it, `ResilientHttpClient` sends it, and `ServerPolicy` reads it.
  *
  * **Gotchas**
  *

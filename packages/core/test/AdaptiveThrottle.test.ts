@@ -6,8 +6,8 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as AdaptiveThrottle from "../src/AdaptiveThrottle.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
+import * as Criticality from "../src/Criticality.ts"
 import * as Fault from "../src/Fault.ts"
-import * as Keyed from "../src/Keyed.ts"
 import * as Policy from "../src/Policy.ts"
 import * as PolicyRegistry from "../src/PolicyRegistry.ts"
 import * as Retry from "../src/Retry.ts"
@@ -126,20 +126,63 @@ describe("AdaptiveThrottle", () => {
       assert.deepStrictEqual([yield* tried(false), yield* tried(true)], [1, 3])
     }))
 
-  it.effect("one per criticality, with a Keyed", () =>
+  it.effect("counts calls of each criticality by themselves, with a factor of their own", () =>
     Effect.gen(function*() {
-      const factors = { critical: 3, sheddable: 1.1 }
-      const throttles = Keyed.makeUnsafe({
-        lookup: (criticality: keyof typeof factors) =>
-          AdaptiveThrottle.makeUnsafe({ factor: factors[criticality], minCalls: 1 })
-      })
-      yield* Effect.exit(busy.pipe(throttles.for("sheddable")))
-      assert.strictEqual(
-        outcome(yield* Effect.exit(unlucky(busy.pipe(throttles.for("sheddable"))))),
-        "ThrottleRejected"
+      const throttle = yield* AdaptiveThrottle.make({ name: "x", minCalls: 1, factor: { critical: 3, sheddable: 1.1 } })
+      const sheddable = Criticality.as("sheddable")
+      yield* lucky(Effect.replicateEffect(Effect.exit(sheddable(throttle(busy))), 3))
+      yield* throttle(Effect.void)
+      yield* sheddable(lucky(throttle(Effect.void)))
+      assert.deepStrictEqual(yield* sheddable(throttle.state), { requests: 4, accepts: 1, ratio: (4 - 1.1) / 5 })
+      assert.deepStrictEqual(yield* throttle.state, { requests: 1, accepts: 1, ratio: 0 })
+      const { events, policy } = recorder()
+      const turned = yield* busy.pipe(throttle, policy, sheddable, unlucky, Effect.exit)
+      assert.strictEqual(outcome(turned), "ThrottleRejected")
+      assert.deepStrictEqual(events, [
+        {
+          _tag: "RejectedByThrottle",
+          policy: "adaptive-throttle",
+          name: "x",
+          criticality: "sheddable",
+          ratio: (4 - 1.1) / 5
+        }
+      ])
+      assert.strictEqual(yield* unlucky(Effect.succeed(1).pipe(throttle)), 1)
+      assert.deepStrictEqual(
+        Policy.explain(throttle).split("\n")[0],
+        "adaptive-throttle \"x\" (factor: critical-plus 2, critical 3, sheddable-plus 2, sheddable 1.1, within: 2m, minCalls: 1, maxRatio: 1)"
       )
-      assert.strictEqual(yield* unlucky(Effect.succeed(1).pipe(throttles.for("critical"))), 1)
+      const registry = yield* PolicyRegistry.PolicyRegistry
+      const [{ state } = assert.fail("not there")] = yield* registry.snapshot
+      const share = (5 - 1.1) / 6
+      assert.deepStrictEqual(state, { requests: 7, accepts: 3, ratio: share * 5 / 7 })
+    }).pipe(Effect.provide(PolicyRegistry.layer)))
+
+  it.effect("counts the end of a call where it counted its beginning, wherever it ends", () =>
+    Effect.gen(function*() {
+      const throttle = AdaptiveThrottle.makeUnsafe()
+      const sheddable = Criticality.as("sheddable")
+      // what is inside matters more than the call
+      yield* Effect.void.pipe(Criticality.as("critical-plus"), throttle, sheddable)
+      assert.deepInclude(yield* sheddable(throttle.state), { requests: 1, accepts: 1 })
+      const stream = Stream.make(1).pipe(throttle.stream, sheddable.stream)
+      yield* Stream.runDrain(stream)
+      assert.deepInclude(yield* sheddable(throttle.state), { requests: 2, accepts: 2 })
+      const fiber = yield* fork(Effect.never.pipe(throttle, sheddable))
+      yield* Fiber.interrupt(fiber)
+      assert.deepInclude(yield* sheddable(throttle.state), { requests: 2, accepts: 2 })
+      assert.deepInclude(yield* throttle.state, { requests: 0, accepts: 0 })
     }))
+
+  it("names the bad factor", () => {
+    const made = (factor: any) => () => AdaptiveThrottle.makeUnsafe({ factor })
+    assert.throws(
+      made({ critical: 0.5 }),
+      "AdaptiveThrottle.make: factor.critical must be a finite number >= 1, got 0.5"
+    )
+    assert.throws(made({ urgent: 2 }), "AdaptiveThrottle.make: a key of factor must be \"critical-plus\"")
+    assert.throws(made(null), "AdaptiveThrottle.make: factor must be left out or given, got null")
+  })
 
   it.effect("tells, explains and lists itself", () =>
     Effect.gen(function*() {
@@ -148,7 +191,7 @@ describe("AdaptiveThrottle", () => {
       const { events, policy } = recorder()
       const error = yield* Effect.flip(unlucky(throttle(busy).pipe(policy)))
       assert.deepStrictEqual(events, [
-        { _tag: "RejectedByThrottle", policy: "adaptive-throttle", name: "search", ratio: 0.5 }
+        { _tag: "RejectedByThrottle", policy: "adaptive-throttle", name: "search", criticality: "critical", ratio: 0.5 }
       ])
       assert.isTrue(AdaptiveThrottle.isThrottleRejected(error))
       assert.strictEqual(error.message, "throttle \"search\" turns away 50 % of all calls")

@@ -136,7 +136,7 @@ const rows: {
   "balancer EndpointCooling": [{ endpoint: "a", duration: second }, ["resilience.balancer.changes x cooling: 1"]],
   "balancer EndpointReturned": [{ endpoint: "a" }, ["resilience.balancer.changes x available: 1"]],
   "adaptive-throttle RejectedByThrottle": [
-    { ratio: 0.5 },
+    { criticality: "critical", ratio: 0.5 },
     ["resilience.rejections adaptive-throttle x overload: 1"]
   ],
   "keyed RejectedByKeyed": [{}, ["resilience.rejections keyed x full: 1"]],

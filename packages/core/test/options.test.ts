@@ -64,6 +64,7 @@ const kinds = {
   "a seed": ["\"x\"", "-1", "1", "0.5"],
   function: ["a function"],
   options: ["an object"],
+  "a number, or options": ["1", "an object"],
   "options after a function": ["an object", "a function"]
 } as const satisfies Readonly<Record<string, ReadonlyArray<Value>>>
 
@@ -85,7 +86,7 @@ const share = CircuitBreaker.failureRate
 const table: ReadonlyArray<Row> = [
   ["AdaptiveThrottle.make: options", "options", (value) => AdaptiveThrottle.makeUnsafe(value)],
   ["AdaptiveThrottle.make: name", "string", (name) => AdaptiveThrottle.makeUnsafe({ name })],
-  ["AdaptiveThrottle.make: factor", "integer", (factor) => AdaptiveThrottle.makeUnsafe({ factor })],
+  ["AdaptiveThrottle.make: factor", "a number, or options", (factor) => AdaptiveThrottle.makeUnsafe({ factor })],
   ["AdaptiveThrottle.make: within", "duration", (within) => AdaptiveThrottle.makeUnsafe({ within })],
   ["AdaptiveThrottle.make: minCalls", "integer", (minCalls) => AdaptiveThrottle.makeUnsafe({ minCalls })],
   ["AdaptiveThrottle.make: maxRatio", "share", (maxRatio) => AdaptiveThrottle.makeUnsafe({ maxRatio })],

@@ -5,7 +5,9 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type * as Fault from "../Fault.ts"
 import * as kernel from "../kernel/adaptiveThrottle.ts"
+import { criticalities } from "../kernel/criticality.ts"
 import { counted, type Knowledge, nothing } from "../kernel/keyed.ts"
+import { CurrentCriticality, currentRank } from "./criticality.ts"
 import { emit } from "./emit.ts"
 import { ThrottleRejected } from "./errors.ts"
 import { type AnyStream, establish } from "./establish.ts"
@@ -37,28 +39,65 @@ export const settle = (
   }
 }
 
-/** What an adaptive throttle is: the kernel with a name, and what a failure means to it. */
-export class Throttler implements Implementation {
-  readonly kernel: kernel.Throttle
+export interface Settings extends Omit<kernel.Rules, "factor"> {
   readonly name: string | undefined
-  readonly info: PolicyInfo
+  /** of each criticality, the highest first */
+  readonly factors: ReadonlyArray<number>
   readonly classify: Fault.Classify<any>
+}
 
-  constructor(name: string | undefined, rules: kernel.Rules, classify: Fault.Classify<any>) {
-    this.kernel = new kernel.Throttle(rules)
-    this.name = name
-    this.classify = classify
+/** A kernel for each criticality, made when the first call of it comes. */
+export class Throttles {
+  private readonly settings: Settings
+  private readonly made: Array<kernel.Throttle | undefined> = []
+
+  constructor(settings: Settings) {
+    this.settings = settings
+  }
+
+  of(rank: number): kernel.Throttle {
+    const { factors, maxRatio, minCalls, within } = this.settings
+    return this.made[rank] ??= new kernel.Throttle({ factor: factors[rank]!, within, minCalls, maxRatio })
+  }
+
+  /** Of all together: the share is the one of the calls that wanted to be made. */
+  total(at: number): { readonly requests: number; readonly accepts: number; readonly ratio: number } {
+    let [requests, accepts, refused] = [0, 0, 0]
+    for (const throttle of this.made) {
+      if (throttle === undefined) continue
+      refused += throttle.ratio(at) * throttle.requests
+      requests += throttle.requests
+      accepts += throttle.accepts
+    }
+    return { requests, accepts, ratio: requests === 0 ? 0 : refused / requests }
+  }
+}
+
+const shownFactors = (factors: ReadonlyArray<number>): number | string =>
+  factors.every((factor) => factor === factors[0])
+    ? factors[0]!
+    : criticalities.map((criticality, rank) => `${criticality} ${factors[rank]}`).join(", ")
+
+/** What an adaptive throttle is: kernels with a name, and what a failure means to them. */
+export class Throttler implements Implementation {
+  readonly throttles: Throttles
+  readonly settings: Settings
+  readonly info: PolicyInfo
+
+  constructor(settings: Settings) {
+    const { factors, maxRatio, minCalls, name, within } = settings
+    this.throttles = new Throttles(settings)
+    this.settings = settings
     this.info = {
       kind: "adaptive-throttle",
       name,
-      settings: { ...rules, within: Duration.millis(rules.within) },
+      settings: { factor: shownFactors(factors), within: Duration.millis(within), minCalls, maxRatio },
       children: []
     }
   }
 
   knowledge(at: number): Knowledge {
-    this.kernel.ratio(at)
-    return this.kernel.requests > 0 ? counted : nothing
+    return this.throttles.total(at).requests > 0 ? counted : nothing
   }
 
   effect(self: AnyEffect): AnyEffect {
@@ -70,22 +109,23 @@ export class Throttler implements Implementation {
   }
 
   /** Counts a call that wants to be made; the error, if it is turned away. */
-  enter(fiber: AnyFiber, at: number): kernel.Ticket | ThrottleRejected {
-    const ratio = this.kernel.ratio(at)
+  enter(fiber: AnyFiber, throttle: kernel.Throttle, at: number): kernel.Ticket | ThrottleRejected {
+    const ratio = throttle.ratio(at)
     // most of the time nobody is turned away, and nothing is drawn
     const draw = ratio === 0 ? 1 : fiber.getRef(Random.Random).nextDoubleUnsafe()
-    return this.kernel.enter(at, draw) ?? this.reject(fiber, ratio)
+    return throttle.enter(at, draw) ?? this.reject(fiber, ratio)
   }
 
-  end(fiber: AnyFiber, ticket: kernel.Ticket, exit: Exit.Exit<unknown, unknown>): void {
-    settle(this.kernel, now(fiber), ticket, this.classify(exit, wallNow(fiber)))
+  end(fiber: AnyFiber, throttle: kernel.Throttle, ticket: kernel.Ticket, exit: Exit.Exit<unknown, unknown>): void {
+    settle(throttle, now(fiber), ticket, this.settings.classify(exit, wallNow(fiber)))
   }
 
   private reject(fiber: AnyFiber, ratio: number): ThrottleRejected {
-    const { name } = this
+    const { name } = this.settings
     const listener = fiber.getRef(CurrentListener)
     if (listener !== undefined) {
-      emit(fiber, listener, { _tag: "RejectedByThrottle", policy: "adaptive-throttle", name, ratio })
+      const criticality = fiber.getRef(CurrentCriticality)
+      emit(fiber, listener, { _tag: "RejectedByThrottle", policy: "adaptive-throttle", name, criticality, ratio })
     }
     return new ThrottleRejected({ policyName: name, ratio })
   }
@@ -96,20 +136,22 @@ const isTicket = (entered: kernel.Ticket | ThrottleRejected): entered is kernel.
 /** Tells the throttle how a call has ended. */
 class ThrottleFrame extends frame.ExitFrame {
   declare private readonly throttler: Throttler
+  declare private readonly throttle: kernel.Throttle
   declare private readonly ticket: kernel.Ticket
 
-  constructor(throttler: Throttler, ticket: kernel.Ticket) {
+  constructor(throttler: Throttler, throttle: kernel.Throttle, ticket: kernel.Ticket) {
     super()
     this.throttler = throttler
+    this.throttle = throttle
     this.ticket = ticket
   }
 
   protected succeeded(fiber: AnyFiber): void {
-    this.throttler.kernel.accept(now(fiber))
+    this.throttle.accept(now(fiber))
   }
 
   protected failed(fiber: AnyFiber, exit: Exit.Exit<never, unknown>): void {
-    this.throttler.end(fiber, this.ticket, exit)
+    this.throttler.end(fiber, this.throttle, this.ticket, exit)
   }
 }
 
@@ -127,25 +169,27 @@ class ThrottleEffect extends frame.Stage {
     const { self, throttler } = this
     if (!frame.supported()) return guarded(self, throttler)
     const at = time === frame.unread ? now(fiber) : time
-    const entered = throttler.enter(fiber, at)
+    const throttle = throttler.throttles.of(currentRank(fiber))
+    const entered = throttler.enter(fiber, throttle, at)
     if (!isTicket(entered)) return entered
-    frame.push(fiber, new ThrottleFrame(throttler, entered))
+    frame.push(fiber, new ThrottleFrame(throttler, throttle, entered))
     return frame.proceed(self, fiber, at)
   }
 }
 
 /** The same where there are no frames. */
 const guarded = (self: AnyEffect, throttler: Throttler): AnyEffect => {
-  let ticket: kernel.Ticket | undefined
+  let counted: { readonly throttle: kernel.Throttle; readonly ticket: kernel.Ticket } | undefined
   return Effect.onExitPrimitive(
     Effect.withFiber((fiber) => {
-      const entered = throttler.enter(fiber, now(fiber))
+      const throttle = throttler.throttles.of(currentRank(fiber))
+      const entered = throttler.enter(fiber, throttle, now(fiber))
       if (!isTicket(entered)) return entered
-      ticket = entered
+      counted = { throttle, ticket: entered }
       return self
     }),
     (exit) => {
-      if (ticket !== undefined) throttler.end(Fiber.getCurrent()!, ticket, exit)
+      if (counted !== undefined) throttler.end(Fiber.getCurrent()!, counted.throttle, counted.ticket, exit)
       return undefined
     }
   )

@@ -339,7 +339,9 @@ export interface RejectedByKeyed extends Source<"keyed"> {
  */
 export interface RejectedByThrottle extends Source<"adaptive-throttle"> {
   readonly _tag: "RejectedByThrottle"
-  /** The share of calls that is turned away at this moment. */
+  /** How much the call matters. */
+  readonly criticality: Criticality
+  /** The share of calls that matter as much which is turned away at this moment. */
   readonly ratio: number
 }
 
