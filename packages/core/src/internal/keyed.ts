@@ -53,7 +53,7 @@ const runNow = (context: Context.Context<never>, made: Effect.Effect<AnyPolicy>)
 export class Pool<K> {
   readonly name: string | undefined
   readonly settings: Readonly<Record<string, unknown>>
-  private readonly lookup: (key: K) => AnyPolicy
+  readonly lookup: (key: K) => AnyPolicy
   private readonly instances = new KeyMap<K, KeyEntry<K>>()
   private readonly table: kernel.Table<K, AnyPolicy>
 
@@ -124,9 +124,10 @@ export class Pool<K> {
   }
 }
 
-class ForKey<K> implements internal.Implementation {
-  private readonly pool: Pool<K>
-  private readonly key: K
+/** The policy of one key. */
+export class ForKey<K> implements internal.Implementation {
+  readonly pool: Pool<K>
+  readonly key: K
 
   constructor(pool: Pool<K>, key: K) {
     this.pool = pool

@@ -12,6 +12,8 @@ import * as Criticality from "../../src/Criticality.ts"
 import * as Deadline from "../../src/Deadline.ts"
 import * as Fault from "../../src/Fault.ts"
 import * as Hedge from "../../src/Hedge.ts"
+import * as Keyed from "../../src/Keyed.ts"
+import * as Policy from "../../src/Policy.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
 import * as Retry from "../../src/Retry.ts"
 import * as RetryBudget from "../../src/RetryBudget.ts"
@@ -50,6 +52,12 @@ interface Case {
   /** made once for each server */
   readonly perServer?: (server: Server.Server) => Through
 }
+
+/** used by one case only: both runs begin with none of them */
+const breakers = Keyed.makeUnsafe({
+  lookup: ({ name }: { readonly name: string }) =>
+    CircuitBreaker.makeUnsafe({ name, trip: CircuitBreaker.consecutive(name === "both" ? 4 : 2), open: 110 })
+})
 
 const key = ({ name }: Server.Server): string => name
 
@@ -451,6 +459,27 @@ const cases: ReadonlyArray<Case> = [
     name: "chaos that nobody has switched on",
     script: { calls: every(30, 3), requests: [[12, "ok"]] },
     through: () => [Retry.make(), Chaos.stall({ ratio: 1 })]
+  },
+  {
+    name: "a limiter and a breaker by key, which two policies of a stack share, behind a balancer",
+    script: {
+      draw: "in order",
+      calls: every(17, 90),
+      requests: again(40, [[9, "ok"], [30, "error"], [21, "error"]]),
+      more: { second: again(60, [[11, "error"], [80, "ok"], [12, "ok"], [12, "error"]]) }
+    },
+    through: () => {
+      const limiters = Keyed.makeUnsafe({
+        lookup: (key: string) =>
+          RateLimiter.makeUnsafe({ name: key, limit: RateLimiter.gcra({ limit: 30, within: 1000 }), maxWait: 40 })
+      })
+      return [limiters.for("tenant"), Retry.make({ schedule: spaced(7), times: 2 }), limiters.for("tenant")]
+    },
+    to: (endpoints) => Balancer.makeUnsafe({ endpoints, key, ejection: false, slowStart: 0 }),
+    perServer: ({ name }) => [
+      breakers.for({ name }),
+      Policy.compose(breakers.for({ name: "both" }), Timeout.attempt(60))
+    ]
   },
   {
     name: "schedules by tags, delays that are computed, and jitter",
