@@ -100,6 +100,7 @@ export const run = async (
     progress(`${name}: ${planned[at]!.jobs.length} jobs in ${seconds.toFixed(1)} s of the processor`)
   }
 
+  progress(`${tasks.length} jobs on ${threads} threads: ${located.map(({ experiment }) => experiment.name).join(", ")}`)
   for (const [at, { jobs }] of planned.entries()) if (jobs.length === 0) conclude(at)
   await runAll(tasks, threads, (i, answer) => {
     const { at, index, job } = tasks[i]!

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Result from "effect/Result"
+import { spawnSync } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import process from "node:process"
 import { find } from "../../../../tools/laboratory/src/find.ts"
 import { help, type Options, parse } from "../../../../tools/laboratory/src/options.ts"
 import { inTerminal, replaceTables } from "../../../../tools/laboratory/src/page.ts"
@@ -41,6 +43,23 @@ describe("the options", () => {
   it("are all in the help, which fits a terminal", () => {
     for (const option of ["--only", "--seeds", "--json", "--quick", "--help"]) expect(help).toContain(option)
     expect(Math.max(...help.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(80)
+  })
+})
+
+describe("the program", () => {
+  const root = join(import.meta.dirname, "..", "..", "..", "..")
+  const lab = (...args: ReadonlyArray<string>) =>
+    spawnSync(process.execPath, ["tools/laboratory/src/main.ts", ...args], { cwd: root, encoding: "utf8" })
+
+  it("names the experiments instead of one that does not exist", () => {
+    const { status, stderr, stdout } = lab("--only", "jitter,nothing", "--quick")
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" })
+    expect(stderr).toMatch(/^lab: --only takes .*jitter.*, got "nothing"\.\n$/u)
+  })
+
+  it("tells what it does, or what is wrong with an option", () => {
+    expect(lab("--help")).toMatchObject({ status: 0, stderr: "", stdout: `${help}\n` })
+    expect(lab("--fast")).toMatchObject({ status: 1, stderr: "lab: Unknown option '--fast'.\n", stdout: "" })
   })
 })
 
