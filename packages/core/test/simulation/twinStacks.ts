@@ -5,6 +5,7 @@ import * as AdaptiveThrottle from "../../src/AdaptiveThrottle.ts"
 import * as Backoff from "../../src/Backoff.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
+import * as Criticality from "../../src/Criticality.ts"
 import * as Fault from "../../src/Fault.ts"
 import * as Hedge from "../../src/Hedge.ts"
 import * as Policy from "../../src/Policy.ts"
@@ -12,7 +13,7 @@ import * as RateLimiter from "../../src/RateLimiter.ts"
 import * as Retry from "../../src/Retry.ts"
 import * as RetryBudget from "../../src/RetryBudget.ts"
 import * as Timeout from "../../src/Timeout.ts"
-import type { Answer, Script, Through } from "./twin.ts"
+import type { Answer, Script, Through, Twice } from "./twin.ts"
 
 /*
  * Stacks and scripts as plain data: a schema draws and shrinks them, and a report of one can be pasted into a test.
@@ -46,7 +47,7 @@ const Adaptive = Schema.Struct({
   within: int(50, 1000)
 })
 
-/** Their delays are whole parts of a millisecond, as {@link apart} has it. */
+/** With the numbers that are drawn, their delays are whole parts of a millisecond, as {@link apart} has it. */
 const Delays = Schema.Struct({
   shape: Schema.Literals([
     "spaced",
@@ -55,7 +56,6 @@ const Delays = Schema.Struct({
     "backoff",
     "linear",
     "equal",
-    "decorrelated",
     "recurs",
     "windowed"
   ]),
@@ -109,7 +109,8 @@ const Breaker = Schema.Struct({
 const Queue = {
   maxQueue: int(0, 5),
   maxWait: maybe(int(1, 300)),
-  order: Schema.Literals(["fifo", "lifo"])
+  order: Schema.Literals(["fifo", "lifo", "adaptive"]),
+  overload: maybe(Schema.Struct({ target: int(1, 20), interval: int(20, 150) }))
 }
 const Compartment = Schema.Struct({ kind: Schema.Literal("bulkhead"), concurrency: int(1, 4), ...Queue })
 
@@ -165,6 +166,12 @@ const Throttle = Schema.Struct({
   classified: Bool
 })
 
+const Carried = Schema.Struct({
+  kind: Schema.Literal("criticality"),
+  as: Schema.Literals(Criticality.all),
+  most: Bool
+})
+
 /** A policy that stands in the stack already: with its state, perhaps for another cost or partition. */
 const Again = Schema.Struct({ kind: Schema.Literal("again"), of: int(0, 4), as: int(0, 2) })
 
@@ -180,6 +187,7 @@ const Layer = Schema.Union([
   Hedged,
   Adapting,
   Throttle,
+  Carried,
   Again
 ])
 type Layer = typeof Layer.Type
@@ -200,22 +208,24 @@ const Request = Schema.Struct({
 /** A stack and what happens to it. */
 export const Twin = Schema.Struct({
   stack: some(Layer, 1, 5),
+  /** of a second call after the first one, by a server that makes both */
+  second: maybe(some(Layer, 1, 3)),
   budgets: Schema.Tuple([Budget, Budget]),
   /** from one call to the next */
   gaps: some(often(int(1, 30), int(1, 200)), 1, 60),
   requests: some(Request, 1, 40),
   tokens: Bool,
-  draw: Schema.Literals([0, 0.25, 0.5, 0.875])
+  draw: Schema.Literals([0, 0.3125, 0.625])
 })
 export type Twin = typeof Twin.Type
 
 /** Parts of a millisecond that floating-point numbers and nanoseconds both have: nothing happens at one time by chance. */
 const apart = (i: number, of: number): number => ((i * of) % 64) / 64
 
-export const scriptOf = ({ draw, gaps, requests, tokens }: Twin): Script => {
+export const scriptOf = ({ draw, gaps, requests, tokens }: Twin, nudge = 0): Script => {
   let at = 0
   return {
-    calls: gaps.map((gap, i) => (at += gap) + apart(i + 1, 11)),
+    calls: gaps.map((gap, i) => (at += gap) + apart(i + 1, 11) + nudge * (i % 3) / 64),
     requests: requests.map((request, i) => {
       const answered = [millisOf(request.millis) + apart(i + 1, 23), request.answer] as const
       return tokens ? [...answered, request.tokens] : answered
@@ -238,8 +248,6 @@ const scheduleOf = ({ base, shape }: typeof Delays.Type): Schedule.Schedule<unkn
       return Backoff.linear({ base, jitter: "none" })
     case "equal":
       return Backoff.fibonacci({ base, jitter: "equal" })
-    case "decorrelated":
-      return Backoff.decorrelated({ base })
     case "recurs":
       return Schedule.recurs(2)
     case "windowed":
@@ -286,9 +294,8 @@ const algorithms: { readonly [A in (typeof Adapting.Type)["algorithm"]]: () => A
   "gradient2 loose": () => AdaptiveLimit.gradient2({ tolerance: 1.5, queue: 1, smoothing: 0.5 })
 }
 
-const queueOf = (
-  { maxQueue, maxWait, order }: { maxQueue: number; maxWait: number | undefined; order: "fifo" | "lifo" }
-) => maxQueue === 0 ? { maxQueue } : { maxQueue, maxWait, order }
+const queueOf = ({ maxQueue, maxWait, order, overload }: typeof Compartment.Type | typeof Adapting.Type) =>
+  maxQueue === 0 ? { maxQueue } : { maxQueue, maxWait, order, overload: order === "adaptive" ? overload : undefined }
 
 /** Something that stands in a stack as often as it likes, in several ways. */
 type Ways = ReadonlyArray<() => Policy.Any>
@@ -395,6 +402,8 @@ const waysOf = (layer: Exclude<Layer, { kind: "again" }>, budgets: ReadonlyArray
         result: faulty ? result : undefined
       }))
     }
+    case "criticality":
+      return once(layer.most ? Criticality.atMost(layer.as) : Criticality.as(layer.as))
     case "throttle": {
       const { classified, factor, maxRatio, minCalls, within } = layer
       return once(AdaptiveThrottle.makeUnsafe({
@@ -429,12 +438,12 @@ const waysOf = (layer: Exclude<Layer, { kind: "again" }>, budgets: ReadonlyArray
 /** Retries and hedges multiply: of each there are no more than two in a stack. */
 const most = 2
 
-/** Makes the policies; those of the inner half stand in one that is composed, for nesting is to make no difference. */
-export const throughOf = ({ budgets, stack }: Twin): Through => {
+/** Makes the policies. */
+export const throughOf = ({ budgets, second, stack }: Twin): readonly [Through, Twice | undefined] => {
   const shared = budgets.map((budget) => RetryBudget.makeUnsafe({ funding: fundingOf(budget) }))
   const made: Array<Ways> = []
   const counts = new Map<string, number>()
-  const policies = stack.flatMap((layer): ReadonlyArray<Policy.Any> => {
+  const policyOf = (layer: Layer): ReadonlyArray<Policy.Any> => {
     if (layer.kind === "again") {
       const ways = made.length === 0 ? undefined : made[layer.of % made.length]!
       return ways === undefined ? [] : [ways[layer.as % ways.length]!()]
@@ -446,7 +455,12 @@ export const throughOf = ({ budgets, stack }: Twin): Through => {
     // a retry that stands twice would multiply as well
     if (layer.kind !== "retry" && layer.kind !== "hedge") made.push(ways)
     return [ways[0]!()]
-  })
+  }
+  return [nested(stack.flatMap(policyOf)), second && { second: nested(second.flatMap(policyOf)) }]
+}
+
+/** The inner half stands in one that is composed, for nesting is to make no difference. */
+const nested = (policies: Through): Through => {
   const half = policies.length >> 1
   const inner: ReadonlyArray<any> = policies.slice(half)
   return inner.length < 2 ? policies : [...policies.slice(0, half), Policy.compose(...(inner as [any, any]))]

@@ -1,5 +1,6 @@
 import type { Session } from "../../internal/chaos.ts"
 import type * as Telemetry from "../../internal/events.ts"
+import { timerResolution } from "../../internal/time.ts"
 import type { Attempt } from "../../internal/tries.ts"
 import type { Criticality } from "../../kernel/criticality.ts"
 import { Agenda, Alarm } from "./agenda.ts"
@@ -69,6 +70,18 @@ export abstract class Frame extends Alarm {
   abstract cancel(): boolean
 
   wake(): void {}
+
+  /** Its deadline has ended before its time, with the call, and binds nobody any more. */
+  get lifted(): boolean {
+    return false
+  }
+
+  /** Whether a deadline ends the call that is cancelled now. */
+  isCut(at: number): boolean {
+    const { deadline, outer } = this
+    if (outer !== undefined && (this.lifted || deadline === outer.deadline)) return outer.isCut(at)
+    return at + timerResolution >= deadline
+  }
 
   /** The attempt that it is part of, where a policy around it makes several and remembers what they have tried. */
   get memory(): Attempt | undefined {

@@ -111,7 +111,7 @@ class MeasuredFrame extends Frame {
       : faultOf({ classify }, outcome, now)
     const owed = now - this.startedAt - (this.waited?.waited(now) ?? 0)
     const dropped = fault?._tag === "Interrupted"
-      ? !queued && now + timerResolution >= this.deadline && learner.isLate(owed)
+      ? !queued && this.isCut(now) && learner.isLate(owed)
       : isOverload(fault)
     if (fault === undefined) learner.learn(owed, this.inUse)
     else if (dropped) learner.learn(undefined, this.inUse)

@@ -121,7 +121,7 @@ class BalancerFrame extends Frame {
   /** A deadline has ended the call, and the server has had its fair time. */
   private hangs(at: number): boolean {
     const { startedAt, waited } = this.lease!
-    return at + timerResolution >= this.deadline &&
+    return this.isCut(at) &&
       at - startedAt - waited + timerResolution >= this.layer.balancing.settings.hangsAfter
   }
 

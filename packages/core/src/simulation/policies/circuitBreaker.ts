@@ -129,9 +129,9 @@ class BreakerFrame extends Frame {
 
   /** A deadline has ended the call, and the callee has had its fair time. */
   private hung(fault: Fault.Fault | undefined, queued: boolean, at: number): boolean {
-    if (fault?._tag !== "Interrupted" || queued || this.deadline === Infinity) return false
+    if (fault?._tag !== "Interrupted" || queued) return false
     const { hangsAfter, options } = this.layer.circuit
-    if (options.classify !== undefined || at + timerResolution < this.deadline) return false
+    if (options.classify !== undefined || !this.isCut(at)) return false
     return at - this.startedAt - (this.waited?.waited(at) ?? 0) + timerResolution >= hangsAfter
   }
 

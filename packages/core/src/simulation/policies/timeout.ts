@@ -94,6 +94,7 @@ class TimeoutFrame extends Frame {
   private startedAt = 0
   private limit = Infinity
   private first = false
+  private endedEarly = false
 
   constructor(layer: TimeoutLayer, outer: Frame, call: Call) {
     super(outer, call, outer.deadline)
@@ -133,8 +134,13 @@ class TimeoutFrame extends Frame {
     const { agenda } = this.layer.world
     // an earlier deadline has passed by now, and its owner tells why
     if (this.outer!.deadline <= agenda.now) return
+    this.endedEarly = this.first
     this.cancel()
     this.outer!.answered(this.layer.exceeded(this.first, this.limit, agenda.now - this.startedAt), this)
+  }
+
+  override get lifted(): boolean {
+    return this.endedEarly
   }
 
   cancel(): boolean {

@@ -1,7 +1,6 @@
 import * as Duration from "effect/Duration"
 import { TimeoutExceeded } from "../../internal/errors.ts"
 import type { PolicyInfo } from "../../internal/model.ts"
-import { timerResolution } from "../../internal/time.ts"
 import type { Settings } from "../../internal/timeout.ts"
 import { AdaptivePolicy, isKnown } from "../../internal/timeoutAdaptive.ts"
 import { Waits } from "../../internal/waits.ts"
@@ -83,7 +82,7 @@ class AdaptiveFrame extends Frame {
   cancel(): boolean {
     const queued = this.inner!.cancel()
     const { world: { now } } = this.layer
-    if (!queued && now + timerResolution >= this.deadline) this.learn(now - this.startedAt, false)
+    if (!queued && this.isCut(now)) this.learn(now - this.startedAt, false)
     return queued
   }
 
