@@ -4,14 +4,17 @@ import * as AdaptiveLimit from "../../src/AdaptiveLimit.ts"
 import * as AdaptiveThrottle from "../../src/AdaptiveThrottle.ts"
 import * as Backoff from "../../src/Backoff.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
+import * as Chaos from "../../src/Chaos.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
 import * as Criticality from "../../src/Criticality.ts"
+import * as Deadline from "../../src/Deadline.ts"
 import * as Fault from "../../src/Fault.ts"
 import * as Hedge from "../../src/Hedge.ts"
 import * as Policy from "../../src/Policy.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
 import * as Retry from "../../src/Retry.ts"
 import * as RetryBudget from "../../src/RetryBudget.ts"
+import { Server } from "../../src/simulation/index.ts"
 import * as Timeout from "../../src/Timeout.ts"
 import type { Answer, Script, Through, Twice } from "./twin.ts"
 
@@ -36,6 +39,7 @@ const Limit = int(1, 400)
 
 const Total = Schema.Struct({ kind: Schema.Literal("total"), limit: Limit, computed: Bool })
 const Attempt = Schema.Struct({ kind: Schema.Literal("attempt"), limit: Limit, computed: Bool })
+const Within = Schema.Struct({ kind: Schema.Literal("deadline"), limit: Limit })
 const Phases = Schema.Struct({ kind: Schema.Literal("phases"), first: maybe(Limit), total: Limit })
 const Adaptive = Schema.Struct({
   kind: Schema.Literal("adaptive"),
@@ -172,6 +176,16 @@ const Carried = Schema.Struct({
   most: Bool
 })
 
+const Injected = Schema.Struct({
+  kind: Schema.Literal("chaos"),
+  what: Schema.Literals(["latency", "fault", "defect", "stall"]),
+  ratio: Share,
+  delay: int(0, 100),
+  during: maybe(
+    Schema.Struct({ shape: Schema.Literals(["window", "ramp"]), after: int(0, 100), duration: int(1, 300) })
+  )
+})
+
 /** A policy that stands in the stack already: with its state, perhaps for another cost or partition. */
 const Again = Schema.Struct({ kind: Schema.Literal("again"), of: int(0, 4), as: int(0, 2) })
 
@@ -179,6 +193,7 @@ const Layer = Schema.Union([
   Total,
   Attempt,
   Phases,
+  Within,
   Adaptive,
   Retried,
   Breaker,
@@ -188,6 +203,7 @@ const Layer = Schema.Union([
   Adapting,
   Throttle,
   Carried,
+  Injected,
   Again
 ])
 type Layer = typeof Layer.Type
@@ -215,14 +231,16 @@ export const Twin = Schema.Struct({
   gaps: some(often(int(1, 30), int(1, 200)), 1, 60),
   requests: some(Request, 1, 40),
   tokens: Bool,
-  draw: Schema.Literals([0, 0.3125, 0.625])
+  draw: Schema.Literals([0, 0.3125, 0.625]),
+  /** switches chaos on */
+  chaos: maybe(Schema.Literals(["monday", "tuesday"]))
 })
 export type Twin = typeof Twin.Type
 
 /** Parts of a millisecond that floating-point numbers and nanoseconds both have: nothing happens at one time by chance. */
 const apart = (i: number, of: number): number => ((i * of) % 64) / 64
 
-export const scriptOf = ({ draw, gaps, requests, tokens }: Twin, nudge = 0): Script => {
+export const scriptOf = ({ chaos, draw, gaps, requests, tokens }: Twin, nudge = 0): Script => {
   let at = 0
   return {
     calls: gaps.map((gap, i) => (at += gap) + apart(i + 1, 11) + nudge * (i % 3) / 64),
@@ -230,7 +248,8 @@ export const scriptOf = ({ draw, gaps, requests, tokens }: Twin, nudge = 0): Scr
       const answered = [millisOf(request.millis) + apart(i + 1, 23), request.answer] as const
       return tokens ? [...answered, request.tokens] : answered
     }),
-    draw
+    draw,
+    ...chaos && { chaos: { seed: chaos } }
   }
 }
 
@@ -260,6 +279,8 @@ const classify = (exit: any, at: number): Fault.Fault | undefined => {
   const fault = Fault.of(exit, at)
   return fault?._tag === "Permanent" ? Fault.transient() : fault
 }
+
+const injected = new Server.ServerFailed({ server: "chaos", reason: "error", fault: Fault.transient() })
 
 /** Answers with many tokens are faults. */
 const result = (value: any): Fault.Fault | undefined =>
@@ -311,6 +332,8 @@ const waysOf = (layer: Exclude<Layer, { kind: "again" }>, budgets: ReadonlyArray
       const of = computed ? () => limit : limit
       return once(kind === "total" ? Timeout.total(of) : Timeout.attempt(of))
     }
+    case "deadline":
+      return once(Deadline.within(layer.limit))
     case "phases":
       return once(Timeout.phases(layer))
     case "adaptive": {
@@ -404,6 +427,21 @@ const waysOf = (layer: Exclude<Layer, { kind: "again" }>, budgets: ReadonlyArray
     }
     case "criticality":
       return once(layer.most ? Criticality.atMost(layer.as) : Criticality.as(layer.as))
+    case "chaos": {
+      const { delay, during, ratio, what } = layer
+      const course = during && (during.shape === "window" ? Chaos.window(during) : Chaos.ramp(during))
+      const options = { ratio, during: course }
+      switch (what) {
+        case "latency":
+          return once(Chaos.latency(delay, options))
+        case "fault":
+          return once(Chaos.fault(() => injected, options))
+        case "defect":
+          return once(Chaos.defect(() => "bug", options))
+        case "stall":
+          return once(Chaos.stall(options))
+      }
+    }
     case "throttle": {
       const { classified, factor, maxRatio, minCalls, within } = layer
       return once(AdaptiveThrottle.makeUnsafe({
