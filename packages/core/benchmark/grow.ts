@@ -83,7 +83,8 @@ const queued: Chart = {
   sizes: [100, 1_000, 10_000, 100_000],
   ours: {
     "Bulkhead, first in first out": atOnce(own.queueing(queueing, "fifo")),
-    "Bulkhead, last in first out": atOnce(own.queueing(queueing, "lifo"))
+    "Bulkhead, last in first out": atOnce(own.queueing(queueing, "lifo")),
+    "Bulkhead, adaptive": atOnce(own.queueing(queueing, "adaptive"))
   },
   others: {
     "Effect's Semaphore": atOnce(effect.queueing(narrow.permits)),

@@ -52,6 +52,7 @@ export const subjects = {
   "fallback": ["falls back"],
   "coalesce": ["shares a call"],
   "chaos, switched off": ["leaves calls alone"],
+  "criticality": ["leaves calls alone"],
   "breaker > attempt": ["times out", "trips after 20"],
   [three]: ["times out", "retries thrice", "trips after 5 in a row"],
   [five]: ["times out", "retries thrice", "trips after 5 in a row", "lets one in"],

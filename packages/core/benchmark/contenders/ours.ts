@@ -6,6 +6,7 @@ import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as Chaos from "../../src/Chaos.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
 import * as Coalesce from "../../src/Coalesce.ts"
+import * as Criticality from "../../src/Criticality.ts"
 import * as Deadline from "../../src/Deadline.ts"
 import * as Fallback from "../../src/Fallback.ts"
 import * as Hedge from "../../src/Hedge.ts"
@@ -55,8 +56,11 @@ export const breakersByKey = (count = keys) => {
 }
 
 /** A call without a permit waits for one. */
-export const queueing = ({ permits, queue }: Limits, order: "fifo" | "lifo") =>
-  inFiber("Bulkhead, queue", Bulkhead.makeUnsafe({ concurrency: permits, maxQueue: queue, order }))
+export const queueing = ({ permits, queue }: Limits, order: "fifo" | "lifo" | "adaptive") => {
+  // so long that no call is given up
+  const overload = order === "adaptive" ? { interval: "1 hour" } as const : undefined
+  return inFiber("Bulkhead, queue", Bulkhead.makeUnsafe({ concurrency: permits, maxQueue: queue, order, overload }))
+}
 
 export const consecutiveBreaker = () => breaker(rules.inARow)
 
@@ -126,6 +130,7 @@ export const ours = (limits: Limits): Table => ({
   "fallback": inFiber("Fallback.to", Fallback.to(() => one)),
   "coalesce": inFiber("Coalesce", Coalesce.makeUnsafe<number, unknown>()),
   "chaos, switched off": inFiber("Chaos.latency", Chaos.latency("1 hour", { ratio: 1 })),
+  "criticality": inFiber("Criticality.as", Criticality.as("sheddable")),
   "breaker > attempt": inFiber(
     deed,
     Policy.compose(breaker(rules.overTime), Timeout.attempt(limits.attempt))
