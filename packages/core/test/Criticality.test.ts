@@ -139,6 +139,37 @@ describe("Criticality", () => {
           )
         }))
 
+      it.effect("L10: one that comes in the tick of the release overtakes nobody who has the permit already", () =>
+        Effect.gen(function*() {
+          const { call, served } = server(10)
+          const limiter = make(5)
+          const first = yield* fork(limiter(call("first")))
+          const low = yield* fork(call("low").pipe(limiter, Criticality.as("sheddable")))
+          const high = yield* fork(
+            Fiber.await(first).pipe(Effect.andThen(call("high").pipe(limiter, Criticality.as("critical-plus"))))
+          )
+          yield* TestClock.adjust("1 second")
+          yield* Fiber.joinAll([low, high])
+          assert.deepStrictEqual(served, ["first", "low", "high"])
+        }))
+
+      it.effect("streams and calls wait in one queue", () =>
+        Effect.gen(function*() {
+          const { call, served } = server(10)
+          const limiter = make(5)
+          yield* fork(limiter(call("first")))
+          const stream = limiter.stream(Stream.fromEffect(call("stream"))).pipe(Criticality.as("sheddable").stream)
+          yield* fork(Stream.runDrain(stream))
+          yield* fork(call("call").pipe(limiter))
+          yield* fork(
+            Stream.runDrain(
+              Stream.fromEffect(call("high stream")).pipe(limiter.stream, Criticality.as("critical-plus").stream)
+            )
+          )
+          yield* TestClock.adjust("1 second")
+          assert.deepStrictEqual(served, ["first", "high stream", "call", "stream"])
+        }))
+
       it.effect("one that was turned away for another, and is interrupted in the same instant, is gone once", () =>
         Effect.gen(function*() {
           const { call, served } = server(10)

@@ -16,8 +16,10 @@ import { Bad, Boom, fork } from "./support/harness.ts"
 
 /**
  * Cases that the tests of other libraries have, or should have, and where ours are, if they do not name the case themselves.
- * Not here: policies that there are not (C5, L1 to L8, T2 to T4), a server's share of late requests (D1), the header of
- * gRPC's pushback (J8), and going from closed to half-open by hand, for which there is no operation (B6o).
+ * Not here: algorithms that there are not (L4 of Envoy, L5 of failsafe-go, T4 of Finagle), a queue that turns calls away at random
+ * while it fills (L6, of which only the bounds are left: ours turns nobody away before it is full), a rank of users within a criticality
+ * and by what they have used (the rest of L7: that is what partitions and limiters by key are for), a server's share of late
+ * requests (D1), the header of gRPC's pushback (J8), and going from closed to half-open by hand, for which there is no operation (B6o).
  */
 const elsewhere: ReadonlyArray<readonly [id: string, file: string, title: string]> = [
   ["W5f", "kernel/window", "an hour of silence empties it"],
@@ -31,6 +33,12 @@ const elsewhere: ReadonlyArray<readonly [id: string, file: string, title: string
   ["G4", "kernel/retryBudget", "there are never fewer than none: 51 successes"],
   ["G7", "RetryBudget", "of two callers one waits; interrupted, it gives back what it holds"],
   ["R5", "Keyed", "ten thousand keys leave `max`"],
+  ["L1", "kernel/adaptiveLimit", "Netflix's AIMD"],
+  ["L7", "Criticality", "L7: a full queue turns away who matters less, and makes room for who matters more"],
+  ["L8", "kernel/partitions", "AbstractPartitionedLimiterTest"],
+  ["T2", "kernel/adaptiveThrottle", "failsafe-go, adaptivethrottler_test.go"],
+  ["T3", "kernel/adaptiveThrottle", "Envoy, admission control"],
+  ["L10", "Criticality", "L10: one that comes in the tick of the release"],
   ["L10", "Bulkhead", "a newcomer in the tick of the release does not overtake a waiter"],
   ["L10", "Bulkhead", "maxWait 100 ms rejects at 100 ms"],
   ["L10", "Bulkhead", "leaves the queue and frees its place"],

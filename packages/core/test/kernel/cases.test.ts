@@ -242,6 +242,15 @@ describe("cases of other libraries", () => {
     assert.strictEqual(m.available(0), 4)
   })
 
+  for (const [queued, max, rejected] of [[3, 3, true], [2, 3, false], [5, 20, false], [100, 100, true]] as const) {
+    it(`L6 (failsafe-go queueinglimiter_test), where rejection begins when the queue is full: ${queued} of ${max}`, () => {
+      const permits = new Permits<number>({ concurrency: 1, maxQueue: max }, "fifo")
+      permits.enter()
+      for (let waiter = 0; waiter < queued; waiter++) permits.join(waiter, 1, 0)
+      assert.strictEqual(permits.isFull(1, 0), rejected)
+    })
+  }
+
   describe("L9 (Netflix LifoBlockingLimiterTest)", () => {
     const four = (maxQueue: number): Permits<number> => {
       const permits = new Permits<number>({ concurrency: 4, maxQueue }, "lifo")

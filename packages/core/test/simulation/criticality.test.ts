@@ -12,6 +12,7 @@ import type * as Policy from "../../src/Policy.ts"
 import * as RateLimiter from "../../src/RateLimiter.ts"
 import { Client, Load, Server, Simulation, Times } from "../../src/simulation/index.ts"
 import * as Telemetry from "../../src/Telemetry.ts"
+import * as Timeout from "../../src/Timeout.ts"
 
 const policies = {
   "a fair bulkhead": () => Bulkhead.makeUnsafe({ concurrency: 2, maxQueue: 4, maxWait: 131 }),
@@ -72,6 +73,42 @@ const produced = (policy: Policy.Policy<unknown, unknown>): Effect.Effect<Readon
     yield* TestClock.adjust("1 minute")
     return told
   })
+
+/** Served of the calls of each criticality, at a server that is asked twice as often as it can answer. */
+const served = (options: Partial<Bulkhead.Options>, says: boolean, seed: number): ReadonlyArray<number> => {
+  const perSecond = [10, 60, 60, 70]
+  const bulkhead = Bulkhead.makeUnsafe({ concurrency: 10, maxQueue: 200, ...options })
+  const to = Server.make({ name: "server", capacity: 10, times: Times.exponential(100), through: [bulkhead] })
+  const clients = Criticality.all.map((name, i) =>
+    Client.make({
+      name,
+      load: Load.poisson({ perSecond: perSecond[i]! }),
+      to,
+      through: [Timeout.total("1 second"), Criticality.as(says ? name : "critical")]
+    })
+  )
+  return Simulation.run({ clients, duration: "30 seconds", seed }).clients.map(({ success }) => success)
+}
+
+describe("twice the load that a server can take", () => {
+  const adaptive = { order: "adaptive", overload: { target: 50, interval: 500 } } as const
+  for (const seed of [1, 2, 3]) {
+    it(`seed ${seed}: who matters is served, and with an adaptive queue nothing is served in vain`, () => {
+      const fair = served({}, false, seed)
+      const newest = served(adaptive, false, seed)
+      const byCriticality = served({}, true, seed)
+      const both = served(adaptive, true, seed)
+      assert.isTrue(fair.every((share) => share < 0.2), "nearly everybody has waited for too long")
+      assert.isTrue(newest.every((share) => share > 0.4 && share < 0.6), "half of everybody")
+      for (const shares of [byCriticality, both]) {
+        assert.isAbove(shares[0]!, 0.99)
+        assert.isAbove(shares[1]!, 0.98)
+        assert.isBelow(shares[3]!, shares[2]!)
+      }
+      assert.isAbove(both[2]!, byCriticality[2]! + 0.1)
+    })
+  }
+})
 
 describe("calls that matter more or less, at one server: a simulation tells the same as production", () => {
   for (const [name, make] of Object.entries(policies)) {
