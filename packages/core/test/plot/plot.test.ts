@@ -106,6 +106,24 @@ describe("Plot", () => {
     }
   })
 
+  it("marks end where their axes do, and those that fit are left alone", () => {
+    const inner = (svg: string): number => count(svg, /<svg x="/g)
+    const points = [[0, 10], [50, 20], [100, 30]] as const
+    const band = Plot.band({ name: "b", points: points.map(([x, y]) => [x, y, y + 5]) })
+    assert.strictEqual(inner(picture([line("a", ...points), band])), 0)
+    assert.strictEqual(inner(picture([line("a", ...points)], { x: { label: "x", from: 0, to: 100 } })), 0)
+    for (const x of [{ from: 20 }, { to: 80 }]) {
+      const svg = picture([line("a", ...points)], { x: { label: "x", ...x } })
+      parse(svg)
+      assert.strictEqual(inner(svg), 1)
+    }
+    for (const y of [{ from: 15 }, { to: 25 }]) {
+      assert.strictEqual(inner(picture([band], { y: { label: "y", ...y } })), 1)
+    }
+    // what is too low for a logarithmic axis lies at its end
+    assert.strictEqual(inner(picture([line("a", ...points)], { y: { label: "y", from: 15, scale: "logarithmic" } })), 0)
+  })
+
   it("says so where there is nothing", () => {
     assert.include(picture([line("a")]), "Nothing to show.")
     assert.include(

@@ -1,5 +1,5 @@
 import { axisAcross, axisUpwards, grid, numbersAcross, numbersWidth } from "./axes.ts"
-import { element, escape, label, shorten } from "./elements.ts"
+import { element, escape, label, round, shorten } from "./elements.ts"
 import type { Mark, Options, Panel } from "./model.ts"
 import { drawRules, labelsOf, placed, roomOf, rowHeight, rowsOf } from "./rules.ts"
 import { across, type Scale, upwards } from "./scales.ts"
@@ -40,6 +40,23 @@ const isEmpty = (panels: ReadonlyArray<Panel>): boolean =>
     marks.every((mark) => !isSeries(mark) || (mark._tag === "Bars" ? mark.bars : mark.points).length === 0)
   )
 
+/** Marks that go beyond the ends of their axes are cut off there: an inner picture shows nothing outside itself. */
+const within = (
+  panel: Panel,
+  x: Scale,
+  y: Scale,
+  [left, right, start, end]: readonly [number, number, number, number],
+  drawn: ReadonlyArray<string>
+): ReadonlyArray<string> => {
+  const beyond = (scale: Scale, values: ReadonlyArray<number>, least: number, most: number): boolean =>
+    values.filter(Number.isFinite).map(scale.place).some((place) => place < least - 0.5 || place > most + 0.5)
+  const all = panel.marks.filter(isSeries)
+  if (!beyond(x, all.flatMap(xsOf), left, right) && !beyond(y, ysOf(all), start, end)) return drawn
+  const [width, height] = [right - left, end - start]
+  const viewBox = [left, start, width, height].map(round).join(" ")
+  return [element("svg", { x: left, y: start, width, height, viewBox }, drawn.join("\n"))]
+}
+
 /** One panel with its place. */
 interface Laid {
   readonly panel: Panel
@@ -77,11 +94,11 @@ export const draw = ({ empty = "Nothing to show.", panels, title, width = 800, x
   }
   const bottom = laid.at(-1)!.end
   const numbers = numbersAcross(x, width - 2)
-  const drawn = ({ end, labels, panel: { marks, y: { label: words } }, start, top, y }: Laid): ReadonlyArray<string> =>
+  const drawn = ({ end, labels, panel, start, top, y }: Laid): ReadonlyArray<string> =>
     [
       grid(numbers, start, end),
-      axisUpwards(y, words, left, right, (start + end) / 2),
-      drawMarks(marks, x, y, colours, start, end),
+      axisUpwards(y, panel.y.label, left, right, (start + end) / 2),
+      within(panel, x, y, [left, right, start, end], drawMarks(panel.marks, x, y, colours, start, end)),
       [element("line", { x1: left, y1: end, x2: right, y2: end, class: "axis" })],
       drawRules(labels, top, end)
     ].flat()
