@@ -67,6 +67,7 @@ npm run example -- 9     # runs one
 npm start                # the demo, in src/demo
 npm run batch -- --fake  # prompts in, answers out, in src/batch
 npm run fleet            # three processes through a bad minute, in src/fleet
+npm run simulate         # your own load through several stacks, in src/simulate
 \`\`\`
 
 ${examples.map(({ file, shows }) => `- [\`${file}\`](src/${file}): ${shows}`).join("\n")}
@@ -74,6 +75,8 @@ ${examples.map(({ file, shows }) => `- [\`${file}\`](src/${file}): ${shows}`).jo
   journal. \`npm run batch -- --help\` tells how, and [a page](../../docs/batch.md) tells why you can rely on it.
 - [\`fleet\`](src/fleet/main.ts): Three processes, three deployments, one quota, and a minute in which everything fails once. [A
   page](../../docs/fleet.md) tells what is promised.
+- [\`simulate\`](src/simulate/main.ts): What several stacks would do with your load, side by side, and which settings follow.
+  [A page](../../docs/simulate.md) shows it.
 
 [\`test/06-swapping-layers.test.ts\`](test/06-swapping-layers.test.ts) shows the tests of a program that uses the client.
 `

@@ -196,7 +196,7 @@ const settingOf = (options: Options): Setting => {
     patience: patience === undefined ? undefined : positiveMillis(where, "patience", patience),
     seeds: options.seeds === undefined ? undefined : integer(where, "seeds", options.seeds, 2, 1000),
     maxCalls: integer(where, "maxCalls", options.maxCalls ?? 2_000_000, 1000),
-    stacks: 9 + Object.keys(options.stacks ?? {}).length
+    stacks: 10 + Object.keys(options.stacks ?? {}).length
   })
 }
 
@@ -214,7 +214,7 @@ export const run = (options: Options): Forecast => {
   const every = Math.round(1 / setting.share)
   const world = { times, tokens, trace: trace?.filter((_, i) => i % every === 0) }
   const first = candidates(setting)
-  const own = Object.entries(stacks).map(([name, through]) => ({ name, through, code: name }))
+  const own = Object.entries(stacks).map(([name, through]) => ({ name, through, perServer: undefined, code: name }))
   const parts = partsFor(setting)
   const runs = (first.length + parts.length + 1 + own.length) * setting.seeds
   let made = 0

@@ -13,6 +13,8 @@ interface Figures {
   readonly refused?: number
   readonly recovers?: number | null
   readonly late?: number
+  readonly tokens?: number
+  readonly money?: number
   readonly failures?: Readonly<Record<string, number>>
   /** of each run, added to the success */
   readonly spread?: ReadonlyArray<number>
@@ -24,6 +26,8 @@ const rowOf = (
   {
     failures = {},
     late = 0,
+    tokens = 0,
+    money = 0,
     name,
     p99 = 400,
     recovers = 0,
@@ -44,8 +48,8 @@ const rowOf = (
     sent: offered * sent,
     p50: 100,
     p99,
-    tokens: 0,
-    money: 0,
+    tokens,
+    money,
     refused,
     busy: null,
     atOnce: 1,
@@ -57,8 +61,8 @@ const rowOf = (
   p50: 100,
   p99,
   sent,
-  tokens: 0,
-  money: 0,
+  tokens,
+  money,
   recovers,
   series: { success: [], sent: [], p99: [] }
 })
@@ -66,6 +70,7 @@ const rowOf = (
 const setting: Forecast.Setting = {
   perSecond: 10,
   share: 1,
+  part: 1,
   duration: 1_000_000,
   seeds: 3,
   calls: offered,
@@ -225,6 +230,37 @@ describe("what follows from a forecast", () => {
       ]
     },
     {
+      when: "a stack was given",
+      rows: [{ name: "standard", success: 0.8, tokens: 4000 }, { name: "ours", success: 0.6, p99: 900, tokens: 5000 }, {
+        name: "theirs",
+        success: 0.8
+      }],
+      says: [
+        "Compared with \"ours\", \"standard\" does this: 80 % of the calls succeed rather than 60 %, p99 is 400ms rather than 900ms, an answer takes 4000 tokens rather than 5000.",
+        "\"standard\" and \"theirs\" do alike: the difference is no more than chance."
+      ]
+    },
+    {
+      when: "money is saved",
+      rows: [{ name: "fitted", success: 0.8, money: 10, tokens: 100 }, {
+        name: "+ quota",
+        success: 0.9,
+        money: 8,
+        tokens: 80
+      }],
+      says: ["90 % of the calls succeed rather than 80 %, a thousand answers cost 8 rather than 10."]
+    },
+    {
+      when: "a shorter p99 may cost more than a little success",
+      rows: [{ name: "fitted", success: 0.9, spread: [0, 0, 0] }, {
+        name: "+ hedging",
+        success: 0.88,
+        spread: [0.03, 0, -0.03],
+        p99: 300
+      }],
+      says: ["Hedging makes no difference to success and p99 beyond chance."]
+    },
+    {
       when: "half of the p99 costs a little success",
       rows: [{ name: "fitted", success: 0.993 }, { name: "+ hedging", success: 0.99, p99: 100 }],
       says: [
@@ -282,6 +318,22 @@ describe("what follows from a forecast", () => {
         "A request is charged 5,000 tokens, its prompt and the most that it may answer, and a minute has 4,000: none is ever let in. Lower the most that an answer may have, or ask for more quota."
       ],
       saysNot: ["can be let in"]
+    },
+    {
+      when: "no call gets through",
+      rows: ["no policy", "retry, timeout", "standard", "fitted"].map((name) => ({
+        name,
+        success: 0,
+        failures: { error: offered }
+      })),
+      says: ["No stack gets a call through.", "100 % of the calls fail because the service answered with an error."],
+      saysNot: ["limit of an attempt"]
+    },
+    {
+      when: "more calls are made at once than a pipeline allows by default",
+      rows: [{ name: "standard", success: 0.4 }, { name: "fitted", success: 1 }],
+      setting: { perSecond: 30, times: { mean: 40_000, p50: 40_000, p99: 60_000 }, attempt: 90_000 },
+      says: ["Let a process make 2,400 calls at once, which is twice as many as there are on average. Compared with"]
     },
     {
       when: "the load is quiet",
@@ -354,7 +406,7 @@ describe("a forecast", () => {
     assert.isBelow(find(forecast, "standard").success, 0.05)
     assert.isAbove(find(forecast, "+ quota").success, find(forecast, "fitted").success)
     const { code, money, tokens } = find(forecast, "+ quota")
-    assert.deepStrictEqual([tokens, money], [3000, 90])
+    assert.deepStrictEqual([tokens, Math.round(money)], [3000, 90])
     assert.strictEqual(
       code,
       `const quota = RateLimiter.makeUnsafe({
@@ -362,10 +414,10 @@ describe("a forecast", () => {
     requests: RateLimiter.slidingWindow({ limit: 10, within: "10 seconds" }),
     tokens: RateLimiter.slidingWindow({ limit: 160000, within: "1 minute" })
   },
-  maxWait: "1170 seconds"
+  maxWait: "19.5 minutes"
 })
 const policy = Pipelines.makeStandardUnsafe({
-  attempt: "390 seconds",
+  attempt: "6.5 minutes",
   limiter: quota.cost({ tokens: 5000 })
 })`
     )
@@ -385,6 +437,7 @@ const policy = Pipelines.makeStandardUnsafe({
       "retry, timeout",
       "standard",
       "fitted",
+      "+ balancer",
       "+ probing",
       "+ hedging",
       "+ all that help",
@@ -392,11 +445,15 @@ const policy = Pipelines.makeStandardUnsafe({
     ])
     assert.strictEqual(
       find(forecast, "+ all that help").code,
-      `const policy = HedgingPipeline.makeUnsafe({
-  attempt: "1500 millis",
-  hedge: { after: { quantile: 0.95 } },
-  breaker: { open: "2 seconds" }
-})`
+      `const budget = RetryBudget.makeUnsafe()
+const policy = Policy.compose(
+  Timeout.total("30 seconds"),
+  Hedge.makeUnsafe({ after: { quantile: 0.95 }, budget })
+)
+const balancer = Balancer.makeUnsafe({ endpoints: deployments })
+const answer = balancer.use((deployment) =>
+  ask(deployment).pipe(Timeout.attempt("1.5 seconds"))
+).pipe(policy)`
     )
     assert.isBelow(Math.max(...Forecast.table(forecast).split("\n").map(({ length }) => length)), 81)
     const picture = svg(Forecast.picture(forecast, { title: "three deployments" }))
@@ -457,7 +514,7 @@ const policy = Pipelines.makeStandardUnsafe({
     [{ maxCalls: 10 }, /maxCalls must be an integer >= 1000, got 10$/],
     [
       { perSecond: 10_000, capacity: 4, maxCalls: 10_000 },
-      /perSecond must be less than this: .* calls are too many \(maxCalls is 10,000\), and a smaller part of the load would not be like the whole, got 10000$/
+      /perSecond must be so low, or the outage so short, that maxCalls \(10,000\) is enough: a part that is like the whole makes .* calls, got 10000$/
     ]
   ]
   for (const [options, message] of refusals) {

@@ -3,7 +3,7 @@ import { meanOf } from "../internal/statistics.ts"
 import { bestOf, better, guarded, longerTail, moreSent, moreSuccess, rowNamed } from "./compare.ts"
 import type { Forecast, Row, Seen } from "./model.ts"
 import { percentOf, showAmount, showShare } from "./show.ts"
-import { defaultAttempt, names, type Part, soon, written } from "./stacks.ts"
+import { concurrencyOf, defaultAttempt, names, type Part, soon, written } from "./stacks.ts"
 
 /** Says what was seen of the stacks, and which settings follow. A sentence is there only if the figures ask for it. */
 
@@ -33,15 +33,28 @@ const sent = (row: Row, outage: unknown): string =>
     outage === null ? "" : ` (${sentInOutage(row).toFixed(1)} during the outage)`
   }`
 
+/** A twentieth of the money, or of the tokens, is worth a word. */
+const costs = (a: Row, b: Row): Sentences => {
+  const differ = (before: number, after: number): boolean =>
+    before > 0 && after > 0 && Math.abs(after / before - 1) > 0.05
+  if (differ(a.money, b.money)) {
+    return [`a thousand answers cost ${showAmount(b.money)} rather than ${showAmount(a.money)}`]
+  }
+  return differ(a.tokens, b.tokens)
+    ? [`an answer takes ${showAmount(b.tokens)} tokens rather than ${showAmount(a.tokens)}`]
+    : []
+}
+
 /** The difference that the second makes to the first: what makes it better comes first. */
 const against = (a: Row, b: Row): string => {
   const [before, after] = shares(a.success, b.success)
   const success = moreSuccess(a, b) === 0 ? [] : [`${after} of the calls succeed rather than ${before}`]
   const tail = longerTail(a, b) === 0 ? [] : [`p99 is ${show(b.p99)} rather than ${show(a.p99)}`]
-  const more = moreSent(a, b) < 0.03
+  // more calls that succeed are more requests, which is no news
+  const more = moreSuccess(a, b) > 0 || moreSent(a, b) < 0.03
     ? []
     : [`${b.sent.toFixed(2)} requests are sent for each call rather than ${a.sent.toFixed(2)}`]
-  return [...better(a, b) === "p99" ? [...tail, ...success] : [...success, ...tail], ...more].join(", ")
+  return [...better(a, b) === "p99" ? [...tail, ...success] : [...success, ...tail], ...more, ...costs(a, b)].join(", ")
 }
 
 const soonAgain = ({ recovers }: Row): string =>
@@ -89,15 +102,20 @@ const demand = ({ rows, setting }: Forecast): Sentences => {
 }
 
 /** The limit of an attempt. */
-const attempts = ({ rows, setting: { attempt, outage, times } }: Forecast): Sentences => {
+const attempts = ({ rows, setting }: Forecast): Sentences => {
+  const { attempt, outage, times } = setting
   const standard = rowNamed(rows, names.standard)
   const fitted = rowNamed(rows, names.fitted)
   if (standard === undefined || fitted === undefined) return []
   const limit = `${show(attempt)} (p99, which is ${show(times.p99)}, and half of it)`
+  const concurrency = concurrencyOf(setting)
+  const atOnce = concurrency === undefined
+    ? ""
+    : ` Let a process make ${count(concurrency)} calls at once, which is twice as many as there are on average.`
   const usual = `the default of ${show(defaultAttempt)}`
   if (better(standard, fitted) !== undefined) {
     return [
-      `Set the limit of an attempt to ${limit}. Compared with ${usual}, ${against(standard, fitted)}.${
+      `Set the limit of an attempt to ${limit}.${atOnce} Compared with ${usual}, ${against(standard, fitted)}.${
         recoveries(standard, fitted, outage)
       }`
     ]
@@ -154,6 +172,19 @@ const policies = ({ rows }: Forecast): Sentences => {
   ]
 }
 
+const ready: ReadonlySet<string> = new Set(Object.values(names))
+
+/** What the best one does better than the stacks that were given. */
+const given = ({ rows }: Forecast): Sentences => {
+  const best = bestOf(guarded(rows))
+  return rows.filter(({ name }) => !ready.has(name) && name !== best.name).map((own) => {
+    const difference = against(own, best)
+    return difference === ""
+      ? `"${best.name}" and "${own.name}" do alike: the difference is no more than chance.`
+      : `Compared with "${own.name}", "${best.name}" does this: ${difference}.`
+  })
+}
+
 /** Why calls fail. */
 const reasons: Readonly<Record<string, string>> = {
   quota: "the quota refused them",
@@ -163,6 +194,7 @@ const reasons: Readonly<Record<string, string>> = {
   CircuitOpen: "the circuit was open",
   TimeoutExceeded: "they took too long",
   BulkheadRejected: "there was no permit",
+  NoEndpoint: "no deployment was left",
   RateLimiterRejected: "their turn would have come too late"
 }
 
@@ -187,6 +219,10 @@ const losses = ({ rows }: Forecast): Sentences => {
 }
 
 const parts: Readonly<Record<Part, { readonly helps: string; readonly what: string }>> = {
+  balancer: {
+    helps: "Choose a deployment for each attempt, with Balancer, so that a second attempt goes to another one",
+    what: "A balancer that chooses a deployment for each attempt"
+  },
   quota: { helps: "Keep to the quota with a limiter of your own", what: "A limiter that keeps to the quota" },
   probing: {
     helps: `Let the breaker look every ${show(soon)} whether the service is back, with breaker: { open: ${
@@ -205,7 +241,7 @@ const refused = ({ seen }: Row): number =>
   sumOf(seen, (one) => one.refused) / Math.max(1, sumOf(seen, (one) => one.sent))
 
 const besides = (part: Part, a: Row, b: Row, outage: unknown): string => {
-  if (part === "probing") return recoveries(a, b, outage)
+  if (part === "probing" || part === "balancer") return recoveries(a, b, outage)
   const [without, within] = shares(refused(a), refused(b))
   return part === "quota" ? ` The service refuses ${within} of its requests; without this, ${without}.` : ""
 }
@@ -221,6 +257,15 @@ const partAdvice = ({ base, rows, setting: { outage } }: Forecast) => (part: Par
   if (better(within, without) !== undefined) return [`${what} does not pay: ${against(without, within)}.`]
   return [`${what} makes no difference to success and p99 beyond chance.`]
 }
+
+/** The settings that make a difference, and what policies are good for. */
+const settings = (forecast: Forecast): Sentences => [
+  ...attempts(forecast),
+  ...(["balancer", "quota", "probing", "hedging", "adaptive"] as const).flatMap(partAdvice(forecast)),
+  ...retries(forecast),
+  ...policies(forecast),
+  ...given(forecast)
+]
 
 /** How far to trust it. */
 const doubts = ({ rows, setting: { calls, outage, perSecond, seeds, share } }: Forecast): Sentences => {
@@ -246,10 +291,7 @@ const doubts = ({ rows, setting: { calls, outage, perSecond, seeds, share } }: F
  */
 export const advice = (forecast: Forecast): ReadonlyArray<string> => [
   ...demand(forecast),
-  ...attempts(forecast),
-  ...(["quota", "probing", "hedging", "adaptive"] as const).flatMap(partAdvice(forecast)),
-  ...retries(forecast),
-  ...policies(forecast),
+  ...forecast.rows.every(({ success }) => success === 0) ? ["No stack gets a call through."] : settings(forecast),
   ...losses(forecast),
   ...doubts(forecast)
 ]

@@ -37,12 +37,15 @@ const little = 0.005
 
 /**
  * What makes the second one better than the first, if something does: more calls that succeed, or as many in less time. Where one has a
- * little more success, and the other half of the p99, the latter is better.
+ * little more success, and the other half of the p99, the latter is better. A shorter p99 is worth nothing where success may be less by more
+ * than a little.
  */
 export const better = (a: Row, b: Row): "success" | "p99" | undefined => {
   const success = moreSuccess(a, b)
   const tail = longerTail(a, b)
-  if (success === 0 || (Math.abs(success) < little && Math.abs(tail) > Math.LN2)) return tail < 0 ? "p99" : undefined
+  if (success === 0 || (Math.abs(success) < little && Math.abs(tail) > Math.LN2)) {
+    return tail < 0 && b.success - a.success > -little ? "p99" : undefined
+  }
   return success > 0 ? "success" : undefined
 }
 
@@ -60,5 +63,7 @@ export const baseOf = (rows: ReadonlyArray<Row>): string =>
 /** The parts that make the pipeline better, each alone. */
 export const helpfulParts = (rows: ReadonlyArray<Row>, parts: ReadonlyArray<Part>): ReadonlyArray<Part> => {
   const base = rowNamed(rows, baseOf(rows))!
-  return parts.filter((part) => better(base, rowNamed(rows, names[part])!) !== undefined)
+  const helpful = parts.filter((part) => better(base, rowNamed(rows, names[part])!) !== undefined)
+  // a balancer leaves out a deployment that fails, and looks after it by itself
+  return helpful.filter((part) => part !== "probing" || !helpful.includes("balancer"))
 }

@@ -1,6 +1,8 @@
 import * as Duration from "effect/Duration"
+import * as Balancer from "../../Balancer.ts"
 import { Histogram } from "../../kernel/histogram.ts"
 import * as Client from "../Client.ts"
+import { exponential, Random } from "../internal/random.ts"
 import * as Load from "../Load.ts"
 import * as Server from "../Server.ts"
 import * as Simulation from "../Simulation.ts"
@@ -50,10 +52,43 @@ const serverOf = (setting: Setting, { times, tokens }: World, i: number): Server
   })
 }
 
-const loadOf = ({ deployments, perSecond, share }: Setting, { trace }: World, i: number): Load.Load =>
-  trace === undefined
-    ? Load.poisson({ perSecond: perSecond * share / deployments })
-    : Load.trace(trace.filter((_, call) => call % deployments === i))
+/** The calls of one run, by deployment: all stacks meet the same. */
+const arrivalsOf = (
+  { deployments, duration, perSecond, share }: Setting,
+  { trace }: World,
+  seed: number
+): ReadonlyArray<ReadonlyArray<number>> => {
+  const random = new Random(seed)
+  const chosen = random.stream("deployments")
+  const all: ReadonlyArray<Array<number>> = Array.from({ length: deployments }, () => [])
+  const add = (at: number): void => void all[Math.floor(chosen.next() * deployments)]!.push(at)
+  if (trace === undefined) {
+    const gap = 1000 / (perSecond * share)
+    const times = random.stream("arrivals")
+    for (let at = gap * exponential(times); at < duration; at += gap * exponential(times)) add(at)
+  } else trace.forEach(add)
+  return all
+}
+
+/** The clients of a run: one for each deployment, or one that a balancer sends to all of them. */
+const clientsOf = (
+  { perServer, through }: Candidate,
+  setting: Setting,
+  world: World,
+  seed: number
+): ReadonlyArray<Client.Client> => {
+  const { processes } = setting
+  const arrivals = arrivalsOf(setting, world, seed)
+  const servers = arrivals.map((_, i) => serverOf(setting, world, i))
+  if (perServer === undefined) {
+    return servers.map((to, i) =>
+      Client.make({ name: `calls of ${to.name}`, load: Load.trace(arrivals[i]!), to, through, processes })
+    )
+  }
+  const to = Balancer.makeUnsafe({ endpoints: servers, key: ({ name }) => name })
+  const load = Load.trace(arrivals.flat().toSorted((a, b) => a - b))
+  return [Client.make({ load, to, through, perServer, processes })]
+}
 
 const sumOf = (all: ReadonlyArray<number>, from = 0, until = all.length): number => {
   let sum = 0
@@ -108,21 +143,14 @@ export class Measurement {
 
   /** One run. */
   run(seed: number): void {
-    const { candidate: { through }, setting, world } = this
-    const { deployments, duration, outage, patience, processes } = setting
+    const { candidate, setting, world } = this
+    const { duration, outage, patience } = setting
     const interval = duration / intervals
     const succeeded = new Float64Array(intervals)
     const latencies = new Histogram()
     let late = 0
     const report = Simulation.run({
-      clients: Array.from({ length: deployments }, (_, i) =>
-        Client.make({
-          name: `calls of deployment ${i + 1}`,
-          load: loadOf(setting, world, i),
-          to: serverOf(setting, world, i),
-          through,
-          processes
-        })),
+      clients: clientsOf(candidate, setting, world, seed),
       duration,
       interval,
       drain: 2 * patience,

@@ -62,6 +62,8 @@ export interface Setting {
   readonly perSecond: number
   /** The part of it that was simulated, with as much of the capacity and the quota. */
   readonly share: number
+  /** The part of a process that each simulated one is: its calls at once are as many. */
+  readonly part: number
   readonly duration: number
   readonly seeds: number
   /** Calls of one run, on average. */
@@ -73,6 +75,7 @@ export interface Setting {
   /** The limit of an attempt that follows from that. */
   readonly attempt: number
   readonly deployments: number
+  /** As many as are simulated. */
   readonly processes: number
   readonly errors: number
   /** Of each deployment. */

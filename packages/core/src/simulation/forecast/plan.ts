@@ -15,10 +15,10 @@ const draws = 20_000
 export const percentilesOf = (where: string, times: Times): Setting["times"] => {
   const random = new Random(1).stream("percentiles")
   const drawn = Array.from({ length: draws }, (_, i) => times.draw(random, i + 1)).toSorted((a, b) => a - b)
-  const p99 = drawn[draws * 0.99]!
+  const p99 = drawn[draws * 0.99 - 1]!
   if (!(p99 > 0 && p99 < Infinity)) throw invalid(where, "times", p99, "times whose p99 is more than 0 and finite")
   const known = drawn.filter((time) => time < Infinity)
-  return { mean: known.reduce((sum, time) => sum + time, 0) / known.length, p50: drawn[draws / 2]!, p99 }
+  return { mean: known.reduce((sum, time) => sum + time, 0) / known.length, p50: drawn[draws / 2 - 1]!, p99 }
 }
 
 /** An attempt may take so many times as long as p99. */
@@ -30,7 +30,9 @@ const wanted = 10_000
 /** Runs that a band is good for, where they cost little. */
 const cheap = 500_000
 
-interface Wanted extends Omit<Setting, "share" | "duration" | "seeds" | "calls" | "patience" | "attempt" | "outage"> {
+interface Wanted
+  extends Omit<Setting, "share" | "part" | "duration" | "seeds" | "calls" | "patience" | "attempt" | "outage">
+{
   /** of the trace, if the load is one */
   readonly length: number | undefined
   readonly patience: number | undefined
@@ -81,19 +83,19 @@ export const planOf = (where: string, options: Wanted): Setting => {
   const least = leastShare(options)
   const share = wholeShare(clamp(most / whole, Math.min(1, least), 1), options.capacity)
   if (share * whole > 2 * most) {
-    const calls = Math.round(share * whole * stacks * seeds).toLocaleString("en-US")
+    const [calls, enough] = [share * whole * stacks * seeds, maxCalls].map((n) => Math.round(n).toLocaleString("en-US"))
     throw invalid(
       where,
       "perSecond",
       perSecond,
-      `less than this: ${calls} calls are too many (maxCalls is ${
-        maxCalls.toLocaleString("en-US")
-      }), and a smaller part of the load would not be like the whole`
+      `so low, or the outage so short, that maxCalls (${enough}) is enough: a part that is like the whole makes ${calls} calls`
     )
   }
+  const processes = Math.max(1, Math.round(options.processes * share))
   return {
     perSecond,
     share,
+    part: share * options.processes / processes,
     duration,
     seeds,
     calls: whole * share,
@@ -101,7 +103,7 @@ export const planOf = (where: string, options: Wanted): Setting => {
     times,
     attempt,
     deployments,
-    processes: Math.max(1, Math.round(options.processes * share)),
+    processes,
     errors: options.errors,
     capacity: options.capacity,
     requestsPerMinute: options.requestsPerMinute,

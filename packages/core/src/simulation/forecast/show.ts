@@ -1,5 +1,6 @@
 import { evenTicks, namedTicks, show } from "../../plot/internal/durations.ts"
 import type { Mark, Options as Picture, Point } from "../../plot/internal/model.ts"
+import { bestOf, guarded } from "./compare.ts"
 import type { Forecast, Row } from "./model.ts"
 
 /** Never all where one is missing, nor none where there is one. */
@@ -55,21 +56,23 @@ export const table = (forecast: Forecast): string => {
     .join("\n")
 }
 
-const outages = { down: "down", silent: "silent", slow: "ten times as slow" }
+const outages = { down: "down", silent: "silent", slow: "slow" }
 
 /**
  * A picture of the stacks over time, for `Plot.svg`: the calls that succeed by when they came, the requests that are sent, and the p99 of the
- * calls that succeed.
+ * calls that succeed. Of the parts, it shows the one that does best.
  *
  * @category printing
  * @since 0.1.0
  */
 export const picture = (
-  { rows, setting: { deployments, duration, outage } }: Forecast,
+  { base, rows, setting: { deployments, duration, outage } }: Forecast,
   options: { readonly title: string }
 ): Picture => {
+  const best = bestOf(guarded(rows))
+  const shown = rows.filter((row) => row === best || row.name === base || !row.name.startsWith("+ "))
   const lines = (of: (row: Row) => ReadonlyArray<number | null>, factor = 1): ReadonlyArray<Mark> =>
-    rows.map((row) => {
+    shown.map((row) => {
       const values = of(row)
       const width = duration / values.length
       const points = values.map((value, i): Point => [(i + 0.5) * width, value === null ? Number.NaN : value * factor])

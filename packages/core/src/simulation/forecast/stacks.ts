@@ -1,10 +1,13 @@
 import * as AdaptiveLimit from "../../AdaptiveLimit.ts"
+import * as Hedge from "../../Hedge.ts"
 import * as HedgingPipeline from "../../HedgingPipeline.ts"
 import { timesOf } from "../../kernel/pipelines.ts"
 import * as Pipelines from "../../Pipelines.ts"
+import { bulkheadOf } from "../../pipelines/parts.ts"
 import * as Policy from "../../Policy.ts"
 import * as RateLimiter from "../../RateLimiter.ts"
 import * as Retry from "../../Retry.ts"
+import * as RetryBudget from "../../RetryBudget.ts"
 import * as Timeout from "../../Timeout.ts"
 import type { Through } from "../internal/stack.ts"
 import type { Setting } from "./model.ts"
@@ -15,6 +18,7 @@ export const names = {
   retry: "retry, timeout",
   standard: "standard",
   fitted: "fitted",
+  balancer: "+ balancer",
   probing: "+ probing",
   quota: "+ quota",
   hedging: "+ hedging",
@@ -26,32 +30,29 @@ export const names = {
 export const soon = 2000
 
 /** A part that a ready-made pipeline may have besides. */
-export type Part = "probing" | "quota" | "hedging" | "adaptive"
+export type Part = "balancer" | "probing" | "quota" | "hedging" | "adaptive"
 
 /** A stack that is compared, and how it is written. */
 export interface Candidate {
   readonly name: string
   readonly code: string
   readonly through: Through | undefined
+  /** The policies of one deployment, where a balancer chooses one of them for each attempt. */
+  readonly perServer: (() => ReadonlyArray<Policy.Any>) | undefined
 }
 
-/** The limit of an attempt that nobody has given. */
-export const defaultAttempt = timesOf({
-  total: undefined,
-  attempt: undefined,
-  window: undefined,
-  wait: 0,
-  after: undefined,
-  hedges: 0
-}).attempt
+const nothing = { total: undefined, attempt: undefined, window: undefined, wait: 0, after: undefined, hedges: 0 }
 
-const units = [["minutes", 60_000], ["seconds", 1000], ["millis", 1]] as const
+/** The limit of an attempt that nobody has given. */
+export const defaultAttempt = timesOf(nothing).attempt
+
+const units = [["hours", 3_600_000], ["minutes", 60_000], ["seconds", 1000], ["millis", 1]] as const
 
 /** As a duration is written in a program. */
 export const written = (millis: number): string => {
-  const [unit, size] = units.find(([, size]) => millis % size === 0 && millis >= size) ?? units[2]
+  const [unit, size] = units.find(([, size]) => millis >= size && Number.isInteger(millis * 10 / size)) ?? units[3]
   const n = millis / size
-  return `"${n} ${n === 1 && unit !== "millis" ? unit.slice(0, -1) : unit}"`
+  return `"${n} ${n === 1 ? unit.slice(0, -1) : unit}"`
 }
 
 /** Times that people choose. */
@@ -109,6 +110,91 @@ const quotaCode = (setting: Setting): string => {
 `
 }
 
+interface Limiting {
+  readonly make: () => Policy.Policy<unknown, unknown>
+  readonly code: string
+}
+
+/** What limits calls, outermost first. */
+const limitersOf = (setting: Setting, has: (part: Part) => boolean): ReadonlyArray<Limiting> => [
+  ...has("adaptive") ? [{ make: () => AdaptiveLimit.makeUnsafe(), code: "AdaptiveLimit.makeUnsafe()" }] : [],
+  ...has("quota")
+    ? [{
+      make: () => quotaLimiter(setting),
+      code: setting.tokensPerMinute === null ? "quota" : `quota.cost({ tokens: ${Math.ceil(setting.charge)} })`
+    }]
+    : []
+]
+
+/** As many as there are, one in the other. */
+const oneOf = ([first, second]: ReadonlyArray<Limiting>): Limiting | undefined =>
+  first === undefined || second === undefined ? first : {
+    make: () => Policy.compose(first.make(), second.make()),
+    code: `Policy.compose(${first.code}, ${second.code})`
+  }
+
+const hedgeCode = "after: { quantile: 0.95 }"
+const hedge = { after: { quantile: 0.95 } }
+
+const composed = (parts: ReadonlyArray<string>): string =>
+  parts.length === 1 ? parts[0]! : `Policy.compose(${parts.join(", ")})`
+
+/** Several deployments behind a balancer: a second attempt goes to another one. What limits calls is there once for each. */
+const balanced = (
+  name: string,
+  setting: Setting,
+  attempt: number,
+  has: (part: Part) => boolean
+): Candidate => {
+  const total = timesOf({ ...nothing, attempt }).total
+  const limiters = limitersOf(setting, has)
+  const budget = RetryBudget.makeUnsafe()
+  const again = has("hedging") ? Hedge.makeUnsafe({ ...hedge, budget }) : Retry.make({ budget })
+  const inside = composed([...limiters.map(({ code }) => code), `Timeout.attempt(${written(attempt)})`])
+  return {
+    name,
+    through: Policy.compose(Timeout.total(total), again),
+    perServer: () => [...limiters.map(({ make }) => make()), Timeout.attempt(attempt)],
+    code: `const budget = RetryBudget.makeUnsafe()
+const policy = Policy.compose(
+  Timeout.total(${written(total)}),
+  ${has("hedging") ? `Hedge.makeUnsafe({ ${hedgeCode}, budget })` : "Retry.make({ budget })"}
+)
+${
+      has("quota") ?
+        `// for each deployment
+${quotaCode(setting)}` :
+        ""
+    }const balancer = Balancer.makeUnsafe({ endpoints: deployments })
+const answer = balancer.use((deployment) =>
+  ask(deployment).pipe(${inside})
+).pipe(policy)`
+  }
+}
+
+/** How many calls one process makes at once by default, of the part that is simulated. */
+const defaultConcurrency = ({ part }: Setting): number => Math.max(1, Math.round(bulkheadOf({}).concurrency * part))
+
+/** Twice as many calls at once as there are on average (Little's law), where that is more than the default. */
+export const concurrencyOf = (
+  { deployments, part, perSecond, processes, share, times }: Setting
+): number | undefined => {
+  // of the whole load, in one of all its processes
+  const needed = 2 * perSecond * share * times.mean / 1000 / deployments / processes / part
+  return needed <= bulkheadOf({}).concurrency ? undefined : Math.ceil(Number(needed.toPrecision(2)))
+}
+
+/** What limits the calls at once, where nothing else limits them. */
+const bulkheadFor = (
+  setting: Setting,
+  fitted: boolean
+): { readonly concurrency: number; readonly code: string | undefined } => {
+  const concurrency = fitted ? concurrencyOf(setting) : undefined
+  return concurrency === undefined
+    ? { concurrency: defaultConcurrency(setting), code: undefined }
+    : { concurrency: Math.ceil(concurrency * setting.part), code: `{ concurrency: ${concurrency} }` }
+}
+
 /** A ready-made pipeline with these parts, and with a limit of an attempt or the default one. */
 export const pipelineWith = (
   name: string,
@@ -116,34 +202,27 @@ export const pipelineWith = (
   attempt: number | undefined,
   parts: ReadonlyArray<Part>
 ): Candidate => {
-  const { charge, tokensPerMinute } = setting
   const has = (part: Part): boolean => parts.includes(part)
-  const quota = tokensPerMinute === null ? "quota" : `quota.cost({ tokens: ${Math.ceil(charge)} })`
-  const limiters = [
-    ...has("adaptive") ? [{ policy: AdaptiveLimit.makeUnsafe(), code: "AdaptiveLimit.makeUnsafe()" }] : [],
-    ...has("quota") ? [{ policy: quotaLimiter(setting), code: quota }] : []
-  ]
-  const [first, second] = limiters
-  const limiter = first === undefined ? undefined : second === undefined ? first : {
-    policy: Policy.compose(first.policy, second.policy),
-    code: `Policy.compose(${first.code}, ${second.code})`
-  }
+  if (has("balancer")) return balanced(name, setting, attempt ?? defaultAttempt, has)
+  const limiter = oneOf(limitersOf(setting, has))
+  const bulkhead = bulkheadFor(setting, attempt !== undefined)
+  const code = limiter?.code ?? bulkhead.code
   const options = {
     attempt,
     ...has("probing") ? { breaker: { open: soon } } : {},
-    ...limiter === undefined ? {} : { limiter: limiter.policy }
+    limiter: limiter?.make() ?? { concurrency: bulkhead.concurrency }
   }
-  const hedge = { after: { quantile: 0.95 } }
   const lines = [
     ...attempt === undefined ? [] : [`attempt: ${written(attempt)}`],
-    ...has("hedging") ? ["hedge: { after: { quantile: 0.95 } }"] : [],
+    ...has("hedging") ? [`hedge: { ${hedgeCode} }`] : [],
     ...has("probing") ? [`breaker: { open: ${written(soon)} }`] : [],
-    ...limiter === undefined ? [] : [`limiter: ${limiter.code}`]
+    ...code === undefined ? [] : [`limiter: ${code}`]
   ]
   const make = has("hedging") ? "HedgingPipeline.makeUnsafe" : "Pipelines.makeStandardUnsafe"
   return {
     name,
     through: has("hedging") ? HedgingPipeline.makeUnsafe({ ...options, hedge }) : Pipelines.makeStandardUnsafe(options),
+    perServer: undefined,
     code: `${has("quota") ? quotaCode(setting) : ""}const policy = ${make}(${
       lines.length < 2 ? lines.map((line) => `{ ${line} }`).join("") : `{\n  ${lines.join(",\n  ")}\n}`
     })`
@@ -162,6 +241,7 @@ export const partsFor = (setting: Setting): ReadonlyArray<Part> => {
   const perMinute = perSecond * 60 / deployments
   const used = Math.max(perMinute / (requestsPerMinute ?? Infinity), perMinute * charge / (tokensPerMinute ?? Infinity))
   return [
+    ...deployments === 1 ? [] : ["balancer" as const],
     ...outage === null ? [] : ["probing" as const],
     ...requestsPerMinute === null && tokensPerMinute === null ? [] : ["quota" as const],
     ...times.p99 >= tail * times.p50 && used <= room ? ["hedging" as const] : [],
@@ -173,10 +253,11 @@ export const partsFor = (setting: Setting): ReadonlyArray<Part> => {
 export const candidates = (setting: Setting): ReadonlyArray<Candidate> => {
   const { attempt } = setting
   return [
-    { name: names.none, through: undefined, code: "const policy = Policy.identity" },
+    { name: names.none, through: undefined, perServer: undefined, code: "const policy = Policy.identity" },
     {
       name: names.retry,
       through: [Retry.make({ times: 3 }), Timeout.attempt(attempt)],
+      perServer: undefined,
       code: `const policy = Policy.compose(Retry.make({ times: 3 }), Timeout.attempt(${written(attempt)}))`
     },
     pipelineWith(names.standard, setting, undefined, []),
