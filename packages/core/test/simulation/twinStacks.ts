@@ -240,14 +240,17 @@ export type Twin = typeof Twin.Type
 /** Parts of a millisecond that floating-point numbers and nanoseconds both have: nothing happens at one time by chance. */
 const apart = (i: number, of: number): number => ((i * of) % 64) / 64
 
+export const requestsOf = (requests: Twin["requests"], tokens: boolean): Script["requests"] =>
+  requests.map((request, i) => {
+    const answered = [millisOf(request.millis) + apart(i + 1, 23), request.answer] as const
+    return tokens ? [...answered, request.tokens] : answered
+  })
+
 export const scriptOf = ({ chaos, draw, gaps, requests, tokens }: Twin, nudge = 0): Script => {
   let at = 0
   return {
     calls: gaps.map((gap, i) => (at += gap) + apart(i + 1, 11) + nudge * (i % 3) / 64),
-    requests: requests.map((request, i) => {
-      const answered = [millisOf(request.millis) + apart(i + 1, 23), request.answer] as const
-      return tokens ? [...answered, request.tokens] : answered
-    }),
+    requests: requestsOf(requests, tokens),
     draw,
     ...chaos && { chaos: { seed: chaos } }
   }
