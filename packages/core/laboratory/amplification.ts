@@ -36,6 +36,8 @@ const stacks = {
   "no retries": () => layers([false, false, false]),
   "at the client": () => layers([true, false, false]),
   "next to the database": () => layers([false, false, true]),
+  "next to it, budget of a tenth": () =>
+    layers([false, false, true], RetryBudget.traffic({ ratio: 0.1, minPerSecond: 1 })),
   "at each layer": () => layers(each),
   "at each, budgets of traffic": () => layers(each, RetryBudget.traffic({ ratio: 0.2, minPerSecond: 1 })),
   "at each, budgets of tokens": () => layers(each, RetryBudget.tokens()),
@@ -50,7 +52,13 @@ const stackNames = Object.keys(stacks) as ReadonlyArray<Stack>
 
 const singles = ["at the client", "next to the database"] as const
 const retrying = stackNames.filter((stack) => stack !== "no retries")
-const drawn = stackNames.filter((stack) => stack !== "at the client" && stack !== "at each, budgets of tokens")
+const drawn = [
+  "no retries",
+  "next to the database",
+  "at each layer",
+  "at each, budgets of traffic",
+  "Pipelines.standard at each"
+] as const satisfies ReadonlyArray<Stack>
 
 const perSecond = 50
 /** In seconds. */
@@ -210,6 +218,11 @@ export default Experiment.make<Job, Found>({
           claim: "three retries at one layer, whichever, make 4",
           holds: singles.every((stack) => Math.abs(requests("down", stack).mean - 4) < 0.05),
           found: singles.map((stack) => found("down", stack)).join(" and ")
+        },
+        {
+          claim: "with a budget of a tenth of the calls, one layer makes 1.1",
+          holds: Math.abs(requests("outage", "next to it, budget of a tenth").mean - 1.1) < 0.06,
+          found: found("outage", "next to it, budget of a tenth")
         },
         {
           claim: "retries at one layer do as much for the calls of a usual day as retries at each",
