@@ -250,9 +250,10 @@ export interface Options {
   readonly trip?: Trip | ReadonlyArray<Trip> | undefined
   /**
    * How long the circuit stays open. The n-th delay of a schedule is for the n-th opening in a row, and its last delay for
-   * all later ones. Its steps must be synchronous.
+   * all later ones. Its steps must be synchronous. An open circuit sends one probe for each time open, so a longer one saves
+   * the callee little, and makes the circuit later to close (`docs/laboratory/standard.md`).
    *
-   * @default 10 seconds, doubling up to 5 minutes
+   * @default 10 seconds, doubling up to 30 seconds
    */
   readonly open?: Duration.Input | Schedule.Schedule<unknown, number> | undefined
   /**

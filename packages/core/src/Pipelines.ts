@@ -18,6 +18,8 @@
  * `RangeError` that names both: an attempt longer than the total, a breaker's window shorter than two attempts, hedges that
  * would begin after the total. Nothing follows from a limit that is a function.
  *
+ * `docs/laboratory/standard.md` has the evidence for each default, and what it costs to be wrong by a factor of two.
+ *
  * A pipeline is what {@link Policy.compose} makes of its parts.
  *
  * **Example** (A callee that fails twice)

@@ -82,7 +82,8 @@ const notNegative = (where: string, option: string, value: number): number => {
  *
  * When more than `ratio / (1 + ratio)` of the attempts fail for a while (9 % by default), the tokens run out. From then on
  * there are `minPerMinute` further attempts a minute, whatever the traffic. A busy callee hardly notices them, and they are
- * enough for a callee that is called once a minute. At most a minute's worth is saved up.
+ * enough for a callee that is called once a minute. At most a minute's worth is saved up. `docs/laboratory/standard.md` shows
+ * what other values do, for the quiet and for the busy.
  *
  * @category constructors
  * @since 0.1.0

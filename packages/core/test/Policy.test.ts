@@ -267,7 +267,7 @@ describe("Policy", () => {
         "retry (times: 3, schedule: exponential from 200ms, retryAfter: 1m)",
         "timeout phases (first: 1s, idle: 2s)",
         "timeout attempt (limit: dynamic)",
-        "circuit-breaker (trip: 50% of at least 20 calls within 30s, open: 10s doubling to 5m)",
+        "circuit-breaker (trip: 50% of at least 20 calls within 30s, open: 10s doubling to 30s)",
         "circuit-breaker (trip: 50% of at least 20 calls of the last 100, open: custom, halfOpen: 50% of 3)",
         "telemetry"
       ])

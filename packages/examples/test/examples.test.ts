@@ -34,7 +34,7 @@ const expected: Record<string, string> = {
   "04-own-policy.ts": lines(
     "timeout total (limit: 10s)",
     "└─ retry (schedule: custom, retryAfter: 1m)",
-    "   └─ circuit-breaker \"warehouse\" (trip: 5 failures in a row, open: 10s doubling to 5m)",
+    "   └─ circuit-breaker \"warehouse\" (trip: 5 failures in a row, open: 10s doubling to 30s)",
     "      └─ timeout attempt (limit: 2s)",
     "         └─ audited \"warehouse\"",
     "path: the caller's fiber",

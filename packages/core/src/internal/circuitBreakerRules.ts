@@ -41,7 +41,7 @@ export const failuresWithin = (millis: number): Trip => ({
 })
 
 const defaultTrip = failuresWithin(30_000)
-const defaultOpen = Schedule.min([Schedule.exponential("10 seconds"), Schedule.spaced("5 minutes")])
+const defaultOpen = Schedule.min([Schedule.exponential("10 seconds"), Schedule.spaced("30 seconds")])
 
 export const states: ReadonlyArray<State> = ["Closed", "Open", "HalfOpen", "Isolated", "MetricsOnly", "Disabled"]
 
@@ -182,7 +182,7 @@ export const settingsOf = (options: Options): Settings => {
   return {
     trip: new ShownTrips(tripsOf(options.trip ?? defaultTrip)),
     open: open === undefined
-      ? "10s doubling to 5m"
+      ? "10s doubling to 30s"
       : Schedule.isSchedule(open)
       ? "custom"
       : Duration.fromInputUnsafe(open),

@@ -50,7 +50,7 @@ export interface Options<L = Bulkhead.BulkheadRejected> {
   /**
    * The circuit breaker, or the options for one.
    *
-   * @default 50 % of at least 20 calls within 30 s, or within two attempts if that is longer; open 10 s, doubling to 5 minutes;
+   * @default 50 % of at least 20 calls within 30 s, or within two attempts if that is longer; open 10 s, doubling to 30 s;
    * `hangsAfter` 1 s, or half of an attempt if that is less
    */
   readonly breaker?: CircuitBreaker.CircuitBreaker | Omit<CircuitBreaker.Options, "name"> | undefined

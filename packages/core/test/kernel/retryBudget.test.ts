@@ -177,6 +177,38 @@ describe("kernel/retryBudget", () => {
       const grants = (budget: Budget, now: number, paid = true): number =>
         Array.from({ length: 100 }, () => budget.grant(now, paid)).filter((grant) => grant !== undefined).length
 
+      /** The share of failures that is not followed by another attempt in the two hours after an outage; one call in twenty fails. */
+      const refused = (perMinute: number, minPerMinute: number): number => {
+        const budget = tokens(100, 0.1, minPerMinute)
+        times(100, () => budget.fail())
+        budget.grant(0, true)
+        let failures = 0
+        let without = 0
+        for (let i = 1; i <= 120 * perMinute; i++) {
+          if (i % 20 === 0) {
+            failures++
+            budget.fail()
+            if (budget.grant(i * 60_000 / perMinute, true) === undefined) without++
+            else budget.release()
+          }
+          budget.succeed()
+        }
+        return without / failures
+      }
+
+      it.each([1, 3, 10, 30, 100, 300, 1000])(
+        "does not let an outage starve who calls %i times a minute",
+        (perMinute) => {
+          assert.isBelow(refused(perMinute, 10), 0.02)
+        }
+      )
+
+      it("which successes alone do, below a hundred calls a minute", () => {
+        assert.strictEqual(refused(1, 0), 1)
+        assert.isAbove(refused(10, 0), 0.8)
+        assert.isAbove(refused(100, 0), 0.09)
+      })
+
       it("brings so many a minute, whether a failure has paid or not", () => {
         const budget = drained(6)
         assert.deepStrictEqual([9999, 10_000, 10_000, 30_000].map((at) => grants(budget, at)), [0, 1, 0, 2])

@@ -35,6 +35,12 @@ const stacks: ReadonlyArray<readonly [string, () => ReadonlyArray<Policy.Any>, l
     100,
     140
   ],
+  [
+    "and what time pays in is too little to keep the server down",
+    () => [again(RetryBudget.tokens()), limit()],
+    100,
+    140
+  ],
   ["a breaker sheds the load, and retries do no harm", () => [again(), breaker(), limit()], 8, 15],
   ["a breaker without a retry", () => [breaker(), limit()], 4, 9]
 ]
