@@ -151,7 +151,8 @@ export interface VegasOptions {
 /**
  * Goes by how many calls seem to wait at the callee: `limit * (1 - least / time)`, where `least` is the time of a call when nothing
  * waits. It does what TCP Vegas does, as Netflix's `VegasLimit`. Netflix takes the least of all samples; here it is the least of
- * averages of ten windows, because times that vary would else make a least that is never reached again.
+ * averages of ten windows, because times that vary would else make a least that is never reached again. For the same reason a step of
+ * `beta` calls needs an average of ten windows that agrees.
  *
  * @category algorithms
  * @since 0.1.0

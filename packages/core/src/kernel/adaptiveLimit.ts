@@ -155,12 +155,19 @@ export class Vegas extends Estimate {
 
   private follow(time: number): void {
     const { estimate, limit } = this
-    const waiting = Math.ceil(estimate * (1 - this.least! / time))
+    const waiting = this.waiting(time)
     const alpha = this.queue.alpha(limit)
     const beta = this.queue.beta(limit)
-    if (waiting <= log10(limit)) this.move(estimate + beta)
+    // times that vary make one window in ten look as if nothing waited: alone it is no reason for a large step
+    const sure = this.waiting(this.recent.value) <= alpha
+    if (waiting <= log10(limit) && sure) this.move(estimate + beta)
     else if (waiting < alpha) this.move(estimate + log10(limit))
     else if (waiting > beta) this.move(estimate - log10(limit))
+  }
+
+  /** how many calls seem to wait at the callee */
+  private waiting(time: number): number {
+    return Math.ceil(this.estimate * (1 - this.least! / time))
   }
 }
 

@@ -66,6 +66,15 @@ describe("Netflix's Vegas", () => {
     it(name, () => assert.deepStrictEqual(limits(algorithm, ...samples), expected))
   }
 
+  it("one window in which nothing seems to wait is no reason for a large step, several are", () => {
+    const limit = new Vegas(bounds(50), { queue: netflixQueue, average: 10 })
+    const windows = (n: number, time: number) => limits(limit, ...Array.from({ length: n }, () => sample(time, 50)))
+    windows(10, 100)
+    assert.strictEqual(windows(20, 110).at(-1), 50)
+    assert.deepStrictEqual(windows(1, 100), [51])
+    assert.deepStrictEqual(windows(5, 100).slice(-2), [70, 76])
+  })
+
   it("a callee that has become slower for good is known after a probe", () => {
     const limit = vegas(bounds(10, { max: 10 }))
     const slow = Array.from({ length: 10 * 30 }, () => sample(50, 10))
