@@ -558,6 +558,17 @@ const cases: ReadonlyArray<Case> = [
     ]
   },
   {
+    name: "a callee that interrupts itself in the last moment before a deadline",
+    script: {
+      calls: [1.172, 2.344, 3.516, 4.688, 5.859, 6.031, 23.203, 24.375, 41.547],
+      requests: [[34.359, "gone"], [17.719, "ok"], [1.078, "gone"], [Infinity, "error"]]
+    },
+    through: () => [
+      Timeout.total(35),
+      Timeout.makeAdaptiveUnsafe({ minLimit: 1, maxLimit: 35, quantile: 0.25, factor: 1.1, minCalls: 1, within: 50 })
+    ]
+  },
+  {
     name: "the five",
     script: {
       calls: every(17, 80),

@@ -230,6 +230,8 @@ export const Twin = Schema.Struct({
   /** from one call to the next */
   gaps: some(often(int(1, 30), int(1, 200)), 1, 60),
   requests: some(Request, 1, 40),
+  /** in whole milliseconds much happens at one time, and its order is to be the same */
+  whole: Bool,
   tokens: Bool,
   draw: Schema.Literals([0, 0.3125, 0.625]),
   /** switches chaos on */
@@ -240,17 +242,18 @@ export type Twin = typeof Twin.Type
 /** Parts of a millisecond that floating-point numbers and nanoseconds both have: nothing happens at one time by chance. */
 const apart = (i: number, of: number): number => ((i * of) % 64) / 64
 
-export const requestsOf = (requests: Twin["requests"], tokens: boolean): Script["requests"] =>
+export const requestsOf = (requests: Twin["requests"], tokens: boolean, part = apart): Script["requests"] =>
   requests.map((request, i) => {
-    const answered = [millisOf(request.millis) + apart(i + 1, 23), request.answer] as const
+    const answered = [millisOf(request.millis) + part(i + 1, 23), request.answer] as const
     return tokens ? [...answered, request.tokens] : answered
   })
 
-export const scriptOf = ({ chaos, draw, gaps, requests, tokens }: Twin, nudge = 0): Script => {
+export const scriptOf = ({ chaos, draw, gaps, requests, tokens, whole }: Twin, nudge = 0): Script => {
+  const part = whole ? () => 0 : apart
   let at = 0
   return {
-    calls: gaps.map((gap, i) => (at += gap) + apart(i + 1, 11) + nudge * (i % 3) / 64),
-    requests: requestsOf(requests, tokens),
+    calls: gaps.map((gap, i) => (at += gap) + part(i + 1, 11) + nudge * (i % 3) / 64),
+    requests: requestsOf(requests, tokens, part),
     draw,
     ...chaos && { chaos: { seed: chaos } }
   }
@@ -411,7 +414,7 @@ const waysOf = (layer: Exclude<Layer, { kind: "again" }>, budgets: ReadonlyArray
       })
       const of = (calls: number): any => second ? { calls, more: calls + 1 } : { calls }
       const settled = () =>
-        limiter.settle(of(cost ?? 1), (value: any) => value === undefined ? undefined : of(value.completion)) as any
+        limiter.settle(of(cost ?? 1), (value: any) => value === undefined ? undefined : of(2 * value.completion)) as any
       const plain = () => cost === undefined && !second ? limiter : limiter.cost(of(cost ?? 1))
       return settles ? [settled, plain, () => limiter.cost(of(2))] : [plain, settled, () => limiter.cost(of(2))]
     }

@@ -75,15 +75,21 @@ class AdaptiveFrame extends Frame {
   answered(outcome: Outcome): void {
     const { layer, startedAt } = this
     if (outcome.succeeded) this.learn(layer.world.now - startedAt, true)
+    else if (outcome.fault!._tag === "Interrupted") this.interrupted(false)
     else this.learn(layer.limited.cutAfter(outcome) ?? 0, false)
     this.outer!.answered(outcome, this)
   }
 
   cancel(): boolean {
     const queued = this.inner!.cancel()
+    this.interrupted(queued)
+    return queued
+  }
+
+  /** From outside, or by itself: in the last moment before a deadline nobody can tell. */
+  private interrupted(queued: boolean): void {
     const { world: { now } } = this.layer
     if (!queued && this.isCut(now)) this.learn(now - this.startedAt, false)
-    return queued
   }
 
   private learn(took: number, answered: boolean): void {
