@@ -232,7 +232,7 @@ const expected: Record<string, string> = {
     "",
     "- Compared with \"ours\", \"fitted\" does this: # of the calls succeed rather than #, p99 is # rather than #, a thousand answers cost # rather than #.",
     "",
-    "const policy = Pipelines.makeStandardUnsafe({ attempt: \"6.5 minutes\" })"
+    "const policy = Pipelines.makeStandardUnsafe({ attempt: \"6 minutes\" })"
   )
 }
 

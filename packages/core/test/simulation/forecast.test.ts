@@ -361,6 +361,27 @@ describe("what follows from a forecast", () => {
   }
 })
 
+describe("the limit of an attempt that fits", () => {
+  const limits: ReadonlyArray<readonly [p99: number, limit: number]> = [
+    [1, 100],
+    [80, 150],
+    [400, 600],
+    [1000, 1500],
+    [4000, 6000],
+    [9000, 15_000],
+    [40_000, 60_000],
+    [41_000, 90_000],
+    [240_000, 360_000],
+    [3_600_000, 5_400_000]
+  ]
+  for (const [p99, limit] of limits) {
+    it(`for ${p99} ms it is ${limit} ms`, () => {
+      const options = { perSecond: 0.001, times: Times.constant(p99), seeds: 2 }
+      assert.strictEqual(Forecast.run(options).setting.attempt, limit)
+    })
+  }
+})
+
 const times = Times.fromPercentiles([[50, "80 millis"], [99, "400 millis"]])
 
 const find = ({ rows }: Forecast.Forecast, name: string): Forecast.Row => rows.find((row) => row.name === name)!
@@ -414,10 +435,10 @@ describe("a forecast", () => {
     requests: RateLimiter.slidingWindow({ limit: 10, within: "10 seconds" }),
     tokens: RateLimiter.slidingWindow({ limit: 160000, within: "1 minute" })
   },
-  maxWait: "19.5 minutes"
+  maxWait: "18 minutes"
 })
 const policy = Pipelines.makeStandardUnsafe({
-  attempt: "6.5 minutes",
+  attempt: "6 minutes",
   limiter: quota.cost({ tokens: 5000 })
 })`
     )

@@ -1,8 +1,7 @@
 /** From what was asked for to the options of a forecast, with sentences about what was taken from where. */
 import * as Plot from "@effect-resilience/core/plot"
 import { type Forecast, Times } from "@effect-resilience/core/simulation"
-import { type History, history, trace } from "./files.ts"
-import { Unusable } from "./files.ts"
+import { busiestHour, type History, history, trace, Unusable } from "./files.ts"
 import type { Options } from "./options.ts"
 
 /** A load to see what it is about. */
@@ -65,7 +64,8 @@ const tokensOf = (found: History | undefined, asked: Options): Forecast.Options[
 export const loadOf = async (asked: Options): Promise<Load> => {
   const found = asked.history === undefined ? undefined : await history(asked.history)
   const percentiles = asked.percentiles.length > 0 ? asked.percentiles : found?.percentiles ?? []
-  const played = asked.trace === undefined ? found?.calls : trace(asked.trace)
+  const log = asked.trace === undefined ? undefined : trace(asked.trace)
+  const played = log === undefined ? found?.calls : busiestHour(log)
   if (asked.perSecond === undefined && (played === undefined || played.length < 2 || played.at(-1) === 0)) {
     throw new Unusable(`The history has ${played?.length ?? 0} calls, too few for a load: give --rate.`)
   }
@@ -75,7 +75,14 @@ export const loadOf = async (asked: Options): Promise<Load> => {
   }
   const { requestsPerMinute, tokensPerMinute } = asked
   return {
-    notes: found === undefined ? [] : notesOf(found, asked),
+    notes: [
+      ...log === undefined || played!.length === log.length ? [] : [
+        `The log has ${count(log.length)} calls in ${
+          Plot.showDuration(log.at(-1)!)
+        }, of which those of the busiest hour are played: ${count(played!.length)}.`
+      ],
+      ...found === undefined ? [] : notesOf(found, asked)
+    ],
     options: {
       ...asked.perSecond === undefined ? { trace: played } : { perSecond: asked.perSecond },
       times: Times.fromPercentiles(percentiles),

@@ -63,7 +63,10 @@ const simulate = async (given: Options): Promise<void> => {
 
 /** As an option of the command line. */
 const told = (message: string): string =>
-  message.replace("Forecast.run: ", "").replace("perSecond", "--rate").replace("outage.lasts", "--outage")
+  message.replace("Forecast.run: ", "").replace("perSecond", "--rate").replace("outage.lasts", "--outage").replace(
+    /^trace/u,
+    "--trace"
+  )
 
 const parsed = parse(args, process.env)
 if (Result.isFailure(parsed)) stop(`${parsed.failure} npm run simulate -- --help tells more.`)

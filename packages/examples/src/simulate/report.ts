@@ -6,11 +6,11 @@ const count = (n: number): string => Math.round(n).toLocaleString("en-US")
 
 const columns = 78
 
-/** At words, but no number is torn from its percent. Lines after the first are indented. */
+/** At words, but neither in "98 %" nor in "+ quota". Lines after the first are indented. */
 export const wrap = (text: string, indent = ""): string => {
   const lines: Array<string> = []
   let line = ""
-  for (const word of text.split(/ (?!%)/u)) {
+  for (const word of text.split(/(?<!\+) (?!%)/u)) {
     if (line !== "" && line.length + word.length + 1 > columns) {
       lines.push(line)
       line = `${indent}${word}`

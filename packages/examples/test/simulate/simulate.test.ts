@@ -75,6 +75,7 @@ describe("the command line of npm run simulate", () => {
     assert.isDefined(options(example).perSecond)
     assert.isAtMost(Math.max(...help.split("\n").map(({ length }) => length)), 80)
     assert.strictEqual(wrap(`${"word ".repeat(14)}of 1000 % of it`, "  ").split("\n")[1], "  1000 % of it")
+    assert.strictEqual(wrap(`${"word ".repeat(15)}+ quota`, "  ").split("\n")[1], "  + quota")
   })
 
   const refusals: ReadonlyArray<readonly [line: string, sentence: string]> = [
@@ -147,6 +148,16 @@ describe("the files of npm run simulate", () => {
       )
       assert.throws(() => trace(path("d", "5\n")), /d must have the times of two calls or more\.$/u)
       assert.throws(() => trace(path("none")), /^.*none cannot be read: ENOENT.*\.$/u)
+    }))
+
+  it("of a long trace the busiest hour is played", () =>
+    inFolder(async (path) => {
+      const log = path("t", Array.from({ length: 200 }, (_, i) => i * 60_000).join("\n"))
+      const { notes, options: { trace } } = await loadOf(options(`--trace ${log} --p50 1s`))
+      assert.strictEqual(trace?.length, 61)
+      assert.deepStrictEqual(notes, [
+        "The log has 200 calls in 3.32h, of which those of the busiest hour are played: 61."
+      ])
     }))
 
   it("the busiest hour is the one with most calls", () => {

@@ -107,7 +107,9 @@ const attempts = ({ rows, setting }: Forecast): Sentences => {
   const standard = rowNamed(rows, names.standard)
   const fitted = rowNamed(rows, names.fitted)
   if (standard === undefined || fitted === undefined) return []
-  const limit = `${show(attempt)} (p99, which is ${show(times.p99)}, and half of it)`
+  const limit = attempt > 2 * times.p99
+    ? `${show(attempt)} (p99 is ${show(times.p99)})`
+    : `${show(attempt)} (p99, which is ${show(times.p99)}, and half of it)`
   const concurrency = concurrencyOf(setting)
   const atOnce = concurrency === undefined
     ? ""

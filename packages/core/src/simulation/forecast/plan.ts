@@ -24,6 +24,9 @@ export const percentilesOf = (where: string, times: Times): Setting["times"] => 
 /** An attempt may take so many times as long as p99. */
 const margin = 1.5
 
+/** A limit that is shorter would end calls for what happens in this process. */
+const leastAttempt = 100
+
 /** Calls of all runs of a stack together that a p99 and a band need. */
 const wanted = 10_000
 
@@ -51,7 +54,7 @@ const clamp = (value: number, least: number, most: number): number => Math.min(M
 const phasesOf = ({ length, outage, perSecond }: Wanted, attempt: number) => {
   const lasts = outage?.lasts ?? 0
   const before = outage === undefined ? 0 : Math.max(30 * second, 2 * attempt, Math.min(lasts, 5 * minute))
-  const after = outage === undefined ? 0 : Math.max(2 * minute, 4 * attempt, lasts)
+  const after = outage === undefined ? 0 : Math.max(2 * minute, 4 * attempt, Math.min(lasts, 30 * minute))
   const steady = clamp(2000 * second / perSecond, Math.max(3 * minute, 10 * attempt), 60 * minute)
   if (length === undefined) return { from: before, duration: outage === undefined ? steady : before + lasts + after }
   return { from: Math.max(0, Math.min(before, (length - lasts) / 2)), duration: length + 1 }
@@ -71,25 +74,25 @@ const wholeShare = (share: number, capacity: number | null): number =>
 
 export const planOf = (where: string, options: Wanted): Setting => {
   const { charge, deployments, length, maxCalls, outage, perSecond, stacks, times, ...given } = options
-  const attempt = roundedUp(times.p99 * margin)
+  const attempt = Math.max(leastAttempt, roundedUp(times.p99 * margin))
   const { duration, from } = phasesOf(options, attempt)
   if (outage !== undefined && length !== undefined && outage.lasts > length / 2) {
     throw invalid(where, "outage.lasts", outage.lasts, `at most half of the trace (${length / 2} ms)`)
   }
   const whole = perSecond * duration / second
-  const seeds = given.seeds ??
-    clamp(Math.max(Math.ceil(wanted / whole), Math.min(20, Math.floor(cheap / stacks / whole))), 5, 50)
+  const least = Math.min(1, leastShare(options))
+  // so many, if the smallest part allows it
+  const runs = (calls: number): number => Math.floor(maxCalls / stacks / calls)
+  const wished = clamp(Math.max(Math.ceil(wanted / whole), Math.min(20, Math.floor(cheap / stacks / whole))), 5, 50)
+  const seeds = given.seeds ?? clamp(runs(whole * least), 3, wished)
   const most = maxCalls / stacks / seeds
-  const least = leastShare(options)
-  const share = wholeShare(clamp(most / whole, Math.min(1, least), 1), options.capacity)
+  const share = wholeShare(clamp(most / whole, least, 1), options.capacity)
   if (share * whole > 2 * most) {
     const [calls, enough] = [share * whole * stacks * seeds, maxCalls].map((n) => Math.round(n).toLocaleString("en-US"))
-    throw invalid(
-      where,
-      "perSecond",
-      perSecond,
-      `so low, or the outage so short, that maxCalls (${enough}) is enough: a part that is like the whole makes ${calls} calls`
-    )
+    const allowed = `that maxCalls (${enough}) is enough: a part that is like the whole makes ${calls} calls`
+    throw length === undefined
+      ? invalid(where, "perSecond", perSecond, `so low, or the outage so short, ${allowed}`)
+      : invalid(where, "trace", Math.round(whole), `so short ${allowed}`)
   }
   const processes = Math.max(1, Math.round(options.processes * share))
   return {

@@ -58,10 +58,13 @@ export const written = (millis: number): string => {
 /** Times that people choose. */
 const round = [1, 1.5, 2, 3, 4, 5, 6, 8, 10]
 
+const steps = [[3_600_000, 600_000], [60_000, 30_000], [10_000, 5000]] as const
+
 /** The least of them that is not shorter. */
 export const roundedUp = (millis: number): number => {
-  if (millis > 60_000) return Math.ceil(millis / 30_000) * 30_000
-  if (millis > 10_000) return Math.ceil(millis / 5000) * 5000
+  const [, step] = steps.find(([from]) => millis > from) ?? []
+  // what is longer by a rounding is not longer
+  if (step !== undefined) return Math.ceil(millis / step - 1e-6) * step
   const size = 10 ** Math.floor(Math.log10(millis))
   return Math.ceil(Number((round.find((each) => each * size >= millis)! * size).toPrecision(6)))
 }
