@@ -11,6 +11,8 @@
  * `complete` as well. From then on a silence longer than `idle` ends the attempt. Neither ends a response that the service
  * keeps: the client asks for it until it has ended, until `total`, or until `fruitless` questions in a row brought nothing.
  *
+ * The page `docs/laboratory/o1-policy.md` has the evidence for the defaults, and what it costs to set others.
+ *
  * The circuit opens after five failures of the service or of the connection in a row. Our own limits, a 408, and a 504 that took more
  * than ten seconds count for nothing: five hard prompts must not open it. A stream is retried only before its first content.
  *
@@ -87,8 +89,7 @@ const make = (
       open: settings.breaker?.open ?? defaults.breaker.open,
       halfOpen: {
         probes: settings.breaker?.probes ?? defaults.breaker.probes,
-        // a probe is a call that may take minutes
-        lease: "2 minutes"
+        lease: settings.breaker?.lease ?? defaults.breaker.lease
       },
       classify: breakerFault((error) => uncounted.has(error))
     }))

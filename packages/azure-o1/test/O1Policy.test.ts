@@ -292,6 +292,26 @@ describe("O1Policy", () => {
           assert.strictEqual((yield* policy.breakerState("o1"))._tag, "Closed")
         })))
 
+    it.effect("a probe that thinks lets another one pass after ten seconds, and answers nevertheless", () => {
+      const thinks = AzureO1Test.answer("42", { after: "50 seconds" })
+      return withClient([...many(down, 5), ...many(thinks, 6)], (o1, policy) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < 5; i++) yield* Effect.exit(o1.complete(request, once))
+          yield* TestClock.adjust("30 seconds")
+          const ask = Effect.forkChild(Effect.result(o1.complete(request)), { startImmediately: true })
+          const probes = yield* Effect.all([ask, ask, ask])
+          const refused = yield* Effect.flip(o1.complete(request))
+          assert.deepInclude(refused, { _tag: "O1RejectedError", kind: "circuit-open" })
+          yield* TestClock.adjust("10 seconds")
+          const others = yield* Effect.all([ask, ask, ask])
+          yield* TestClock.adjust("40 seconds")
+          assert.strictEqual((yield* policy.breakerState("o1"))._tag, "Closed")
+          yield* TestClock.adjust("10 seconds")
+          const answers = yield* Effect.forEach([...probes, ...others], Fiber.join)
+          assert.deepStrictEqual(answers.map(({ _tag }) => _tag), Array.from(answers, () => "Success"))
+        }))
+    })
+
     it.effect("a caller that goes away counts for nothing", () =>
       withClient(many(AzureO1Test.hang), (o1, policy) =>
         Effect.gen(function*() {
@@ -361,8 +381,8 @@ describe("O1Policy", () => {
         // effort, first piece, settings, seconds until the next one, when it ends for silence
         ["medium", "TextDelta", {}, 119, undefined],
         ["medium", "TextDelta", {}, 121, 120],
-        ["high", "TextDelta", {}, 239, undefined],
-        ["high", "TextDelta", {}, 241, 240],
+        ["high", "TextDelta", {}, 479, undefined],
+        ["high", "TextDelta", {}, 481, 480],
         ["xhigh", "ReasoningDelta", {}, 479, undefined],
         ["medium", "TextDelta", { idle: "20 seconds" }, 21, 20],
         ["medium", "ReasoningDelta", { idle: "20 seconds" }, 59, undefined],
@@ -429,6 +449,7 @@ describe("O1Policy", () => {
       [{ retries: 0.5 }, "O1Policy: retries must be"],
       [{ breaker: { failures: 0 } }, "CircuitBreaker.consecutive: failures must be"],
       [{ breaker: { probes: 0 } }, "CircuitBreaker.make: halfOpen.probes must be"],
+      [{ breaker: { lease: 0 } }, "CircuitBreaker.make: halfOpen.lease must be"],
       [{ idle: 0 }, "O1Policy: idle must be"],
       [{ fruitless: 0 }, "O1Policy: fruitless must be"],
       [{ backoff: 0 }, "Backoff.exponential: base must be"],
@@ -450,7 +471,7 @@ describe("O1Policy", () => {
           [
             "timeout total \"azure-o1\" (limit: 15m)",
             "└─ retry \"azure-o1\" (schedule: custom, retryAfter: 2m)",
-            "   └─ circuit-breaker \"my-o1\" (trip: 5 failures in a row, open: 30s, halfOpen: 100% of 3, lease 2m)",
+            "   └─ circuit-breaker \"my-o1\" (trip: 5 failures in a row, open: 30s, halfOpen: 100% of 3, lease 10s)",
             "      └─ route (attempt: 1m, idle: 2m, onTimeout: escalate, fruitless: 8)"
           ].join("\n")
         )

@@ -23,7 +23,7 @@ import { during, request, timed, value } from "./support/harness.ts"
 /** What differs between the call as `O1Call` has it and the production policy, and why. This list is in docs/o1-policy.md. */
 const documented = [
   "a timed-out attempt is followed by one with twice the limit",
-  "high effort begins with 120 s",
+  "high effort begins with 240 s",
   "delays have full jitter",
   "a pause that the service asks for is waited for",
   "a 429 without a pause waits at least 10 s",
@@ -89,7 +89,7 @@ const scripts: ReadonlyArray<Script> = [
     name: "an answer after 100 s with high effort",
     request: { ...request, reasoningEffort: "high" },
     steps: many(answerAfter("100 seconds")),
-    differs: ["high effort begins with 120 s"]
+    differs: ["high effort begins with 240 s"]
   },
   {
     name: "429, wait 20 s",

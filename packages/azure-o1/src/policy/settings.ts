@@ -13,7 +13,7 @@ export interface O1PolicySettings {
    * The limit of the first attempt by reasoning effort; `medium` if a request does not say. It ends with the first piece of
    * content, and when the service keeps the response.
    *
-   * @default up to medium "60 seconds", high "120 seconds", above "240 seconds"
+   * @default up to medium "60 seconds", above "240 seconds"
    */
   readonly timeout?: { readonly [E in ReasoningEffort]?: Duration.Input | undefined } | undefined
   /**
@@ -54,7 +54,7 @@ export interface O1PolicySettings {
    * of reasoning or commentary it is at least the limit of the attempt. A kept answer may be silent for as long as it takes:
    * if no byte comes for so long, or for a minute, the client opens another connection.
    *
-   * @default twice the limit of the attempt, and at least "2 minutes": 4 with high effort, 8 above
+   * @default twice the limit of the attempt, and at least "2 minutes": 8 with high effort and above
    */
   readonly idle?: Duration.Input | undefined
   /**
@@ -75,6 +75,12 @@ export interface O1PolicySettings {
     readonly open?: Duration.Input | undefined
     /** @default 3 */
     readonly probes?: number | undefined
+    /**
+     * After this time a probe that has not answered gives its slot to another call. Its answer still counts.
+     *
+     * @default "2 minutes"
+     */
+    readonly lease?: Duration.Input | undefined
   } | undefined
 }
 
@@ -93,7 +99,7 @@ export const defaults = {
     minimal: "60 seconds",
     low: "60 seconds",
     medium: "60 seconds",
-    high: "120 seconds",
+    high: "240 seconds",
     xhigh: "240 seconds",
     max: "240 seconds"
   },
@@ -105,5 +111,5 @@ export const defaults = {
   total: "15 minutes",
   idle: "2 minutes",
   fruitless: 8,
-  breaker: { failures: 5, open: "30 seconds", probes: 3 }
+  breaker: { failures: 5, open: "30 seconds", probes: 3, lease: "10 seconds" }
 } as const

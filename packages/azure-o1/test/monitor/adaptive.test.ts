@@ -87,7 +87,7 @@ describe("O1Policy.layerAdaptive", () => {
   it.effect("by deployment and effort", () =>
     Effect.gen(function*() {
       const seen = answers(20, 24)
-      assert.deepStrictEqual(yield* limits(seen, { ...once, asked: { ...unset, reasoningEffort: "high" } }), [120])
+      assert.deepStrictEqual(yield* limits(seen, { ...once, asked: { ...unset, reasoningEffort: "high" } }), [240])
       assert.deepStrictEqual(yield* limits(seen, { ...once, asked: unset }), [60])
       assert.deepStrictEqual(
         yield* limits(answers(20, 24, { deployment: "other" }), once),
