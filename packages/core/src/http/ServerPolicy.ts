@@ -36,8 +36,8 @@
  * `HttpServer.serve` it is around the sending as well, so there an attempt ends with the last byte; as that of
  * `HttpEffect.toWebHandler` it ends with the head, and a permit is not held for a body.
  *
- * Everything inside is interruptible, as a route of `HttpRouter` is: a caller that goes away leaves the queue, and its handler is
- * interrupted. Put `Effect.uninterruptible` around what must not be.
+ * A caller that goes away leaves the queue of a bulkhead or a limiter, wherever the middleware stands. Whether it interrupts a handler
+ * that has begun is Effect's decision: that of a route, unless the route is `uninterruptible`, and no other.
  *
  * `Retry` and `Hedge` run the handler again, whatever its method is: they belong to the client's side. The time that a request
  * waited before the middleware saw it is not known here.

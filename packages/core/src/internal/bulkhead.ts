@@ -21,7 +21,7 @@ import type { Implementation } from "./policy.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { now } from "./time.ts"
 import { Timer, TimerQueue } from "./timers.ts"
-import { leaveQueue } from "./turn.ts"
+import { leaveQueue, waiting } from "./turn.ts"
 import type { Waits } from "./waits.ts"
 
 /** A permit that a program holds by hand. */
@@ -204,7 +204,8 @@ class Call extends Primitive {
       return self
     }
     if (isFull(permits, fiber, now(fiber))) return compartment.reject(fiber, "full", 0)
-    return Effect.andThen(Effect.callback<void, BulkheadRejected>((resume) => this.wait(fiber, resume)), self)
+    const turn = Effect.callback<void, BulkheadRejected>((resume) => this.wait(fiber, resume))
+    return Effect.andThen(waiting(fiber, turn), self)
   }
 
   private wait(

@@ -17,7 +17,7 @@ import type { Settings } from "./rateLimiterOptions.ts"
 import { type Change, type Cost, Dimensions } from "./rateLimiterRules.ts"
 import { now, timerResolution } from "./time.ts"
 import { Timer } from "./timers.ts"
-import { leaveQueue } from "./turn.ts"
+import { leaveQueue, waiting } from "./turn.ts"
 import type { Waits } from "./waits.ts"
 
 /** Says no, and tells why. */
@@ -118,7 +118,7 @@ export class Limiter implements calls.Limiter {
     const marks: Array<number> | undefined = self === undefined ? [] : undefined
     if (this.kernel.take(at, costs, marks)) return self ?? Effect.succeed(new Charged(this, costs, marks!))
     if (this.maxWait === 0) return this.refuse(fiber, at, costs)!
-    const turn: AnyEffect = Effect.callback((resume) => this.join(fiber, costs, resume))
+    const turn: AnyEffect = waiting(fiber, Effect.callback((resume) => this.join(fiber, costs, resume)))
     return self === undefined ? turn : Effect.andThen(turn, self)
   }
 

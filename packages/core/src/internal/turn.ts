@@ -1,6 +1,8 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import { CurrentDeadline, deadlinePassed } from "./deadline.ts"
 import { waitedSince } from "./fiberWaits.ts"
-import type { AnyFiber } from "./primitive.ts"
+import type { AnyEffect, AnyFiber } from "./primitive.ts"
 import { timerResolution } from "./time.ts"
 
 const left = new WeakSet<AnyFiber>()
@@ -12,6 +14,13 @@ export const hasLeftQueue = (fiber: AnyFiber): boolean => left.has(fiber)
 
 /** The interruption has been taken back: the fiber goes on, and may wait for another turn. */
 export const cameBack = (fiber: AnyFiber): void => void left.delete(fiber)
+
+/** It is the server that makes this uninterruptible, and not the program: a caller that waits for its turn may still go away. */
+export const MayLeave = Context.Reference<boolean>("@effect-resilience/core/MayLeave", { defaultValue: () => false })
+
+/** A wait for a turn. */
+export const waiting = <E extends AnyEffect>(fiber: AnyFiber, self: E): E =>
+  fiber.getRef(MayLeave) ? Effect.interruptible(self) as E : self // whose type it has
 
 /** Whether a deadline may end what this fiber does. */
 export const mayBeCut = (fiber: AnyFiber): boolean => fiber.getRef(CurrentDeadline) !== undefined

@@ -15,6 +15,7 @@ import * as Balancer from "../../src/Balancer.ts"
 import * as Bulkhead from "../../src/Bulkhead.ts"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
 import * as Coalesce from "../../src/Coalesce.ts"
+import * as Criticality from "../../src/Criticality.ts"
 import * as Deadline from "../../src/Deadline.ts"
 import * as Hedge from "../../src/Hedge.ts"
 import * as Keyed from "../../src/Keyed.ts"
@@ -67,8 +68,19 @@ const instances = (random: (below: number) => number) =>
     const budget = RetryBudget.makeUnsafe({
       funding: pick(RetryBudget.tokens(), RetryBudget.traffic(), RetryBudget.inFlight())
     })
-    const bulkhead = Bulkhead.makeUnsafe({ concurrency: 1 + random(2), maxQueue: 3, maxWait: pick(3, 1_000) })
+    const queueing = () =>
+      pick<Pick<Bulkhead.Options, "order" | "overload">>({ order: "fifo" }, { order: "lifo" }, {
+        order: "adaptive",
+        overload: { target: 1, interval: 2 }
+      })
+    const bulkhead = Bulkhead.makeUnsafe({
+      ...queueing(),
+      concurrency: 1 + random(2),
+      maxQueue: 1 + random(3),
+      maxWait: pick(3, 1_000)
+    })
     const adaptive = AdaptiveLimit.makeUnsafe({
+      ...queueing(),
       initialConcurrency: 1 + random(3),
       maxConcurrency: 4,
       maxQueue: 3,
@@ -82,7 +94,8 @@ const instances = (random: (below: number) => number) =>
         RateLimiter.slidingWindow({ limit: 2, within: 5 }),
         RateLimiter.fixedWindow({ limit: 2, within: 5 })
       ),
-      maxWait: 20
+      maxWait: 20,
+      maxQueue: 1 + random(5)
     })
     const breaker = CircuitBreaker.makeUnsafe({
       trip: pick<CircuitBreaker.Trip>(
@@ -244,6 +257,7 @@ const trial = (seed: number, pass: Pass) =>
         : stack.reduceRight((self, { effect }) => effect(self), call(shares))
       const program = Effect.exit(wrapped).pipe(
         Effect.provideService(Request, caller),
+        Criticality.as(pick(...Criticality.all)),
         Effect.provideService(Scheduler.MaxOpsBeforeYield, pick(2048, 3, 4, 5, 7))
       )
       const fiber = requests.run(caller, () => Effect.runForkWith(context)(program))

@@ -19,10 +19,12 @@ import { parse } from "../../kernel/deadline.ts"
 import * as kernel from "../../kernel/http/serverPolicy.ts"
 import { CurrentCriticality } from "../criticality.ts"
 import { DeadlineExceeded, RateLimiterRejected, TimeoutExceeded } from "../errors.ts"
+import { endsWhenInterrupted } from "../frame.ts"
 import type { AnyEffect, AnyFiber } from "../primitive.ts"
 import { Rejection } from "../rejection.ts"
 import { retryAfterOf } from "../retryAfter.ts"
 import { wallNow } from "../time.ts"
+import { MayLeave } from "../turn.ts"
 import { bodyOf, type Opened, openMessage } from "./message.ts"
 import type { AnyPolicy } from "./resilientHttpClient.ts"
 
@@ -86,7 +88,8 @@ class Call {
     this.request = request
     this.outer = Context.getOrUndefined(fiber.context, Scope.Scope)
     // a stream has a scope of its own, which is not that of the request
-    this.app = this.outer === undefined ? app : Effect.provideService(app, Scope.Scope, this.outer)
+    const scoped = this.outer === undefined ? app : Effect.provideService(app, Scope.Scope, this.outer)
+    this.app = fiber.getRef(MayLeave) ? Effect.provideService(scoped, MayLeave, false) : scoped
   }
 
   run(fiber: AnyFiber, remaining: number | undefined): AnyEffect {
@@ -232,10 +235,9 @@ export const serve = (settings: Settings) => (app: AnyEffect): AnyEffect =>
     }
     const run = (fiber: AnyFiber): AnyEffect => new Call(settings, app, request, fiber).run(fiber, remaining)
     const criticality = criticalityOf(settings, request, fiber)
-    // around a whole app nothing is interruptible, and who has gone away would keep waiting for a permit
-    return Effect.interruptible(
-      criticality === fiber.getRef(CurrentCriticality)
-        ? run(fiber)
-        : Effect.provideService(Effect.withFiber(run), CurrentCriticality, criticality)
-    )
+    // around a whole app or router nothing is interruptible, and a caller that has gone away would keep waiting for a permit
+    const mayLeave = !endsWhenInterrupted(fiber)
+    if (!mayLeave && criticality === fiber.getRef(CurrentCriticality)) return run(fiber)
+    const own = Context.make(CurrentCriticality, criticality)
+    return Effect.provideContext(Effect.withFiber(run), Context.add(own, MayLeave, mayLeave))
   })

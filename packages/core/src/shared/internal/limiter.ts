@@ -5,6 +5,7 @@ import type { AnyEffect, AnyFiber } from "../../internal/primitive.ts"
 import type * as calls from "../../internal/rateLimiterCalls.ts"
 import type { Settings } from "../../internal/rateLimiterOptions.ts"
 import { type Change, Dimensions, type Limit, ruleOf } from "../../internal/rateLimiterRules.ts"
+import { waiting } from "../../internal/turn.ts"
 import { type Knowledge, nothing, owed } from "../../kernel/keyed.ts"
 import type * as kernel from "../../kernel/rateLimiter.ts"
 import { Block } from "../kernel/block.ts"
@@ -62,10 +63,11 @@ export class SharedLimiter implements calls.Limiter, Host {
     const at = this.time(fiber)
     const marks = this.desk.atOnce(at, costs)
     if (marks !== undefined) return self ?? Effect.succeed(new Charged(this, costs, marks, this.desk.grantor))
-    const turn: AnyEffect = Effect.callback((resume) => {
+    const join: AnyEffect = Effect.callback((resume) => {
       const at = this.time(fiber)
       return this.desk.join(at, new Caller(this, fiber, costs, at, resume))
     })
+    const turn = waiting(fiber, join)
     return self === undefined ? turn : Effect.andThen(turn, self)
   }
 
