@@ -1,21 +1,21 @@
 import type { Network } from "../Network.ts"
 import type { Call, Frame, Layer, Process } from "./frame.ts"
+import { type Host, Job } from "./job.ts"
 import type { Outcome } from "./outcome.ts"
 import type { Random } from "./random.ts"
 import type { ClientRecord } from "./records.ts"
-import { Job, type Service } from "./service.ts"
 
 /** The way to a server: the innermost layer of a stack. */
 export class Edge implements Layer {
-  readonly service: Service
+  readonly host: Host
   readonly network: Network | undefined
   readonly record: ClientRecord | undefined
   readonly random: Random
   /** numbers what is sent, for a delay that goes by it */
   sent = 0
 
-  constructor(service: Service, network: Network | undefined, record: ClientRecord | undefined, { random }: Process) {
-    this.service = service
+  constructor(host: Host, network: Network | undefined, record: ClientRecord | undefined, { random }: Process) {
+    this.host = host
     this.network = network
     this.record = record
     this.random = random
@@ -45,23 +45,23 @@ class Request extends Job {
   private number = 0
 
   constructor(edge: Edge, outer: Frame, call: Call) {
-    super(edge.service, outer, call)
+    super(edge.host, outer, call)
     this.edge = edge
   }
 
   begin(): void {
-    const { edge, service } = this
-    const { now } = service.world
+    const { edge, host } = this
+    const { now } = host.world
     edge.record?.sent(now)
     this.number = ++edge.sent
     const delay = edge.delay(now, this.number)
     // the header has whole milliseconds, which count from when they come
-    if (service.obeys) this.deadline = now + delay + Math.floor(this.deadline - now)
+    if (host.obeys) this.deadline = now + delay + Math.floor(this.deadline - now)
     this.travel(delay)
   }
 
   private travel(delay: number): void {
-    if (delay > 0) this.service.world.agenda.schedule(this, delay)
+    if (delay > 0) this.host.world.agenda.schedule(this, delay)
     else this.wake()
   }
 
@@ -70,7 +70,7 @@ class Request extends Job {
     // its service is over
     if (this.startedAt >= 0) return super.wake()
     this.arrived = true
-    this.service.arrive(this)
+    this.host.arrive(this)
   }
 
   /** What goes back to a caller who has gone is not sent. */
@@ -78,7 +78,7 @@ class Request extends Job {
     if (this.expiry !== undefined) this.expiry.ticket = 0
     if (this.gone) return
     this.answer = outcome
-    this.travel(this.edge.delay(this.service.world.now, this.number))
+    this.travel(this.edge.delay(this.host.world.now, this.number))
   }
 
   private deliver(outcome: Outcome): void {
@@ -88,7 +88,7 @@ class Request extends Job {
   cancel(): boolean {
     this.gone = true
     if (this.answer !== undefined) this.ticket = 0
-    else if (this.arrived) this.service.abandoned(this)
+    else if (this.arrived) this.host.abandoned(this)
     return false
   }
 }

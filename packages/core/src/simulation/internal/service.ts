@@ -2,58 +2,18 @@ import * as Fault from "../../Fault.ts"
 import { List } from "../../kernel/list.ts"
 import type { Incident, Server } from "../Server.ts"
 import { Timed } from "./agenda.ts"
-import { type Call, Frame, type Layer, Process, type World } from "./frame.ts"
+import { type Layer, Process, type World } from "./frame.ts"
+import { Expiry, type Host, type Job } from "./job.ts"
 import { failure, ok, type Outcome, success, type Usage } from "./outcome.ts"
 import { Meter } from "./quota.ts"
 import type { Random } from "./random.ts"
 import type { ServerRecord } from "./records.ts"
-
-/** A request at a server: it waits, is served, and is answered, whether or not somebody still waits for that. */
-export abstract class Job extends Frame {
-  readonly service: Service
-  cameAt = 0
-  startedAt = -1
-  prompt = 0
-  /** the how many-th that came */
-  serial = 0
-  /** nobody waits for the answer */
-  gone = false
-  /** the first of the servers behind that has not been called */
-  next = 0
-  /** the policies in front of the server, or the call to one behind it */
-  within: Front | Behind | undefined = undefined
-  /** ends it at its deadline, where that is obeyed */
-  expiry: Expiry | undefined = undefined
-
-  constructor(service: Service, outer: Frame | undefined, call: Call) {
-    super(outer, call, outer === undefined ? Infinity : outer.deadline)
-    this.service = service
-  }
-
-  abstract respond(outcome: Outcome): void
-
-  /** Whether somebody still waits for the answer. */
-  get wanted(): boolean {
-    return !this.gone
-  }
-
-  /** Whether its deadline has passed, and the server obeys that. */
-  get expired(): boolean {
-    return this.expiry?.isOver ?? false
-  }
-
-  override wake(): void {
-    this.service.worked(this)
-  }
-
-  answered(): void {}
-}
+import { Behind, Front, Inside } from "./serverStacks.ts"
 
 /** A server in a run: its queue, what it serves, and what is wrong with it now. */
-export class Service {
+export class Service implements Host {
   readonly world: World
   readonly record: ServerRecord
-  /** deadlines of callers */
   readonly obeys: boolean
   private readonly server: Server
   private readonly random: Random
@@ -93,7 +53,6 @@ export class Service {
     for (const incident of server.incidents) world.agenda.at(new Turn(this, incident), incident.from)
   }
 
-  /** A request has come from the network. */
   arrive(job: Job): void {
     const { now } = this.world
     this.record.came(now)
@@ -114,7 +73,6 @@ export class Service {
     job.within.begin()
   }
 
-  /** The policies in front of the server have let it in. */
   admit(job: Job): void {
     const { now } = this.world
     if (this.serving.size < this.capacity) return this.start(job)
@@ -140,7 +98,6 @@ export class Service {
     this.world.agenda.schedule(job, times.draw(this.random, job.serial) * this.factor * slower)
   }
 
-  /** Its own time is over: the servers behind it are called, and then it answers. */
   worked(job: Job): void {
     const layers = this.behind[job.serial % this.behind.length]
     const layer = layers?.[job.next++]
@@ -149,7 +106,6 @@ export class Service {
     job.within.begin()
   }
 
-  /** A server behind it has answered. */
   wentOn(job: Job, outcome: Outcome): void {
     // it has been stopped, or the server has crashed
     if (job.list !== this.serving) return
@@ -200,7 +156,6 @@ export class Service {
     job.respond(failure(this.server.name, reason, fault))
   }
 
-  /** Its deadline has passed: it ends wherever it is. What had begun has been for nothing. */
   expire(job: Job): void {
     if (job.list === undefined && job.within === undefined) return
     const { wasted } = this.record
@@ -209,7 +164,6 @@ export class Service {
     job.respond(failure(this.server.name, "expired", plain))
   }
 
-  /** The caller of a request has gone, or does not wait any more. */
   abandoned(job: Job): void {
     const abandoned = job.expired ? "stopped" : this.server.abandoned
     if (abandoned === "served") return
@@ -283,130 +237,5 @@ class Turn extends Timed {
     if (this.begun) return
     this.begun = true
     this.service.world.agenda.at(this, this.incident.until)
-  }
-}
-
-/** The deadline of a request. */
-class Expiry extends Timed {
-  isOver = false
-  private readonly job: Job
-
-  constructor(job: Job) {
-    super()
-    this.job = job
-  }
-
-  wake(): void {
-    this.isOver = true
-    this.job.service.expire(this.job)
-  }
-}
-
-/** What a server does for a request through a stack of policies. */
-abstract class Within extends Frame {
-  protected readonly job: Job
-  private readonly layer: Layer
-  private inner: Frame | undefined = undefined
-
-  constructor(job: Job, layer: Layer, deadline: number) {
-    super(undefined, job.call, deadline)
-    this.job = job
-    this.layer = layer
-  }
-
-  begin(): void {
-    this.inner = this.layer.open(this, this.call)
-    this.inner.begin()
-  }
-
-  answered(outcome: Outcome): void {
-    this.inner = undefined
-    this.job.within = undefined
-    this.ended(outcome)
-  }
-
-  protected abstract ended(outcome: Outcome): void
-
-  cancel(): boolean {
-    this.job.within = undefined
-    return this.inner?.cancel() ?? false
-  }
-}
-
-/** A request in front of the policies of its server. */
-class Front extends Within {
-  constructor(job: Job, layer: Layer) {
-    super(job, layer, job.deadline)
-  }
-
-  get request(): Job {
-    return this.job
-  }
-
-  protected ended(outcome: Outcome): void {
-    this.job.respond(outcome)
-  }
-}
-
-/** A call of a server to one behind it. The deadline of its own caller binds it where the server obeys that. */
-class Behind extends Within {
-  constructor(job: Job, layer: Layer) {
-    super(job, layer, job.service.obeys ? job.deadline : Infinity)
-  }
-
-  protected ended(outcome: Outcome): void {
-    this.job.service.wentOn(this.job, outcome)
-  }
-}
-
-/** Behind the policies of a server: the server itself. */
-class Inside implements Layer {
-  private readonly service: Service
-
-  constructor(service: Service) {
-    this.service = service
-  }
-
-  open(outer: Frame, call: Call): Frame {
-    return new Admitted(this.service, outer, call)
-  }
-}
-
-/** A request that the policies in front of its server have let in. */
-class Admitted extends Job {
-  /** as it came */
-  private readonly request: Job
-
-  constructor(service: Service, outer: Frame, call: Call) {
-    super(service, outer, call)
-    let front = outer
-    while (front.outer !== undefined) front = front.outer
-    const { request } = front as Front // the stack in front of a server stands in one
-    this.request = request
-    this.serial = request.serial
-    this.prompt = request.prompt
-  }
-
-  override get wanted(): boolean {
-    return !this.gone && this.request.wanted
-  }
-
-  override get expired(): boolean {
-    return this.request.expired
-  }
-
-  begin(): void {
-    this.cameAt = this.service.world.now
-    this.service.admit(this)
-  }
-
-  respond(outcome: Outcome): void {
-    if (!this.gone) this.outer!.answered(outcome, this)
-  }
-
-  cancel(): boolean {
-    this.gone = true
-    this.service.abandoned(this)
-    return false
   }
 }
