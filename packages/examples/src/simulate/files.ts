@@ -3,7 +3,7 @@ import { O1History } from "@effect-resilience/azure-o1/history"
 import { Histogram } from "@effect-resilience/core"
 import { NodeFileSystem } from "@effect/platform-node"
 import { Duration, Effect, Stream } from "effect"
-import { readFileSync } from "node:fs"
+import { accessSync, constants, readFileSync } from "node:fs"
 
 /** A sentence about what cannot be used. */
 export class Unusable extends Error {}
@@ -12,9 +12,9 @@ const unusable = (message: string): never => {
   throw new Unusable(message)
 }
 
-const read = (path: string): string => {
+const tried = <A>(path: string, use: () => A): A => {
   try {
-    return readFileSync(path, "utf8")
+    return use()
   } catch (error) {
     return unusable(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}.`)
   }
@@ -28,7 +28,8 @@ const timeOf = (line: string): number => {
 
 /** When calls came, in milliseconds since the first. */
 export const trace = (path: string): ReadonlyArray<number> => {
-  const lines = read(path).split("\n").map((line, i) => [line, i + 1] as const).filter(([line]) => line.trim() !== "")
+  const lines = tried(path, () => readFileSync(path, "utf8")).split("\n").map((line, i) => [line, i + 1] as const)
+    .filter(([line]) => line.trim() !== "")
   const times = lines.map(([line, number]) => {
     const at = timeOf(line)
     return Number.isNaN(at)
@@ -81,6 +82,8 @@ const enough = 20
 const besides = /^(?:interrupted|O1TimeoutError\/.*|O1RateLimitError\/.*|O1RejectedError\/.*)$/u
 
 export const history = async (path: string): Promise<History> => {
+  // to the reader of a history, a file that is not there is one without lines
+  tried(path, () => accessSync(path, constants.R_OK))
   const options = { path, keep: "36500 days" } as const
   const [snapshot, kept] = await Effect.runPromise(
     Effect.all([O1History.snapshot(options), Stream.runCollect(O1History.read(options))]).pipe(

@@ -207,6 +207,7 @@ describe("the files of npm run simulate", () => {
 
   it("a file that is no history is refused in a sentence", () =>
     inFolder(async (path) => {
+      assert.match(await rejected(history(path("none"))), /none cannot be read: ENOENT.*\.$/u)
       assert.match(
         await rejected(history(path("a", "hello\n"))),
         /a has 0 answers, and 20 are needed: is it what O1History keeps\?$/u
