@@ -1,7 +1,12 @@
+import type * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import * as Experiment from "../../../tools/laboratory/src/Experiment.ts"
 import { mean, summary } from "../../../tools/laboratory/src/Seeds.ts"
+import * as AdaptiveLimit from "../src/AdaptiveLimit.ts"
+import * as AdaptiveThrottle from "../src/AdaptiveThrottle.ts"
+import * as Bulkhead from "../src/Bulkhead.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Fault from "../src/Fault.ts"
 import * as Pipelines from "../src/Pipelines.ts"
 import * as Plot from "../src/plot/index.ts"
 import type * as Policy from "../src/Policy.ts"
@@ -31,6 +36,12 @@ const breaker = (open = 5, probes = 10) =>
     halfOpen: { probes }
   })
 
+/** For a throttle that takes a timeout for a refusal. */
+const overloaded = (exit: Exit.Exit<unknown, any>, at: number): Fault.Fault | undefined => {
+  const fault = Fault.of(exit, at)
+  return fault?._tag === "Transient" ? Fault.throttled() : fault
+}
+
 interface Stack {
   readonly through: () => ReadonlyArray<Policy.Any>
   readonly queue?: { readonly order?: "lifo"; readonly limit?: number; readonly dropsExpired?: boolean }
@@ -49,6 +60,11 @@ const stacks = {
   "breaker and retry": { through: () => [again(), breaker(), attempt()] },
   "the same with the defaults": { through: () => [again(), CircuitBreaker.makeUnsafe(), attempt()] },
   "Pipelines.standard": { through: () => [Pipelines.makeStandardUnsafe({ attempt: "1 second" })] },
+  "bulkhead of 100, and retry": { through: () => [again(), Bulkhead.makeUnsafe({ concurrency: 100 }), attempt()] },
+  "AdaptiveLimit, and retry": { through: () => [again(), AdaptiveLimit.makeUnsafe(), attempt()] },
+  "AdaptiveThrottle, and retry": {
+    through: () => [again(), AdaptiveThrottle.makeUnsafe({ classify: overloaded }), attempt()]
+  },
   "server drops what is late": { through: () => [again(), Timeout.total("1 second")], queue: { dropsExpired: true } },
   "the same, one deadline for both attempts": {
     through: () => [Timeout.total("1 second"), again(), attempt()],
@@ -192,6 +208,10 @@ export default Experiment.make<Job, Found>({
       {
         claim: "behind a breaker it recovers within 15 seconds, with a retry or without",
         ...all(["breaker, no retry", "breaker and retry"], ({ most }) => most <= 15)
+      },
+      {
+        claim: "behind a limit on the calls in flight it recovers within 15 seconds, with a retry",
+        ...all(["bulkhead of 100, and retry", "AdaptiveLimit, and retry"], ({ most }) => most <= 15)
       },
       {
         claim: "a server that refuses what is too much, or serves the newest first, recovers within two seconds",
