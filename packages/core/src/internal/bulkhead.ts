@@ -7,22 +7,20 @@ import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as kernel from "../kernel/bulkhead.ts"
 import { type Knowledge, nothing, owed } from "../kernel/keyed.ts"
-import type { Order, Overload, Place } from "../kernel/queue.ts"
-import { CurrentCriticality, currentRank } from "./criticality.ts"
-import { timeToWait } from "./deadline.ts"
+import type { Order, Overload } from "../kernel/queue.ts"
+import { Call, giveBack, handOver, isFull, type Kind, type Waiter } from "./bulkheadCall.ts"
+import { CurrentCriticality } from "./criticality.ts"
 import { emit } from "./emit.ts"
 import { BulkheadRejected } from "./errors.ts"
 import { type AnyStream, closing, fromPull, open } from "./establish.ts"
 import { CurrentListener } from "./events.ts"
-import { waitsOf } from "./fiberWaits.ts"
 import * as frame from "./frame.ts"
 import type { PolicyInfo } from "./model.ts"
 import type { Implementation } from "./policy.ts"
-import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
+import type { AnyEffect, AnyFiber } from "./primitive.ts"
+import { shownOverload } from "./queueOptions.ts"
 import { now } from "./time.ts"
-import { Timer, TimerQueue } from "./timers.ts"
-import { leaveQueue, waiting } from "./turn.ts"
-import type { Waits } from "./waits.ts"
+import { TimerQueue } from "./timers.ts"
 
 /** A permit that a program holds by hand. */
 export interface Held {
@@ -37,28 +35,6 @@ export interface Settings extends kernel.Limits {
   readonly order: Order | undefined
   readonly overload: Overload | undefined
 }
-
-/** Permits, or a pool of them: whose permits they are, the waiters know. */
-interface Permits {
-  next(at: number): Waiter | undefined
-  stale(at: number): Waiter | undefined
-}
-
-/** Hands on what was given back or added. */
-export const handOver = (permits: Permits, at: number): void => {
-  for (let waiter = permits.next(at); waiter !== undefined; waiter = permits.next(at)) waiter.granted()
-  for (let waiter = permits.stale(at); waiter !== undefined; waiter = permits.stale(at)) waiter.lost("overload")
-}
-
-const giveBack = (permits: kernel.Permits<Waiter>, fiber: AnyFiber): void => {
-  if (permits.leave()) handOver(permits, now(fiber))
-}
-
-const isFull = (permits: kernel.Permits<Waiter>, fiber: AnyFiber, at: number): boolean =>
-  permits.isFull(currentRank(fiber), at)
-
-/** Whose permits they are. */
-type Kind = "bulkhead" | "adaptive-limit"
 
 /** What a bulkhead is: the kernel with fibers, timers and a name. */
 export class Compartment implements Implementation {
@@ -177,160 +153,6 @@ const releasing = (call: Call): Effect.Effect<void> =>
     call.release(fiber)
     return Effect.void
   })
-
-export const shownOverload = (overload: Overload | undefined): unknown =>
-  overload && { target: Duration.millis(overload.target), interval: Duration.millis(overload.interval) }
-
-/**
- * A call, which is the effect that gets it a permit and then runs it. The frame that releases it is on the stack before it is
- * evaluated: the scheduler may yield in between, and an interruption arrive there.
- */
-class Call extends Primitive {
-  private readonly self: AnyEffect
-  readonly compartment: Compartment
-  held = false
-
-  constructor(self: AnyEffect, compartment: Compartment) {
-    super()
-    this.self = self
-    this.compartment = compartment
-  }
-
-  run(fiber: AnyFiber): AnyEffect {
-    const { compartment, self } = this
-    const { permits } = compartment
-    if (permits.enter()) {
-      this.held = true
-      return self
-    }
-    if (isFull(permits, fiber, now(fiber))) return compartment.reject(fiber, "full", 0)
-    const turn = Effect.callback<void, BulkheadRejected>((resume) => this.wait(fiber, resume))
-    return Effect.andThen(waiting(fiber, turn), self)
-  }
-
-  private wait(
-    fiber: AnyFiber,
-    resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
-  ): Effect.Effect<void> | void {
-    const { compartment } = this
-    const { permits } = compartment
-    // the scheduler may have yielded since the first look
-    if (permits.enter()) {
-      this.held = true
-      return resume(Effect.void)
-    }
-    const at = now(fiber)
-    const rank = currentRank(fiber)
-    if (permits.isFull(rank, at)) return resume(compartment.reject(fiber, "full", 0))
-    const left = timeToWait(fiber, at)
-    if (left <= 0) return resume(compartment.reject(fiber, "waited", 0))
-    for (let last = permits.displace(rank, at); last !== undefined; last = permits.displace(rank, at)) last.lost("full")
-    const waiter = new Waiter(this, fiber, rank, at, resume)
-    if (left < compartment.maxWait) waiter.arm(fiber, at, left)
-    else waiter.arm(fiber, at, compartment.maxWait, compartment.timers)
-    return waiter.cleanup
-  }
-
-  release(fiber: AnyFiber): undefined {
-    if (!this.held) return
-    this.held = false
-    giveBack(this.compartment.permits, fiber)
-  }
-}
-
-/** A call that waits: its place in the queue, its timer and its clean-up in one object. */
-export class Waiter extends Timer {
-  private readonly call: Call
-  private readonly fiber: AnyFiber
-  private readonly since: number
-  private readonly resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
-  private readonly place: Place<Waiter>
-  private waits: Waits | undefined
-  private gone = false
-
-  constructor(
-    call: Call,
-    fiber: AnyFiber,
-    rank: number,
-    since: number,
-    resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
-  ) {
-    super()
-    this.call = call
-    this.fiber = fiber
-    this.since = since
-    this.resume = resume
-    this.place = call.compartment.permits.join(this, rank, since)
-    this.waits = waitsOf(fiber)
-    this.waits.begin(since)
-  }
-
-  /** The permit is the call's from now on: should the call be interrupted before it goes on, its frame passes the permit on. */
-  granted(): void {
-    this.leave()
-    this.call.held = true
-    later(() => {
-      if (this.gone) return
-      this.tell()
-      this.resume(Effect.void)
-    })
-  }
-
-  /** The place is somebody else's, or nobody's. */
-  lost(reason: "full" | "overload"): void {
-    this.leave()
-    later(() => {
-      if (!this.gone) this.reject(reason)
-    })
-  }
-
-  expire(): void {
-    this.leave()
-    this.call.compartment.permits.cancel(this.place)
-    this.reject("waited")
-  }
-
-  run(fiber: AnyFiber): Effect.Effect<void> {
-    leaveQueue(fiber)
-    this.gone = true
-    this.leave()
-    this.call.compartment.permits.cancel(this.place)
-    return Effect.void
-  }
-
-  private leave(): void {
-    this.disarm()
-    const { waits } = this
-    if (waits === undefined) return
-    this.waits = undefined
-    waits.end(now(this.fiber))
-  }
-
-  private get waited(): number {
-    return now(this.fiber) - this.since
-  }
-
-  private reject(reason: BulkheadRejected["reason"]): void {
-    this.resume(this.call.compartment.reject(this.fiber, reason, this.waited))
-  }
-
-  private tell(): void {
-    const listener = this.fiber.getRef(CurrentListener)
-    if (listener !== undefined) {
-      const { kind, name } = this.call.compartment
-      emit(this.fiber, listener, {
-        _tag: "WaitedForBulkhead",
-        policy: kind,
-        name,
-        criticality: this.fiber.getRef(CurrentCriticality),
-        waited: Duration.millis(this.waited)
-      })
-    }
-  }
-}
-
-/** A fiber is resumed on the stack of its resumer. A thousand calls that hand on one permit would each nest in the one before. */
-const later = (f: () => void): void => queueMicrotask(f)
 
 /** Gives the permit back of a call that found one at once. */
 class HeldFrame extends frame.ExitFrame {

@@ -1,4 +1,4 @@
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import { type Order, type Overload, usualOverload } from "../kernel/queue.ts"
 import { checkedOptions, integer, invalid, oneOf, positiveMillis } from "./options.ts"
 
@@ -53,3 +53,7 @@ export const queueOptions = (where: string, options: Options): Queueing => {
     overload: overloadOf(where, options)
   }
 }
+
+/** As a policy's information shows it. */
+export const shownOverload = (overload: Overload | undefined): unknown =>
+  overload && { target: Duration.millis(overload.target), interval: Duration.millis(overload.interval) }

@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import { Compartment } from "../../internal/bulkhead.ts"
+import { handOver } from "../../internal/bulkheadCall.ts"
 import { BulkheadRejected } from "../../internal/errors.ts"
 import { timerResolution } from "../../internal/time.ts"
 import * as kernel from "../../kernel/bulkhead.ts"
@@ -75,12 +76,6 @@ export class BulkheadLayer implements Layer {
 }
 
 type State = "new" | "waiting" | "granted" | "full" | "overload" | "running" | "over"
-
-/** As `internal/bulkhead.ts` hands on. */
-export const handOver = (permits: Pick<kernel.Permits<BulkheadFrame>, "next" | "stale">, at: number): void => {
-  for (let waiter = permits.next(at); waiter !== undefined; waiter = permits.next(at)) waiter.granted()
-  for (let waiter = permits.stale(at); waiter !== undefined; waiter = permits.stale(at)) waiter.lost("overload")
-}
 
 export class BulkheadFrame extends Frame {
   private readonly layer: BulkheadLayer
