@@ -3,14 +3,14 @@ import { Part } from "../../internal/adaptiveLimit.ts"
 import { isOverload, type Settings } from "../../internal/adaptiveLimitLearner.ts"
 import { handOver } from "../../internal/bulkheadCall.ts"
 import { timerResolution } from "../../internal/time.ts"
-import { Waits } from "../../internal/waits.ts"
 import { type Algorithm, Window } from "../../kernel/adaptiveLimit.ts"
 import { Pool } from "../../kernel/partitions.ts"
-import { type Call, Frame, type Layer, type Process, type World } from "../internal/frame.ts"
+import { type Call, type Frame, type Layer, type Process, type World } from "../internal/frame.ts"
 import { interrupted, type Outcome } from "../internal/outcome.ts"
 import type { Random } from "../internal/random.ts"
 import { type BulkheadFrame, BulkheadLayer } from "./bulkhead.ts"
 import { faultOf } from "./faults.ts"
+import { MeasuringFrame } from "./measuring.ts"
 import { ofClass, type SimulatedPolicy } from "./policy.ts"
 
 /** The limit of one process, its permits and what it has learnt, as `internal/adaptiveLimitLearner.ts` has them. */
@@ -73,12 +73,11 @@ class MeasuredLayer implements Layer {
   }
 }
 
-class MeasuredFrame extends Frame {
+class MeasuredFrame extends MeasuringFrame {
   private readonly layer: MeasuredLayer
   private inner: Frame | undefined = undefined
   private startedAt = 0
   private inUse = 0
-  private waited: Waits | undefined = undefined
 
   constructor(layer: MeasuredLayer, outer: Frame, call: Call) {
     super(outer, call, outer.deadline)
@@ -110,23 +109,12 @@ class MeasuredFrame extends Frame {
     const fault = outcome.succeeded && classify !== Fault.of
       ? classify(outcome.exit, now)
       : faultOf({ classify }, outcome, now)
-    const owed = now - this.startedAt - (this.waited?.waited(now) ?? 0)
+    const owed = now - this.startedAt - this.waited(now)
     const dropped = fault?._tag === "Interrupted"
       ? !queued && this.isCut(now) && learner.isLate(owed)
       : isOverload(fault)
     if (fault === undefined) learner.learn(owed, this.inUse)
     else if (dropped) learner.learn(undefined, this.inUse)
-  }
-
-  override waits(at: number): void {
-    this.waited ??= new Waits(undefined)
-    this.waited.begin(at)
-    super.waits(at)
-  }
-
-  override goesOn(at: number): void {
-    this.waited!.end(at)
-    super.goesOn(at)
   }
 }
 

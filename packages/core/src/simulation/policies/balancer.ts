@@ -1,12 +1,12 @@
-import { type Balancing } from "../../internal/balancer.ts"
+import type { Balancing } from "../../internal/balancer.ts"
 import { eventOf, hintOf, noEndpoint, outcomeOf, rejected } from "../../internal/balancerCalls.ts"
 import { timerResolution } from "../../internal/time.ts"
 import type { Tries, Try } from "../../internal/tries.ts"
-import { Waits } from "../../internal/waits.ts"
 import * as kernel from "../../kernel/balancer.ts"
-import { type Call, Frame, type Layer, type Process, type World } from "../internal/frame.ts"
+import { type Call, type Frame, type Layer, type Process, type World } from "../internal/frame.ts"
 import { interrupted, type Outcome, rejection } from "../internal/outcome.ts"
 import { faultOf } from "./faults.ts"
+import { MeasuringFrame } from "./measuring.ts"
 
 type Endpoints = kernel.Endpoints<unknown>
 
@@ -60,14 +60,12 @@ export class BalancerLayer implements Layer {
 }
 
 /** The use of one server, as `internal/balancer.ts` has it. */
-class BalancerFrame extends Frame {
+class BalancerFrame extends MeasuringFrame {
   private readonly layer: BalancerLayer
   private inner: Frame | undefined = undefined
   private lease: kernel.Lease<unknown> | undefined = undefined
   private tries: Tries | undefined = undefined
   private tried: Try | undefined = undefined
-  /** for its turn in queues inside; made when it does */
-  private waited: Waits | undefined = undefined
 
   constructor(layer: BalancerLayer, outer: Frame, call: Call) {
     super(outer, call, outer.deadline)
@@ -110,7 +108,7 @@ class BalancerFrame extends Frame {
   private end(outcome: Outcome, queued: boolean): void {
     const { balancing: { settings }, endpoints, world: { now } } = this.layer
     const lease = this.lease!
-    lease.waited = this.waited?.waited(now) ?? 0
+    lease.waited = this.waited(now)
     const fault = faultOf(settings, outcome, now)
     const ending = outcomeOf(fault, () => !queued && this.hangs(now))
     endpoints.end(lease, now, ending, fault === undefined ? 0 : hintOf(fault, outcome.exit))
@@ -123,16 +121,5 @@ class BalancerFrame extends Frame {
     const { startedAt, waited } = this.lease!
     return this.isCut(at) &&
       at - startedAt - waited + timerResolution >= this.layer.balancing.settings.hangsAfter
-  }
-
-  override waits(at: number): void {
-    this.waited ??= new Waits(undefined)
-    this.waited.begin(at)
-    super.waits(at)
-  }
-
-  override goesOn(at: number): void {
-    this.waited!.end(at)
-    super.goesOn(at)
   }
 }

@@ -3,10 +3,10 @@ import { TimeoutExceeded } from "../../internal/errors.ts"
 import type { PolicyInfo } from "../../internal/model.ts"
 import type { Settings } from "../../internal/timeout.ts"
 import { AdaptivePolicy, isKnown } from "../../internal/timeoutAdaptive.ts"
-import { Waits } from "../../internal/waits.ts"
 import { LearntLimit } from "../../kernel/adaptive.ts"
-import { type Call, Frame, type Layer, type Process, type World } from "../internal/frame.ts"
+import { type Call, type Frame, type Layer, type Process, type World } from "../internal/frame.ts"
 import type { Outcome } from "../internal/outcome.ts"
+import { MeasuringFrame } from "./measuring.ts"
 import { ofClass, type SimulatedPolicy } from "./policy.ts"
 import { TimeoutLayer } from "./timeout.ts"
 
@@ -55,9 +55,8 @@ class AdaptiveLimit extends TimeoutLayer {
 }
 
 /** Times a call without what it has waited for its turn, as `internal/timeoutAdaptive.ts` does. */
-class AdaptiveFrame extends Frame {
+class AdaptiveFrame extends MeasuringFrame {
   private readonly layer: AdaptiveLayer
-  private readonly waited = new Waits(undefined)
   private inner: Frame | undefined = undefined
   private startedAt = 0
 
@@ -94,18 +93,8 @@ class AdaptiveFrame extends Frame {
 
   private learn(took: number, answered: boolean): void {
     const { learnt, world: { now } } = this.layer
-    const served = took - this.waited.waited(now)
+    const served = took - this.waited(now)
     if (answered || isKnown(served)) learnt.record(served, answered, now)
-  }
-
-  override waits(at: number): void {
-    this.waited.begin(at)
-    super.waits(at)
-  }
-
-  override goesOn(at: number): void {
-    this.waited.end(at)
-    super.goesOn(at)
   }
 }
 
