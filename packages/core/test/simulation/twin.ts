@@ -245,7 +245,7 @@ export const produced = (
     Effect.provideService(EffectRandom.Random, randomOf(script))
   )
 
-const shown = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value)
+const shown = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? ""
 
 const line = ({ at, event }: Told): string => {
   const { _tag, name, policy, ...rest } = event as Readonly<Record<string, unknown>>
@@ -262,6 +262,13 @@ const isSame = (a: string, b: string | undefined): boolean => {
   const [inA, inB] = [a.match(number) ?? [], b.match(number) ?? []]
   return a.replace(number, "") === b.replace(number, "") && inA.every((text, i) => Math.abs(+text - +inB[i]!) < 0.0015)
 }
+
+/** In how many ways something happens. */
+export const variety = (told: ReadonlyArray<Told>): number =>
+  new Set(told.map(({ event }) => {
+    const { _tag, because, ended, from, phase, policy, reason, state, to } = event as Readonly<Record<string, unknown>>
+    return [policy, _tag, because, ended, from, phase, reason, state, to].map(shown).join()
+  })).size
 
 /** Where the two logs begin to differ; nothing, if they do not. */
 export const difference = (simulation: ReadonlyArray<Told>, production: ReadonlyArray<Told>): string | undefined => {

@@ -35,7 +35,7 @@ const Never = Schema.Literal("never")
 const millisOf = (time: number | "never"): number => time === "never" ? Infinity : time
 
 /** a limit of time */
-const Limit = int(1, 400)
+const Limit = often(int(20, 300), int(1, 400))
 
 const Total = Schema.Struct({ kind: Schema.Literal("total"), limit: Limit, computed: Bool })
 const Attempt = Schema.Struct({ kind: Schema.Literal("attempt"), limit: Limit, computed: Bool })
@@ -201,6 +201,16 @@ const Layer = Schema.Union([
   Limiter,
   Hedged,
   Adapting,
+  // more often than the others, what meets in more ways
+  Total,
+  Adaptive,
+  Breaker,
+  Breaker,
+  Compartment,
+  Compartment,
+  Limiter,
+  Hedged,
+  Adapting,
   Throttle,
   Carried,
   Injected,
@@ -216,7 +226,7 @@ const Budget = Schema.Union([
 
 const Answers: ReadonlyArray<Answer> = ["ok", "ok", "ok", "error", "error", "busy", "bad", "die", "gone"]
 const Request = Schema.Struct({
-  millis: often(int(1, 60), Schema.Union([int(1, 400), Never])),
+  millis: often(int(5, 60), often(int(1, 400), Never)),
   answer: Schema.Literals(Answers),
   tokens: int(0, 3)
 })
@@ -228,7 +238,7 @@ export const Twin = Schema.Struct({
   second: maybe(some(Layer, 1, 3)),
   budgets: Schema.Tuple([Budget, Budget]),
   /** from one call to the next */
-  gaps: some(often(int(1, 30), int(1, 200)), 1, 60),
+  gaps: some(often(int(1, 20), int(1, 200)), 1, 60),
   requests: some(Request, 1, 40),
   /** in whole milliseconds much happens at one time, and its order is to be the same */
   whole: Bool,
