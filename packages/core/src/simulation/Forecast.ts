@@ -134,7 +134,7 @@ export interface Options {
   /**
    * How many runs each stack has.
    *
-   * @default 5, or more for a quiet load
+   * @default 5, or more where that costs little; 3 or 4 where it would cost too much
    */
   readonly seeds?: number | undefined
   /**
