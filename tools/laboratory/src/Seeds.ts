@@ -1,3 +1,5 @@
+import { estimateOf, meanOf } from "../../../packages/core/src/simulation/internal/statistics.ts"
+
 /** What several seeds of one case say together. */
 
 export interface Summary {
@@ -7,36 +9,10 @@ export interface Summary {
   readonly high: number
 }
 
-/** Student's t at 97.5 %, by degrees of freedom from 1. */
-const quantiles = [
-  12.706,
-  4.303,
-  3.182,
-  2.776,
-  2.571,
-  2.447,
-  2.365,
-  2.306,
-  2.262,
-  2.228,
-  2.201,
-  2.179,
-  2.16,
-  2.145,
-  2.131
-]
+export const mean: (values: ReadonlyArray<number>) => number = meanOf
 
-export const mean = (values: ReadonlyArray<number>): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length
-
-export const summary = (values: ReadonlyArray<number>): Summary => {
-  const n = values.length
-  const middle = mean(values)
-  if (n < 2) return { mean: middle, low: middle, high: middle }
-  const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (n - 1))
-  const half = (quantiles[n - 2] ?? 2.1) * deviation / Math.sqrt(n)
-  return { mean: middle, low: middle - half, high: middle + half }
-}
+/** As a report of the simulation has it. */
+export const summary: (values: ReadonlyArray<number>) => Summary = estimateOf
 
 /** In the order in which the keys come first. */
 export const groupBy = <A>(all: ReadonlyArray<A>, key: (each: A) => string): ReadonlyMap<string, ReadonlyArray<A>> => {
