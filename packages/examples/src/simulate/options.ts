@@ -61,7 +61,7 @@ The callers
   --processes N     each has breakers, budgets and limits of its own [1]
   --patience 30s    an answer that comes later is none
 The report
-  --seeds N         runs of each stack, from 2 to 100 [3 to 50, by what they cost]
+  --seeds N         runs of each stack, from 2 to 100 [3 to 50, by cost]
   --plot FILE       draws the runs as SVG
   --json FILE       writes all figures as JSON
   -h, --help        this text
