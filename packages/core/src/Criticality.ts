@@ -141,8 +141,8 @@ export const atMost = (criticality: Criticality): Policy.Policy =>
 
 /**
  * Reads how much a caller says that a call matters. Large and small letters are the same, and so are `CRITICAL_PLUS` and
- * `critical-plus`. A missing or malformed header gives none. The caller may say anything: more than `maxCriticality` counts as
- * `maxCriticality`.
+ * `critical-plus`. A missing or malformed header gives none. Of a list, which is what a repeated header becomes, the lowest
+ * word counts. The caller may say anything: more than `maxCriticality` counts as `maxCriticality`.
  *
  * **Example** (Nobody is as important as one says)
  *
@@ -153,6 +153,7 @@ export const atMost = (criticality: Criticality): Policy.Policy =>
  * Criticality.fromHeader("sheddable") // => Option.some("sheddable")
  * Criticality.fromHeader("CRITICAL_PLUS") // => Option.some("critical")
  * Criticality.fromHeader("CRITICAL_PLUS", { maxCriticality: "critical-plus" }) // => Option.some("critical-plus")
+ * Criticality.fromHeader("critical, sheddable") // => Option.some("sheddable")
  * Criticality.fromHeader("urgent") // => Option.none()
  * ```
  *

@@ -247,6 +247,30 @@ describe("Criticality", () => {
         assert.deepStrictEqual(served, ["first", "high", "low 1"])
       }))
 
+    it.effect("takes nobody's place where one that matters more need not wait", () =>
+      Effect.gen(function*() {
+        const limit = RateLimiter.gcra({ limit: 1, within: 10, burst: 3 })
+        const limiter = RateLimiter.makeUnsafe({ name: "x", limit, maxWait: "1 minute", maxQueue: 1 })
+        const { events, policy } = recorder()
+        const gone: Array<string> = []
+        const ask = (name: string, cost: number, criticality: Criticality.Criticality) =>
+          fork(
+            Effect.sync(() => void gone.push(name)).pipe(
+              limiter.cost(cost),
+              policy,
+              Effect.exit,
+              Criticality.as(criticality)
+            )
+          )
+        yield* ask("first", 2, "critical")
+        yield* ask("large", 3, "sheddable")
+        yield* ask("high", 1, "critical")
+        assert.deepStrictEqual(gone, ["first", "high"])
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(gone, ["first", "high", "large"])
+        assert.isEmpty(events.filter(({ _tag }) => _tag === "RejectedByRateLimiter"))
+      }))
+
     it.effect("gives the place of the newest of the lowest to one that matters more", () =>
       Effect.gen(function*() {
         const limiter = every(10, { maxWait: "1 minute", maxQueue: 2 })

@@ -158,7 +158,8 @@ export class Limiter implements calls.Limiter {
       at + Math.min(this.maxWait, timeToWait(fiber, now(fiber))),
       resume
     )
-    const last = this.kernel.waiting >= this.maxQueue ? this.kernel.displace(waiter.rank) : undefined
+    const needsPlace = this.kernel.waiting >= this.maxQueue && !this.kernel.goesAtOnce(at, waiter)
+    const last = needsPlace ? this.kernel.displace(waiter.rank) : undefined
     const overtakes = this.kernel.enqueue(at, waiter)
     last?.refuse(reject(last.fiber, this, "queue", this.kernel.forecast(at, last.costs, last.rank)))
     if (overtakes) this.dismiss(at)

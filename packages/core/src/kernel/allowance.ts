@@ -41,6 +41,9 @@ const tolerance = 1e-6
 /** A wait in the whole milliseconds of a timer. It is not rounded to no wait at all: a timer would be set again for ever. */
 export const wholeMillis = (wait: number): number => wait > 0 ? Math.max(1, Math.ceil(wait - instant)) : 0
 
+/** Whether a turn comes in time. It is not rounded: who was let in for a wait in whole milliseconds would be late a moment later. */
+export const isInTime = (turn: number, latest: number): boolean => turn <= latest + instant
+
 const tidy = (amount: number): number => Math.round(amount * 1e6) / 1e6
 
 /**

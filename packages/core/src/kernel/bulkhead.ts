@@ -15,6 +15,8 @@ export class Permits<W> {
   private limits: Limits
   protected readonly queue: Queue<W>
   protected held = 0
+  /** somebody who waited has been served since {@link stale} was asked */
+  private served = false
 
   constructor(limits: Limits, order: Order, overload?: Overload) {
     this.limits = limits
@@ -54,12 +56,20 @@ export class Permits<W> {
 
   /** A waiter that has a permit now. Has to be asked until there is none. */
   next(at: number): W | undefined {
-    return this.queued > 0 && this.enter() ? this.queue.shift(at) : undefined
+    if (this.queued === 0 || !this.enter()) return undefined
+    this.served = true
+    return this.queue.shift(at)
   }
 
-  /** After {@link next}: a waiter that has lost its place, because it has waited for too long. Has to be asked until there is none. */
+  /**
+   * After {@link next}: a waiter that has lost its place, because it has waited for too long while another one was served. Has to be
+   * asked until there is none. Where nobody was served, as under a limit that was lowered, the next permit would find nobody.
+   */
   stale(at: number): W | undefined {
-    return this.queue.stale(at)
+    if (!this.served) return undefined
+    const waiter = this.queue.stale(at)
+    this.served = waiter !== undefined
+    return waiter
   }
 
   /** Whether a newcomer of this rank who finds no permit is turned away. */

@@ -17,8 +17,11 @@ export const isCriticality = (value: unknown): value is Criticality => ranks.has
 export const lower = (one: Criticality, other: Criticality): Criticality =>
   criticalities[Math.max(rankOf(one), rankOf(other))]!
 
-/** Reads a header; the book writes `CRITICAL_PLUS`. */
-export const parse = (header: string): Criticality | undefined => {
-  const value = header.trim().toLowerCase().replaceAll("_", "-")
-  return isCriticality(value) ? value : undefined
-}
+/**
+ * Reads a header; the book writes `CRITICAL_PLUS`. A header that is there more than once is a list with commas (RFC 9110, section
+ * 5.2), and the lowest of it counts: a caller says something else before a proxy does, and must not get more by it.
+ */
+export const parse = (header: string): Criticality | undefined =>
+  header.split(",").map((word) => word.trim().toLowerCase().replaceAll("_", "-")).filter(isCriticality).reduce<
+    Criticality | undefined
+  >((lowest, said) => lowest === undefined ? said : lower(lowest, said), undefined)

@@ -1,4 +1,4 @@
-import { type Allowance, type Rule, wholeMillis } from "./allowance.ts"
+import { type Allowance, isInTime, type Rule } from "./allowance.ts"
 
 /** What a call costs, by dimension. A dimension in which it costs nothing is not looked at. */
 export type Costs = ReadonlyArray<number>
@@ -136,6 +136,11 @@ export class Limiter<W extends Waiting> {
     return this.waiting >= maxQueue && !(this.last !== undefined && this.last.rank > rank)
   }
 
+  /** Whether a newcomer goes at once: it comes before everybody who waits, and there is room for it. */
+  goesAtOnce(at: number, { costs, rank }: W): boolean {
+    return (this.first === undefined || this.first.rank > rank) && this.fits(at, costs)
+  }
+
   /** Takes the last one out of the queue, if it matters less than a newcomer of this rank. */
   displace(rank: number): W | undefined {
     const { last } = this
@@ -199,7 +204,7 @@ export class Limiter<W extends Waiting> {
   overdue(at: number): ReadonlyArray<{ readonly waiting: W; readonly forecast: Forecast }> {
     const overdue: Array<{ readonly waiting: W; readonly forecast: Forecast }> = []
     this.replan(at, (waiting, forecast) => {
-      if (forecast.wait < Infinity && at + wholeMillis(forecast.wait) <= waiting.latest) return true
+      if (forecast.wait < Infinity && isInTime(at + forecast.wait, waiting.latest)) return true
       overdue.push({ waiting, forecast })
       return false
     })

@@ -48,6 +48,8 @@ describe("ServerPolicy: how much a request matters", () => {
         "critical-plus"
       ],
       ["a word that is none of the four", {}, { "x-criticality": "urgent" }, "critical"],
+      ["of what is said more than once the lowest", {}, { "x-criticality": "critical-plus, sheddable" }, "sheddable"],
+      ["what a proxy says behind a word of the caller's", {}, { "x-criticality": "me first, sheddable" }, "sheddable"],
       ["nothing", {}, {}, "critical"],
       ["nothing, where callers matter less", { maxCriticality: "sheddable-plus" }, {}, "sheddable-plus"],
       ["more than that", { maxCriticality: "sheddable-plus" }, { "x-criticality": "critical" }, "sheddable-plus"],

@@ -168,6 +168,35 @@ describe("kernel/bulkhead", () => {
       assert.strictEqual(release(permits, 200), 4, "the only one is served, however long it has waited")
     })
 
+    it("drops nobody while nobody is served: the next permit would find nobody", () => {
+      const permits = new Permits<number>({ concurrency: 2, maxQueue: 10 }, "adaptive", { target: 5, interval: 100 })
+      permits.enter()
+      permits.enter()
+      permits.join(0, 1, 0)
+      permits.join(1, 1, 1)
+      permits.resize({ concurrency: 1 })
+      assert.isEmpty([...hand(permits, 200), ...dropped(permits, 200)], "the limit is lower")
+      assert.isUndefined(release(permits, 300), "more run than may")
+      assert.isEmpty(dropped(permits, 300))
+      assert.strictEqual(release(permits, 400), 1)
+      assert.deepStrictEqual(dropped(permits, 400), [0])
+    })
+
+    it("a clock that jumps: forward everybody has waited that long, back the next one served is a good wait", () => {
+      const permits = adaptive()
+      permits.join(0, 1, 0)
+      permits.join(1, 1, 1)
+      permits.join(2, 1, 2)
+      assert.strictEqual(release(permits, 3_600_000), 2)
+      assert.deepStrictEqual(dropped(permits, 3_600_000), [0, 1])
+      permits.join(3, 1, 3_600_000)
+      permits.join(4, 1, 3_600_000)
+      assert.strictEqual(release(permits, 0), 3)
+      permits.join(5, 1, 50)
+      assert.deepStrictEqual([release(permits, 99), release(permits, 99)], [4, 5])
+      assert.isEmpty(dropped(permits, 99))
+    })
+
     it("an empty queue ends the overload", () => {
       const permits = adaptive()
       permits.join(0, 1, 0)
@@ -233,6 +262,18 @@ describe("kernel/bulkhead", () => {
         }
         return granted
       }
+      /** Who has waited too long is dropped when others are served. */
+      const dropped = (granted: ReadonlyArray<number>, at: number): void => {
+        const stale = order !== "adaptive" || granted.length === 0
+          ? []
+          : model.waiting.filter(({ rank, since }) => newestFirst(rank, at) && at - since > overload.target)
+        stale.sort((one, other) => one.rank - other.rank || one.since - other.since)
+        for (const one of stale) {
+          take(one)
+          assert.strictEqual(permits.stale(at), one.caller)
+        }
+        assert.isUndefined(permits.stale(at))
+      }
       let callers = 0
       let at = 0
       for (const step of steps) {
@@ -269,16 +310,9 @@ describe("kernel/bulkhead", () => {
           case "leave": {
             if (model.running.length === 0) break
             model.running.splice(step.which % model.running.length, 1)
-            assert.strictEqual(release(permits, at), handed(at)[0])
-            const stale = order !== "adaptive"
-              ? []
-              : model.waiting.filter(({ rank, since }) => newestFirst(rank, at) && at - since > overload.target)
-            stale.sort((one, other) => one.rank - other.rank || one.since - other.since)
-            for (const one of stale) {
-              take(one)
-              assert.strictEqual(permits.stale(at), one.caller)
-            }
-            assert.isUndefined(permits.stale(at))
+            const granted = handed(at)
+            assert.strictEqual(release(permits, at), granted[0])
+            dropped(granted, at)
             break
           }
           case "cancel": {
@@ -293,7 +327,9 @@ describe("kernel/bulkhead", () => {
             model.maxQueue = step.maxQueue
             const { concurrency, maxQueue } = step
             permits.resize({ concurrency, maxQueue })
-            assert.deepStrictEqual(hand(permits, at), handed(at))
+            const granted = handed(at)
+            assert.deepStrictEqual(hand(permits, at), granted)
+            dropped(granted, at)
             break
           }
         }

@@ -83,6 +83,22 @@ describe("kernel/partitions", () => {
     assert.deepStrictEqual([batch.inUse, live.inUse, rest.queued], [2, 1, 1])
   })
 
+  it("an adaptive queue is overloaded by itself: what others are served drops nobody in it", () => {
+    const of = new Pool<string>(4, [0, 0.25, 0.75], 5, "adaptive", { target: 5, interval: 100 })
+    const [, batch, live] = of.partitions
+    enters(live!, 4)
+    enters(batch!, 1)
+    batch!.join("batch", 1, 0)
+    live!.join("live", 1, 299)
+    assert.isUndefined(release(live!), "five run, and four may")
+    live!.leave()
+    assert.strictEqual(of.next(300), "live", "it has least of its own")
+    assert.isUndefined(of.next(300))
+    assert.isUndefined(of.stale(300))
+    batch!.leave()
+    assert.strictEqual(of.next(400), "batch", "the last one is served however long it has waited")
+  })
+
   const Step = Schema.Union([
     Schema.Struct({ do: Schema.Literals(["call", "call", "leave", "cancel"]), which: Schema.Int }),
     Schema.Struct({ do: Schema.Literal("resize"), which: Schema.Int })

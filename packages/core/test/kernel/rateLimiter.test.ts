@@ -19,6 +19,8 @@ const caller = (id: number, costs: Costs, latest = Infinity, rank = 1): Caller =
 
 const bucket = (interval: number, burst: number): allowance.Allowance =>
   allowance.make({ kind: "spaced", interval, burst })
+const windowOf = (kind: "fixed-window" | "sliding-window"): allowance.Allowance =>
+  allowance.make({ kind, limit: 10, span: 1000 })
 const limiter = (...allowances: ReadonlyArray<allowance.Allowance>): Limiter<Caller> => new Limiter(allowances)
 
 const rules: ReadonlyArray<readonly [string, () => ReadonlyArray<allowance.Allowance>]> = [
@@ -156,6 +158,18 @@ describe("kernel/rateLimiter", () => {
       assert.isTrue(limiter(bucket(100, 1)).isFull(0, 0))
     })
 
+    it("go at once where there is room for them, though a large cost waits", () => {
+      const l = limiter(bucket(100, 3))
+      l.take(0, [2])
+      assert.isTrue(l.goesAtOnce(0, caller(1, [1], Infinity, 3)))
+      l.enqueue(0, caller(2, [3], Infinity, 2))
+      assert.deepStrictEqual(
+        [1, 2, 3].map((rank) => l.goesAtOnce(0, caller(3, [1], Infinity, rank))),
+        [true, false, false]
+      )
+      assert.isFalse(l.goesAtOnce(0, caller(3, [2], Infinity, 1)), "there is no room for two")
+    })
+
     const Ranked = Schema.Array(Schema.Tuple([Costly, Schema.Literals([0, 1, 1, 2, 3])])).check(
       Schema.isMinLength(1),
       Schema.isMaxLength(12)
@@ -255,6 +269,27 @@ describe("kernel/rateLimiter", () => {
       assert.deepStrictEqual(drain(l, start), [[1, start + 300], [2, start + 500]])
     }
   })
+
+  // a caller is let in for a wait in whole milliseconds, and between two looks no more than a part of one may pass
+  for (
+    const [name, one] of [
+      ["a bucket", () => bucket(1000, 10)],
+      ["a fixed window", () => windowOf("fixed-window")],
+      ["a sliding window", () => windowOf("sliding-window")]
+    ] as const
+  ) {
+    it(`${name}: whose turn is as it was foretold is in time, however little later that is looked at`, () => {
+      for (const later of [0, 1e-3, 0.3, 0.7, 1, 1.2, 999]) {
+        const l = limiter(one())
+        l.take(0.1, [10])
+        const { wait } = l.forecast(0.3, [1], 1)
+        const maxWait = allowance.wholeMillis(wait)
+        assert.strictEqual(maxWait, 1000)
+        l.enqueue(0.3, caller(1, [1], 0.3 + maxWait))
+        assert.deepStrictEqual(l.overdue(0.3 + later), [], `${later} ms later`)
+      }
+    })
+  }
 
   it("what never fits again does not block the queue", () => {
     const l = limiter(bucket(100, 3))

@@ -1,7 +1,7 @@
 import type * as Effect from "effect/Effect"
 import type { AnyFiber } from "../../internal/primitive.ts"
 import { now } from "../../internal/time.ts"
-import { wholeMillis } from "../../kernel/allowance.ts"
+import { isInTime, wholeMillis } from "../../kernel/allowance.ts"
 import * as kernel from "../../kernel/rateLimiter.ts"
 import type { Block } from "../kernel/block.ts"
 import type { Caller, Grantor } from "./caller.ts"
@@ -99,7 +99,7 @@ export class Desk {
     const marks = this.link.shared ? undefined : this.atOnce(at, caller.costs)
     if (marks !== undefined) return caller.grant(at, marks, this.grantor)
     const forecast = this.kernel.forecast(at, caller.costs, caller.rank)
-    if (forecast.wait === Infinity || at + wholeMillis(forecast.wait) > caller.latest) caller.refuse(forecast)
+    if (forecast.wait === Infinity || !isInTime(at + forecast.wait, caller.latest)) caller.refuse(forecast)
     else if (this.kernel.isFull(this.maxQueue, caller.rank)) caller.refuseBecause("queue", forecast)
     else {
       this.enqueue(at, caller)

@@ -50,7 +50,8 @@ class SimulatedLimiter {
 
   /** Takes its place in the queue, which has room for it. */
   enqueue(at: number, waiter: Waiter): void {
-    const last = this.kernel.waiting >= this.maxQueue ? this.kernel.displace(waiter.rank) : undefined
+    const needsPlace = this.kernel.waiting >= this.maxQueue && !this.kernel.goesAtOnce(at, waiter)
+    const last = needsPlace ? this.kernel.displace(waiter.rank) : undefined
     const overtakes = this.kernel.enqueue(at, waiter)
     last?.refuse(this.reject(last.criticality, "queue", this.kernel.forecast(at, last.costs, last.rank)))
     if (overtakes) this.dismiss(at)
