@@ -54,7 +54,7 @@ const rowOf = (
     busy: null,
     atOnce: 1,
     failures,
-    outage: { offered: 1000, succeeded: 0, sent: 1000 * sentInOutage },
+    outage: { offered: 1000, succeeded: 0, sent: 1000 * sentInOutage, after: 1000 },
     recovers
   })),
   success,
@@ -284,7 +284,7 @@ describe("what follows from a forecast", () => {
       rows: [well],
       setting: { perSecond: 200, capacity: 10, deployments: 2 },
       says: [
-        "200 calls a second of 120ms on average keep 24 requests in service at once, and there are 20 places. No stack can answer them all: the most is 100 %. Ask for more capacity."
+        "200 calls a second of 120ms on average keep 24 requests in service at once, and there are 20 places. No stack can answer them all: the most is 100 %, with \"standard\". Ask for more capacity."
       ]
     },
     {
@@ -535,7 +535,7 @@ const answer = balancer.use((deployment) =>
     [{ maxCalls: 10 }, /maxCalls must be an integer >= 1000, got 10$/],
     [
       { perSecond: 10_000, capacity: 4, maxCalls: 10_000 },
-      /perSecond must be so low, or the outage so short, that maxCalls \(10,000\) is enough: a part that is like the whole makes .* calls, got 10000$/
+      /perSecond must be so low that 10,000 calls of all runs are enough \(the smallest part that is like the whole has .*\), got 10000$/
     ]
   ]
   for (const [options, message] of refusals) {

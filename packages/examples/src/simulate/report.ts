@@ -29,7 +29,10 @@ const settingOf = ({ setting }: Forecast.Forecast): string => {
   const bad = outage === null
     ? ""
     : ` From ${Plot.showDuration(outage.from)} to ${Plot.showDuration(outage.until)} ${who} ${what[outage.kind]}.`
-  return `${seeds} runs of ${Plot.showDuration(duration)} with ${count(calls)} calls each, for each stack. ` +
+  const each = calls < 10
+    ? `${Number(calls.toPrecision(2))} ${calls === 1 ? "call" : "calls"} each on average`
+    : `${count(calls)} calls each`
+  return `${seeds} runs of ${Plot.showDuration(duration)} with ${each}, for each stack. ` +
     `A request takes ${Plot.showDuration(times.p50)} (p50) to ${
       Plot.showDuration(times.p99)
     } (p99), and callers wait for ${Plot.showDuration(patience)}.${bad}`
@@ -40,7 +43,7 @@ const legendOf = ({ base, rows, setting: { charge, outage, priced } }: Forecast.
     "success: answered well while the caller waits; sent: requests for each call",
     ...charge === 0 ? [] : ["tokens: for each call that succeeds"],
     ...priced ? ["money: for a thousand calls that succeed"] : [],
-    ...outage === null ? [] : ["recovers: from the end of the outage until calls succeed again"],
+    ...outage === null ? [] : ["recovers: from the end of the outage until calls succeed as before it"],
     ...rows.some(({ name }) => name.startsWith("+ ")) ? [`+: ${base}, and this`] : []
   ].join("; ")
 

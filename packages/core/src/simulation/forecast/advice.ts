@@ -71,12 +71,16 @@ const demand = ({ rows, setting }: Forecast): Sentences => {
   const { capacity, charge, deployments, perSecond, requestsPerMinute, times, tokensPerMinute } = setting
   const needed = perSecond * times.mean / 1000
   const places = (capacity ?? Infinity) * deployments
-  const most = showShare(bestOf(guarded(rows)).success)
+  const most = rows.reduce((best, row) => row.success > best.success ? row : best)
   const busy = needed <= 0.7 * places ? [] : [
     `${rate(perSecond)} of ${show(times.mean)} on average keep ${
       count(needed)
-    } requests in service at once, and there are ${count(places)} places.` +
-    (needed > places ? ` No stack can answer them all: the most is ${most}. Ask for more capacity.` : "")
+    } requests in service at once, and there ${places === 1 ? "is 1 place" : `are ${count(places)} places`}.` +
+    (needed > places
+      ? ` No stack can answer them all: the most is ${
+        showShare(most.success)
+      }, with "${most.name}". Ask for more capacity.`
+      : "")
   ]
   const quotas = [["tokens", charge, tokensPerMinute], ["requests", 1, requestsPerMinute]] as const
   return [
@@ -109,7 +113,9 @@ const attempts = ({ rows, setting }: Forecast): Sentences => {
   if (standard === undefined || fitted === undefined) return []
   const limit = attempt > 2 * times.p99
     ? `${show(attempt)} (p99 is ${show(times.p99)})`
-    : `${show(attempt)} (p99, which is ${show(times.p99)}, and half of it)`
+    : `${show(attempt)} (p99, which is ${show(times.p99)}, and half of it${
+      show(attempt) === show(1.5 * times.p99) ? "" : ", rounded up"
+    })`
   const concurrency = concurrencyOf(setting)
   const atOnce = concurrency === undefined
     ? ""
@@ -279,7 +285,9 @@ const doubts = ({ rows, setting: { calls, outage, perSecond, seeds, share } }: F
       } of them were simulated, with as much of the capacity, the quota and the processes.`
     ],
     ...calls * seeds < 1000 ? [`${count(calls * seeds)} calls are few to know a p99 by.`] : [],
-    ...met < 20 ? [`The outage met ${showAmount(met)} calls in each run, which is little for a breaker to go by.`] : []
+    ...met < 20
+      ? [`The outage met ${showAmount(met)} calls a run on average, which is little for a breaker to go by.`]
+      : []
   ]
 }
 

@@ -202,7 +202,8 @@ export class Measurement {
       outage: outage === null ? null : {
         offered: sumOf(offered, before, after),
         succeeded: sumOf(good, before, after),
-        sent: sumOf(sent, before, after)
+        sent: sumOf(sent, before, after),
+        after: sumOf(offered, after)
       },
       recovers: parts === undefined ? null : parts * interval
     })
@@ -214,8 +215,10 @@ export class Measurement {
     const offered = all((one) => one.offered)
     const succeeded = all((one) => one.succeeded)
     const perAnswer = (n: number): number => succeeded === 0 ? 0 : n / succeeded
-    const recovered = seen.map(({ recovers }) => recovers ?? Infinity).toSorted((a, b) => a - b)
-    const median = recovered[Math.floor((recovered.length - 1) / 2)]!
+    // where no call comes after the outage, nobody knows
+    const recovered = seen.filter(({ outage }) => outage !== null && outage.after > 0)
+      .map(({ recovers }) => recovers ?? Infinity).toSorted((a, b) => a - b)
+    const median = recovered[Math.floor((recovered.length - 1) / 2)] ?? Infinity
     const points = Array.from({ length: intervals / together }, (_, i) => i * together)
     const part = (counts: Float64Array, from: number): number => sumOf(Array.from(counts), from, from + together)
     const length = duration * together / intervals * seen.length / 1000

@@ -23,8 +23,13 @@ export interface Seen {
   readonly atOnce: number
   /** Calls that failed, by reason. */
   readonly failures: Readonly<Record<string, number>>
-  /** What came during the outage; `null` without one. */
-  readonly outage: { readonly offered: number; readonly succeeded: number; readonly sent: number } | null
+  /** What came during the outage, and the calls that came after it; `null` without one. */
+  readonly outage: {
+    readonly offered: number
+    readonly succeeded: number
+    readonly sent: number
+    readonly after: number
+  } | null
   /** The time from the end of the outage until calls succeed again; `null` if they do not, or without an outage. */
   readonly recovers: number | null
 }
@@ -45,7 +50,7 @@ export interface Row {
   readonly tokens: number
   /** Money for a thousand calls that succeeded. */
   readonly money: number
-  /** The median over the runs; `null` if more than half of them do not recover, or without an outage. */
+  /** The median over the runs with calls after the outage; `null` if more than half of these do not recover, or there is none. */
   readonly recovers: number | null
   /** With one number for each part of the run, over all runs; `null` where nothing was offered. */
   readonly series: {

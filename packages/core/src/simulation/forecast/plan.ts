@@ -14,7 +14,16 @@ const draws = 20_000
 /** How long a request takes, by what is drawn. */
 export const percentilesOf = (where: string, times: Times): Setting["times"] => {
   const random = new Random(1).stream("percentiles")
-  const drawn = Array.from({ length: draws }, (_, i) => times.draw(random, i + 1)).toSorted((a, b) => a - b)
+  const drawn = Array.from({ length: draws }, (_, i) => {
+    // the first number that a time needs is spread evenly, so that a percentile that somebody gave comes out as it was given
+    let share: number | undefined = (i + 0.5) / draws
+    const next = (): number => {
+      const number = share ?? random.next()
+      share = undefined
+      return number
+    }
+    return times.draw({ next }, i + 1)
+  }).toSorted((a, b) => a - b)
   const p99 = drawn[draws * 0.99 - 1]!
   if (!(p99 > 0 && p99 < Infinity)) throw invalid(where, "times", p99, "times whose p99 is more than 0 and finite")
   const known = drawn.filter((time) => time < Infinity)
@@ -89,10 +98,15 @@ export const planOf = (where: string, options: Wanted): Setting => {
   const share = wholeShare(clamp(most / whole, least, 1), options.capacity)
   if (share * whole > 2 * most) {
     const [calls, enough] = [share * whole * stacks * seeds, maxCalls].map((n) => Math.round(n).toLocaleString("en-US"))
-    const allowed = `that maxCalls (${enough}) is enough: a part that is like the whole makes ${calls} calls`
+    const few = `that ${enough} calls of all runs are enough (the smallest part that is like the whole has ${calls})`
     throw length === undefined
-      ? invalid(where, "perSecond", perSecond, `so low, or the outage so short, ${allowed}`)
-      : invalid(where, "trace", Math.round(whole), `so short ${allowed}`)
+      ? invalid(
+        where,
+        "perSecond",
+        perSecond,
+        `so low${outage === undefined ? "" : ", or the outage so short,"} ${few}`
+      )
+      : invalid(where, "trace", Math.round(whole), `so short ${few}`)
   }
   const processes = Math.max(1, Math.round(options.processes * share))
   return {

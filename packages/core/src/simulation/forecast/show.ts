@@ -29,6 +29,11 @@ type Column = readonly [title: string, cell: (row: Row) => string]
 
 const column = (...column: Column): Column => column
 
+const recoversOf = ({ recovers, seen }: Row): string => {
+  if (recovers !== null) return show(recovers)
+  return seen.every(({ outage }) => outage === null || outage.after === 0) ? "-" : "never"
+}
+
 const columnsOf = ({ setting: { charge, outage, priced } }: Forecast): ReadonlyArray<Column> => [
   ["stack", ({ name }) => name],
   ["success", ({ success }) => showShare(success)],
@@ -37,7 +42,7 @@ const columnsOf = ({ setting: { charge, outage, priced } }: Forecast): ReadonlyA
   ["sent", ({ sent }) => sent.toFixed(2)],
   ...charge === 0 ? [] : [column("tokens", ({ tokens }) => tokens === 0 ? "-" : showAmount(tokens))],
   ...priced ? [column("money", ({ money }) => money === 0 ? "-" : showAmount(money))] : [],
-  ...outage === null ? [] : [column("recovers", ({ recovers }) => recovers === null ? "never" : show(recovers))]
+  ...outage === null ? [] : [column("recovers", recoversOf)]
 ]
 
 /**
