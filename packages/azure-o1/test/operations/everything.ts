@@ -84,10 +84,12 @@ const policies = Effect.gen(function*() {
 const broken = AzureO1Test.fail(new O1ServerError({ kind: "unavailable" }))
 const busy = AzureO1Test.fail(new O1RateLimitError({ kind: "tokens", retryAfter: Duration.seconds(1) }))
 const answers = Array.from({ length: 5 }, () => AzureO1Test.tokens(["4", "2"]))
-const members = AzureO1Pool.inOrder([
-  AzureO1Test.transport([broken, busy, ...answers], { deployment: "o1-east" }),
-  AzureO1Test.transport([busy, ...answers], { deployment: "o1-west" })
-])
+/** Each run has its own: what a transport has played is over. */
+const makeMembers = () =>
+  AzureO1Pool.inOrder([
+    AzureO1Test.transport([broken, busy, ...answers], { deployment: "o1-east" }),
+    AzureO1Test.transport([busy, ...answers], { deployment: "o1-west" })
+  ])
 
 const calls = Effect.gen(function*() {
   const o1 = yield* AzureO1
@@ -100,7 +102,9 @@ const calls = Effect.gen(function*() {
   }
 })
 
-const client = AzureO1Pool.layerServices(members).pipe(Layer.provideMerge(O1Quota.layer({ tokensPerMinute: 100_000 })))
+const client = Layer.suspend(() =>
+  AzureO1Pool.layerServices(makeMembers()).pipe(Layer.provideMerge(O1Quota.layer({ tokensPerMinute: 100_000 })))
+)
 
 /** Uses every policy and the client, gives what `then` finds afterwards, and lets go. */
 export const everything = <A, E, R>(then: Effect.Effect<A, E, R>) =>

@@ -55,7 +55,8 @@ const client = (told: Told) => {
         // the deployments are as new as the store: before the first call nothing was used
         initial: "full"
       }),
-    policy: { retries: 5, backoff: "200 millis" }
+    // as long as the balancer rests an endpoint, so that a short run sees a circuit close again
+    policy: { retries: 5, backoff: "200 millis", breaker: { open: "5 seconds" } }
   })
   return AzureO1Pool.layerServices([first!, ...others], {
     name: "deployments",

@@ -208,8 +208,9 @@ describe.skipIf(!available)("a fleet of processes on a real Redis", () => {
       "packages/examples/src/fleet/main.ts",
       "--seconds",
       "30",
+      // in the seconds of an outage each process has to meet it
       "--rate",
-      "6",
+      "10",
       "--json",
       json,
       "--plot",
