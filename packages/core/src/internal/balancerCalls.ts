@@ -5,24 +5,11 @@ import * as Fault from "../Fault.ts"
 import type * as kernel from "../kernel/balancer.ts"
 import { isCircuitOpen, NoEndpoint } from "./errors.ts"
 import type { Event } from "./events.ts"
+import * as outcome from "./outcome.ts"
 
 /** What the end of a call says of its endpoint. `hangs` says whether the endpoint owed a call that was interrupted its answer. */
-export const outcomeOf = (fault: Fault.Fault | undefined, hangs: () => boolean): kernel.Outcome => {
-  switch (fault?._tag) {
-    case undefined:
-    case "Permanent":
-      return "success"
-    case "Transient":
-    case "Defect":
-      return "failure"
-    case "Throttled":
-      return "throttled"
-    case "Rejected":
-      return "ignored"
-    case "Interrupted":
-      return hangs() ? "failure" : "interrupted"
-  }
-}
+export const outcomeOf = (fault: Fault.Fault | undefined, hangs: () => boolean): kernel.Outcome =>
+  fault?._tag !== "Interrupted" ? outcome.outcomeOf(fault) : hangs() ? "failure" : "interrupted"
 
 const isOpen = (exit: Exit.Exit<any, any>): boolean =>
   Exit.isFailure(exit) && exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && isCircuitOpen(reason.error))

@@ -7,12 +7,10 @@ import { timeToWait } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import type { BulkheadRejected } from "./errors.ts"
 import { CurrentListener } from "./events.ts"
-import { waitsOf } from "./fiberWaits.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "./primitive.ts"
 import { now } from "./time.ts"
 import { Timer, type TimerQueue } from "./timers.ts"
-import { leaveQueue, waiting } from "./turn.ts"
-import type { Waits } from "./waits.ts"
+import { leaveQueue, Turn, waiting } from "./turn.ts"
 
 /** What a queue tells a call that waits in it. */
 interface Waiting {
@@ -117,7 +115,7 @@ export class Waiter extends Timer {
   private readonly since: number
   private readonly resume: (effect: Effect.Effect<void, BulkheadRejected>) => void
   private readonly place: Place<Waiter>
-  private waits: Waits | undefined
+  private readonly turn: Turn
   private gone = false
 
   constructor(
@@ -133,8 +131,7 @@ export class Waiter extends Timer {
     this.since = since
     this.resume = resume
     this.place = call.gate.permits.join(this, rank, since)
-    this.waits = waitsOf(fiber)
-    this.waits.begin(since)
+    this.turn = new Turn(fiber, since)
   }
 
   /** The permit is the call's from now on: should the call be interrupted before it goes on, its frame passes the permit on. */
@@ -172,10 +169,7 @@ export class Waiter extends Timer {
 
   private leave(): void {
     this.disarm()
-    const { waits } = this
-    if (waits === undefined) return
-    this.waits = undefined
-    waits.end(now(this.fiber))
+    this.turn.end()
   }
 
   private get waited(): number {

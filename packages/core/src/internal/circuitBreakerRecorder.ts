@@ -11,6 +11,7 @@ import { CircuitOpen } from "./errors.ts"
 import * as Telemetry from "./events.ts"
 import { ExitFrame } from "./frame.ts"
 import type * as Policy from "./model.ts"
+import { outcomeOf } from "./outcome.ts"
 import type { AnyFiber } from "./primitive.ts"
 import { CurrentGauges, type Gauges, type GaugesOf } from "./registry.ts"
 import { now, wallNow } from "./time.ts"
@@ -275,22 +276,6 @@ export const slowCallsOf = ({ slow }: kernel.Circuit, permit: kernel.Permit): Sl
   permit.startedAt === undefined || slow === undefined ? undefined : slow as kernel.Circuit["slow"] & SlowCalls
 
 export const isRejection = (admission: kernel.Permit | CircuitOpen): admission is CircuitOpen => "_tag" in admission
-
-export const outcomeOf = (fault: Fault.Fault | undefined): kernel.Outcome => {
-  switch (fault?._tag) {
-    case undefined:
-    case "Permanent":
-      return "success"
-    case "Transient":
-    case "Defect":
-      return "failure"
-    case "Throttled":
-      return "throttled"
-    case "Interrupted":
-    case "Rejected":
-      return "ignored"
-  }
-}
 
 /** What the callee asked for. What another policy of this process asks its callers for is not a word of the callee. */
 export const hintOf = (fault: Fault.Fault | undefined): number => {

@@ -8,7 +8,6 @@ import { timeToWait } from "./deadline.ts"
 import { emit } from "./emit.ts"
 import { RateLimiterRejected } from "./errors.ts"
 import { CurrentListener } from "./events.ts"
-import { waitsOf } from "./fiberWaits.ts"
 import { guarded } from "./foreign.ts"
 import type { PolicyInfo } from "./model.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
@@ -17,8 +16,7 @@ import type { Settings } from "./rateLimiterOptions.ts"
 import { type Change, type Cost, Dimensions } from "./rateLimiterRules.ts"
 import { now, timerResolution } from "./time.ts"
 import { Timer } from "./timers.ts"
-import { leaveQueue, waiting } from "./turn.ts"
-import type { Waits } from "./waits.ts"
+import { leaveQueue, Turn, waiting } from "./turn.ts"
 
 /** Says no, and tells why. */
 export const reject = (
@@ -227,7 +225,7 @@ class Waiter extends Timer implements kernel.Waiting {
   private readonly limiter: Limiter
   private readonly resume: (effect: AnyEffect) => void
   queued = false
-  private waits: Waits | undefined
+  private readonly turn: Turn
   private admitted = false
   private wakesAt = Infinity
 
@@ -247,8 +245,7 @@ class Waiter extends Timer implements kernel.Waiting {
     this.since = since
     this.latest = latest
     this.resume = resume
-    this.waits = waitsOf(fiber)
-    this.waits.begin(now(fiber))
+    this.turn = new Turn(fiber, now(fiber))
   }
 
   /** When `maxWait` ends. */
@@ -283,10 +280,7 @@ class Waiter extends Timer implements kernel.Waiting {
 
   private leave(): void {
     this.disarm()
-    const { waits } = this
-    if (waits === undefined) return
-    this.waits = undefined
-    waits.end(now(this.fiber))
+    this.turn.end()
   }
 
   /** The caller has gone away, perhaps in the instant in which it was let through. */

@@ -1,9 +1,10 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { CurrentDeadline, deadlinePassed } from "./deadline.ts"
-import { waitedSince } from "./fiberWaits.ts"
+import { waitedSince, waitsOf } from "./fiberWaits.ts"
 import type { AnyEffect, AnyFiber } from "./primitive.ts"
-import { timerResolution } from "./time.ts"
+import { now, timerResolution } from "./time.ts"
+import type { Waits } from "./waits.ts"
 
 const left = new WeakSet<AnyFiber>()
 
@@ -18,7 +19,26 @@ export const cameBack = (fiber: AnyFiber): void => void left.delete(fiber)
 /** It is the server that makes this uninterruptible, and not the program: a caller that waits for its turn may still go away. */
 export const MayLeave = Context.Reference<boolean>("@effect-resilience/core/MayLeave", { defaultValue: () => false })
 
-/** A wait for a turn. */
+/** A wait for a turn, of which all are told who measure the call. It ends once, however often it is said. */
+export class Turn {
+  private readonly fiber: AnyFiber
+  private waits: Waits | undefined
+
+  constructor(fiber: AnyFiber, at: number) {
+    this.fiber = fiber
+    this.waits = waitsOf(fiber)
+    this.waits.begin(at)
+  }
+
+  end(): void {
+    const { waits } = this
+    if (waits === undefined) return
+    this.waits = undefined
+    waits.end(now(this.fiber))
+  }
+}
+
+/** The caller may go away while it waits for its turn. */
 export const waiting = <E extends AnyEffect>(fiber: AnyFiber, self: E): E =>
   fiber.getRef(MayLeave) ? Effect.interruptible(self) as E : self // whose type it has
 
@@ -37,4 +57,4 @@ export const interruptedByDeadline = (fiber: AnyFiber, at: number, began: number
   hangs(fiber, at) && owedSince(fiber, began, at) + timerResolution >= fair
 
 /** Of a call that is interrupted now: it has been made, and has not answered by the deadline. That speaks against the callee. */
-export const hangs = (fiber: AnyFiber, now: number): boolean => deadlinePassed(fiber, now) && !hasLeftQueue(fiber)
+export const hangs = (fiber: AnyFiber, at: number): boolean => deadlinePassed(fiber, at) && !hasLeftQueue(fiber)

@@ -2,15 +2,13 @@ import * as Effect from "effect/Effect"
 import { currentRank } from "../../internal/criticality.ts"
 import { timeToWait } from "../../internal/deadline.ts"
 import type { RateLimiterRejected } from "../../internal/errors.ts"
-import { waitsOf } from "../../internal/fiberWaits.ts"
 import { guarded } from "../../internal/foreign.ts"
 import { type AnyEffect, type AnyFiber, Primitive } from "../../internal/primitive.ts"
 import { reject, tellWaited } from "../../internal/rateLimiter.ts"
 import type { Charge } from "../../internal/rateLimiterCalls.ts"
 import type { Cost, Dimensions } from "../../internal/rateLimiterRules.ts"
 import { now } from "../../internal/time.ts"
-import { leaveQueue } from "../../internal/turn.ts"
-import type { Waits } from "../../internal/waits.ts"
+import { leaveQueue, Turn } from "../../internal/turn.ts"
 import type { Costs, Forecast, Ticket, Waiting } from "../../kernel/rateLimiter.ts"
 
 /** The store lets a call through, or this process by itself, which has then lost the store so many times. */
@@ -41,7 +39,7 @@ export class Caller extends Primitive implements Waiting {
   private readonly limiter: Host
   private readonly resume: (effect: AnyEffect) => void
   private readonly since: number
-  private waits: Waits | undefined
+  private readonly turn: Turn
   private charge: Charged | undefined = undefined
 
   constructor(limiter: Host, fiber: AnyFiber, costs: Costs, at: number, resume: (effect: AnyEffect) => void) {
@@ -53,8 +51,7 @@ export class Caller extends Primitive implements Waiting {
     this.since = at
     this.latest = at + Math.min(limiter.maxWait, Math.max(0, timeToWait(fiber, now(fiber))))
     this.resume = resume
-    this.waits = waitsOf(fiber)
-    this.waits.begin(now(fiber))
+    this.turn = new Turn(fiber, now(fiber))
   }
 
   grant(at: number, marks: Ticket["marks"], by: Grantor): void {
@@ -81,9 +78,7 @@ export class Caller extends Primitive implements Waiting {
 
   private leave(): void {
     this.done = true
-    const { waits } = this
-    this.waits = undefined
-    waits?.end(now(this.fiber))
+    this.turn.end()
   }
 
   get cleanup(): Effect.Effect<void> {

@@ -6,7 +6,7 @@ import { timerResolution } from "../../internal/time.ts"
 import { type Algorithm, Window } from "../../kernel/adaptiveLimit.ts"
 import { Pool } from "../../kernel/partitions.ts"
 import { type Call, type Frame, type Layer, type Process, type World } from "../internal/frame.ts"
-import { interrupted, type Outcome } from "../internal/outcome.ts"
+import type { Outcome } from "../internal/outcome.ts"
 import type { Random } from "../internal/random.ts"
 import { type BulkheadFrame, BulkheadLayer } from "./bulkhead.ts"
 import { faultOf } from "./faults.ts"
@@ -75,7 +75,6 @@ class MeasuredLayer implements Layer {
 
 class MeasuredFrame extends MeasuringFrame {
   private readonly layer: MeasuredLayer
-  private inner: Frame | undefined = undefined
   private startedAt = 0
   private inUse = 0
 
@@ -92,18 +91,7 @@ class MeasuredFrame extends MeasuringFrame {
     this.inner.begin()
   }
 
-  answered(outcome: Outcome): void {
-    this.record(outcome, false)
-    this.outer!.answered(outcome, this)
-  }
-
-  cancel(): boolean {
-    const queued = this.inner!.cancel()
-    this.record(interrupted, queued)
-    return queued
-  }
-
-  private record(outcome: Outcome, queued: boolean): void {
+  protected record(outcome: Outcome, queued: boolean): void {
     const { learner } = this.layer
     const { settings: { classify }, world: { now } } = learner
     const fault = outcome.succeeded && classify !== Fault.of

@@ -4,7 +4,7 @@ import { timerResolution } from "../../internal/time.ts"
 import type { Tries, Try } from "../../internal/tries.ts"
 import * as kernel from "../../kernel/balancer.ts"
 import { type Call, type Frame, type Layer, type Process, type World } from "../internal/frame.ts"
-import { interrupted, type Outcome, rejection } from "../internal/outcome.ts"
+import { type Outcome, rejection } from "../internal/outcome.ts"
 import { faultOf } from "./faults.ts"
 import { MeasuringFrame } from "./measuring.ts"
 
@@ -62,7 +62,6 @@ export class BalancerLayer implements Layer {
 /** The use of one server, as `internal/balancer.ts` has it. */
 class BalancerFrame extends MeasuringFrame {
   private readonly layer: BalancerLayer
-  private inner: Frame | undefined = undefined
   private lease: kernel.Lease<unknown> | undefined = undefined
   private tries: Tries | undefined = undefined
   private tried: Try | undefined = undefined
@@ -94,18 +93,7 @@ class BalancerFrame extends MeasuringFrame {
     this.inner.begin()
   }
 
-  answered(outcome: Outcome): void {
-    this.end(outcome, false)
-    this.outer!.answered(outcome, this)
-  }
-
-  cancel(): boolean {
-    const queued = this.inner!.cancel()
-    this.end(interrupted, queued)
-    return queued
-  }
-
-  private end(outcome: Outcome, queued: boolean): void {
+  protected record(outcome: Outcome, queued: boolean): void {
     const { balancing: { settings }, endpoints, world: { now } } = this.layer
     const lease = this.lease!
     lease.waited = this.waited(now)

@@ -1,15 +1,16 @@
 import * as Duration from "effect/Duration"
 import type * as Fault from "../../Fault.ts"
 import { Breaker } from "../../internal/circuitBreaker.ts"
-import { hintOf, outcomeOf } from "../../internal/circuitBreakerRecorder.ts"
+import { hintOf } from "../../internal/circuitBreakerRecorder.ts"
 import { hangsAfterOf, type Options, rulesOf } from "../../internal/circuitBreakerRules.ts"
 import { CircuitOpen } from "../../internal/errors.ts"
+import { outcomeOf } from "../../internal/outcome.ts"
 import { timerResolution } from "../../internal/time.ts"
-import { Waits } from "../../internal/waits.ts"
 import * as kernel from "../../kernel/circuitBreaker.ts"
-import { type Call, Frame, type Layer, type Process, type World } from "../internal/frame.ts"
-import { interrupted, type Outcome, rejection } from "../internal/outcome.ts"
+import { type Call, type Frame, type Layer, type Process, type World } from "../internal/frame.ts"
+import { type Outcome, rejection } from "../internal/outcome.ts"
 import { faultOf } from "./faults.ts"
+import { MeasuringFrame } from "./measuring.ts"
 import { ofClass, type SimulatedPolicy } from "./policy.ts"
 
 /** The breaker of one process, which the layers of all stacks that have it share. */
@@ -86,13 +87,10 @@ class BreakerLayer implements Layer {
   }
 }
 
-class BreakerFrame extends Frame {
+class BreakerFrame extends MeasuringFrame {
   private readonly layer: BreakerLayer
-  private inner: Frame | undefined = undefined
   private permit: kernel.Permit | undefined = undefined
   private startedAt = 0
-  /** what the call waits for its turn inside; made when it does */
-  private waited: Waits | undefined = undefined
   private told = 0
 
   constructor(layer: BreakerLayer, outer: Frame, call: Call) {
@@ -109,18 +107,7 @@ class BreakerFrame extends Frame {
     this.inner.begin()
   }
 
-  answered(outcome: Outcome): void {
-    this.record(outcome, false)
-    this.outer!.answered(outcome, this)
-  }
-
-  cancel(): boolean {
-    const queued = this.inner!.cancel()
-    this.record(interrupted, queued)
-    return queued
-  }
-
-  private record(outcome: Outcome, queued: boolean): void {
+  protected record(outcome: Outcome, queued: boolean): void {
     const { circuit, world: { now } } = this.layer
     const fault = faultOf(circuit.options, outcome, now)
     const failed = this.hung(fault, queued, now)
@@ -132,24 +119,17 @@ class BreakerFrame extends Frame {
     if (fault?._tag !== "Interrupted" || queued) return false
     const { hangsAfter, options } = this.layer.circuit
     if (options.classify !== undefined || !this.isCut(at)) return false
-    return at - this.startedAt - (this.waited?.waited(at) ?? 0) + timerResolution >= hangsAfter
+    return at - this.startedAt - this.waited(at) + timerResolution >= hangsAfter
   }
 
-  override waits(at: number): void {
-    this.waited ??= new Waits(undefined)
-    if (!this.waited.isWaiting) this.layer.circuit.kernel.suspend(this.permit!)
-    this.waited.begin(at)
-    super.waits(at)
+  protected override paused(): void {
+    this.layer.circuit.kernel.suspend(this.permit!)
   }
 
-  override goesOn(at: number): void {
-    this.waited!.end(at)
-    if (!this.waited!.isWaiting) {
-      const waited = this.waited!.waited(at)
-      this.layer.circuit.kernel.resume(this.permit!, waited - this.told)
-      this.told = waited
-    }
-    super.goesOn(at)
+  protected override resumed(at: number): void {
+    const waited = this.waited(at)
+    this.layer.circuit.kernel.resume(this.permit!, waited - this.told)
+    this.told = waited
   }
 }
 

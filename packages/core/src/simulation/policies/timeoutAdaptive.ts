@@ -57,7 +57,6 @@ class AdaptiveLimit extends TimeoutLayer {
 /** Times a call without what it has waited for its turn, as `internal/timeoutAdaptive.ts` does. */
 class AdaptiveFrame extends MeasuringFrame {
   private readonly layer: AdaptiveLayer
-  private inner: Frame | undefined = undefined
   private startedAt = 0
 
   constructor(layer: AdaptiveLayer, outer: Frame, call: Call) {
@@ -71,18 +70,11 @@ class AdaptiveFrame extends MeasuringFrame {
     this.inner.begin()
   }
 
-  answered(outcome: Outcome): void {
+  protected record(outcome: Outcome, queued: boolean): void {
     const { layer, startedAt } = this
     if (outcome.succeeded) this.learn(layer.world.now - startedAt, true)
-    else if (outcome.fault!._tag === "Interrupted") this.interrupted(false)
+    else if (outcome.fault!._tag === "Interrupted") this.interrupted(queued)
     else this.learn(layer.limited.cutAfter(outcome) ?? 0, false)
-    this.outer!.answered(outcome, this)
-  }
-
-  cancel(): boolean {
-    const queued = this.inner!.cancel()
-    this.interrupted(queued)
-    return queued
   }
 
   /** From outside, or by itself: in the last moment before a deadline nobody can tell. */
