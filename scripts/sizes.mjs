@@ -78,7 +78,7 @@ const parts = {
     "retry and its schedule": /retry(Run|Purse)?\.js|backoff|repeat|tried/i,
     "retry budget": /retryBudget/i,
     "circuit breaker": /circuitBreaker|trip|window|permit|list/i,
-    "bulkhead": /bulkhead/i,
+    "bulkhead and its queue": /bulkhead|kernel\/queue|queueOptions|criticality/i,
     "timeout": /timeout/i,
     "composition": /policy|lint|pipelines|model|keyed/i
   },

@@ -71,7 +71,7 @@ describe("learned, over real sockets", () => {
     ["a 404 of API Management", answer(404, { statusCode: 404, message: "Resource not found" })],
     ["a 404 without words", answer(404, "")],
     ["a 405", answer(405, { error: { message: "Method not allowed" } })],
-    ["a 501", answer(501, "not implemented", { "content-type": "text/plain" })],
+    ["a 501", answer(501, "There is nothing of that kind here.", { "content-type": "text/plain" })],
     ["a page", answer(200, "<html><body>Welcome</body></html>", { "content-type": "text/html" })],
     ["Chat Completions, whatever the path", plain],
     [

@@ -200,8 +200,9 @@ describe("the answers on disk", () => {
 })
 
 describe.skipIf(!available)("a fleet of processes on a real Redis", () => {
-  it("keeps its promises for as long as a test may take", { timeout: 180_000 }, async () => {
+  it("keeps its promises for as long as a test may take", { timeout: 180_000 }, async ({ onTestFinished }) => {
     const folder = mkdtempSync(join(tmpdir(), "effect-resilience-fleet-test-"))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
     const json = join(folder, "report.json")
     const plot = join(folder, "report.svg")
     const args = [
@@ -225,6 +226,5 @@ describe.skipIf(!available)("a fleet of processes on a real Redis", () => {
     const report = JSON.parse(readFileSync(json, "utf8"))
     assert.isAbove(report.rows.at(-1).answered, 100)
     assert.include(readFileSync(plot, "utf8"), "a process is killed")
-    rmSync(folder, { recursive: true })
   })
 })
